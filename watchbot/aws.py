@@ -1,0 +1,182 @@
+"""The one door to AWS: opens clients, counts calls, gives every fault a name of ours."""
+
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from botocore import exceptions as boto
+
+from watchbot import __version__, metrics
+from watchbot.errors import (
+    AwsError,
+    Denied,
+    NotConfigured,
+    NotFound,
+    Rejected,
+    Throttled,
+    Unreachable,
+)
+
+CONNECT_TIMEOUT_S = 5
+ANSWER_TIMEOUT_S = 10  # how much later than asked for an answer may come
+
+_NOT_FOUND = {
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "NotFound",
+    "NotFoundException",
+    "QueueDoesNotExist",
+    "ResourceNotFoundException",
+}
+_DENIED = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthFailure",
+    "AuthorizationError",
+    "AuthorizationErrorException",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSecurity",
+    "InvalidSignatureException",
+    "MissingAuthenticationToken",
+    "OptInRequired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+_THROTTLED = {
+    "OverLimit",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "SlowDown",
+    "Throttled",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+_NOT_CONFIGURED = (
+    boto.NoCredentialsError,
+    boto.NoRegionError,
+    boto.PartialCredentialsError,
+    boto.ProfileNotFound,
+    boto.ConfigParseError,
+    boto.ConfigNotFound,
+    boto.InvalidRegionError,
+    boto.InvalidConfigError,
+)
+_REJECTED = (boto.ParamValidationError,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Where AWS is: what `--region` and `--endpoint-url` say. None leaves it to boto."""
+
+    region: str | None = None
+    endpoint_url: str | None = None
+
+    def near(self, place: str) -> "Account":
+        """The same in the region that a queue URL or an ARN names, unless one was set by flag."""
+        named = re.match(r"https://sqs\.([a-z0-9-]+)\.|arn:[^:]*:[^:]*:([a-z0-9-]+):", place)
+        if self.region or not named:
+            return self
+        return Account(region=named[1] or named[2], endpoint_url=self.endpoint_url)
+
+
+class Client:
+    """One service's client. Every fault of a call is an `AwsError`; every call is counted."""
+
+    def __init__(self, service: str, raw: Any) -> None:
+        self.service = service
+        self._raw = raw
+
+    async def call(self, operation: str, **parameters: Any) -> Any:
+        """The answer of one call, as boto gives it."""
+        began = time.perf_counter()
+        result = "error"
+        try:
+            answer = await getattr(self._raw, operation)(**parameters)
+            result = "ok"
+        except (boto.BotoCoreError, boto.ClientError, aiohttp.ClientError, OSError) as fault:
+            error = _translated(self.service, operation, fault)
+            result = type(error).__name__
+            raise error from fault
+        else:
+            return answer
+        finally:
+            metrics.aws_request(self.service, operation, result, time.perf_counter() - began)
+
+
+@asynccontextmanager
+async def open_client(
+    service: str, account: Account, *, attempts: int = 3, wait_s: float = 0, connections: int = 10
+) -> AsyncIterator[Client]:
+    """A client of `service`, closed on leaving.
+
+    `attempts` is how often boto itself tries a call. `wait_s` is how long an answer may be held
+    back on purpose (a long poll). Raises `NotConfigured` when there is no region.
+    """
+    config = AioConfig(
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=wait_s + ANSWER_TIMEOUT_S,
+        max_pool_connections=connections,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        user_agent_extra=f"watchbot/{__version__}",
+        parameter_validation=False,  # half the cost of a call; our parameters are typed
+    )
+    try:
+        opening = get_session().create_client(
+            service,
+            region_name=account.region,
+            endpoint_url=account.endpoint_url,
+            config=config,
+        )
+        raw = await opening.__aenter__()
+    except (boto.BotoCoreError, ValueError) as fault:
+        raise _translated(service, "client", fault) from fault
+    try:
+        yield Client(service, raw)
+    finally:
+        await opening.__aexit__(None, None, None)
+
+
+def _translated(service: str, operation: str, fault: Exception) -> AwsError:
+    facts = {"service": service.upper(), "operation": operation}
+    if isinstance(fault, boto.ClientError):
+        return _refused(fault)(
+            **facts,
+            code=fault.response.get("Error", {}).get("Code") or "Unknown",
+            text=_one_line(fault.response.get("Error", {}).get("Message") or "no reason given"),
+        )
+    kind: type[AwsError] = Unreachable
+    if isinstance(fault, _NOT_CONFIGURED) or isinstance(fault, ValueError):
+        kind = NotConfigured
+    elif isinstance(fault, _REJECTED):
+        kind = Rejected
+    return kind(**facts, code=type(fault).__name__, text=_one_line(str(fault)) or "no answer")
+
+
+def _refused(fault: boto.ClientError) -> type[AwsError]:
+    code = fault.response.get("Error", {}).get("Code", "")
+    status = fault.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+    by_code: list[tuple[set[str], type[AwsError]]] = [
+        (_NOT_FOUND, NotFound),
+        (_DENIED, Denied),
+        (_THROTTLED, Throttled),
+    ]
+    for codes, kind in by_code:
+        if code in codes:
+            return kind
+    by_status = {401: Denied, 403: Denied, 404: NotFound, 429: Throttled}
+    return by_status.get(status, AwsError if status >= 500 else Rejected)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:500].rstrip(".")

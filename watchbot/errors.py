@@ -1,0 +1,96 @@
+"""Every error watchbot raises, one tree. Each says, in one line, what is wrong and how to mend it.
+
+    WatchbotError           exit 1
+    ├── UsageError          exit 2: what the caller typed, set or installed is wrong
+    │   ├── SettingError    an option or its variable is missing or bad
+    │   ├── CommandError    the command to run cannot be found or run
+    │   └── MissingExtra    an optional part of watchbot is not installed
+    └── AwsError            an AWS call did not succeed
+        ├── NotFound        the queue, topic or table is not there
+        ├── Denied          AWS knows who asks, and says no; or does not know
+        ├── NotConfigured   no credentials, no region (exit 2)
+        ├── Unreachable     no answer: endpoint down, name unknown, connection lost, time out
+        ├── Throttled       too many requests
+        └── Rejected        AWS says that the request itself is wrong
+"""
+
+
+class WatchbotError(Exception):
+    """Something went wrong that a person has to know of; `str()` is the whole sentence."""
+
+    exit_code = 1
+
+
+class UsageError(WatchbotError):
+    """What the caller typed or set is wrong; nothing was done."""
+
+    exit_code = 2
+
+
+class SettingError(UsageError):
+    """An option is missing or bad."""
+
+    def __init__(self, names: str, problem: str) -> None:
+        super().__init__(f"{names}: {problem}" if names else problem)
+
+
+class CommandError(UsageError):
+    """The command cannot be run."""
+
+    def __init__(self, word: str, problem: str) -> None:
+        super().__init__(f"cannot run {word!r}: {problem}")
+
+
+class MissingExtra(UsageError):
+    """A part of watchbot that is installed on demand is not there."""
+
+    def __init__(self, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs more packages: pip install 'watchbot[{extra}]'")
+
+
+class AwsError(WatchbotError):
+    """An AWS call did not succeed.
+
+    `code` is the service's own name of the fault, `text` its explanation; neither holds secrets.
+    """
+
+    hint = "try again later"
+
+    def __init__(self, *, service: str, operation: str, code: str, text: str) -> None:
+        self.service, self.operation, self.code, self.text = service, operation, code, text
+        super().__init__(f"{service} {operation} failed: {code}: {text}; {self.hint}")
+
+
+class NotFound(AwsError):
+    """What the call names does not exist."""
+
+    hint = "check its name, account and region (--region), and the endpoint"
+
+
+class Denied(AwsError):
+    """The credentials are refused, or allow too little."""
+
+    hint = "check the credentials, and the IAM policy for this action"
+
+
+class NotConfigured(AwsError):
+    """Credentials or region are nowhere to be found; no call was made."""
+
+    exit_code = 2
+    hint = "set AWS_REGION (or --region) and credentials, see `aws configure`"
+
+
+class Unreachable(AwsError):
+    """No answer came."""
+
+    hint = "check the network, and --endpoint-url or AWS_ENDPOINT_URL"
+
+
+class Throttled(AwsError):
+    """AWS wants fewer requests."""
+
+
+class Rejected(AwsError):
+    """The request itself is wrong."""
+
+    hint = "the request will not succeed as it is"

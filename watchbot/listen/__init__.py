@@ -1,0 +1,1 @@
+"""`watchbot listen`: a command for every message. Start reading at `service.py`."""

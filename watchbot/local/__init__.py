@@ -1,0 +1,1 @@
+"""`watchbot local`: the whole of it on one machine, without a cloud."""

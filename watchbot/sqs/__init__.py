@@ -1,0 +1,1 @@
+"""SQS as a consumer sees it: messages, queues, leases."""

@@ -1,0 +1,154 @@
+"""The queue: what a consumer asks of it, and SQS as the real one."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from watchbot.aws import Client
+from watchbot.lifecycle import now
+from watchbot.sqs.message import Attribute, Message
+
+MAX_BATCH = 10  # entries of one SQS call
+MAX_VISIBILITY_S = 43_200  # SQS keeps a message hidden for twelve hours from its receive at most
+
+_LOST = {
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
+    "MessageNotInflight",
+    "ReceiptHandleIsInvalid",
+    "InvalidReceiptHandle",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why the queue refused one entry of a batch. `lost`: the receipt is dead, for good."""
+
+    code: str
+    text: str
+
+    @property
+    def lost(self) -> bool:
+        code = self.code.rpartition(".")[2]  # "AWS.SimpleQueueService.MessageNotInflight" of old
+        return code in _LOST or (
+            code == "InvalidParameterValue" and "message is not available" in self.text.lower()
+        )
+
+
+class Queue(Protocol):
+    """A queue of messages. Every call raises `AwsError` when it fails as a whole."""
+
+    @property
+    def fifo(self) -> bool:
+        """Whether it keeps the order within a group."""
+        ...
+
+    async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
+        """Up to `count` (1 to 10) messages, hidden from others for `visibility_s`.
+
+        Waits up to `wait_s` for the first one; empty when none came.
+        """
+        ...
+
+    async def delete(self, messages: Sequence[Message]) -> list[Refusal | None]:
+        """Deletes up to ten; for each, in their order, None or why it was refused."""
+        ...
+
+    async def hide(self, changes: Sequence[tuple[Message, int]]) -> list[Refusal | None]:
+        """Hides up to ten, each for so many seconds from now (0: visible at once).
+
+        For each, in their order, None or why it was refused.
+        """
+        ...
+
+    async def facts(self) -> Mapping[str, str]:
+        """The queue's own attributes, by their SQS names."""
+        ...
+
+
+class SqsQueue:
+    """A queue of Amazon SQS, or of a server that speaks its protocol."""
+
+    def __init__(self, client: Client, url: str) -> None:
+        self.url = url
+        self._client = client
+
+    @property
+    def fifo(self) -> bool:
+        # A group id says nothing: fair standard queues have them too. Only the name tells.
+        return self.url.rstrip("/").endswith(".fifo")
+
+    async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
+        asked_at = now()
+        answer = await self._client.call(
+            "receive_message",
+            QueueUrl=self.url,
+            MaxNumberOfMessages=count,
+            WaitTimeSeconds=wait_s,
+            VisibilityTimeout=visibility_s,
+            MessageSystemAttributeNames=["All"],
+            MessageAttributeNames=["All"],
+        )
+        return [_message(raw, asked_at) for raw in answer.get("Messages", ())]
+
+    async def delete(self, messages: Sequence[Message]) -> list[Refusal | None]:
+        answer = await self._client.call(
+            "delete_message_batch",
+            QueueUrl=self.url,
+            Entries=[
+                {"Id": str(place), "ReceiptHandle": message.receipt}
+                for place, message in enumerate(messages)
+            ],
+        )
+        return _refusals(len(messages), answer)
+
+    async def hide(self, changes: Sequence[tuple[Message, int]]) -> list[Refusal | None]:
+        answer = await self._client.call(
+            "change_message_visibility_batch",
+            QueueUrl=self.url,
+            Entries=[
+                {"Id": str(place), "ReceiptHandle": message.receipt, "VisibilityTimeout": seconds}
+                for place, (message, seconds) in enumerate(changes)
+            ],
+        )
+        return _refusals(len(changes), answer)
+
+    async def facts(self) -> Mapping[str, str]:
+        answer = await self._client.call(
+            "get_queue_attributes", QueueUrl=self.url, AttributeNames=["All"]
+        )
+        attributes: Mapping[str, str] = answer.get("Attributes", {})
+        return attributes
+
+
+def _message(raw: Mapping[str, Any], asked_at: float) -> Message:
+    return Message(
+        id=raw["MessageId"],
+        receipt=raw["ReceiptHandle"],
+        body=raw["Body"],
+        asked_at=asked_at,
+        system=raw.get("Attributes", {}),
+        attributes={
+            name: _attribute(item) for name, item in raw.get("MessageAttributes", {}).items()
+        },
+    )
+
+
+def _attribute(item: Mapping[str, Any]) -> Attribute:
+    if "BinaryValue" in item:
+        return Attribute(
+            type=item["DataType"], value=base64.b64encode(item["BinaryValue"]).decode()
+        )
+    return Attribute(type=item["DataType"], value=item.get("StringValue", ""))
+
+
+def _refusals(count: int, answer: Mapping[str, Any]) -> list[Refusal | None]:
+    # An entry that is in neither list was not done: it must not pass for a success.
+    refusals: list[Refusal | None] = [
+        Refusal(code="NoAnswer", text="the queue did not say what became of it")
+    ] * count
+    for entry in answer.get("Successful", ()):
+        refusals[int(entry["Id"])] = None
+    for entry in answer.get("Failed", ()):
+        refusals[int(entry["Id"])] = Refusal(code=entry["Code"], text=entry.get("Message", ""))
+    return refusals
