@@ -1,10 +1,9 @@
 """The one door to AWS: opens clients, counts calls, gives every fault a name of ours."""
 
-import re
+import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -22,9 +21,12 @@ from watchbot.errors import (
     Throttled,
     Unreachable,
 )
+from watchbot.settings import Account
 
 CONNECT_TIMEOUT_S = 5
 ANSWER_TIMEOUT_S = 10  # how much later than asked for an answer may come
+
+RETRY_CAP_S = 20  # no pause between two tries is longer
 
 _NOT_FOUND = {
     "AWS.SimpleQueueService.NonExistentQueue",
@@ -75,21 +77,6 @@ _NOT_CONFIGURED = (
 _REJECTED = (boto.ParamValidationError,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """Where AWS is: what `--region` and `--endpoint-url` say. None leaves it to boto."""
-
-    region: str | None = None
-    endpoint_url: str | None = None
-
-    def near(self, place: str) -> "Account":
-        """The same in the region that a queue URL or an ARN names, unless one was set by flag."""
-        named = re.match(r"https://sqs\.([a-z0-9-]+)\.|arn:[^:]*:[^:]*:([a-z0-9-]+):", place)
-        if self.region or not named:
-            return self
-        return Account(region=named[1] or named[2], endpoint_url=self.endpoint_url)
-
-
 class Client:
     """One service's client. Every fault of a call is an `AwsError`; every call is counted."""
 
@@ -112,6 +99,14 @@ class Client:
             return answer
         finally:
             metrics.aws_request(self.service, operation, result, time.perf_counter() - began)
+
+
+def retry_pause(failures: int, cap_s: float = RETRY_CAP_S) -> float:
+    """Seconds to wait after so many failures in a row: full jitter, doubling from 0.2 s.
+
+    Full jitter keeps a fleet that failed together from coming back together.
+    """
+    return random.uniform(0, min(cap_s, 0.2 * 2 ** min(failures, 16)))
 
 
 @asynccontextmanager
@@ -156,7 +151,7 @@ def _translated(service: str, operation: str, fault: Exception) -> AwsError:
             text=_one_line(fault.response.get("Error", {}).get("Message") or "no reason given"),
         )
     kind: type[AwsError] = Unreachable
-    if isinstance(fault, _NOT_CONFIGURED) or isinstance(fault, ValueError):
+    if isinstance(fault, (*_NOT_CONFIGURED, ValueError)):
         kind = NotConfigured
     elif isinstance(fault, _REJECTED):
         kind = Rejected

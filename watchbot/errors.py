@@ -1,17 +1,17 @@
 """Every error watchbot raises, one tree. Each says, in one line, what is wrong and how to mend it.
 
-    WatchbotError           exit 1
-    ├── UsageError          exit 2: what the caller typed, set or installed is wrong
-    │   ├── SettingError    an option or its variable is missing or bad
-    │   ├── CommandError    the command to run cannot be found or run
-    │   └── MissingExtra    an optional part of watchbot is not installed
-    └── AwsError            an AWS call did not succeed
-        ├── NotFound        the queue, topic or table is not there
-        ├── Denied          AWS knows who asks, and says no; or does not know
-        ├── NotConfigured   no credentials, no region (exit 2)
-        ├── Unreachable     no answer: endpoint down, name unknown, connection lost, time out
-        ├── Throttled       too many requests
-        └── Rejected        AWS says that the request itself is wrong
+WatchbotError           exit 1
+├── UsageError          exit 2: what the caller typed, set or installed is wrong
+│   ├── SettingError    an option or its variable is missing or bad
+│   ├── CommandError    the command to run cannot be found or run
+│   └── MissingExtra    an optional part of watchbot is not installed
+└── AwsError            an AWS call did not succeed
+    ├── NotFound        the queue, topic or table is not there
+    ├── Denied          AWS knows who asks, and says no; or does not know
+    ├── NotConfigured   no credentials, no region (exit 2)
+    ├── Unreachable     no answer: endpoint down, name unknown, connection lost, time out
+    ├── Throttled       too many requests
+    └── Rejected        AWS says that the request itself is wrong
 """
 
 
@@ -55,6 +55,7 @@ class AwsError(WatchbotError):
     """
 
     hint = "try again later"
+    transient = True  # the same call may succeed later without anybody's doing
 
     def __init__(self, *, service: str, operation: str, code: str, text: str) -> None:
         self.service, self.operation, self.code, self.text = service, operation, code, text
@@ -64,12 +65,14 @@ class AwsError(WatchbotError):
 class NotFound(AwsError):
     """What the call names does not exist."""
 
+    transient = False
     hint = "check its name, account and region (--region), and the endpoint"
 
 
 class Denied(AwsError):
     """The credentials are refused, or allow too little."""
 
+    transient = False
     hint = "check the credentials, and the IAM policy for this action"
 
 
@@ -77,6 +80,7 @@ class NotConfigured(AwsError):
     """Credentials or region are nowhere to be found; no call was made."""
 
     exit_code = 2
+    transient = False
     hint = "set AWS_REGION (or --region) and credentials, see `aws configure`"
 
 
@@ -93,4 +97,5 @@ class Throttled(AwsError):
 class Rejected(AwsError):
     """The request itself is wrong."""
 
+    transient = False
     hint = "the request will not succeed as it is"

@@ -69,9 +69,7 @@ def open_envelope(message: Message) -> Content:
     """
     envelope = _envelope(message.body)
     if envelope is None:
-        return Content(
-            subject="", body=message.body, topic_arn=None, attributes=message.attributes
-        )
+        return Content(subject="", body=message.body, topic_arn=None, attributes=message.attributes)
     topic_arn = envelope.get("TopicArn")
     return Content(
         subject=_text(envelope.get("Subject")),

@@ -1,0 +1,143 @@
+"""What a worker is given: its variables, and its message."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from watchbot.sqs.message import Attribute, Content, Message, timestamp
+
+# Linux refuses a longer `NAME=VALUE\0` (MAX_ARG_STRLEN, 32 pages), whatever else there is room for.
+MAX_VARIABLE_BYTES = 131_072
+
+_PER_MESSAGE = {
+    "ApproximateFirstReceiveTimestamp",
+    "ApproximateReceiveCount",
+    "Message",
+    "MessageAttributes",
+    "MessageDeduplicationId",
+    "MessageFile",
+    "MessageGroupId",
+    "MessageId",
+    "SentTimestamp",
+    "SequenceNumber",
+    "Subject",
+    "TMPDIR",
+    "TRACEPARENT",
+    "TRACESTATE",
+    "TopicArn",
+    "WATCHBOT_DEADLINE",
+    "WATCHBOT_SCRATCH",
+    "WATCHBOT_WORKER",
+    "_X_AMZN_TRACE_ID",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where and until when one worker runs: its slot, its directory, its end in epoch seconds."""
+
+    worker: int
+    scratch: str
+    deadline: float
+
+
+def base_environment() -> dict[bytes, bytes]:
+    """The watcher's own environment, without the names that only a message may set."""
+    return {
+        name: value for name, value in os.environb.items() if os.fsdecode(name) not in _PER_MESSAGE
+    }
+
+
+def worker_environment(
+    base: Mapping[bytes, bytes], message: Message, content: Content, place: Place
+) -> dict[bytes, bytes]:
+    """All variables of a worker, ready for exec.
+
+    Without `Message` when its text fits in no variable: too long, or with NUL or lone surrogates.
+    """
+    variables = {
+        "Subject": _clean(content.subject),
+        "MessageId": message.id,
+        "SentTimestamp": _time(message.sent_ms),
+        "ApproximateFirstReceiveTimestamp": _time(message.first_received_ms),
+        "ApproximateReceiveCount": str(message.receives),
+        "WATCHBOT_WORKER": str(place.worker),
+        "WATCHBOT_DEADLINE": f"{place.deadline:.3f}",
+        "WATCHBOT_SCRATCH": place.scratch,
+        "TMPDIR": place.scratch,
+    }
+    for name in ("MessageGroupId", "MessageDeduplicationId", "SequenceNumber"):
+        if name in message.system:
+            variables[name] = message.system[name]
+    if content.topic_arn:
+        variables["TopicArn"] = content.topic_arn
+    if content.attributes:
+        variables["MessageAttributes"] = _json(content.attributes)
+    variables.update(_trace(message, content.attributes))
+    environment = {**base, **_fitting(variables)}
+    body = _encoded(content.body)
+    if body is not None and len(b"Message=") + len(body) < MAX_VARIABLE_BYTES:
+        environment[b"Message"] = body
+    return environment
+
+
+def with_message_file(
+    environment: Mapping[bytes, bytes], content: Content, scratch: str
+) -> dict[bytes, bytes]:
+    """The same with the message in a file (0600), named by `MessageFile`, and in no variable.
+
+    Raises `OSError` when the file cannot be written.
+    """
+    path = f"{scratch}/message"
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(message_bytes(content))
+    rest = {name: value for name, value in environment.items() if name != b"Message"}
+    return {**rest, b"MessageFile": os.fsencode(path)}
+
+
+def message_bytes(content: Content) -> bytes:
+    """The message as standard input gives it: UTF-8, with a lone surrogate as its three bytes."""
+    return content.body.encode(errors="surrogatepass")
+
+
+def _time(milliseconds: int | None) -> str:
+    return "" if milliseconds is None else timestamp(milliseconds)
+
+
+def _json(attributes: Mapping[str, Attribute]) -> str:
+    # Escaped to ASCII, it holds no NUL and no surrogate, whatever the attributes hold.
+    return json.dumps(
+        {name: {"Type": item.type, "Value": item.value} for name, item in attributes.items()}
+    )
+
+
+def _trace(message: Message, attributes: Mapping[str, Attribute]) -> dict[str, str]:
+    found = {"_X_AMZN_TRACE_ID": message.system.get("AWSTraceHeader", "")}
+    by_name = {name.lower(): item.value for name, item in attributes.items()}
+    for name in ("traceparent", "tracestate"):
+        found[name.upper()] = by_name.get(name, "")
+    return {name: value for name, value in found.items() if re.fullmatch(r"[ -~]{1,2048}", value)}
+
+
+def _clean(text: str) -> str:
+    """A title may lose a character that no variable can hold; a body may not."""
+    return text.encode(errors="replace").replace(b"\0", b"?").decode()
+
+
+def _encoded(text: str) -> bytes | None:
+    try:
+        encoded = text.encode()
+    except UnicodeEncodeError:
+        return None
+    return None if b"\0" in encoded else encoded
+
+
+def _fitting(variables: Mapping[str, str]) -> dict[bytes, bytes]:
+    encoded = {name.encode(): _encoded(value) for name, value in variables.items()}
+    return {
+        name: value
+        for name, value in encoded.items()
+        if value is not None and len(name) + 1 + len(value) < MAX_VARIABLE_BYTES
+    }

@@ -1,0 +1,36 @@
+"""What became of a worker, and what that means for its message."""
+
+import enum
+from dataclasses import dataclass
+
+
+class Fate(enum.Enum):
+    """What happens to the message."""
+
+    DELETE = "deleted"
+    RETURN = "back to the queue after a pause"
+    RELEASE = "visible again at once"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of one run: its name in logs and metrics, the message's fate, who hears of it."""
+
+    name: str
+    fate: Fate
+    notify: bool
+
+
+COMPLETED = Outcome("completed", Fate.DELETE, notify=False)
+REJECTED = Outcome("rejected", Fate.DELETE, notify=True)
+RETURNED = Outcome("returned", Fate.RETURN, notify=False)
+FAILED = Outcome("failed", Fate.RETURN, notify=True)
+TIMED_OUT = Outcome("timed_out", Fate.RETURN, notify=True)
+RELEASED = Outcome("released", Fate.RELEASE, notify=False)
+
+_BY_EXIT = {0: COMPLETED, 3: REJECTED, 4: RETURNED}
+
+
+def outcome_of(exit_code: int | None) -> Outcome:
+    """The outcome of a worker that ended by itself; None stands for an end by a signal."""
+    return FAILED if exit_code is None else _BY_EXIT.get(exit_code, FAILED)

@@ -1,0 +1,82 @@
+"""One by one in, calls of ten out: a call costs the same whatever it carries."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Generic, TypeVar
+
+import anyio
+
+from watchbot.sqs.queue import MAX_BATCH
+
+LINGER_S = 0.01
+
+Entry = TypeVar("Entry")
+Answer = TypeVar("Answer")
+
+
+class Batcher(Generic[Entry, Answer]):
+    """Gathers what many tasks submit into calls of up to ten entries.
+
+    A batch goes out when it is full, when it has lingered for 10 ms, or at once when `more` says
+    that nothing further can come to fill it. Leaving the context sends what is left.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[Sequence[Entry]], Awaitable[Sequence[Answer]]],
+        more: Callable[[], bool],
+    ) -> None:
+        self._call = call
+        self._more = more
+        self._waiting: list[tuple[Entry, asyncio.Future[Answer]]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._calls = anyio.create_task_group()
+
+    async def __aenter__(self) -> "Batcher[Entry, Answer]":
+        await self._calls.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        self._send()
+        return await self._calls.__aexit__(kind, error, trace)
+
+    async def submit(self, entry: Entry) -> Answer:
+        """The answer for this entry; raises what the call of its batch raised."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
+        self._waiting.append((entry, answer))
+        if len(self._waiting) >= MAX_BATCH:
+            self._send()
+        elif self._timer is None:
+            # Even with nothing to wait for: others that end in this turn of the loop come along.
+            self._timer = loop.call_later(LINGER_S if self._more() else 0, self._send)
+        return await answer
+
+    def _send(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        batch, self._waiting = self._waiting, []
+        if batch:
+            self._calls.start_soon(self._settle, batch)
+
+    async def _settle(self, batch: list[tuple[Entry, asyncio.Future[Answer]]]) -> None:
+        try:
+            answers = await self._call([entry for entry, _ in batch])
+        except Exception as error:  # every waiter gets it; none may wait for ever
+            for _, waiter in batch:
+                if not waiter.done():
+                    waiter.set_exception(error)
+        else:
+            for (_, waiter), answer in zip(batch, answers, strict=True):
+                if not waiter.done():
+                    waiter.set_result(answer)
+        finally:
+            for _, waiter in batch:
+                waiter.cancel()  # does nothing to those that have their answer

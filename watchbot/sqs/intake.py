@@ -1,0 +1,149 @@
+"""The intake: takes messages from a queue as slots come free, and no more than that."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+import anyio
+
+from watchbot import metrics
+from watchbot.aws import retry_pause
+from watchbot.errors import AwsError, Unreachable
+from watchbot.lifecycle import now
+from watchbot.sqs.message import Message
+from watchbot.sqs.queue import MAX_BATCH, Queue
+
+GIVE_UP_S = 300  # how long AWS may say no, once it has said yes, before we leave
+HANG_S = 15  # a poll that is so late will not come back
+LINGER_S = 0.005  # with a backlog, slots that come free within this share one receive
+
+log = logging.getLogger(__name__)
+
+
+class Intake:
+    """Polls `queue` while slots are free, and hands on what comes.
+
+    A slot is reserved before each receive, so that there are never more messages in hand than
+    `slots`; `give_back` frees one. While full batches come back, several polls run at once.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        deliver: Callable[[list[Message]], None],
+        *,
+        slots: int,
+        wait_s: int,
+        visibility_s: int,
+    ) -> None:
+        self._queue, self._deliver = queue, deliver
+        self._slots, self._wait_s, self._visibility_s = slots, wait_s, visibility_s
+        self._free = slots
+        self._polls = 0
+        self._width = 1  # polls that may run at once
+        self._changed = asyncio.Event()
+        self._stopped = False
+        self._failures = 0
+        self._refused_since: float | None = None
+        self._reached = False
+        self.trouble: str | None = "the queue has not answered yet"
+
+    @property
+    def reached(self) -> bool:
+        """Whether the queue has ever answered a receive."""
+        return self._reached
+
+    @property
+    def in_hand(self) -> int:
+        """Messages received and not given back, and slots reserved by polls under way."""
+        return self._slots - self._free
+
+    def give_back(self, slots: int = 1) -> None:
+        """Frees slots whose messages are settled."""
+        self._free += slots
+        self._changed.set()
+
+    def stop(self) -> None:
+        """No poll is started any more; `run` returns when those under way have come back."""
+        self._stopped = True
+        self._changed.set()
+
+    async def run(self, *, until_empty: bool = False, once: bool = False) -> None:
+        """Receives until `stop`; or until a whole poll finds nothing and nothing is in hand.
+
+        With `once`, until the first message has come. Raises `AwsError` when AWS refuses for
+        good: at the first try, or for five minutes on end.
+        """
+        async with anyio.create_task_group() as polls:
+            while await self._room():
+                count = min(MAX_BATCH, self._free)
+                self._free -= count
+                self._polls += 1
+                polls.start_soon(self._poll, count, until_empty, once)
+
+    async def _room(self) -> bool:
+        while not self._stopped and (self._free == 0 or self._polls >= self._width):
+            self._changed.clear()
+            await self._changed.wait()
+        if self._width > 1 and self._free < min(MAX_BATCH, self._slots // 2):
+            await self._linger()
+        return not self._stopped
+
+    async def _linger(self) -> None:
+        with anyio.move_on_after(LINGER_S):
+            while not self._stopped and self._free < min(MAX_BATCH, self._slots // 2):
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def _poll(self, count: int, until_empty: bool, once: bool) -> None:
+        messages: list[Message] | None = None
+        try:
+            messages = await self._receive(count)
+        except AwsError as error:
+            await self._failed(error)
+        finally:
+            self._polls -= 1
+            self.give_back(count - len(messages or ()))
+        if messages is None:
+            return
+        self._width = min(self._width * 2, 16) if len(messages) == count else 1
+        if messages:
+            metrics.received.inc(len(messages))
+            self._deliver(messages)
+        if (once and messages) or (until_empty and self._idle(messages)):
+            self.stop()
+
+    def _idle(self, messages: list[Message]) -> bool:
+        return not messages and self.in_hand == 0 and self._polls == 0
+
+    async def _receive(self, count: int) -> list[Message]:
+        try:
+            with anyio.fail_after(self._wait_s + HANG_S):
+                messages = await self._queue.receive(count, self._wait_s, self._visibility_s)
+        except TimeoutError:
+            raise Unreachable(
+                service="SQS", operation="receive_message", code="Hung", text="no answer came"
+            ) from None
+        self._failures, self._refused_since = 0, None
+        self._reached, self.trouble = True, None
+        metrics.last_receive.set(time.time())
+        return messages
+
+    async def _failed(self, error: AwsError) -> None:
+        self._failures += 1
+        self._width = 1
+        self.trouble = str(error)
+        if not error.transient:
+            self._refused_since = self._refused_since or now()
+            if not self._reached or now() - self._refused_since >= GIVE_UP_S:
+                raise error
+        pause_s = retry_pause(self._failures)
+        log.warning(
+            "receive failed, trying again",
+            extra={"code": error.code, "reason": error.text, "pause_s": pause_s},
+        )
+        with anyio.move_on_after(pause_s):
+            while not self._stopped:
+                self._changed.clear()
+                await self._changed.wait()

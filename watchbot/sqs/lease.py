@@ -1,0 +1,208 @@
+"""Leases: what keeps a message in hand ours, from its receipt to its settling."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import TypeVar
+
+import anyio
+from anyio.abc import TaskGroup
+
+from watchbot import metrics
+from watchbot.aws import retry_pause
+from watchbot.errors import AwsError
+from watchbot.lifecycle import now
+from watchbot.sqs.batching import Batcher
+from watchbot.sqs.message import Message
+from watchbot.sqs.queue import MAX_BATCH, MAX_VISIBILITY_S, Queue, Refusal
+
+LIMIT_MARGIN_S = 5  # SQS refuses to hide a message to the very end of its twelve hours
+SETTLE_TRIES_S = 300  # a settling that AWS refuses for so long will not be had any more
+
+log = logging.getLogger(__name__)
+Item = TypeVar("Item")
+
+
+class Lease:
+    """Our hold on one message. `lost` once the queue may have given it to somebody else."""
+
+    __slots__ = ("busy", "expires_at", "limit_at", "lost", "message", "renew_at")
+
+    def __init__(self, message: Message, visibility_s: float) -> None:
+        self.message = message
+        self.limit_at = message.asked_at + MAX_VISIBILITY_S - LIMIT_MARGIN_S
+        self.lost = False
+        self.busy = asyncio.Lock()  # held through each visibility call or delete of this message
+        self.extended(message.asked_at, visibility_s)
+
+    def extended(self, asked_at: float, visibility_s: float) -> None:
+        """Notes that a call sent at `asked_at` hid the message for `visibility_s`."""
+        self.expires_at = asked_at + visibility_s
+        self.renew_at = asked_at + visibility_s / 3
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until SQS ends the lease for good, twelve hours after the receive."""
+        return max(0.0, self.limit_at - now())
+
+
+class Leases:
+    """All leases of one consumer: renews them in the background, and ends them.
+
+    An async context: open, each lease is renewed every third of the visibility timeout; leaving
+    sends the settlings that are still gathered. `on_lost` hears of each lease that ended too
+    early, once.
+    """
+
+    def __init__(
+        self, queue: Queue, visibility_s: int, on_lost: Callable[[Lease], None] = lambda _: None
+    ) -> None:
+        self._queue = queue
+        self._visibility_s = visibility_s
+        self._on_lost = on_lost
+        self._held: set[Lease] = set()
+        self._settling = 0
+        self._taken = asyncio.Event()
+        self._deletes = Batcher[Message, Refusal | None](queue.delete, self._more)
+        self._hides = Batcher[tuple[Message, int], Refusal | None](queue.hide, self._more)
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> "Leases":
+        await self._open.enter_async_context(self._deletes)
+        await self._open.enter_async_context(self._hides)
+        renewals = await self._open.enter_async_context(anyio.create_task_group())
+        renewals.start_soon(self._renew_for_ever, renewals)
+        self._open.callback(renewals.cancel_scope.cancel)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        return await self._open.__aexit__(kind, error, trace)
+
+    def take(self, message: Message) -> Lease:
+        """The lease of a message just received; renewed from now on."""
+        lease = Lease(message, self._visibility_s)
+        self._held.add(lease)
+        self._taken.set()
+        return lease
+
+    async def delete(self, lease: Lease) -> bool:
+        """Deletes the message, trying until it is done; False if the lease was lost instead."""
+        return await self._settle(lease, lambda: self._deletes.submit(lease.message))
+
+    async def hide(self, lease: Lease, seconds: int) -> bool:
+        """Gives the message back, visible in `seconds`; False if the lease was lost instead.
+
+        `seconds` is cut down to what SQS still allows.
+        """
+        return await self._settle(
+            lease, lambda: self._hides.submit((lease.message, min(seconds, int(lease.left_s))))
+        )
+
+    def _more(self) -> bool:
+        return len(self._held) > self._settling  # somebody else may settle soon: wait for him
+
+    async def _settle(self, lease: Lease, call: Callable[[], Awaitable[Refusal | None]]) -> bool:
+        failures, began = 0, now()
+        self._settling += 1
+        try:
+            while not self._ended(lease) and now() - began < SETTLE_TRIES_S:
+                async with lease.busy:  # never while a renewal of this message is on its way
+                    refusal = await _answer(call)
+                if refusal is None:
+                    return True
+                if refusal.lost:
+                    self._lose(lease, refusal.code)
+                    return False
+                failures += 1
+                log.warning("settling failed, trying again", extra=_facts(lease, refusal))
+                await anyio.sleep(retry_pause(failures, cap_s=self._visibility_s / 6))
+            return False
+        finally:
+            self._settling -= 1
+            self._held.discard(lease)
+
+    async def _renew_for_ever(self, renewals: TaskGroup) -> None:
+        # Looked at often, and by the clock: after a machine slept, the truth is soon known.
+        tick_s = min(1.0, self._visibility_s / 12)
+        while True:
+            await self._taken.wait()
+            await anyio.sleep(tick_s)
+            due = self._due(now() + tick_s)
+            for batch in batched(due, MAX_BATCH):
+                renewals.start_soon(self._renew, batch)
+            if not self._held:
+                self._taken.clear()
+
+    def _due(self, by: float) -> list[Lease]:
+        # One that is being settled, or still in a slow call, is left to the next look.
+        return [
+            lease
+            for lease in list(self._held)
+            if not self._ended(lease)
+            and lease.renew_at <= by
+            and not lease.busy.locked()
+            and lease.left_s >= 1
+        ]
+
+    async def _renew(self, due: Sequence[Lease]) -> None:
+        asked_at = now()
+        seconds = [min(self._visibility_s, int(lease.left_s)) for lease in due]
+        async with AsyncExitStack() as calls:
+            for lease in due:
+                await calls.enter_async_context(lease.busy)  # free, as `_due` saw: no waiting
+            refusals = await self._ask(due, seconds)
+        for lease, refusal, granted_s in zip(due, refusals, seconds, strict=True):
+            if lease not in self._held:
+                continue
+            if refusal is None:
+                lease.extended(asked_at, granted_s)
+            elif refusal.lost:
+                self._lose(lease, refusal.code)
+            else:
+                lease.renew_at = now() + retry_pause(3, cap_s=self._visibility_s / 12)
+                log.warning("heartbeat failed, trying again", extra=_facts(lease, refusal))
+
+    async def _ask(self, due: Sequence[Lease], seconds: Sequence[int]) -> Sequence[Refusal | None]:
+        changes = [(lease.message, granted) for lease, granted in zip(due, seconds, strict=True)]
+        refusal = Refusal(code="Timeout", text="no answer in time for another try")
+        with anyio.move_on_after(max(1.0, self._visibility_s / 6)):
+            try:
+                return await self._queue.hide(changes)
+            except AwsError as error:
+                refusal = Refusal(code=error.code, text=error.text)
+        return [refusal] * len(due)
+
+    def _ended(self, lease: Lease) -> bool:
+        if not lease.lost and now() >= lease.expires_at:
+            self._lose(lease, "Expired")
+        return lease.lost
+
+    def _lose(self, lease: Lease, code: str) -> None:
+        lease.lost = True
+        self._held.discard(lease)
+        metrics.leases_lost.inc()
+        log.error("lease lost", extra={"message_id": lease.message.id, "code": code})
+        self._on_lost(lease)
+
+
+async def _answer(call: Callable[[], Awaitable[Refusal | None]]) -> Refusal | None:
+    try:
+        return await call()
+    except AwsError as error:
+        return Refusal(code=error.code, text=error.text)
+
+
+def batched(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    """`items` in runs of up to `size`."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _facts(lease: Lease, refusal: Refusal) -> dict[str, object]:
+    return {"message_id": lease.message.id, "code": refusal.code, "reason": refusal.text}
