@@ -9,6 +9,8 @@ from types import TracebackType
 
 import anyio
 
+from watchbot.errors import WatchbotError
+
 if hasattr(time, "CLOCK_BOOTTIME"):
 
     def now() -> float:
@@ -55,14 +57,34 @@ class stop_on_signals:  # noqa: N801 - reads as a verb in `with stop_on_signals(
 
 
 def run(service: Callable[[Stop], Awaitable[int]]) -> int:
-    """Runs `service` until it returns its exit code."""
+    """Runs `service` until it returns its exit code.
+
+    Raises the `WatchbotError` that ended it, out of whatever task group it came through.
+    """
 
     async def main() -> int:
         with stop_on_signals() as stop:
             return await service(stop)
 
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(main())
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(main())
+    except BaseExceptionGroup as group:
+        expected = _first_expected(group)
+        if expected is None:
+            raise
+        raise expected from group
+
+
+def _first_expected(group: BaseExceptionGroup[BaseException]) -> WatchbotError | None:
+    """The error that a person is told of; task groups wrap it as often as they are nested."""
+    found = group.subgroup(WatchbotError)
+    while isinstance(found, BaseExceptionGroup):
+        inner = found.exceptions[0]
+        if isinstance(inner, WatchbotError):
+            return inner
+        found = inner if isinstance(inner, BaseExceptionGroup) else None
+    return None
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -50,6 +50,11 @@ def base_environment() -> dict[bytes, bytes]:
     }
 
 
+def stack_name() -> str | None:
+    """The CloudFormation stack this service belongs to, where its template says so."""
+    return os.environ.get("StackName") or None
+
+
 def worker_environment(
     base: Mapping[bytes, bytes], message: Message, content: Content, place: Place
 ) -> dict[bytes, bytes]:

@@ -206,7 +206,7 @@ class _Worker:
     async def _leave(self, grace: anyio.CancelScope) -> None:
         await self.exited.wait()
         while _has_living_members(self._pid):  # a shell ends at once, what it runs may not
-            await anyio.sleep(0.02)  # noqa: ASYNC110 - the kernel announces no such end
+            await anyio.sleep(0.02)  # the kernel announces no such end
         grace.cancel()
 
     def _wait_in_thread(self) -> None:

@@ -4,10 +4,11 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import anyio
 import anyio.to_thread
 
 from watchbot.errors import UsageError
@@ -22,22 +23,38 @@ class Workspace:
         self._root = root
         self._volumes = volumes
         self._made = 0
+        self._jobs = 0
+        self._emptying = anyio.Lock()
 
-    def scratch(self) -> str:
-        """A new directory (0700). Raises `OSError` when the disk is full or gone."""
+    @asynccontextmanager
+    async def job(self) -> AsyncIterator[str]:
+        """A scratch directory (0700) for one job, deleted afterwards.
+
+        After the last of the jobs that overlap, the volumes are emptied, before another begins.
+        Raises `OSError` when the directory cannot be made; a failure to clean is only logged.
+        """
+        if self._volumes:
+            async with self._emptying:
+                pass
         self._made += 1
-        path = f"{self._root}/{self._made}"
-        os.mkdir(path, 0o700)
-        return path
+        scratch = f"{self._root}/{self._made}"
+        os.mkdir(scratch, 0o700)
+        self._jobs += 1
+        try:
+            yield scratch
+        finally:
+            self._jobs -= 1
+            with anyio.CancelScope(shield=True):
+                await self._clean(scratch)
 
-    async def clean(self, scratch: str) -> None:
-        """Deletes a scratch directory and empties the volumes; a failure is logged, no more."""
+    async def _clean(self, scratch: str) -> None:
         try:
             os.rmdir(scratch)  # most workers leave it empty: no thread, no walk
         except OSError:
             await anyio.to_thread.run_sync(_remove, scratch)
-        if self._volumes:
-            await anyio.to_thread.run_sync(_empty, self._volumes)
+        if self._volumes and not self._jobs:
+            async with self._emptying:
+                await anyio.to_thread.run_sync(_empty, self._volumes)
 
 
 @contextmanager

@@ -47,6 +47,7 @@ class Intake:
         self._failures = 0
         self._refused_since: float | None = None
         self._reached = False
+        self._held_until = 0.0
         self.trouble: str | None = "the queue has not answered yet"
 
     @property
@@ -63,6 +64,10 @@ class Intake:
         """Frees slots whose messages are settled."""
         self._free += slots
         self._changed.set()
+
+    def hold(self, seconds: float) -> None:
+        """Starts no poll for so long: the machine cannot work on more just now."""
+        self._held_until = max(self._held_until, now() + seconds)
 
     def stop(self) -> None:
         """No poll is started any more; `run` returns when those under way have come back."""
@@ -86,6 +91,8 @@ class Intake:
         while not self._stopped and (self._free == 0 or self._polls >= self._width):
             self._changed.clear()
             await self._changed.wait()
+        while not self._stopped and self._held_until > now():
+            await self._stopped_within(self._held_until - now())
         if self._width > 1 and self._free < min(MAX_BATCH, self._slots // 2):
             await self._linger()
         return not self._stopped
@@ -143,7 +150,10 @@ class Intake:
             "receive failed, trying again",
             extra={"code": error.code, "reason": error.text, "pause_s": pause_s},
         )
-        with anyio.move_on_after(pause_s):
+        await self._stopped_within(pause_s)
+
+    async def _stopped_within(self, seconds: float) -> None:
+        with anyio.move_on_after(seconds):
             while not self._stopped:
                 self._changed.clear()
                 await self._changed.wait()

@@ -1,0 +1,7 @@
+"""`python -m watchbot`."""
+
+import sys
+
+from watchbot.cli import main
+
+sys.exit(main())

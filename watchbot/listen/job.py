@@ -1,0 +1,144 @@
+"""One job: the command, run for one message, from its variables to what became of it."""
+
+import hashlib
+import logging
+import re
+import time
+from dataclasses import dataclass
+
+import anyio
+
+from watchbot import metrics
+from watchbot.lifecycle import Stop
+from watchbot.listen import environment, process
+from watchbot.listen.environment import Place
+from watchbot.listen.outcome import FAILED, RELEASED, TIMED_OUT, Outcome, outcome_of
+from watchbot.listen.output import Output
+from watchbot.listen.process import Command, Ending, SpawnError
+from watchbot.settings import WatcherSettings
+from watchbot.sqs.lease import Lease
+from watchbot.sqs.message import Content, Message, open_envelope
+
+RETURN_MARGIN_S = 5  # to give a message back before its twelve hours are over
+LAST_GRACE_S = 2  # from SIGTERM to SIGKILL once the drain is over: the container's end is near
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What became of one job."""
+
+    message: Message
+    content: Content
+    outcome: Outcome
+    ending: Ending | None  # None: it did not run to an end of its own
+    reason: str | None = None
+    duration_s: float = 0.0
+    tail: str = ""  # the last output
+
+    @property
+    def how(self) -> str:
+        """How it ended, in words."""
+        return self.reason or str(self.ending)
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for failures that look alike: ending and last line, numbers masked."""
+        last = self.tail.strip().rpartition("\n")[2]
+        masked = re.sub(r"\b(0x)?[0-9a-f]*\d[0-9a-f-]*\b", "#", last.lower())
+        return hashlib.sha256(f"{self.how}|{masked}".encode(errors="replace")).hexdigest()[:16]
+
+
+def not_run(message: Message, outcome: Outcome, reason: str) -> Report:
+    """The report of a job that never began."""
+    return Report(
+        message=message,
+        content=open_envelope(message),
+        outcome=outcome,
+        ending=None,
+        reason=reason,
+    )
+
+
+class Jobs:
+    """Runs jobs, and can end all that run."""
+
+    def __init__(self, settings: WatcherSettings, command: Command, stop: Stop) -> None:
+        self._settings, self._command, self._stop = settings, command, stop
+        self._base = environment.base_environment()
+        self._running: set[anyio.CancelScope] = set()
+        self._released = False
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def release_all(self) -> None:
+        """Ends all that run, SIGTERM first; they are `released`, whatever their exit code."""
+        self._released = True
+        for scope in self._running:
+            scope.cancel()
+
+    async def run(self, lease: Lease, number: int, scratch: str) -> Report:
+        """Runs the command for the message of `lease`, as worker `number`.
+
+        Raises `OSError` when the machine cannot start a process now, which is no fault of the
+        message.
+        """
+        message, content = lease.message, open_envelope(lease.message)
+        output = Output(message.id, structured=self._settings.structured_logging)
+        limit_s = self._limit_s(lease)
+        place = Place(worker=number, scratch=scratch, deadline=time.time() + limit_s)
+        ending, reason = None, None
+        began = time.monotonic()
+        with anyio.CancelScope(deadline=anyio.current_time() + limit_s) as scope:
+            self._running.add(scope)
+            try:
+                ending = await self._execute(message, content, place, output)
+            except SpawnError as error:
+                if error.machines_fault:
+                    raise OSError(error.number, str(error)) from error
+                reason = f"cannot start: {error}"
+            finally:
+                self._running.discard(scope)
+                output.finish()
+        duration_s = time.monotonic() - began
+        metrics.worker_duration.observe(duration_s)
+        outcome = FAILED if ending is None else outcome_of(ending.exit_code)
+        if scope.cancelled_caught:
+            # It was told to end: an exit code of 0 would only say that it obeyed.
+            outcome = RELEASED if self._released else TIMED_OUT
+            reason = "the watcher is leaving" if self._released else f"ran over {limit_s:g} s"
+        return Report(
+            message=message,
+            content=content,
+            outcome=outcome,
+            ending=ending,
+            reason=reason,
+            duration_s=duration_s,
+            tail=output.tail,
+        )
+
+    async def _execute(
+        self, message: Message, content: Content, place: Place, output: Output
+    ) -> Ending:
+        variables = environment.worker_environment(self._base, message, content, place)
+        stdin = environment.message_bytes(content)
+        if b"Message" in variables:
+            try:
+                return await process.run(self._command, variables, stdin, output.feed, self._grace)
+            except SpawnError as error:
+                if not error.too_big:
+                    raise
+        # Too long alone, or together with the rest of the variables: then it goes into a file.
+        variables = environment.with_message_file(variables, content, place.scratch)
+        return await process.run(self._command, variables, stdin, output.feed, self._grace)
+
+    def _limit_s(self, lease: Lease) -> float:
+        most_s = max(lease.left_s - self._settings.kill_grace - RETURN_MARGIN_S, 1.0)
+        return min(self._settings.max_job_duration or most_s, most_s)
+
+    async def _grace(self) -> None:
+        grace_s = self._settings.kill_grace
+        with anyio.move_on_after(min(grace_s, LAST_GRACE_S) if self._released else grace_s):
+            await self._stop.forced.wait()

@@ -1,0 +1,161 @@
+"""Tells an SNS topic what went wrong: in the background, and never at a job's cost."""
+
+import logging
+import re
+import time
+import uuid
+from collections import deque
+
+import anyio
+
+from watchbot import metrics
+from watchbot.aws import Client, retry_pause
+from watchbot.errors import AwsError
+from watchbot.listen.job import Report
+from watchbot.log import date
+
+MAX_WAITING = 1_000
+MAX_TEXT_BYTES = 250_000  # SNS takes 262,144, attributes included
+MAX_BODY_CHARACTERS = 30_000
+ALIKE_A_MINUTE = 10
+FLUSH_S = 5  # what is not told so long after the end of all work is dropped, and counted
+TRIES = 5
+
+log = logging.getLogger(__name__)
+
+
+class Notifier:
+    """Publishes reports to one topic. `tell` returns at once; `run` does the work."""
+
+    def __init__(self, client: Client, topic_arn: str, service: str, container: str) -> None:
+        self._client, self._topic_arn = client, topic_arn
+        self._service, self._container = service, container
+        self._waiting: deque[tuple[Report, int]] = deque()
+        self._alike: dict[str, _Window] = {}
+        self._changed = anyio.Event()
+        self._closing = False
+
+    def tell(self, report: Report) -> None:
+        """Has the report published, alone, or with others like it when there are many."""
+        window = self._alike.setdefault(report.fingerprint, _Window(time.monotonic()))
+        window.told += 1
+        if window.told > ALIKE_A_MINUTE:
+            window.gathered, window.latest = window.gathered + 1, report
+        else:
+            self._add(report, 1)
+
+    async def run(self) -> None:
+        """Publishes until `close`, then what is left, for five seconds at most."""
+        while not self._closing or self._waiting:
+            self._release_gathered()
+            if self._waiting:
+                await self._publish(*self._waiting.popleft())
+                continue
+            self._changed = anyio.Event()
+            with anyio.move_on_after(1.0 if self._alike else None):
+                await self._changed.wait()
+
+    async def close(self) -> None:
+        """Lets `run` end. Call it when nothing more will be told."""
+        self._closing = True
+        self._release_gathered()
+        self._changed.set()
+        with anyio.move_on_after(FLUSH_S):
+            while self._waiting:
+                await anyio.sleep(0.01)
+        metrics.notifications.labels("dropped").inc(len(self._waiting))
+        self._waiting.clear()
+
+    def _add(self, report: Report, count: int) -> None:
+        if len(self._waiting) >= MAX_WAITING:
+            metrics.notifications.labels("dropped").inc()
+            return
+        self._waiting.append((report, count))
+        self._changed.set()
+
+    def _release_gathered(self) -> None:
+        moment = time.monotonic()
+        for fingerprint, window in list(self._alike.items()):
+            if self._closing or moment - window.began >= 60:
+                del self._alike[fingerprint]
+                if window.latest is not None:
+                    self._add(window.latest, window.gathered)
+
+    async def _publish(self, report: Report, count: int) -> None:
+        request = self._request(report, count)
+        for failures in range(1, TRIES + 1):
+            try:
+                await self._client.call("publish", **request)
+            except AwsError as error:
+                log.warning("notification failed", extra={"code": error.code, "reason": error.text})
+                if not error.transient or failures == TRIES:
+                    metrics.notifications.labels("failed").inc()
+                    return
+                await anyio.sleep(retry_pause(failures))
+            else:
+                metrics.notifications.labels("sent").inc()
+                return
+
+    def _request(self, report: Report, count: int) -> dict[str, object]:
+        exit_code = report.ending.exit_code if report.ending else None
+        attributes = {"outcome": report.outcome.name, "fingerprint": report.fingerprint}
+        if exit_code is not None:
+            attributes["exit_code"] = str(exit_code)
+        request: dict[str, object] = {
+            "TopicArn": self._topic_arn,
+            "Subject": _subject(report, self._service, count),
+            "Message": _text(report, count, self._service, self._container),
+            "MessageAttributes": {
+                name: {"DataType": "String", "StringValue": value}
+                for name, value in attributes.items()
+            },
+        }
+        if self._topic_arn.endswith(".fifo"):
+            request["MessageGroupId"] = report.fingerprint
+            request["MessageDeduplicationId"] = uuid.uuid4().hex
+        return request
+
+
+class _Window:
+    """Failures of one fingerprint within a minute."""
+
+    def __init__(self, began: float) -> None:
+        self.began = began
+        self.told = 0
+        self.gathered = 0
+        self.latest: Report | None = None
+
+
+def _subject(report: Report, service: str, count: int) -> str:
+    many = f"{count} x " if count > 1 else ""
+    text = f"watchbot {service}: {many}{report.outcome.name} ({report.how})"
+    printable = "".join(letter if " " <= letter <= "~" else "?" for letter in text)
+    return printable[:99]  # SNS refuses a hundred, and anything but printable ASCII
+
+
+def _text(report: Report, count: int, service: str, container: str) -> str:
+    message, content = report.message, report.content
+    facts = {
+        "When": date(time.time()),
+        "Service": service,
+        "Outcome": f"{report.outcome.name}: the message is {report.outcome.fate.value}",
+        "Ending": report.how,
+        "Duration": f"{report.duration_s:.3f} s",
+        "Received": f"{message.receives} times",
+        "Container": container,
+        "Alike": f"{count} failures like this one" if count > 1 else "",
+        "MessageId": message.id,
+        "MessageGroupId": message.group or "",
+        "Subject": content.subject,
+        "Message": _cut(content.body),
+    }
+    lines = [f"{name}: {value}" for name, value in facts.items() if value]
+    text = "\n".join([*lines, "", "Last output:", report.tail or "(none)"])
+    # SNS refuses what XML has no character for, as SQS does.
+    clean = re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)
+    return clean.encode()[:MAX_TEXT_BYTES].decode(errors="ignore")
+
+
+def _cut(body: str) -> str:
+    rest = len(body) - MAX_BODY_CHARACTERS
+    return body if rest <= 0 else f"{body[:MAX_BODY_CHARACTERS]}... ({rest} more characters)"

@@ -1,0 +1,265 @@
+"""`watchbot listen`: receive, run, settle. Start reading here.
+
+A message's way: the intake reserves a slot and receives it; its lease is renewed from then on; the
+command runs; the exit code gives the outcome; the outcome settles the message; the slot is free.
+"""
+
+import heapq
+import logging
+import socket
+import time
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import anyio
+from anyio.abc import TaskGroup
+
+from watchbot import metrics
+from watchbot.aws import open_client
+from watchbot.errors import Denied, Unreachable, UsageError
+from watchbot.lifecycle import Stop
+from watchbot.listen import environment, process
+from watchbot.listen.backoff import retry_delay
+from watchbot.listen.job import Jobs, Report, not_run
+from watchbot.listen.notify import Notifier
+from watchbot.listen.outcome import COMPLETED, RELEASED, Fate
+from watchbot.listen.workspace import Workspace, open_workspace
+from watchbot.settings import ListenSettings, WatcherSettings
+from watchbot.sqs.intake import Intake
+from watchbot.sqs.lease import Lease, Leases
+from watchbot.sqs.message import Message
+from watchbot.sqs.queue import Queue, SqsQueue
+from watchbot.web import serving
+
+LAST_POLL_S = 5  # a poll that is abandoned may take messages with it: it gets this to come back
+MACHINE_PAUSE_S = 5  # nothing is received for so long once the machine could not start a worker
+REMEMBERED = 10_000  # ids of messages done, deleted without a run when they come again
+
+log = logging.getLogger(__name__)
+
+
+async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> int:
+    """Works on the queue until told to stop, or until there is no more to do; the exit code.
+
+    Raises `UsageError` for what is wrong before the first message, `AwsError` for what AWS
+    refuses for good.
+    """
+    command = process.resolve(words, shell=settings.shell)
+    account = settings.account.near(settings.queue_url)
+    async with AsyncExitStack() as house:
+        workspace = house.enter_context(open_workspace(settings.volumes))
+        # One try: leases and intake have tries of their own, within the lease.
+        sqs = await house.enter_async_context(
+            open_client("sqs", account, attempts=1, wait_s=settings.poll_wait, connections=50)
+        )
+        queue = SqsQueue(sqs, settings.queue_url)
+        await _reach(queue)
+        notifier = await _open_notifier(house, settings)
+        jobs = Jobs(settings, command, stop)
+        watcher = Watcher(settings, queue, workspace, jobs, notifier)
+        await house.enter_async_context(
+            serving(
+                settings.metrics_host,
+                settings.metrics_port,
+                unhealthy=watcher.unhealthy,
+                unready=lambda: "draining" if stop.draining.is_set() else watcher.trouble(),
+            )
+        )
+        await watcher.run(stop)
+    return 0
+
+
+class Watcher:
+    """Runs jobs for the messages of a queue."""
+
+    def __init__(
+        self,
+        settings: WatcherSettings,
+        queue: Queue,
+        workspace: Workspace,
+        jobs: Jobs,
+        notifier: Notifier | None,
+    ) -> None:
+        # A container that leaves after its job has one job.
+        slots = 1 if settings.writable_filesystem else settings.concurrency
+        self._settings, self._queue = settings, queue
+        self._workspace, self._jobs, self._notifier = workspace, jobs, notifier
+        self._intake = Intake(
+            queue,
+            self._deliver,
+            slots=slots,
+            # A poll that does not wait asks few of SQS's servers: its "empty" proves nothing.
+            wait_s=max(settings.poll_wait, 1) if settings.exit_when_empty else settings.poll_wait,
+            visibility_s=settings.visibility_timeout,
+        )
+        self._leases = Leases(queue, settings.visibility_timeout)
+        self._numbers = list(range(slots))  # the lowest free one is a worker's WATCHBOT_WORKER
+        self._groups: dict[str, deque[Lease]] = {}
+        self._done: OrderedDict[str, None] = OrderedDict()
+        self._draining = False
+        self._workers: TaskGroup
+        metrics.limit.set(slots)
+
+    def unhealthy(self) -> str | None:
+        """Why it does no good any more, or None."""
+        return self._intake.trouble if self._intake.reached else None
+
+    def trouble(self) -> str | None:
+        """Why no message would come now, or None."""
+        return self._intake.trouble
+
+    async def run(self, stop: Stop) -> None:
+        """Receives, runs and settles until the stop; returns when nothing is in hand any more.
+
+        The nesting is the order of the end: first no more messages, then no more workers, then
+        the leases, which flushes what was settled last.
+        """
+        log.info("started", extra={"concurrency": len(self._numbers)})
+        async with self._leases, anyio.create_task_group() as signals:
+            async with anyio.create_task_group() as self._workers:
+                with anyio.CancelScope() as polls:
+                    signals.start_soon(self._drain, stop, polls)
+                    await self._intake.run(
+                        until_empty=self._settings.exit_when_empty,
+                        once=self._settings.writable_filesystem,
+                    )
+            signals.cancel_scope.cancel()
+        log.info("stopped")
+
+    async def _drain(self, stop: Stop, polls: anyio.CancelScope) -> None:
+        await stop.draining.wait()
+        log.info("draining", extra={"running": len(self._jobs)})
+        self._draining = True
+        self._intake.stop()
+        polls.deadline = anyio.current_time() + LAST_POLL_S
+        with anyio.move_on_after(self._settings.drain_timeout):
+            await stop.forced.wait()
+        # The poll first: what is released while it is open may come right back through it.
+        polls.cancel()
+        self._jobs.release_all()
+
+    def _deliver(self, messages: list[Message]) -> None:
+        for message in messages:
+            lease = self._leases.take(message)
+            metrics.receives.observe(message.receives)
+            group = message.group if self._queue.fifo else None
+            if group is None:
+                self._workers.start_soon(self._work, lease)
+            elif group in self._groups:
+                self._groups[group].append(lease)
+            else:
+                self._groups[group] = deque([lease])
+                self._workers.start_soon(self._work_through, group)
+
+    async def _work_through(self, group: str) -> None:
+        """One at a time, in order; when one goes back, so do those behind it."""
+        leases = self._groups[group]
+        while leases and await self._work(leases.popleft()):
+            pass
+        del self._groups[group]
+        for lease in leases:
+            self._workers.start_soon(self._let_go, lease, "one before it in its group went back")
+
+    async def _work(self, lease: Lease) -> bool:
+        """Runs and settles one message; whether it is deleted now."""
+        message = lease.message
+        if self._draining:
+            return await self._let_go(lease, "the watcher is leaving")
+        if message.id in self._done:
+            return await self._settle(lease, not_run(message, COMPLETED, "was done before"))
+        number = heapq.heappop(self._numbers)
+        metrics.busy.inc()
+        try:
+            async with self._workspace.job() as scratch:
+                _log_start(message, bodies=self._settings.log_bodies)
+                return await self._settle(lease, await self._jobs.run(lease, number, scratch))
+        except OSError as error:
+            log.error("cannot start a worker, pausing", extra={"reason": error.strerror})  # noqa: TRY400
+            self._intake.hold(MACHINE_PAUSE_S)
+            return await self._let_go(lease, f"the machine cannot start it: {error.strerror}")
+        finally:
+            metrics.busy.dec()
+            heapq.heappush(self._numbers, number)
+
+    async def _let_go(self, lease: Lease, reason: str) -> bool:
+        return await self._settle(lease, not_run(lease.message, RELEASED, reason))
+
+    async def _settle(self, lease: Lease, report: Report) -> bool:
+        """Does to the message what its outcome says; whether it is deleted now."""
+        if report.outcome.fate is Fate.DELETE:
+            self._remember(lease.message.id)
+        if lease.lost:
+            report = replace(report, outcome=RELEASED, reason=f"lease lost; {report.how}")
+        _log_end(report)
+        deleted = await self._settled(lease, report)
+        _count(report)
+        if report.outcome.notify and self._notifier is not None:
+            self._notifier.tell(report)
+        self._intake.give_back()
+        return deleted
+
+    async def _settled(self, lease: Lease, report: Report) -> bool:
+        if lease.lost:
+            return False
+        if report.outcome.fate is Fate.DELETE:
+            return await self._leases.delete(lease)
+        pause_s = 0
+        if report.outcome.fate is Fate.RETURN:
+            longest_s = self._settings.max_backoff
+            pause_s = retry_delay(report.message.receives, longest_s, lease.left_s)
+        await self._leases.hide(lease, pause_s)
+        return False
+
+    def _remember(self, message_id: str) -> None:
+        self._done[message_id] = None
+        if len(self._done) > REMEMBERED:
+            self._done.popitem(last=False)
+
+
+async def _reach(queue: Queue) -> None:
+    """Fails for a queue that is not there, while the operator still looks."""
+    try:
+        await queue.facts()
+    except Denied:
+        log.warning("sqs:GetQueueAttributes is denied; going on without")
+    except Unreachable as error:
+        raise UsageError(str(error)) from error
+
+
+async def _open_notifier(house: AsyncExitStack, settings: ListenSettings) -> Notifier | None:
+    if settings.notification_topic is None:
+        return None
+    account = settings.account.near(settings.notification_topic)
+    sns = await house.enter_async_context(open_client("sns", account, attempts=1))
+    service = environment.stack_name() or settings.queue_url.rstrip("/").rpartition("/")[2]
+    notifier = Notifier(sns, settings.notification_topic, service, socket.gethostname())
+    publishing = await house.enter_async_context(anyio.create_task_group())
+    publishing.start_soon(notifier.run)
+    house.push_async_callback(notifier.close)
+    return notifier
+
+
+def _log_start(message: Message, *, bodies: bool) -> None:
+    facts: dict[str, object] = {"message_id": message.id, "receives": message.receives}
+    log.info("received", extra={**facts, "body": message.body} if bodies else facts)
+
+
+def _log_end(report: Report) -> None:
+    facts: dict[str, object] = {
+        "message_id": report.message.id,
+        "ending": report.how,
+        "duration_s": report.duration_s,
+    }
+    if report.outcome.notify:
+        log.error(report.outcome.name, extra={**facts, "worker_event": "failure"})
+    else:
+        log.info(report.outcome.name, extra=facts)
+
+
+def _count(report: Report) -> None:
+    metrics.settled.labels(report.outcome.name).inc()
+    sent_ms = report.message.sent_ms
+    if sent_ms is not None:
+        metrics.response_duration.observe(max(0.0, time.time() - sent_ms / 1000))

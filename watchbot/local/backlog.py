@@ -1,0 +1,176 @@
+"""The messages of one queue: which comes next, which are out, and when those come back.
+
+Nothing here walks over all messages, however many wait: that is what `watchbot local` is fast by.
+"""
+
+import enum
+import heapq
+import itertools
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
+
+T = TypeVar("T")
+
+SLACK = 64  # outdated notes of a return that are kept before any are thrown away
+
+
+class State(enum.Enum):
+    """Where a message is."""
+
+    DELAYED = enum.auto()  # was sent, and has not been seen yet
+    WAITING = enum.auto()
+    OUT = enum.auto()  # handed out, and hidden until it is due
+    GONE = enum.auto()
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
+class Lane(Generic[T]):
+    """Messages that must go one after the other; closed to all but its taker while one is out."""
+
+    waiting: list[tuple[int, "Entry[T]"]] = field(default_factory=list)
+    out: int = 0
+
+    def head(self) -> "Entry[T] | None":
+        """The first that waits."""
+        while self.waiting and self.waiting[0][1].state is not State.WAITING:
+            heapq.heappop(self.waiting)
+        return self.waiting[0][1] if self.waiting else None
+
+
+@dataclass(slots=True, eq=False)
+class Entry(Generic[T]):
+    """One message, and what became of it so far."""
+
+    message: T
+    key: str
+    lane: Lane[T]
+    place: int
+    state: State = State.GONE
+    due: float = 0.0
+    taken_at: float = 0.0
+
+
+class Backlog(Generic[T]):
+    """The messages of a queue, by their keys and in the order in which they came.
+
+    One that comes back takes its old place. Not safe for threads: the caller holds a lock.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._places = itertools.count()
+        self._counts: Counter[State] = Counter()
+        self._entries: dict[str, Entry[T]] = {}
+        self._groups: WeakValueDictionary[str, Lane[T]] = WeakValueDictionary()
+        # Both heaps may hold outdated notes. A note is checked when it comes up, never sought.
+        self._open: list[tuple[int, Lane[T]]] = []  # lanes by the place of their heads
+        self._later: list[tuple[float, int, Entry[T]]] = []  # hidden messages by when they are due
+
+    def add(self, key: str, message: T, group: str | None, delay_s: float) -> int:
+        """The new message's place. Those of one group go in order; None is a lane of its own."""
+        lane: Lane[T] = Lane() if group is None else self._groups.setdefault(group, Lane())
+        entry = Entry(message=message, key=key, lane=lane, place=next(self._places))
+        self._entries[key] = entry
+        if delay_s > 0:
+            self._move(entry, State.DELAYED)
+            self._return_in(entry, delay_s)
+        else:
+            self._queue_up(entry)
+        return entry.place
+
+    def find(self, key: str) -> Entry[T] | None:
+        """The message of this key, unless it is gone."""
+        self._return_due()
+        return self._entries.get(key)
+
+    def next(self, lane: Lane[T] | None = None) -> Entry[T] | None:
+        """What to hand out next: more of `lane`, if it has more, else the first of all open lanes.
+
+        It is still there at the next call unless it was taken or removed.
+        """
+        self._return_due()
+        if lane and (head := lane.head()):
+            return head
+        while self._open:
+            place, lane = self._open[0]
+            head = lane.head()
+            if head and head.place == place and lane.out == 0:
+                return head
+            heapq.heappop(self._open)
+        return None
+
+    def take(self, entry: Entry[T], seconds: float) -> None:
+        """Hands out a message that waits, and hides it for so long."""
+        entry.taken_at = self._clock()
+        self._move(entry, State.OUT)
+        self._return_in(entry, seconds)
+
+    def hide(self, entry: Entry[T], seconds: float) -> None:
+        """Hides a message that is out for so long from now; 0 is until the next look."""
+        self._return_in(entry, seconds)
+
+    def out_for(self, entry: Entry[T]) -> float:
+        """The seconds since the message was handed out."""
+        return self._clock() - entry.taken_at
+
+    def remove(self, entry: Entry[T]) -> None:
+        """Takes the message out of the queue for good."""
+        self._move(entry, State.GONE)
+        del self._entries[entry.key]
+        self._open_up(entry.lane)
+
+    def clear(self) -> None:
+        """Removes every message."""
+        for entry in list(self._entries.values()):
+            self.remove(entry)
+
+    def count(self, state: State) -> int:
+        """How many messages are in this state."""
+        self._return_due()
+        return self._counts[state]
+
+    def due_in(self) -> float:
+        """The seconds until a hidden message may come back; infinite when none is hidden."""
+        return max(0.0, self._later[0][0] - self._clock()) if self._later else math.inf
+
+    def _return_due(self) -> None:
+        now = self._clock()
+        while self._later and self._later[0][0] <= now:
+            due, _, entry = heapq.heappop(self._later)
+            if _holds(due, entry):
+                self._queue_up(entry)
+
+    def _queue_up(self, entry: Entry[T]) -> None:
+        was_out = entry.state is State.OUT
+        self._move(entry, State.WAITING)
+        heapq.heappush(entry.lane.waiting, (entry.place, entry))
+        if was_out or entry.lane.head() is entry:  # else the lane is known by its head already
+            self._open_up(entry.lane)
+
+    def _open_up(self, lane: Lane[T]) -> None:
+        if lane.out == 0 and (head := lane.head()):
+            heapq.heappush(self._open, (head.place, lane))
+
+    def _return_in(self, entry: Entry[T], seconds: float) -> None:
+        entry.due = self._clock() + seconds
+        heapq.heappush(self._later, (entry.due, entry.place, entry))
+        if len(self._later) > 2 * len(self._entries) + SLACK:
+            # Heartbeats of long jobs: each leaves a note that is outdated by the one after it.
+            self._later = [note for note in self._later if _holds(note[0], note[2])]
+            heapq.heapify(self._later)
+
+    def _move(self, entry: Entry[T], state: State) -> None:
+        entry.lane.out += (state is State.OUT) - (entry.state is State.OUT)
+        self._counts[entry.state] -= 1
+        self._counts[state] += 1
+        entry.state = state
+
+
+def _holds(due: float, entry: Entry[T]) -> bool:
+    """Whether a note that the message comes back at `due` is its last one."""
+    return entry.due == due and entry.state in (State.DELAYED, State.OUT)

@@ -1,0 +1,85 @@
+"""The HTTP server that services share: /metrics, /healthz and /readyz."""
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import anyio
+
+from watchbot import metrics
+from watchbot.errors import SettingError
+from watchbot.settings import describe
+
+Why = Callable[[], str | None]
+
+
+@asynccontextmanager
+async def serving(
+    host: str, port: int | None, unhealthy: Why, unready: Why
+) -> AsyncIterator[str | None]:
+    """Serves while open; gives the URL, or None when `port` is None and nothing is served.
+
+    `unhealthy` and `unready` say why the answer is 503, or None for 200. Raises `SettingError`
+    when the address cannot be had.
+    """
+    if port is None:
+        yield None
+        return
+    listener = _listener(host, port)
+    server = _server(unhealthy, unready)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(server.serve, [listener])
+        try:
+            yield f"http://{host}:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), reuse_port=False)
+    except OSError as error:
+        raise SettingError(
+            describe("metrics_port"),
+            f"cannot serve on {host} port {port}: {error.strerror}; choose another, or 0 for any",
+        ) from error
+
+
+def _server(unhealthy: Why, unready: Why) -> Any:
+    # Imported here: a watcher without a metrics port starts faster, and smaller.
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import PlainTextResponse, Response
+    from starlette.routing import Route
+
+    async def scrape(_: Request) -> Response:
+        return Response(metrics.scrape(), media_type=metrics.CONTENT_TYPE)
+
+    def answering(why: Why) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(_: Request) -> Response:
+            reason = why()
+            return PlainTextResponse(f"{reason or 'ok'}\n", 503 if reason else 200)
+
+        return answer
+
+    class Server(uvicorn.Server):
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield  # signals are the service's
+
+    routes = [
+        Route("/metrics", scrape),
+        Route("/healthz", answering(unhealthy)),
+        Route("/readyz", answering(unready)),
+    ]
+    return Server(
+        uvicorn.Config(
+            Starlette(routes=routes),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+        )
+    )
