@@ -7,12 +7,13 @@ import enum
 import heapq
 import itertools
 import math
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
+
+from watchbot.lifecycle import now
 
 T = TypeVar("T")
 
@@ -61,7 +62,7 @@ class Backlog(Generic[T]):
     One that comes back takes its old place. Not safe for threads: the caller holds a lock.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = now) -> None:
         self._clock = clock
         self._places = itertools.count()
         self._counts: Counter[State] = Counter()
@@ -85,15 +86,22 @@ class Backlog(Generic[T]):
 
     def find(self, key: str) -> Entry[T] | None:
         """The message of this key, unless it is gone."""
-        self._return_due()
+        self.return_due()
         return self._entries.get(key)
+
+    def return_due(self) -> None:
+        """Lets hidden messages wait again whose time has come."""
+        at = self._clock()
+        while self._later and self._later[0][0] <= at:
+            due, _, entry = heapq.heappop(self._later)
+            if _holds(due, entry):
+                self._queue_up(entry)
 
     def next(self, lane: Lane[T] | None = None) -> Entry[T] | None:
         """What to hand out next: more of `lane`, if it has more, else the first of all open lanes.
 
-        It is still there at the next call unless it was taken or removed.
+        The same again until it is taken or removed.
         """
-        self._return_due()
         if lane and (head := lane.head()):
             return head
         while self._open:
@@ -105,7 +113,8 @@ class Backlog(Generic[T]):
         return None
 
     def take(self, entry: Entry[T], seconds: float) -> None:
-        """Hands out a message that waits, and hides it for so long."""
+        """Hands out the message that `next` gave, and hides it for so long."""
+        heapq.heappop(entry.lane.waiting)
         entry.taken_at = self._clock()
         self._move(entry, State.OUT)
         self._return_in(entry, seconds)
@@ -131,19 +140,12 @@ class Backlog(Generic[T]):
 
     def count(self, state: State) -> int:
         """How many messages are in this state."""
-        self._return_due()
+        self.return_due()
         return self._counts[state]
 
     def due_in(self) -> float:
-        """The seconds until a hidden message may come back; infinite when none is hidden."""
+        """The seconds until a hidden message may be due; infinite when none is hidden."""
         return max(0.0, self._later[0][0] - self._clock()) if self._later else math.inf
-
-    def _return_due(self) -> None:
-        now = self._clock()
-        while self._later and self._later[0][0] <= now:
-            due, _, entry = heapq.heappop(self._later)
-            if _holds(due, entry):
-                self._queue_up(entry)
 
     def _queue_up(self, entry: Entry[T]) -> None:
         was_out = entry.state is State.OUT

@@ -1,0 +1,132 @@
+"""A WSGI application served on loopback by threads of this process: quick calls, a quick end."""
+
+import io
+import logging
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Thread, current_thread
+from typing import Any
+
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.test import run_wsgi_app
+
+from watchbot.errors import SettingError
+
+HOST = "127.0.0.1"  # whoever reaches the server may do anything: it asks for no credentials
+STOP_POLL_S = 0.1
+STOP_S = 2  # what calls in progress get when the server stops
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def serving(
+    app: Any, talk: type["Talk"], port: int, end_waits: Callable[[], None]
+) -> Iterator[str]:
+    """The URL at which `app` is served until the block is left; port 0 is any free one.
+
+    `end_waits` makes the calls return that are held back on purpose. Raises `SettingError` when
+    the port cannot be had.
+    """
+    with _listening(port) as listening:
+        server = Server(listening, app, talk)
+        accepting = Thread(target=server.serve_forever, args=(STOP_POLL_S,), daemon=True)
+        accepting.start()
+        try:
+            yield f"http://{HOST}:{server.port}"
+        finally:
+            server.shutdown()
+            accepting.join()
+            end_waits()
+            server.hang_up()
+
+
+def _listening(port: int) -> socket.socket:
+    # werkzeug, left to bind a port in use, prints three lines and calls sys.exit.
+    try:
+        return socket.create_server((HOST, port))
+    except (OSError, OverflowError) as fault:
+        reason = getattr(fault, "strerror", None) or fault
+        problem = f"cannot listen on {HOST}:{port} ({reason}); choose another, or 0 for any"
+        raise SettingError("--port (WATCHBOT_PORT)", problem) from fault
+
+
+class Talk(WSGIRequestHandler):
+    """The requests of one connection, one after the other, without a log.
+
+    werkzeug's own closes the connection after each answer, because it cannot tell where a body
+    ends that nobody read; so each call costs a connection and a thread. Here the body is read
+    before anything else.
+    """
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # an answer is two writes: head, body
+
+    def run_wsgi(self) -> None:
+        environ = self.make_environ()
+        chunked = "wsgi.input_terminated" in environ
+        size = int(environ.get("CONTENT_LENGTH") or 0)
+        body = environ["wsgi.input"].read() if chunked else self.rfile.read(size)
+        environ["wsgi.input"] = io.BytesIO(body)
+        try:
+            answer, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
+        except NotImplementedError as gap:
+            self.send_error(501, explain=str(gap))  # clients try a 500 again, this one not
+        except Exception as fault:  # of one request: the others go on
+            log.exception("a local call failed", extra={"path": self.path})
+            self.send_error(500, explain=repr(fault))
+        else:
+            self._answer(status, headers, b"".join(answer))
+
+    def _answer(self, status: str, headers: Iterable[tuple[str, str]], body: bytes) -> None:
+        code, _, reason = status.partition(" ")
+        self.send_response(int(code), reason)
+        for name, value in headers:
+            if name.lower() != "content-length":
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        pass
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
+
+
+class Server(ThreadedWSGIServer):
+    """Answers the connections of a socket that listens already, a thread for each."""
+
+    def __init__(self, listening: socket.socket, app: Any, talk: type[Talk]) -> None:
+        self._talks: dict[Thread, socket.socket] = {}
+        port = listening.getsockname()[1]
+        super().__init__(HOST, port, app, talk, fd=listening.fileno())
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answers a connection in a thread that `hang_up` knows of."""
+        work = (request, client_address)
+        thread = Thread(target=self.process_request_thread, args=work, daemon=True)
+        self._talks[thread] = request
+        thread.start()
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            del self._talks[current_thread()]
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        log.exception("a local connection failed")
+
+    def hang_up(self) -> None:
+        """Ends every connection after the answer that it is at, and its thread."""
+        talks = dict(self._talks)
+        for connection in talks.values():
+            with suppress(OSError):  # its thread has closed it just now
+                connection.shutdown(socket.SHUT_RD)
+        ends = time.monotonic() + STOP_S
+        for thread in talks:
+            thread.join(max(0.0, ends - time.monotonic()))
