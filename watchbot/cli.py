@@ -1,7 +1,6 @@
 """Every command: parse, load settings, call one function. A service is imported when it runs."""
 
 import functools
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -149,7 +148,3 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _complain(problem: str) -> None:
     click.echo(f"watchbot: {' '.join(problem.split())}", err=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -225,8 +225,11 @@ class ListenSettings(WatcherSettings):
 
 
 class LocalSettings(WatcherSettings):
-    """`watchbot local`."""
+    """`watchbot local`. Nobody waits for its drain: Ctrl-C leaves at once."""
 
+    drain_timeout: float = _option(
+        0, "What running workers get at the first Ctrl-C.", "S", ge=0, le=TWELVE_HOURS_S
+    )
     send: tuple[str, ...] = _option((), "Publish this message; may be given often.", "BODY")
     send_file: Path | None = _option(None, "Publish each line of this file.", "LINES")
     fifo: bool = _option(False, "Use a FIFO queue and a FIFO topic.")
@@ -246,6 +249,30 @@ class SendSettings(Settings):
     dedup_id: str | None = _option(None, "The deduplication id (FIFO; else a new one).", "ID")
     file: str | None = _option(None, "Send each line of this file; -: standard input.", "LINES")
     body: str | None = None
+
+
+def point_at(account: Account) -> None:
+    """Points this process, and every process it starts, at a server that checks no credentials.
+
+    What a worker does by boto or the `aws` command then stays there, too.
+    """
+    os.environ.update(
+        {
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_REGION": account.region or "us-east-1",
+            "AWS_DEFAULT_REGION": account.region or "us-east-1",
+            "AWS_ENDPOINT_URL": account.endpoint_url or "",
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+        }
+    )
+    for name in (
+        "AWS_PROFILE",
+        "AWS_SESSION_TOKEN",
+        "AWS_ENDPOINT_URL_SQS",
+        "AWS_ENDPOINT_URL_SNS",
+    ):
+        os.environ.pop(name, None)
 
 
 SomeSettings = TypeVar("SomeSettings", bound=Settings)

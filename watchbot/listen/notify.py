@@ -138,7 +138,7 @@ def _text(report: Report, count: int, service: str, container: str) -> str:
     facts = {
         "When": date(time.time()),
         "Service": service,
-        "Outcome": f"{report.outcome.name}: the message is {report.outcome.fate.value}",
+        "Outcome": f"{report.outcome.name}: the message {report.outcome.fate.value}",
         "Ending": report.how,
         "Duration": f"{report.duration_s:.3f} s",
         "Received": f"{message.receives} times",

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 class Fate(enum.Enum):
     """What happens to the message."""
 
-    DELETE = "deleted"
-    RETURN = "back to the queue after a pause"
-    RELEASE = "visible again at once"
+    DELETE = "is deleted"
+    RETURN = "goes back to the queue, and is tried again after a pause"
+    RELEASE = "is visible again at once"
 
 
 @dataclass(frozen=True, slots=True)

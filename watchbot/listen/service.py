@@ -160,23 +160,33 @@ class Watcher:
             pass
         del self._groups[group]
         for lease in leases:
-            self._workers.start_soon(self._let_go, lease, "one before it in its group went back")
+            self._workers.start_soon(self._work, lease, "one before it in its group went back")
 
-    async def _work(self, lease: Lease) -> bool:
-        """Runs and settles one message; whether it is deleted now."""
-        message = lease.message
-        if self._draining:
-            return await self._let_go(lease, "the watcher is leaving")
-        if message.id in self._done:
-            return await self._settle(lease, not_run(message, COMPLETED, "was done before"))
+    async def _work(self, lease: Lease, skip_because: str | None = None) -> bool:
+        """Brings one message to its end, and frees its slot; whether it is deleted now."""
+        try:
+            if skip_because or self._draining:
+                return await self._let_go(lease, skip_because or "the watcher is leaving")
+            if lease.message.id in self._done:
+                return await self._settle(
+                    lease, not_run(lease.message, COMPLETED, "was done before")
+                )
+            return await self._run(lease)
+        except Exception:  # a fault of ours with one message must not stop the others
+            log.exception("message given up", extra={"message_id": lease.message.id})
+            return await self._let_go(lease, "a fault of watchbot")
+        finally:
+            self._intake.give_back()
+
+    async def _run(self, lease: Lease) -> bool:
         number = heapq.heappop(self._numbers)
         metrics.busy.inc()
         try:
             async with self._workspace.job() as scratch:
-                _log_start(message, bodies=self._settings.log_bodies)
+                _log_start(lease.message, bodies=self._settings.log_bodies)
                 return await self._settle(lease, await self._jobs.run(lease, number, scratch))
         except OSError as error:
-            log.error("cannot start a worker, pausing", extra={"reason": error.strerror})  # noqa: TRY400
+            log.warning("cannot start a worker, pausing", extra={"reason": error.strerror})
             self._intake.hold(MACHINE_PAUSE_S)
             return await self._let_go(lease, f"the machine cannot start it: {error.strerror}")
         finally:
@@ -197,7 +207,6 @@ class Watcher:
         _count(report)
         if report.outcome.notify and self._notifier is not None:
             self._notifier.tell(report)
-        self._intake.give_back()
         return deleted
 
     async def _settled(self, lease: Lease, report: Report) -> bool:

@@ -1,0 +1,168 @@
+"""A cloud for tests: the mended moto server on loopback, and boto3 as an independent client."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from watchbot.local.server import running_server
+
+BIN = Path(sys.executable).parent
+REGION = "us-east-1"
+
+
+class Cloud:
+    """One AWS, empty at first; everything in it is made and read with boto3."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.environment = {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": url,
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+        }
+        access: dict[str, str] = {
+            "region_name": REGION,
+            "endpoint_url": url,
+            "aws_access_key_id": "test",
+            "aws_secret_access_key": "test",
+        }
+        self.sqs: Any = boto3.client("sqs", **access)
+        self.sns: Any = boto3.client("sns", **access)
+
+    def queue(self, name: str, **attributes: str) -> str:
+        """The URL of a new queue."""
+        if name.endswith(".fifo"):
+            attributes["FifoQueue"] = "true"
+        url: str = self.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        return url
+
+    def arn(self, queue_url: str) -> str:
+        return self.attributes(queue_url)["QueueArn"]
+
+    def attributes(self, queue_url: str) -> Mapping[str, str]:
+        answer = self.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
+        attributes: Mapping[str, str] = answer["Attributes"]
+        return attributes
+
+    def depth(self, queue_url: str) -> tuple[int, int]:
+        """Messages visible, and messages hidden."""
+        now = self.attributes(queue_url)
+        return (
+            int(now["ApproximateNumberOfMessages"]),
+            int(now["ApproximateNumberOfMessagesNotVisible"]),
+        )
+
+    def send(self, queue_url: str, body: str, **more: Any) -> str:
+        """The id of a message just sent."""
+        sent = self.sqs.send_message(QueueUrl=queue_url, MessageBody=body, **more)
+        message_id: str = sent["MessageId"]
+        return message_id
+
+    def send_many(self, queue_url: str, bodies: list[str]) -> None:
+        for start in range(0, len(bodies), 10):
+            entries = [
+                {"Id": str(place), "MessageBody": body}
+                for place, body in enumerate(bodies[start : start + 10])
+            ]
+            self.sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
+
+    def take_all(self, queue_url: str) -> list[dict[str, Any]]:
+        """All messages that are visible now, deleted."""
+        taken: list[dict[str, Any]] = []
+        while messages := self.sqs.receive_message(
+            QueueUrl=queue_url,
+            MaxNumberOfMessages=10,
+            MessageSystemAttributeNames=["All"],
+            MessageAttributeNames=["All"],
+        ).get("Messages", []):
+            taken += messages
+            for message in messages:
+                self.sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+        return taken
+
+    def topic(self, name: str, *subscribers: str, raw: bool = False) -> str:
+        """The ARN of a new topic with these queues subscribed."""
+        fifo = {"FifoTopic": "true"} if name.endswith(".fifo") else {}
+        arn: str = self.sns.create_topic(Name=name, Attributes=fifo)["TopicArn"]
+        for queue_url in subscribers:
+            self.sns.subscribe(
+                TopicArn=arn,
+                Protocol="sqs",
+                Endpoint=self.arn(queue_url),
+                Attributes={"RawMessageDelivery": "true"} if raw else {},
+            )
+        return arn
+
+    def notices(self, queue_url: str) -> list[dict[str, Any]]:
+        """The SNS envelopes that wait in a queue, taken out."""
+        return [json.loads(message["Body"]) for message in self.take_all(queue_url)]
+
+    def watchbot(
+        self, *words: str, timeout_s: float = 60, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs one `watchbot` command to its end."""
+        return subprocess.run(
+            [str(BIN / "watchbot"), *words],
+            env={**self.environment, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    def listen(
+        self, queue_url: str, *words: str, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs `watchbot listen` on this queue until it is empty."""
+        options = ("--queue-url", queue_url, "--exit-when-empty", "--poll-wait", "1")
+        return self.watchbot("listen", *options, *words, env=env)
+
+    @contextlib.contextmanager
+    def started(self, *words: str) -> Iterator[subprocess.Popen[str]]:
+        """A `watchbot` command that runs while the block does."""
+        with subprocess.Popen(
+            [str(BIN / "watchbot"), *words],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def aws(self, *words: str) -> Any:
+        """What the `aws` command answers, parsed."""
+        done = subprocess.run(
+            [str(BIN / "aws"), "--endpoint-url", self.url, "--output", "json", *words],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+
+@contextlib.contextmanager
+def running_cloud() -> Iterator[Cloud]:
+    """A cloud, until the block is left."""
+    with running_server() as url:
+        cloud = Cloud(url)
+        yield cloud
+        cloud.sqs.close()
+        cloud.sns.close()

@@ -1,0 +1,73 @@
+"""The rules of docs/explanation/architecture.md, kept true by reading the imports."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "watchbot"
+FILES = sorted(ROOT.rglob("*.py"))
+
+LAYERS = [  # a module imports from its own folder and from the lines above it
+    "errors",
+    "settings log metrics",
+    "lifecycle aws web",
+    "sqs sql",
+    "listen deadletter progress record schedule template send",
+    "local",
+    "cli",
+    "__main__",
+]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
+
+OWNERS = {  # one door to each dangerous thing
+    "aiobotocore": {"aws.py"},
+    "aiohttp": {"aws.py"},
+    "boto3": set[str](),
+    "botocore": {"aws.py"},
+    "moto": {"local/server.py"},
+    "prometheus_client": {"metrics.py"},
+    "signal": {"lifecycle.py", "listen/process.py"},
+    "sqlite3": {"sql/sqlite.py"},
+    "subprocess": {"listen/process.py"},
+}
+# Settings are read in one place; a worker's variables are made in one, and read in one.
+READERS_OF_THE_ENVIRONMENT = {"settings.py", "listen/environment.py", "log.py"}
+
+every_file = pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
+
+
+def imports(tree: ast.AST) -> list[str]:
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return names
+
+
+@every_file
+def test_imports_point_down(path: Path) -> None:
+    home = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    if home == "__init__":
+        return
+    for name in imports(ast.parse(path.read_text())):
+        target = name.split(".")[1] if name.startswith("watchbot.") else ""
+        if target and not target.startswith("__"):
+            assert target == home or LEVEL[target] < LEVEL[home], f"{home} imports {target}"
+
+
+@every_file
+def test_one_door(path: Path) -> None:
+    place = path.relative_to(ROOT).as_posix()
+    for name in imports(ast.parse(path.read_text())):
+        owners = OWNERS.get(name.split(".")[0])
+        assert owners is None or place in owners, f"{name} belongs in {owners}"
+
+
+@every_file
+def test_environment_has_few_readers(path: Path) -> None:
+    if path.relative_to(ROOT).as_posix() not in READERS_OF_THE_ENVIRONMENT:
+        assert not re.search(r"os\.environ|getenv", path.read_text())
