@@ -129,7 +129,7 @@ async def open_client(
     try:
         opening = get_session().create_client(
             service,
-            region_name=account.region,
+            region_name=account.region or account.default_region,
             endpoint_url=account.endpoint_url,
             config=config,
         )

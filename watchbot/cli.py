@@ -135,6 +135,9 @@ def main(words: Sequence[str] | None = None) -> int:
         code = watchbot.main(args=words, prog_name="watchbot", standalone_mode=False)
     except click.exceptions.Abort:
         return 130
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "watchbot"

@@ -7,7 +7,7 @@ that ecs-watchbot had, else it is the default. This module alone reads our varia
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
@@ -29,6 +29,9 @@ OLD_NAMES = {  # what ecs-watchbot called it
     "notification_topic": "NotificationTopic",
     "structured_logging": "structuredLogging",
 }
+
+
+_AWS_QUEUE_HOST = r"https?://(?:sqs\.([a-z0-9-]+)|[a-z0-9-.]*queue)\.amazonaws\.com"
 
 
 def variables(name: str) -> tuple[str, ...]:
@@ -85,6 +88,13 @@ def _queue_url(value: str) -> str:
     return value
 
 
+def _endpoint_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise ValueError(f"must be a URL, like http://127.0.0.1:4566, not {value!r}")
+    return value
+
+
 def _topic_arn(value: str) -> str:
     if not re.fullmatch(r"arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]+(\.fifo)?", value):
         raise ValueError(
@@ -107,6 +117,7 @@ def _volume(path: Path) -> Path:
     return path.resolve()
 
 
+EndpointUrl = Annotated[str, AfterValidator(_endpoint_url)]
 QueueUrl = Annotated[str, AfterValidator(_queue_url)]
 TopicArn = Annotated[str, AfterValidator(_topic_arn)]
 Volumes = Annotated[
@@ -118,17 +129,29 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Where AWS is: what `--region` and `--endpoint-url` say. None leaves it to boto."""
+    """Where AWS is. None leaves it to boto: its variables, its files, the machine's role.
+
+    `region` was asked for; `default_region` is what to take when nothing better is known.
+    """
 
     region: str | None = None
     endpoint_url: str | None = None
+    default_region: str | None = None
 
     def near(self, place: str) -> "Account":
-        """The same in the region that a queue URL or an ARN names, unless one was set by flag."""
-        named = re.match(r"https://sqs\.([a-z0-9-]+)\.|arn:[^:]*:[^:]*:([a-z0-9-]+):", place)
-        if self.region or not named:
+        """The same where a queue URL or an ARN says that it is, unless that was asked for.
+
+        Its region is taken from it; and a queue URL that is not AWS's own, as of a VPC endpoint
+        or of a server on this machine, says which server to ask.
+        """
+        named = re.match(rf"{_AWS_QUEUE_HOST}|arn:[^:]*:[^:]*:([a-z0-9-]+):", place)
+        if named:
+            return replace(self, region=self.region or named[1] or named[2])
+        chosen = os.environ.get("AWS_ENDPOINT_URL_SQS") or os.environ.get("AWS_ENDPOINT_URL")
+        if self.endpoint_url or chosen or not place.startswith("http"):
             return self
-        return Account(region=named[1] or named[2], endpoint_url=self.endpoint_url)
+        parts = urlsplit(place)
+        return replace(self, endpoint_url=f"{parts.scheme}://{parts.netloc}")
 
 
 class _Environment(PydanticBaseSettingsSource):
@@ -163,14 +186,18 @@ class Settings(BaseSettings):
         return init_settings, _Environment(settings_cls)
 
     region: str | None = _option(None, "AWS region; else AWS_REGION, or the queue's.", "NAME")
-    endpoint_url: str | None = _option(
+    endpoint_url: EndpointUrl | None = _option(
         None, "Where AWS is, if not at AWS; else AWS_ENDPOINT_URL.", "URL"
     )
 
     @property
     def account(self) -> Account:
-        """What `--region` and `--endpoint-url` say."""
-        return Account(region=self.region, endpoint_url=self.endpoint_url)
+        """Where AWS is, as `--region`, `--endpoint-url` and AWS_REGION say."""
+        # Every other AWS tool knows AWS_REGION; boto alone reads AWS_DEFAULT_REGION only.
+        default_region = os.environ.get("AWS_REGION") or None
+        return Account(
+            region=self.region, endpoint_url=self.endpoint_url, default_region=default_region
+        )
 
 
 class WatcherSettings(Settings):

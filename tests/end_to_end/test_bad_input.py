@@ -1,0 +1,139 @@
+"""Bad input: one line that says what is wrong, the exit code, no traceback, nothing touched."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.cloud import Cloud
+
+TOPIC = "arn:aws:sns:us-east-1:123456789012:t"
+NOTHING_LISTENS = "http://127.0.0.1:9"
+
+
+@pytest.fixture(scope="module")
+def queue(cloud: Cloud) -> str:
+    """A queue with one message, that must be untouched after every test."""
+    url = cloud.queue("untouched")
+    cloud.send(url, "keep me")
+    return url
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], code: int, *said: str) -> None:
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("watchbot: ")
+    for word in said:
+        assert word in lines[0]
+    assert done.returncode == code
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--concurrency", "0"], ["--concurrency", "WATCHBOT_CONCURRENCY", "at least 1"]),
+        (["--concurrency", "-1"], ["--concurrency", "at least 1"]),
+        (["--concurrency", "many"], ["--concurrency", "'auto'", "'many'"]),
+        (["--volumes", "/no/such"], ["--volumes", "Volumes", "/no/such"]),
+        (["--volumes", "/"], ["--volumes", "'/'"]),
+        (["--notification-topic", "topic"], ["--notification-topic", "arn:aws:sns"]),
+        (["--poll-wait", "21"], ["--poll-wait", "at most 20"]),
+        (["--visibility-timeout", "0"], ["--visibility-timeout", "at least 1"]),
+        (["--max-job-duration", "soon"], ["--max-job-duration", "maxJobDuration", "number"]),
+        (["--endpoint-url", "here"], ["--endpoint-url", "'here'"]),
+        (["--no-such-option"], ["--no-such-option"]),
+        (["--metrics-port", "99999"], ["--metrics-port", "65535"]),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_bad_option(cloud: Cloud, queue: str, options: list[str], said: list[str]) -> None:
+    done = cloud.watchbot("listen", "--queue-url", queue, *options, "true")
+
+    assert_refused(done, 2, *said)
+    assert cloud.depth(queue) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "give a command"),
+        (["no-such-command-here"], "no such command"),
+        (["./no/such/file"], "no such file"),
+        (["/etc/passwd"], "not executable"),
+        (["/tmp"], "directory"),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_command_that_cannot_run(cloud: Cloud, queue: str, words: list[str], said: str) -> None:
+    done = cloud.watchbot("listen", "--queue-url", queue, *words)
+
+    assert_refused(done, 2, said)
+    assert cloud.depth(queue) == (1, 0)
+
+
+def test_queue_url_is_missing(cloud: Cloud) -> None:
+    assert_refused(
+        cloud.watchbot("listen", "true"), 2, "--queue-url", "WATCHBOT_QUEUE_URL", "QueueUrl"
+    )
+
+
+def test_queue_url_is_none(cloud: Cloud) -> None:
+    assert_refused(cloud.watchbot("listen", "--queue-url", "my-queue", "true"), 2, "'my-queue'")
+
+
+def test_queue_does_not_exist(cloud: Cloud) -> None:
+    url = f"{cloud.url}/123456789012/nowhere"
+
+    assert_refused(cloud.watchbot("listen", "--queue-url", url, "true"), 1, "does not exist")
+
+
+def test_endpoint_is_down(cloud: Cloud, queue: str) -> None:
+    done = cloud.watchbot("listen", "--queue-url", queue, "--endpoint-url", NOTHING_LISTENS, "true")
+
+    assert_refused(done, 2, NOTHING_LISTENS, "AWS_ENDPOINT_URL")
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "credentials"),
+        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, "AWS_REGION"),
+    ],
+    ids=["credentials", "region"],
+)
+def test_aws_is_not_configured(
+    cloud: Cloud, queue: str, missing: Mapping[str, str], said: str
+) -> None:
+    alone = {"AWS_EC2_METADATA_DISABLED": "true", "HOME": "/no/such", **missing}
+
+    done = cloud.watchbot("listen", "--queue-url", queue, "true", env=alone)
+
+    assert_refused(done, 2, said)
+    assert cloud.depth(queue) == (1, 0)
+
+
+def test_access_is_denied(cloud: Cloud, queue: str, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+
+    with cloud.guarded():
+        done = cloud.watchbot("listen", "--queue-url", queue, f"touch {ran}")
+
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "InvalidClientTokenId" in line
+    assert "IAM policy" in line
+    assert not ran.exists()
+    assert cloud.depth(queue) == (1, 0)
+
+
+def test_metrics_port_is_taken(cloud: Cloud, queue: str) -> None:
+    taken = cloud.url.rpartition(":")[2]
+
+    done = cloud.watchbot(
+        "listen", "--queue-url", queue, "--metrics-host", "127.0.0.1",
+        "--metrics-port", taken, "true",
+    )  # fmt: skip
+
+    assert_refused(done, 2, "--metrics-port", taken)
+    assert cloud.depth(queue) == (1, 0)
