@@ -89,7 +89,7 @@ def worker_environment(
 
 
 def with_message_file(
-    environment: Mapping[bytes, bytes], content: Content, scratch: str
+    environment: Mapping[bytes, bytes], body: bytes, scratch: str
 ) -> dict[bytes, bytes]:
     """The same with the message in a file (0600), named by `MessageFile`, and in no variable.
 
@@ -97,7 +97,7 @@ def with_message_file(
     """
     path = f"{scratch}/message"
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(message_bytes(content))
+        file.write(body)
     rest = {name: value for name, value in environment.items() if name != b"Message"}
     return {**rest, b"MessageFile": os.fsencode(path)}
 

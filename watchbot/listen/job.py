@@ -4,7 +4,7 @@ import hashlib
 import logging
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 
@@ -14,7 +14,7 @@ from watchbot.listen import environment, process
 from watchbot.listen.environment import Place
 from watchbot.listen.outcome import FAILED, RELEASED, TIMED_OUT, Outcome, outcome_of
 from watchbot.listen.output import Output
-from watchbot.listen.process import Command, Ending, SpawnError
+from watchbot.listen.process import Command, Ending, SpawnError, Start
 from watchbot.settings import WatcherSettings
 from watchbot.sqs.lease import Lease
 from watchbot.sqs.message import Content, Message, open_envelope
@@ -123,16 +123,20 @@ class Jobs:
         self, message: Message, content: Content, place: Place, output: Output
     ) -> Ending:
         variables = environment.worker_environment(self._base, message, content, place)
-        stdin = environment.message_bytes(content)
+        start = Start(
+            command=self._command,
+            environment=variables,
+            stdin=environment.message_bytes(content),
+        )
         if b"Message" in variables:
             try:
-                return await process.run(self._command, variables, stdin, output.feed, self._grace)
+                return await process.run(start, output.feed, self._grace)
             except SpawnError as error:
                 if not error.too_big:
                     raise
         # Too long alone, or together with the rest of the variables: then it goes into a file.
-        variables = environment.with_message_file(variables, content, place.scratch)
-        return await process.run(self._command, variables, stdin, output.feed, self._grace)
+        variables = environment.with_message_file(variables, start.stdin, place.scratch)
+        return await process.run(replace(start, environment=variables), output.feed, self._grace)
 
     def _limit_s(self, lease: Lease) -> float:
         most_s = max(lease.left_s - self._settings.kill_grace - RETURN_MARGIN_S, 1.0)

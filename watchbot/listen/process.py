@@ -17,13 +17,14 @@ import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import anyio
 
 from watchbot.errors import CommandError
 from watchbot.listen.output import Feed, Stream
 
+# Apple has no pidfd, and its posix_spawn cannot start a session.
+FAST = hasattr(os, "pidfd_open")
 READ_BYTES = 65_536
 QUIET_S = 0.1  # after the exit: output has ended when nothing came for so long,
 DRAIN_S = 1.0  # and it has ended in any case after this
@@ -40,6 +41,15 @@ class Command:
 
     file: str
     words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A process to be started: its command, all its variables, and its standard input."""
+
+    command: Command
+    environment: Mapping[bytes, bytes]
+    stdin: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +86,6 @@ class SpawnError(Exception):
         return self.number in _MACHINES_FAULT
 
 
-class Spawn(Protocol):
-    """Starts a process as leader of a session of its own, with these three files."""
-
-    def __call__(
-        self, command: Command, environment: Mapping[bytes, bytes], files: tuple[int, int, int]
-    ) -> int: ...
-
-
 def resolve(words: Sequence[str], *, shell: bool) -> Command:
     """The command that these words of a command line mean.
 
@@ -101,20 +103,17 @@ def resolve(words: Sequence[str], *, shell: bool) -> Command:
 
 
 async def run(
-    command: Command,
-    environment: Mapping[bytes, bytes],
-    stdin: bytes,
-    feed: Feed,
-    grace: Callable[[], Awaitable[None]],
+    start: Start, feed: Feed, grace: Callable[[], Awaitable[None]], *, fast: bool = FAST
 ) -> Ending:
     """Runs the command to its end, and ends all of its process group with it.
 
     `feed` gets what it prints as it comes. Cancelled, it sends the group SIGTERM, and SIGKILL when
     `grace` has returned and some of it still runs. Raises `SpawnError` when it cannot start.
+    `fast` is for tests of the other way.
     """
-    worker = _Worker(feed)
+    worker = _Worker(feed, fast=fast)
     try:
-        worker.start(command, environment, stdin)
+        worker.start(start)
     except OSError as error:
         worker.close()
         raise SpawnError(error) from error
@@ -134,9 +133,9 @@ async def run(
 class _Worker:
     """One running process, its pipes, and how it ended."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, *, fast: bool) -> None:
         self._loop = asyncio.get_running_loop()
-        self._feed = feed
+        self._feed, self._fast = feed, fast
         self._pipes: dict[int, Stream] = {}
         self.exited = asyncio.Event()
         self._heard = asyncio.Event()  # output came, or a pipe closed
@@ -144,12 +143,13 @@ class _Worker:
         self._pidfd: int | None = None
         self.ending = Ending(exit_code=None)
 
-    def start(self, command: Command, environment: Mapping[bytes, bytes], stdin: bytes) -> None:
+    def start(self, start: Start) -> None:
         with contextlib.ExitStack() as files:
-            source = _memory_file(stdin)
+            source = _memory_file(start.stdin)
             files.callback(os.close, source)
             stdout, stderr = self._pipe("stdout", files), self._pipe("stderr", files)
-            self._pid = spawn(command, environment, (source, stdout, stderr))
+            spawn = _spawn_by_posix if self._fast else _spawn_by_subprocess
+            self._pid = spawn(start, (source, stdout, stderr))
         self._watch()
         for reader in self._pipes:
             self._loop.add_reader(reader, self._read, reader)
@@ -192,7 +192,7 @@ class _Worker:
         return writer
 
     def _watch(self) -> None:
-        if not hasattr(os, "pidfd_open"):
+        if not self._fast:
             threading.Thread(target=self._wait_in_thread, daemon=True).start()
             return
         try:
@@ -261,14 +261,12 @@ class _Worker:
         os.close(reader)
 
 
-def spawn_by_posix(
-    command: Command, environment: Mapping[bytes, bytes], files: tuple[int, int, int]
-) -> int:
-    """The fast `Spawn`. No descriptor of ours leaks: Python opens all of them close-on-exec."""
+def _spawn_by_posix(start: Start, files: tuple[int, int, int]) -> int:
+    # No descriptor of ours leaks: Python opens all of them close-on-exec.
     return os.posix_spawn(
-        command.file,
-        command.words,
-        environment,
+        start.command.file,
+        start.command.words,
+        start.environment,
         file_actions=[(os.POSIX_SPAWN_DUP2, file, place) for place, file in enumerate(files)],
         setsid=True,
         setsigmask=(),
@@ -276,15 +274,12 @@ def spawn_by_posix(
     )
 
 
-def spawn_by_subprocess(
-    command: Command, environment: Mapping[bytes, bytes], files: tuple[int, int, int]
-) -> int:
-    """The `Spawn` that works everywhere."""
+def _spawn_by_subprocess(start: Start, files: tuple[int, int, int]) -> int:
     stdin, stdout, stderr = files
     child = subprocess.Popen(
-        command.words,
-        executable=command.file,
-        env=environment,
+        start.command.words,
+        executable=start.command.file,
+        env=start.environment,
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
@@ -292,10 +287,6 @@ def spawn_by_subprocess(
     )
     child.returncode = 0  # we wait for it ourselves; Popen must not warn that nobody did
     return child.pid
-
-
-# Apple's posix_spawn cannot start a session.
-spawn: Spawn = spawn_by_posix if hasattr(os, "pidfd_open") else spawn_by_subprocess
 
 
 def _memory_file(data: bytes) -> int:

@@ -1,0 +1,233 @@
+"""Real processes: how they start, print and end, and that they leave nothing behind."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import anyio
+import pytest
+
+from watchbot.errors import CommandError
+from watchbot.listen import process
+from watchbot.listen.output import Stream
+from watchbot.listen.process import Ending, SpawnError, Start
+
+PATH = os.environb[b"PATH"]
+
+both_ways = pytest.mark.parametrize("fast", [True, False], ids=["posix_spawn", "subprocess"])
+
+
+class Heard:
+    """What a process printed."""
+
+    def __init__(self) -> None:
+        self.stdout, self.stderr = b"", b""
+
+    def __call__(self, stream: Stream, data: bytes) -> None:
+        if stream == "stdout":
+            self.stdout += data
+        else:
+            self.stderr += data
+
+
+async def no_grace() -> None:
+    pass
+
+
+async def long_grace() -> None:
+    await anyio.sleep(30)
+
+
+def a_start(script: str, *, stdin: bytes = b"", **variables: bytes) -> Start:
+    environment = {name.encode(): value for name, value in variables.items()}
+    return Start(
+        command=process.resolve([script], shell=True),
+        environment={b"PATH": PATH, **environment},
+        stdin=stdin,
+    )
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+async def gone(pid: int) -> bool:
+    """Whether this process ends within a second: SIGKILL is sent, but takes its time."""
+    for _ in range(100):
+        if not runs(pid):
+            return True
+        await anyio.sleep(0.01)
+    return False
+
+
+@both_ways
+async def test_process_gets_input_and_variables_and_both_streams_are_heard(fast: bool) -> None:
+    heard = Heard()
+    start = a_start('cat; echo "$X" >&2; exit 7', stdin=b"in\0put", X=b"caf\xc3\xa9")
+
+    ending = await process.run(start, heard, no_grace, fast=fast)
+
+    assert ending == Ending(exit_code=7)
+    assert (heard.stdout, heard.stderr) == (b"in\0put", b"caf\xc3\xa9\n")
+
+
+@both_ways
+async def test_end_by_a_signal_is_no_exit_code(fast: bool) -> None:
+    ending = await process.run(a_start("kill -TERM $$"), Heard(), no_grace, fast=fast)
+
+    assert ending == Ending(exit_code=None, signal=15)
+    assert str(ending) == "signal SIGTERM"
+
+
+@both_ways
+async def test_worker_is_a_session_of_its_own_with_default_signals(fast: bool) -> None:
+    heard = Heard()
+
+    await process.run(
+        a_start("cut -d' ' -f5,6 /proc/self/stat; echo $$; grep SigIgn /proc/self/status"),
+        heard,
+        no_grace,
+        fast=fast,
+    )
+
+    group, session, leader, _, ignored = heard.stdout.split()
+    assert group == session == leader
+    assert not int(ignored, 16) & (1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1)
+
+
+@both_ways
+async def test_no_descriptor_of_ours_reaches_the_worker(fast: bool, tmp_path: Path) -> None:
+    heard = Heard()
+    reader, writer = os.pipe()
+    with (tmp_path / "open").open("w") as file:
+        ours = {os.readlink(f"/proc/self/fd/{number}") for number in (reader, file.fileno())}
+        await process.run(a_start("ls -l /proc/self/fd"), heard, no_grace, fast=fast)
+    os.close(reader)
+    os.close(writer)
+
+    assert heard.stdout
+    assert not [name for name in ours if name.encode() in heard.stdout]
+
+
+@both_ways
+async def test_output_of_a_megabyte_is_whole(fast: bool) -> None:
+    heard = Heard()
+
+    await process.run(a_start("head -c 1000000 /dev/zero"), heard, no_grace, fast=fast)
+
+    assert heard.stdout == bytes(1_000_000)
+
+
+@both_ways
+async def test_grandchild_with_our_pipe_neither_delays_the_end_nor_survives(fast: bool) -> None:
+    heard, began = Heard(), time.monotonic()
+
+    ending = await process.run(a_start("sleep 60 & echo $!; exit 0"), heard, no_grace, fast=fast)
+
+    assert ending == Ending(exit_code=0)
+    assert time.monotonic() - began < 30  # not the minute that the grandchild would take
+    assert await gone(int(heard.stdout))
+
+
+async def test_last_words_through_a_tee_are_heard() -> None:
+    heard = Heard()
+    script = "exec bash -c 'exec > >(sleep 0.05; cat) 2>&1; echo last words'"
+
+    await process.run(a_start(script), heard, no_grace)
+
+    assert heard.stdout == b"last words\n"
+
+
+@both_ways
+async def test_cancelled_worker_may_end_by_itself(fast: bool, tmp_path: Path) -> None:
+    heard = Heard()
+    script = f"trap 'echo bye; touch {tmp_path}/saved; exit 0' TERM; echo up; sleep 60 & wait"
+
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: process.run(a_start(script), heard, long_grace, fast=fast))
+            while not heard.stdout:
+                await anyio.sleep(0.01)
+            scope.cancel()
+
+    assert heard.stdout == b"up\nbye\n"
+    assert (tmp_path / "saved").exists()
+
+
+@both_ways
+async def test_worker_that_ignores_sigterm_is_killed_with_all_its_group(fast: bool) -> None:
+    heard = Heard()
+    script = "trap '' TERM; sleep 60 & echo $$ $!; while :; do sleep 1; done"
+
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: process.run(a_start(script), heard, no_grace, fast=fast))
+            while not heard.stdout:
+                await anyio.sleep(0.01)
+            scope.cancel()
+
+    for pid in heard.stdout.split():
+        assert await gone(int(pid))
+
+
+async def test_child_of_a_shell_gets_the_grace_too(tmp_path: Path) -> None:
+    heard = Heard()
+    inner = f"trap 'sleep 0.2; touch {tmp_path}/saved; exit' TERM; echo up; sleep 60 & wait"
+    script = f'sh -c "{inner}"; echo never'  # the shell dies of SIGTERM at once, its child not
+
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: process.run(a_start(script), heard, long_grace))
+            while not heard.stdout:
+                await anyio.sleep(0.01)
+            scope.cancel()
+
+    assert (tmp_path / "saved").exists()
+
+
+@both_ways
+async def test_variables_too_long_for_the_system_say_so(fast: bool) -> None:
+    start = a_start("true", X=b"x" * 200_000)
+
+    with pytest.raises(SpawnError) as caught:
+        await process.run(start, Heard(), no_grace, fast=fast)
+
+    assert caught.value.too_big
+    assert not caught.value.machines_fault
+
+
+@both_ways
+async def test_nothing_stays_open(fast: bool) -> None:
+    async def once() -> None:
+        await process.run(a_start("echo x"), Heard(), no_grace, fast=fast)
+
+    await once()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        await once()
+
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "shell", "meant"),
+    [
+        (["echo $Message"], False, ("/bin/sh", "-c", "echo $Message")),
+        (["echo"], False, ("echo",)),
+        (["echo", "a b", "$x"], False, ("echo", "a b", "$x")),
+        (["echo", "a", "|", "wc"], True, ("/bin/sh", "-c", "echo a | wc")),
+        (["a=b"], False, ("/bin/sh", "-c", "a=b")),
+    ],
+)
+def test_words_of_the_command(words: list[str], shell: bool, meant: tuple[str, ...]) -> None:
+    assert process.resolve(words, shell=shell).words == meant
+
+
+@pytest.mark.parametrize("words", [[], [""], ["no-such-command-here"], ["/etc/passwd"], ["/tmp"]])
+def test_command_that_cannot_run_is_refused(words: list[str]) -> None:
+    with pytest.raises(CommandError):
+        process.resolve(words, shell=False)

@@ -1,0 +1,120 @@
+import logging
+from collections.abc import Mapping, Sequence
+
+import anyio
+import pytest
+
+from watchbot.errors import Unreachable
+from watchbot.lifecycle import now
+from watchbot.sqs.lease import Lease, Leases
+from watchbot.sqs.message import Message
+from watchbot.sqs.queue import Refusal
+
+UNREACHABLE = Unreachable(service="SQS", operation="x", code="Gone", text="no answer")
+BUSY = Refusal(code="InternalError", text="try again")
+DEAD = Refusal(code="ReceiptHandleIsInvalid", text="not this one")
+
+
+class ScriptedQueue:
+    """A queue that answers its calls from a script, then grants everything."""
+
+    fifo = False
+
+    def __init__(self, *script: Unreachable | Refusal) -> None:
+        self._script = list(script)
+        self.deleted: list[list[str]] = []
+        self.hidden: list[list[tuple[str, int]]] = []
+
+    async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
+        raise AssertionError("nobody asked for that")
+
+    async def delete(self, messages: Sequence[Message]) -> list[Refusal | None]:
+        self.deleted.append([message.id for message in messages])
+        return self._answer(len(messages))
+
+    async def hide(self, changes: Sequence[tuple[Message, int]]) -> list[Refusal | None]:
+        self.hidden.append([(message.id, seconds) for message, seconds in changes])
+        return self._answer(len(changes))
+
+    async def facts(self) -> Mapping[str, str]:
+        return {}
+
+    def _answer(self, count: int) -> list[Refusal | None]:
+        answer = self._script.pop(0) if self._script else None
+        if isinstance(answer, Unreachable):
+            raise answer
+        return [answer] * count
+
+
+def a_message(name: str = "m", *, age_s: float = 0) -> Message:
+    return Message(id=name, receipt=f"r-{name}", body="", asked_at=now() - age_s)
+
+
+async def test_many_deletes_share_calls_of_ten() -> None:
+    queue = ScriptedQueue()
+
+    async with Leases(queue, 30) as leases, anyio.create_task_group() as tasks:
+        for number in range(25):
+            tasks.start_soon(leases.delete, leases.take(a_message(str(number))))
+
+    assert [len(call) for call in queue.deleted] == [10, 10, 5]
+
+
+@pytest.mark.parametrize("fault", [UNREACHABLE, BUSY], ids=["call fails", "entry is refused"])
+async def test_delete_is_tried_until_it_is_done(fault: Unreachable | Refusal) -> None:
+    queue = ScriptedQueue(fault, fault)
+
+    async with Leases(queue, 1) as leases:
+        assert await leases.delete(leases.take(a_message()))
+
+    assert queue.deleted == [["m"]] * 3
+
+
+async def test_dead_receipt_is_a_lost_lease_and_is_used_no_more(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    queue = ScriptedQueue(DEAD)
+    lost: list[Lease] = []
+
+    with caplog.at_level(logging.ERROR, "watchbot"):
+        async with Leases(queue, 30, lost.append) as leases:
+            lease = leases.take(a_message())
+            assert not await leases.delete(lease)
+            assert not await leases.hide(lease, 5)
+
+    assert lost == [lease]
+    assert (queue.deleted, queue.hidden) == ([["m"]], [])
+    assert [record.message for record in caplog.records] == ["lease lost"]
+
+
+async def test_expired_lease_is_not_settled() -> None:
+    queue = ScriptedQueue()
+
+    async with Leases(queue, 30) as leases:
+        assert not await leases.delete(leases.take(a_message(age_s=31)))
+
+    assert queue.deleted == []
+
+
+async def test_message_is_never_hidden_past_its_twelve_hours() -> None:
+    queue = ScriptedQueue()
+
+    async with Leases(queue, 43_200) as leases:
+        await leases.hide(leases.take(a_message(age_s=40_000)), 43_200)
+
+    ((_, seconds),) = queue.hidden[0]
+    assert 3_190 <= seconds <= 3_195
+
+
+async def test_lease_is_renewed_once_a_third_of_it_is_over() -> None:
+    queue = ScriptedQueue()
+
+    async with Leases(queue, 1) as leases:
+        due, fresh = a_message("due", age_s=0.4), a_message("fresh")
+        leases.take(due)
+        leases.take(fresh)
+        with anyio.fail_after(5):
+            while not queue.hidden:
+                await anyio.sleep(0.01)
+
+    assert queue.hidden[0] == [("due", 1)]

@@ -1,0 +1,41 @@
+"""The tables of policy: outcomes, backoff, retries."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watchbot.aws import RETRY_CAP_S, retry_pause
+from watchbot.listen.backoff import retry_delay
+from watchbot.listen.outcome import COMPLETED, FAILED, REJECTED, RETURNED, Outcome, outcome_of
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "outcome"),
+    [(0, COMPLETED), (3, REJECTED), (4, RETURNED), (1, FAILED), (2, FAILED), (None, FAILED)],
+)
+def test_exit_code_gives_the_outcome(exit_code: int | None, outcome: Outcome) -> None:
+    assert outcome_of(exit_code) is outcome
+
+
+@pytest.mark.parametrize(
+    ("receives", "max_s", "left_s", "delay"),
+    [
+        (1, 43_200, 43_000, 2),
+        (10, 43_200, 43_000, 1024),
+        (15, 43_200, 43_000, 32_768),
+        (16, 43_200, 43_195.9, 43_195),
+        (1_000_000, 43_200, 43_000, 43_000),
+        (10, 60, 43_000, 60),
+        (3, 43_200, 5.9, 5),
+        (3, 0, 43_000, 0),
+    ],
+)
+def test_returned_message_waits_twice_as_long_each_time(
+    receives: int, max_s: int, left_s: float, delay: int
+) -> None:
+    assert retry_delay(receives, max_s, left_s) == delay
+
+
+@given(failures=st.integers(min_value=0, max_value=10_000))
+def test_pause_between_tries_is_bounded(failures: int) -> None:
+    assert 0 <= retry_pause(failures) <= RETRY_CAP_S

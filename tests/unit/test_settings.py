@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import pytest
+
+from watchbot.errors import SettingError
+from watchbot.settings import Account, ListenSettings, load, usable_cpus
+
+QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/q"
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("QueueUrl", "WATCHBOT_QUEUE_URL", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_flag_goes_before_variable_and_variable_before_old_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("QueueUrl", QUEUE + "-old")
+    assert load(ListenSettings, {}).queue_url == QUEUE + "-old"
+
+    monkeypatch.setenv("WATCHBOT_QUEUE_URL", QUEUE + "-new")
+    assert load(ListenSettings, {}).queue_url == QUEUE + "-new"
+
+    assert load(ListenSettings, {"queue_url": QUEUE}).queue_url == QUEUE
+
+
+def test_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHBOT_CONCURRENCY", "")
+
+    assert load(ListenSettings, {"queue_url": QUEUE}).concurrency == 1
+
+
+def test_variables_of_the_shell_are_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHELL", "/bin/bash")
+
+    assert load(ListenSettings, {"queue_url": QUEUE}).shell is False
+
+
+def test_concurrency_auto_is_the_usable_cpus() -> None:
+    settings = load(ListenSettings, {"queue_url": QUEUE, "concurrency": "auto"})
+
+    assert settings.concurrency == usable_cpus() >= 1
+
+
+def test_volumes_are_a_list_of_directories(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+
+    settings = load(ListenSettings, {"queue_url": QUEUE, "volumes": f"{tmp_path}/a, {tmp_path}/b"})
+
+    assert settings.volumes == (tmp_path / "a", tmp_path / "b")
+
+
+def test_link_to_the_root_is_the_root(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/")
+
+    with pytest.raises(SettingError, match="whole machine"):
+        load(ListenSettings, {"queue_url": QUEUE, "volumes": f"{tmp_path}/link"})
+
+
+def test_settings_are_frozen() -> None:
+    settings = load(ListenSettings, {"queue_url": QUEUE})
+
+    with pytest.raises(ValueError, match="frozen"):
+        settings.concurrency = 2  # type: ignore[misc]  # that it may not is the point
+
+
+@pytest.mark.parametrize(
+    ("place", "region", "endpoint"),
+    [
+        (QUEUE, "eu-west-1", None),
+        ("https://sqs.cn-north-1.amazonaws.com.cn/1/q", "cn-north-1", None),
+        ("https://queue.amazonaws.com/1/q", None, None),
+        ("https://eu-west-1.queue.amazonaws.com/1/q", None, None),
+        ("arn:aws:sns:ap-south-1:123456789012:t", "ap-south-1", None),
+        ("http://localhost:9324/queue/q", None, "http://localhost:9324"),
+        (
+            "https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com/1/q",
+            None,
+            "https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com",
+        ),
+    ],
+)
+def test_place_says_where_aws_is(place: str, region: str | None, endpoint: str | None) -> None:
+    assert Account().near(place) == Account(region=region, endpoint_url=endpoint)
+
+
+def test_what_was_asked_for_goes_before_the_place() -> None:
+    asked = Account(region="us-east-1", endpoint_url="http://here")
+
+    assert asked.near(QUEUE) == asked
+    assert asked.near("http://there/1/q") == asked
