@@ -1,0 +1,66 @@
+"""The examples, run as a reader runs them."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cloud import BIN
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def output_of(*words: str) -> str:
+    done = subprocess.run(
+        words,
+        cwd=EXAMPLES.parent,
+        env={"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": os.environ["HOME"]},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_shell_worker_counts_words() -> None:
+    said = output_of("examples/shell/run")
+
+    assert sorted(re.findall(r"\] (\d+) words", said)) == ["1", "4", "6"]
+    assert said.count("completed") == 3
+
+
+def test_python_worker_sums_and_rejects() -> None:
+    said = output_of("examples/python/run")
+
+    assert "the sum is 6" in said
+    assert "the sum is 42" in said
+    assert len(re.findall(r"^--- notification: .*rejected \(exit code 3\)", said, re.M)) == 1
+
+
+def test_fifo_worker_keeps_the_order() -> None:
+    said = output_of("examples/fifo/run")
+
+    assert re.findall(r"booking (\S+)", said) == ["+100", "-20", "-30", "+5"]
+
+
+def test_demo_shows_each_fate_and_each_notification() -> None:
+    line = (EXAMPLES.parent / "Makefile").read_text()
+    (words,) = re.findall(r"\$\(BIN\)/(watchbot local .*\\\n.*)", line)
+
+    said = output_of(*words.replace("\\\n", " ").split())
+
+    fates = re.findall(r"\[watcher\] \[\S+\] (?:\[failure\] )?(\w+) ending", said)
+    assert sorted(fates) == ["completed"] * 4 + ["failed"] * 2 + ["rejected", "returned"]
+    notices = re.findall(r"^--- notification: .*?(\w+) \(exit code", said, re.M)
+    assert sorted(notices) == ["failed", "failed", "rejected"]
+
+
+@pytest.mark.parametrize("folder", ["shell", "python", "fifo", "demo"])
+def test_example_is_listed(folder: str) -> None:
+    assert f"[{folder}]({folder}/)" in (EXAMPLES / "README.md").read_text()
