@@ -52,7 +52,7 @@ class Entry(Generic[T]):
     lane: Lane[T]
     place: int
     state: State = State.GONE
-    due: float = 0.0
+    note: int = -1  # the last one that was made of when it comes back
     taken_at: float = 0.0
 
 
@@ -65,6 +65,7 @@ class Backlog(Generic[T]):
     def __init__(self, clock: Callable[[], float] = now) -> None:
         self._clock = clock
         self._places = itertools.count()
+        self._notes = itertools.count()
         self._counts: Counter[State] = Counter()
         self._entries: dict[str, Entry[T]] = {}
         self._groups: WeakValueDictionary[str, Lane[T]] = WeakValueDictionary()
@@ -93,8 +94,8 @@ class Backlog(Generic[T]):
         """Lets hidden messages wait again whose time has come."""
         at = self._clock()
         while self._later and self._later[0][0] <= at:
-            due, _, entry = heapq.heappop(self._later)
-            if _holds(due, entry):
+            _, note, entry = heapq.heappop(self._later)
+            if _holds(note, entry):
                 self._queue_up(entry)
 
     def next(self, lane: Lane[T] | None = None) -> Entry[T] | None:
@@ -159,11 +160,11 @@ class Backlog(Generic[T]):
             heapq.heappush(self._open, (head.place, lane))
 
     def _return_in(self, entry: Entry[T], seconds: float) -> None:
-        entry.due = self._clock() + seconds
-        heapq.heappush(self._later, (entry.due, entry.place, entry))
+        entry.note = next(self._notes)
+        heapq.heappush(self._later, (self._clock() + seconds, entry.note, entry))
         if len(self._later) > 2 * len(self._entries) + SLACK:
             # Heartbeats of long jobs: each leaves a note that is outdated by the one after it.
-            self._later = [note for note in self._later if _holds(note[0], note[2])]
+            self._later = [later for later in self._later if _holds(*later[1:])]
             heapq.heapify(self._later)
 
     def _move(self, entry: Entry[T], state: State) -> None:
@@ -173,6 +174,6 @@ class Backlog(Generic[T]):
         entry.state = state
 
 
-def _holds(due: float, entry: Entry[T]) -> bool:
-    """Whether a note that the message comes back at `due` is its last one."""
-    return entry.due == due and entry.state in (State.DELAYED, State.OUT)
+def _holds(note: int, entry: Entry[T]) -> bool:
+    """Whether what this note says of its message is still so."""
+    return entry.note == note and entry.state in (State.DELAYED, State.OUT)

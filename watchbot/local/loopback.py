@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -48,7 +49,7 @@ def _listening(port: int) -> socket.socket:
     try:
         return socket.create_server((HOST, port))
     except (OSError, OverflowError) as fault:
-        reason = getattr(fault, "strerror", None) or fault
+        reason = os.strerror(fault.errno) if isinstance(fault, OSError) and fault.errno else fault
         problem = f"cannot listen on {HOST}:{port} ({reason}); choose another, or 0 for any"
         raise SettingError("--port (WATCHBOT_PORT)", problem) from fault
 
