@@ -124,7 +124,7 @@ def send(settings: SendSettings) -> int:
     """
     import asyncio
 
-    from watchbot.send import send
+    from watchbot.send.service import send
 
     return asyncio.run(send(settings))
 
@@ -133,7 +133,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Runs one command line; the exit code. What went wrong is one line on standard error."""
     try:
         code = watchbot.main(args=words, prog_name="watchbot", standalone_mode=False)
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         return 130
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)

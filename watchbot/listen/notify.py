@@ -128,7 +128,7 @@ class _Window:
 
 def _subject(report: Report, service: str, count: int) -> str:
     many = f"{count} x " if count > 1 else ""
-    text = f"watchbot {service}: {many}{report.outcome.name} ({report.how})"
+    text = f"watchbot: {many}{report.outcome.name} ({report.how}) in {service}"
     printable = "".join(letter if " " <= letter <= "~" else "?" for letter in text)
     return printable[:99]  # SNS refuses a hundred, and anything but printable ASCII
 
@@ -141,7 +141,7 @@ def _text(report: Report, count: int, service: str, container: str) -> str:
         "Outcome": f"{report.outcome.name}: the message {report.outcome.fate.value}",
         "Ending": report.how,
         "Duration": f"{report.duration_s:.3f} s",
-        "Received": f"{message.receives} times",
+        "Receives": str(message.receives),
         "Container": container,
         "Alike": f"{count} failures like this one" if count > 1 else "",
         "MessageId": message.id,

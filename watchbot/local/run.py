@@ -14,13 +14,14 @@ from watchbot.lifecycle import Stop
 from watchbot.listen import process
 from watchbot.listen.service import listen
 from watchbot.local.server import running_server
-from watchbot.send import send
+from watchbot.send.service import send
 from watchbot.settings import (
     Account,
     ListenSettings,
     LocalSettings,
     SendSettings,
     WatcherSettings,
+    load,
     point_at,
 )
 from watchbot.sqs.message import open_envelope
@@ -75,7 +76,7 @@ def _watcher(settings: LocalSettings, stage: Stage) -> ListenSettings:
         "endpoint_url": stage.endpoint_url,
         "region": REGION,
     }
-    return ListenSettings(**{**watcher, **given})
+    return load(ListenSettings, {**watcher, **given})
 
 
 async def _build(sqs: Client, sns: Client, url: str, suffix: str) -> Stage:
@@ -145,13 +146,17 @@ Ctrl-C leaves.
 
 
 async def _publish(settings: LocalSettings, stage: Stage) -> None:
-    where = {"topic_arn": stage.topic_arn, "endpoint_url": stage.endpoint_url, "region": REGION}
-    if settings.fifo:
-        where["group_id"] = "local"
-    for body in settings.send:
-        await send(SendSettings(body=body, **where), quiet=True)
+    where: dict[str, object] = {
+        "topic_arn": stage.topic_arn,
+        "endpoint_url": stage.endpoint_url,
+        "region": REGION,
+        "group_id": "local" if settings.fifo else None,
+    }
+    bodies: list[dict[str, object]] = [{"body": body} for body in settings.send]
     if settings.send_file is not None:
-        await send(SendSettings(file=str(settings.send_file), **where), quiet=True)
+        bodies.append({"file": str(settings.send_file)})
+    for what in bodies:
+        await send(load(SendSettings, {**where, **what}), quiet=True)
 
 
 async def _print_notifications(queue: SqsQueue, over: anyio.Event) -> None:
