@@ -1,0 +1,91 @@
+"""What is shown on standard error while lines are sent: problems, and how far it has come."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TextIO
+
+REFRESH_S = 0.1
+_NAME = "watchbot: "
+_CLEAR_LINE = "\r\x1b[K"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Display:
+    """How to show something: `say` a line; `advance` by one message, of so many bytes."""
+
+    say: Callable[[str], None]
+    advance: Callable[[int], None]
+
+
+@contextmanager
+def display(err: TextIO, *, progress: bool, total_bytes: int | None) -> Iterator[Display]:
+    """Shows on `err` what happens until the block is left.
+
+    With `progress` there is a bar where `rich` is installed, else a count.
+    """
+    if not progress:
+        yield Display(
+            say=lambda line: _write(err, f"{_NAME}{line}\n"), advance=lambda size_bytes: None
+        )
+        return
+    try:
+        import rich  # noqa: F401 - only whether it is there
+    except ImportError:
+        with _counter(err) as shown:
+            yield shown
+    else:
+        with _bar(err, total_bytes) as shown:
+            yield shown
+
+
+@contextmanager
+def _counter(err: TextIO) -> Iterator[Display]:
+    count, shown_at = 0, 0.0
+
+    def say(line: str) -> None:
+        _write(err, f"{_CLEAR_LINE}{_NAME}{line}\n")
+
+    def advance(size_bytes: int) -> None:
+        nonlocal count, shown_at
+        count += 1
+        if time.monotonic() - shown_at >= REFRESH_S:
+            shown_at = time.monotonic()
+            _write(err, f"{_CLEAR_LINE}{count:,} messages")
+
+    try:
+        yield Display(say=say, advance=advance)
+    finally:
+        _write(err, _CLEAR_LINE)
+
+
+@contextmanager
+def _bar(err: TextIO, total_bytes: int | None) -> Iterator[Display]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), TextColumn("{task.fields[count]:,} messages"), TimeElapsedColumn())
+    bar = Progress(
+        *columns,
+        console=Console(file=err),
+        transient=True,
+        redirect_stdout=False,  # the ids on standard output are data
+        redirect_stderr=False,
+    )
+    task = bar.add_task("", total=total_bytes, count=0)
+
+    def say(line: str) -> None:
+        bar.console.print(_NAME + line, markup=False, highlight=False, soft_wrap=True)
+
+    def advance(size_bytes: int) -> None:
+        count = bar.tasks[0].fields["count"] + 1
+        bar.update(task, advance=size_bytes, count=count)
+
+    with bar:
+        yield Display(say=say, advance=advance)
+
+
+def _write(err: TextIO, text: str) -> None:
+    err.write(text)
+    err.flush()

@@ -1,0 +1,69 @@
+"""Reading what is to be sent: lines as they come, and no more in memory than a line may have."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+
+from watchbot.errors import WatchbotError
+from watchbot.sqs.outgoing import MESSAGE_BYTES
+
+CHUNK_BYTES = 262_144
+LINE_BYTES = MESSAGE_BYTES + 2  # what is cut off here is too large even without a final CR
+
+
+async def lines(source: int) -> AsyncIterator[list[bytes]]:
+    """The lines of an open file, without their ends, in lists of those that came together.
+
+    A line that is too large for a message is cut off, at a length that is still too large.
+    """
+    kept = b""
+    async for chunk in chunks(source):
+        first, *others = chunk.split(b"\n")
+        kept = (kept + first)[:LINE_BYTES]
+        if others:
+            yield [_without_cr(line) for line in (kept, *others[:-1])]
+            kept = others[-1]
+    if kept:
+        yield [_without_cr(kept)]
+
+
+async def whole(source: int) -> bytes:
+    """All of an open file, as it is; cut off where it is too large for a message."""
+    kept = b""
+    async for chunk in chunks(source):
+        kept += chunk
+        if len(kept) > MESSAGE_BYTES:
+            break
+    return kept
+
+
+async def chunks(source: int) -> AsyncIterator[bytes]:
+    """What an open file holds, as it comes."""
+    while chunk := await _read(source):
+        yield chunk
+
+
+async def _read(source: int) -> bytes:
+    await _readable(source)
+    try:
+        return os.read(source, CHUNK_BYTES)
+    except OSError as fault:
+        raise WatchbotError(f"cannot read what is to be sent: {fault.strerror}") from fault
+
+
+async def _readable(source: int) -> None:
+    # A read that blocks would hold up an interrupt; a thread that blocks would hold up the exit.
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    try:
+        loop.add_reader(source, ready.set)
+    except (OSError, NotImplementedError):
+        return  # a regular file, which no loop can watch, because it is always ready
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(source)
+
+
+def _without_cr(line: bytes) -> bytes:
+    return line.removesuffix(b"\r")

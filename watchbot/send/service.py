@@ -1,0 +1,129 @@
+"""`watchbot send`: one message, or the lines of a file, to a topic or a queue."""
+
+import os
+import stat
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TextIO
+
+from watchbot.errors import SettingError, WatchbotError
+from watchbot.send.display import display
+from watchbot.send.lines import lines, whole
+from watchbot.send.options import Plan, planned
+from watchbot.send.report import Report
+from watchbot.settings import SendSettings, describe
+from watchbot.sqs.destination import open_destination
+from watchbot.sqs.publish import Publisher
+
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Streams:
+    """Where a command reads and writes; `stdin` is a file descriptor."""
+
+    stdin: int
+    out: TextIO
+    err: TextIO
+
+
+async def send(
+    settings: SendSettings, *, quiet: bool = False, streams: Streams | None = None
+) -> int:
+    """Sends what `settings` ask for; 0 when all of it was sent, else 1.
+
+    Prints the id of each message that was sent, and names on standard error each that was not.
+    `quiet` leaves out the ids. Raises `SettingError` before anything is sent, and `AwsError` when
+    no more can be sent.
+    """
+    plan = planned(settings)
+    streams = streams or Streams(stdin=0, out=sys.stdout, err=sys.stderr)
+    async with open_destination(plan.place, settings.account) as destination:
+        return await carry_out(plan, Publisher(destination), streams, quiet=quiet)
+
+
+async def carry_out(
+    plan: Plan, publisher: Publisher, streams: Streams, *, quiet: bool = False
+) -> int:
+    """Sends what is planned through `publisher`; see `send`.
+
+    A body is sent as it is, byte for byte. Of a file each line is a message, without its LF or
+    CRLF; blank lines are no messages, and are counted on standard error. What comes in slowly
+    is sent as it comes.
+    """
+    with _opened(plan, streams) as source:
+        if plan.file is None:
+            return await _send_body(plan, publisher, streams, source, quiet)
+        return await _send_lines(plan, publisher, streams, source, quiet)
+
+
+async def _send_body(
+    plan: Plan, publisher: Publisher, streams: Streams, source: int, quiet: bool
+) -> int:
+    body = plan.body if plan.body != STDIN else _text(await whole(source))
+    if not body:
+        raise SettingError("BODY", "is empty; SQS takes no message without text")
+    with display(streams.err, progress=False, total_bytes=None) as shown:
+        report = Report(out=None if quiet else streams.out, say=shown.say, numbered=False)
+        async for result in publisher.publish([plan.message(body)]):
+            report.add(1, result)
+        report.flush()  # not after an `AwsError`, which says the same and more
+    return 1 if report.unsent else 0
+
+
+async def _send_lines(
+    plan: Plan, publisher: Publisher, streams: Streams, source: int, quiet: bool
+) -> int:
+    # Ids that run over a terminal show well enough how far it has come.
+    progress = not quiet and streams.err.isatty() and not streams.out.isatty()
+    blank = 0
+    with display(streams.err, progress=progress, total_bytes=_size_bytes(source)) as shown:
+        report = Report(out=None if quiet else streams.out, say=shown.say, numbered=True)
+        try:
+            async for part in _numbered(source):
+                filled = [(number, line) for number, line in part if line.strip()]
+                blank += len(part) - len(filled)
+                places = iter(filled)
+                messages = (plan.message(_text(line)) for _, line in filled)
+                async for result in publisher.publish(messages):
+                    number, line = next(places)
+                    report.add(number, result)
+                    shown.advance(len(line) + 1)
+        except WatchbotError:
+            report.break_off()
+            raise
+        report.conclude(blank)
+    return 1 if report.unsent else 0
+
+
+async def _numbered(source: int) -> AsyncIterator[list[tuple[int, bytes]]]:
+    count = 0
+    async for part in lines(source):
+        yield list(enumerate(part, count + 1))
+        count += len(part)
+
+
+@contextmanager
+def _opened(plan: Plan, streams: Streams) -> Iterator[int]:
+    if plan.file is None or plan.file == STDIN:
+        yield streams.stdin
+        return
+    try:
+        file = open(plan.file, "rb", buffering=0)  # noqa: SIM115 - closed below
+    except OSError as fault:
+        raise SettingError(
+            describe("file"), f"cannot read {plan.file!r}: {fault.strerror}"
+        ) from fault
+    with file:
+        yield file.fileno()
+
+
+def _size_bytes(source: int) -> int | None:
+    about = os.fstat(source)
+    return about.st_size if stat.S_ISREG(about.st_mode) else None
+
+
+def _text(line: bytes) -> str:
+    return line.decode(errors="surrogateescape")  # what is not UTF-8 is named when it is refused

@@ -1,0 +1,138 @@
+"""Where messages are sent to: a topic or a queue, up to ten messages a call."""
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, Protocol
+
+from watchbot.aws import Client, open_client
+from watchbot.settings import Account
+from watchbot.sqs.message import Attribute
+from watchbot.sqs.outgoing import Outgoing, Unsent, decoded, is_binary
+
+Result = str | Unsent  # the id of a message that was sent, or why it was not
+
+_NO_ANSWER = Unsent(code="NoAnswer", text="AWS did not say what became of it", passing=True)
+_PASSING = {"InternalError", "InternalFailure", "InternalErrorException", "ServiceUnavailable"}
+
+
+class Destination(Protocol):
+    """Where messages are sent to."""
+
+    @property
+    def fifo(self) -> bool:
+        """Whether it keeps the order within a group."""
+        ...
+
+    def fit(self, message: Outgoing) -> Outgoing:
+        """The message in the shape in which it can be sent here."""
+        ...
+
+    async def send(self, messages: Sequence[Outgoing]) -> list[Result]:
+        """Sends up to ten that fit; for each, in their order, what became of it.
+
+        Raises `AwsError` when the call fails as a whole.
+        """
+        ...
+
+
+class TopicDestination:
+    """An SNS topic."""
+
+    def __init__(self, client: Client, arn: str) -> None:
+        self._client, self._arn = client, arn
+
+    @property
+    def fifo(self) -> bool:
+        return self._arn.endswith(".fifo")
+
+    def fit(self, message: Outgoing) -> Outgoing:
+        return message
+
+    async def send(self, messages: Sequence[Outgoing]) -> list[Result]:
+        entries = [
+            {"Message": message.body, **_subject(message), **_common(place, message)}
+            for place, message in enumerate(messages)
+        ]
+        answer = await self._client.call(
+            "publish_batch", TopicArn=self._arn, PublishBatchRequestEntries=entries
+        )
+        return _results(len(messages), answer)
+
+
+class QueueDestination:
+    """An SQS queue. A subject goes into an envelope, as a queue knows none of its own.
+
+    `watchbot.sqs.message.open_envelope` opens it, and so does ecs-watchbot.
+    """
+
+    def __init__(self, client: Client, url: str) -> None:
+        self._client, self._url = client, url
+
+    @property
+    def fifo(self) -> bool:
+        return self._url.rstrip("/").endswith(".fifo")
+
+    def fit(self, message: Outgoing) -> Outgoing:
+        if not message.subject:
+            return message
+        envelope = {"Subject": message.subject, "Message": message.body}
+        return replace(message, subject=None, body=json.dumps(envelope, ensure_ascii=False))
+
+    async def send(self, messages: Sequence[Outgoing]) -> list[Result]:
+        entries = [
+            {"MessageBody": message.body, **_common(place, message)}
+            for place, message in enumerate(messages)
+        ]
+        answer = await self._client.call("send_message_batch", QueueUrl=self._url, Entries=entries)
+        return _results(len(messages), answer)
+
+
+@asynccontextmanager
+async def open_destination(place: str, account: Account) -> AsyncIterator[Destination]:
+    """The topic with the ARN `place`, or the queue with that URL, in the region it names."""
+    topic = place.startswith("arn:")
+    # One attempt: a `Publisher` tries again, and knows better than boto what and how often.
+    async with open_client("sns" if topic else "sqs", account.near(place), attempts=1) as client:
+        yield TopicDestination(client, place) if topic else QueueDestination(client, place)
+
+
+def passes(code: str) -> bool:
+    """Whether this fault is one that passes by itself."""
+    return code in _PASSING or "throttl" in code.lower()
+
+
+def _common(place: int, message: Outgoing) -> dict[str, Any]:
+    given = {
+        "MessageAttributes": {
+            name: _attribute(attribute) for name, attribute in message.attributes.items()
+        },
+        "MessageGroupId": message.group_id,
+        "MessageDeduplicationId": message.dedup_id,
+    }
+    return {"Id": str(place), **{name: value for name, value in given.items() if value}}
+
+
+def _attribute(attribute: Attribute) -> dict[str, Any]:
+    if is_binary(attribute):
+        return {"DataType": attribute.type, "BinaryValue": decoded(attribute)}
+    return {"DataType": attribute.type, "StringValue": attribute.value}
+
+
+def _subject(message: Outgoing) -> dict[str, str]:
+    return {"Subject": message.subject} if message.subject else {}
+
+
+def _results(count: int, answer: Mapping[str, Any]) -> list[Result]:
+    # An entry that is in neither list was not done: it must not pass for a success.
+    results: list[Result] = [_NO_ANSWER] * count
+    for entry in answer.get("Successful", ()):
+        results[int(entry["Id"])] = entry["MessageId"]
+    for entry in answer.get("Failed", ()):
+        results[int(entry["Id"])] = Unsent(
+            code=entry["Code"],
+            text=" ".join(entry.get("Message", "").split()),
+            passing=not entry.get("SenderFault", False) or passes(entry["Code"]),
+        )
+    return results

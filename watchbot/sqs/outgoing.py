@@ -1,0 +1,89 @@
+"""A message to send: what it holds, what it weighs, and why a queue would not take it."""
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from watchbot.sqs.message import Attribute
+
+MESSAGE_BYTES = 1_048_576  # SQS takes no larger message, nor does a topic with its limit raised
+
+# SQS refuses all other characters, and a topic hands its messages on to SQS.
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A message to send. `group_id` and `dedup_id` are SQS's; FIFO cannot do without."""
+
+    body: str
+    subject: str | None = None
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    group_id: str | None = None
+    dedup_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsent:
+    """Why a message was not sent. `passing`: the same message may be taken later."""
+
+    code: str
+    text: str
+    passing: bool = False
+
+
+def size_bytes(message: Outgoing) -> int:
+    """What SQS and SNS count: body, subject, and each attribute's name, type and value."""
+    attributes = sum(
+        _bytes(name) + _bytes(attribute.type) + _value_bytes(attribute)
+        for name, attribute in message.attributes.items()
+    )
+    return _bytes(message.body) + _bytes(message.subject or "") + attributes
+
+
+def flaw(message: Outgoing) -> Unsent | None:
+    """Why no queue would take this message, if that can be told without asking."""
+    if not message.body:
+        return Unsent(code="EmptyMessage", text="SQS takes no empty message")
+    if size_bytes(message) > MESSAGE_BYTES:
+        return Unsent(code="MessageTooLarge", text=f"it has more than {MESSAGE_BYTES:,} bytes")
+    texts = [message.body, message.subject or ""]
+    for name, attribute in message.attributes.items():
+        texts += [name, attribute.type, attribute.value]
+        if is_binary(attribute) and decoded(attribute) is None:
+            return Unsent(code="InvalidAttribute", text=f"{name!r} does not hold base64")
+    for text in texts:
+        if found := _FORBIDDEN.search(text):
+            return Unsent(code="InvalidMessageContents", text=_about(found))
+    return None
+
+
+def is_binary(attribute: Attribute) -> bool:
+    """Whether its value stands for bytes."""
+    return attribute.type.partition(".")[0] == "Binary"
+
+
+def decoded(attribute: Attribute) -> bytes | None:
+    """The bytes of a binary attribute; None when its value is not base64."""
+    try:
+        return base64.b64decode(attribute.value, validate=True)
+    except ValueError:
+        return None
+
+
+def _about(found: re.Match[str]) -> str:
+    code, place = ord(found[0]), found.start() + 1
+    if 0xDC80 <= code <= 0xDCFF:  # Python's "surrogateescape": a byte that could not be decoded
+        return f"its character {place}, the byte 0x{code - 0xDC00:02X}, is not UTF-8"
+    return f"its character {place}, U+{code:04X}, is one that SQS refuses"
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode(errors="surrogatepass"))
+
+
+def _value_bytes(attribute: Attribute) -> int:
+    if is_binary(attribute):
+        return len(decoded(attribute) or b"")
+    return _bytes(attribute.value)

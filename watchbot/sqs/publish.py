@@ -1,0 +1,132 @@
+"""Publishing: messages in, calls of ten out; what was refused for a while is tried again."""
+
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+
+import anyio
+
+from watchbot.aws import retry_pause
+from watchbot.errors import AwsError, Rejected
+from watchbot.sqs.destination import Destination, Result, passes
+from watchbot.sqs.outgoing import Outgoing, Unsent, flaw, size_bytes
+from watchbot.sqs.queue import MAX_BATCH
+
+BATCH_BYTES = 262_144  # what a topic takes by default, and older regions and servers for a queue
+
+TRIES = 6  # of one message; the pauses between them come to 12 s at most
+LANES = 4  # batches on their way at once, where order is not promised
+
+_UNTRIED = Unsent(code="NotSent", text="sending ended before its turn", passing=True)
+_HELD_BACK = Unsent(code="NotSent", text="a message before it in its group was not sent")
+
+
+class Publisher:
+    """Sends messages to a destination in batches.
+
+    What is refused for no fault of the message is tried again, six times in all. To a FIFO
+    destination batches go one by one, and once a message is not sent, no later one of its group
+    is. That holds between batches: what follows a refused message within the same call, the
+    destination may have taken.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        *,
+        pause: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        self._destination, self._pause = destination, pause
+        self._broken: set[str | None] = set()  # FIFO groups of which a message was not sent
+        self._fatal: AwsError | None = None
+
+    async def publish(self, messages: Iterable[Outgoing]) -> AsyncIterator[Result]:
+        """What became of each message, in their order; they are taken as they are needed.
+
+        Raises `AwsError` when calls fail for good, after the results of all that were taken.
+        """
+        waiting = batches(map(self._destination.fit, messages))
+        lanes = 1 if self._destination.fifo else LANES
+        while wave := list(itertools.islice(waiting, lanes)):
+            for result in await self._send_wave(wave):
+                yield result
+            if self._fatal:
+                raise self._fatal
+
+    async def _send_wave(self, wave: Sequence[Sequence[Outgoing]]) -> list[Result]:
+        results: dict[int, list[Result]] = {}
+
+        async def lane(place: int, batch: Sequence[Outgoing]) -> None:
+            results[place] = await self._send(batch)
+
+        async with anyio.create_task_group() as lanes:
+            for place, batch in enumerate(wave):
+                lanes.start_soon(lane, place, batch)
+        return [result for place in range(len(wave)) for result in results[place]]
+
+    async def _send(self, batch: Sequence[Outgoing]) -> list[Result]:
+        results: list[Result] = [flaw(message) or _UNTRIED for message in batch]
+        for failures in range(TRIES):
+            self._hold_back(batch, results)
+            open_places = [place for place, result in enumerate(results) if _may_pass(result)]
+            if self._fatal or not open_places:
+                break
+            if failures:
+                await self._pause(retry_pause(failures))
+            messages = [batch[place] for place in open_places]
+            answers = await self._attempt(messages, last=failures == TRIES - 1)
+            for place, answer in zip(open_places, answers, strict=True):
+                results[place] = answer
+        if self._destination.fifo:
+            self._broken |= _groups_unsent(batch, results)
+        return results
+
+    async def _attempt(self, messages: Sequence[Outgoing], *, last: bool) -> list[Result]:
+        try:
+            return await self._destination.send(messages)
+        except AwsError as error:
+            passing = error.transient or passes(error.code)
+            one_is_wrong = isinstance(error, Rejected) and len(messages) == 1
+            if not one_is_wrong and (last or not passing):
+                self._fatal = self._fatal or error
+            return [Unsent(code=error.code, text=error.text, passing=passing)] * len(messages)
+
+    def _hold_back(self, batch: Sequence[Outgoing], results: list[Result]) -> None:
+        if not self._destination.fifo:
+            return
+        broken = set(self._broken)
+        for place, message in enumerate(batch):
+            result = results[place]
+            if _may_pass(result) and message.group_id in broken:
+                results[place] = _HELD_BACK
+            elif isinstance(result, Unsent) and not result.passing:
+                broken.add(message.group_id)
+
+
+def batches(messages: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
+    """The messages in their order, in batches of up to ten and up to `BATCH_BYTES`.
+
+    A message that is larger than that is a batch of its own.
+    """
+    batch: list[Outgoing] = []
+    batch_bytes = 0
+    for message in messages:
+        message_bytes = size_bytes(message)
+        if batch and (len(batch) == MAX_BATCH or batch_bytes + message_bytes > BATCH_BYTES):
+            yield batch
+            batch, batch_bytes = [], 0
+        batch.append(message)
+        batch_bytes += message_bytes
+    if batch:
+        yield batch
+
+
+def _may_pass(result: Result) -> bool:
+    return isinstance(result, Unsent) and result.passing
+
+
+def _groups_unsent(batch: Sequence[Outgoing], results: Sequence[Result]) -> set[str | None]:
+    return {
+        message.group_id
+        for message, result in zip(batch, results, strict=True)
+        if isinstance(result, Unsent)
+    }
