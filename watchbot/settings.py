@@ -252,11 +252,12 @@ class ListenSettings(WatcherSettings):
 
 
 class LocalSettings(WatcherSettings):
-    """`watchbot local`. Nobody waits for its drain: Ctrl-C leaves at once."""
+    """`watchbot local`. Its polls are short and its drain is none: somebody sits before it."""
 
     drain_timeout: float = _option(
         0, "What running workers get at the first Ctrl-C.", "S", ge=0, le=TWELVE_HOURS_S
     )
+    poll_wait: int = _option(3, "How long a receive waits for messages.", "S", ge=0, le=20)
     send: tuple[str, ...] = _option((), "Publish this message; may be given often.", "BODY")
     send_file: Path | None = _option(None, "Publish each line of this file.", "LINES")
     fifo: bool = _option(False, "Use a FIFO queue and a FIFO topic.")
