@@ -218,7 +218,7 @@ async def test_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("given", [{"body": "-"}, {"file": "-"}], ids=["body", "lines"])
 async def test_directory_as_standard_input_is_an_error(
-    given: dict[str, str], tmp_path: Path
+    given: dict[str, Any], tmp_path: Path
 ) -> None:
     directory = os.open(tmp_path, os.O_RDONLY)
     command = Command(**given)
