@@ -518,15 +518,16 @@ def test_server_stops_though_polls_and_connections_are_open(threads: ThreadPoolE
         idle.getresponse().read()
         answers = [poll(cloud, threads, queue_url) for _ in range(3)]
 
-    idle.close()
     assert [answer.result(SOON_S) for answer in answers] == [[], [], []]
     left = set(threading.enumerate()) - before - threads._threads
+    idle.close()
     assert left == set()
 
 
 SCRIPT = """
-import time
+import signal, time
 from watchbot.local.server import running_server
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` would have it ignored
 with running_server() as url:
     print(url, flush=True)
     try:
