@@ -54,6 +54,9 @@ _DENIED = {
     "UnrecognizedClientException",
 }
 _THROTTLED = {
+    "KMSThrottling",
+    "KMSThrottlingException",
+    "KmsThrottled",
     "OverLimit",
     "RequestLimitExceeded",
     "RequestThrottled",

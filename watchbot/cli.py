@@ -1,6 +1,7 @@
 """Every command: parse, load settings, call one function. A service is imported when it runs."""
 
 import functools
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,13 +36,18 @@ def options(kind: type[Settings], *, without: Sequence[str] = ()) -> Callable[[C
             return command(load(kind, flags), **given)
 
         decorated: Command = run
-        fields = sorted(kind.model_fields.items(), key=lambda item: not item[1].is_required())
+        fields = sorted(kind.model_fields.items(), key=_place_in_help)
         for name, field in reversed(fields):  # click lists the last that is added first
             if name not in without:
                 decorated = _click_option(name, field)(decorated)
         return decorated
 
     return decorate
+
+
+def _place_in_help(item: tuple[str, Any]) -> int:
+    name, field = item
+    return 0 if field.is_required() else 2 if name in Settings.model_fields else 1
 
 
 def _click_option(name: str, field: Any) -> Callable[[Command], Command]:
@@ -99,13 +105,13 @@ def listen(settings: ListenSettings, words: tuple[str, ...]) -> int:
 
 
 @watchbot.command(context_settings=_TAKES_A_COMMAND)
-@options(LocalSettings)
+@options(LocalSettings, without=["region", "endpoint_url"])
 @_command_words
 def local(settings: LocalSettings, words: tuple[str, ...]) -> int:
-    """Run it all on this machine: a queue, a topic, and COMMAND for every message.
+    """Run it all on this machine, without an account.
 
-    Needs no account: SQS and SNS are embedded, in memory, on 127.0.0.1. Prints how to send
-    messages from another terminal. Ctrl-C leaves.
+    SQS and SNS are embedded, in memory, on 127.0.0.1: a topic, a queue that it feeds, and COMMAND
+    for every message. Prints how to send messages from another terminal. Ctrl-C leaves.
     """
     from watchbot import lifecycle
     from watchbot.local.run import local
@@ -118,9 +124,10 @@ def local(settings: LocalSettings, words: tuple[str, ...]) -> int:
 @options(SendSettings, without=["body"])
 @click.argument("body", required=False, metavar="[BODY | -]")
 def send(settings: SendSettings) -> int:
-    """Send BODY, or each line of a file, to a topic or a queue; prints the message ids.
+    """Send messages to a topic or a queue.
 
-    A BODY of - is read from standard input.
+    BODY, or standard input for a BODY of -, is one message; with --file each line is one. Prints
+    the message ids. What could not be sent is named, and the exit code is 1.
     """
     import asyncio
 
@@ -143,6 +150,9 @@ def main(words: Sequence[str] | None = None) -> int:
         path = context.command_path if context else "watchbot"
         _complain(f"{error.format_message().rstrip('.')}; see {path} --help")
         return error.exit_code
+    except BrokenPipeError:  # as in `watchbot send ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing more is flushed into the pipe
+        return 141
     except WatchbotError as error:
         _complain(str(error))
         return error.exit_code

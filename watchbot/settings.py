@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -159,7 +159,9 @@ class _Environment(PydanticBaseSettingsSource):
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         values = (os.environ.get(variable) for variable in variables(field_name))
-        return next((value for value in values if value), None), field_name, False
+        value = next((value for value in values if value), None)
+        one_of_many = value is not None and field.annotation == tuple[str, ...]
+        return (value,) if one_of_many else value, field_name, False
 
     def __call__(self) -> dict[str, Any]:
         found = {
@@ -173,6 +175,9 @@ class Settings(BaseSettings):
     """What all services share: how a setting is found, and where AWS is."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    # Options of which one sets the others aside: a flag counts before a variable of its rivals.
+    rivals: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def settings_customise_sources(
@@ -267,6 +272,7 @@ class LocalSettings(WatcherSettings):
 class SendSettings(Settings):
     """`watchbot send`."""
 
+    rivals = ("topic_arn", "queue_url")  # a worker has QueueUrl in its variables
     topic_arn: TopicArn | None = _option(None, "The topic to publish to.", "ARN")
     queue_url: QueueUrl | None = _option(None, "The queue to send to.", "URL")
     subject: str | None = _option(None, "The subject of the message.", "TEXT")
@@ -311,8 +317,10 @@ def load(kind: type[SomeSettings], given: Mapping[str, Any]) -> SomeSettings:
 
     Raises `SettingError` for the first bad or missing one, naming its flag and variables.
     """
+    chosen = any(given.get(name) is not None for name in kind.rivals)
+    aside = dict.fromkeys(kind.rivals if chosen else ())
     try:
-        return kind(**given)
+        return kind(**{**aside, **given})
     except Invalid as invalid:
         first = invalid.errors(include_url=False)[0]
         raise SettingError(describe(str(first["loc"][0])), _problem(first)) from None

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from watchbot.errors import SettingError
-from watchbot.settings import Account, ListenSettings, load, usable_cpus
+from watchbot.settings import Account, ListenSettings, SendSettings, load, usable_cpus
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/q"
 
@@ -36,6 +36,20 @@ def test_variables_of_the_shell_are_not_ours(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("SHELL", "/bin/bash")
 
     assert load(ListenSettings, {"queue_url": QUEUE}).shell is False
+
+
+def test_flag_sets_aside_the_variable_of_its_rival(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QueueUrl", QUEUE)
+    topic = "arn:aws:sns:us-east-1:123456789012:t"
+
+    assert load(SendSettings, {"topic_arn": topic}).queue_url is None
+    assert load(SendSettings, {}).queue_url == QUEUE
+
+
+def test_variable_of_a_repeated_option_is_one_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHBOT_ATTRIBUTE", "colour=red,green")
+
+    assert load(SendSettings, {}).attribute == ("colour=red,green",)
 
 
 def test_concurrency_auto_is_the_usable_cpus() -> None:

@@ -56,7 +56,7 @@ async def local(settings: LocalSettings, words: Sequence[str], stop: Stop) -> in
         sns = await house.enter_async_context(open_client("sns", account))
         stage = await _build(sqs, sns, url, ".fifo" if settings.fifo else "")
         _print_guide(stage, fifo=settings.fifo)
-        await _publish(settings, stage)
+        unsent = await _publish(settings, stage)
         notifications = SqsQueue(sqs, stage.notification_queue_url)
         async with anyio.create_task_group() as printing:
             over = anyio.Event()
@@ -65,7 +65,7 @@ async def local(settings: LocalSettings, words: Sequence[str], stop: Stop) -> in
             over.set()
             if stop.draining.is_set():  # Ctrl-C leaves at once
                 printing.cancel_scope.cancel()
-    return code
+    return code or unsent
 
 
 def _watcher(settings: LocalSettings, stage: Stage) -> ListenSettings:
@@ -145,7 +145,8 @@ Ctrl-C leaves.
     lines.write(guide.encode())
 
 
-async def _publish(settings: LocalSettings, stage: Stage) -> None:
+async def _publish(settings: LocalSettings, stage: Stage) -> int:
+    """0 when all was published, else 1."""
     where: dict[str, object] = {
         "topic_arn": stage.topic_arn,
         "endpoint_url": stage.endpoint_url,
@@ -155,8 +156,8 @@ async def _publish(settings: LocalSettings, stage: Stage) -> None:
     bodies: list[dict[str, object]] = [{"body": body} for body in settings.send]
     if settings.send_file is not None:
         bodies.append({"file": str(settings.send_file)})
-    for what in bodies:
-        await send(load(SendSettings, {**where, **what}), quiet=True)
+    codes = [await send(load(SendSettings, {**where, **what}), quiet=True) for what in bodies]
+    return max(codes, default=0)
 
 
 async def _print_notifications(queue: SqsQueue, over: anyio.Event) -> None:
