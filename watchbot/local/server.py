@@ -25,6 +25,7 @@ try:
     from moto.core.utils import camelcase_to_underscores, method_names_from_class
     from moto.moto_api._internal.models import moto_api_backend
     from moto.moto_server import werkzeug_app
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler
     from moto.sqs import models
     from moto.sqs.exceptions import InvalidParameterValue, ReceiptHandleIsInvalid, SQSException
 
@@ -61,11 +62,11 @@ def _end() -> None:
     moto_api_backend.reset()
 
 
-class Talk(loopback.Talk, werkzeug_app.MotoRequestHandler):
+class Talk(loopback.Talk, MotoRequestHandler):
     """Requests with moto's own view of their headers."""
 
 
-class Dispatcher(werkzeug_app.DomainDispatcherApplication):
+class Dispatcher(DomainDispatcherApplication):
     """moto's choice of the service a request is for, made once per host name.
 
     moto lists its own directory for every request to find it: 175 calls of stat, half of the
@@ -354,7 +355,7 @@ def _mend() -> None:
         (models.sqs_backends, "backend", Backend),
         # moto keeps every message that was ever sent, and every copy that was handed out.
         (models.Message, "instances_tracked", deque(maxlen=0)),
-        # Pure functions of a few names, computed 60 times for each message that is sent.
+        # Pure functions of a few names, computed up to 90 times for each message that is sent.
         (models, "camelcase_to_underscores", _underscored),
         (responses, "method_names_from_class", _method_names),
         # moto lets every web page that the user looks at read its answers.
