@@ -24,27 +24,26 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def serving(
-    app: Any, talk: type["Talk"], port: int, end_waits: Callable[[], None]
+    app: Any, talk: type["Talk"], listener: socket.socket, end_waits: Callable[[], None]
 ) -> Iterator[str]:
-    """The URL at which `app` is served until the block is left; port 0 is any free one.
+    """The URL at which `app` is served until the block is left.
 
-    `end_waits` makes the calls return that are held back on purpose. Raises `SettingError` when
-    the port cannot be had.
+    `end_waits` makes the calls return that are held back on purpose.
     """
-    with _listening(port) as listening:
-        server = Server(listening, app, talk)
-        accepting = Thread(target=server.serve_forever, args=(STOP_POLL_S,), daemon=True)
-        accepting.start()
-        try:
-            yield f"http://{HOST}:{server.port}"
-        finally:
-            server.shutdown()
-            accepting.join()
-            end_waits()
-            server.hang_up()
+    server = Server(app, talk, listener)
+    accepting = Thread(target=server.serve_forever, args=(STOP_POLL_S,), daemon=True)
+    accepting.start()
+    try:
+        yield f"http://{HOST}:{server.port}"
+    finally:
+        server.shutdown()
+        accepting.join()
+        end_waits()
+        server.hang_up()
 
 
-def _listening(port: int) -> socket.socket:
+def listening(port: int) -> socket.socket:
+    """A socket that takes connections; port 0 is any free one. Else raises `SettingError`."""
     # werkzeug, left to bind a port in use, prints three lines and calls sys.exit.
     try:
         return socket.create_server((HOST, port))
@@ -101,10 +100,10 @@ class Talk(WSGIRequestHandler):
 class Server(ThreadedWSGIServer):
     """Answers the connections of a socket that listens already, a thread for each."""
 
-    def __init__(self, listening: socket.socket, app: Any, talk: type[Talk]) -> None:
+    def __init__(self, app: Any, talk: type[Talk], listener: socket.socket) -> None:
         self._talks: dict[Thread, socket.socket] = {}
-        port = listening.getsockname()[1]
-        super().__init__(HOST, port, app, talk, fd=listening.fileno())
+        port = listener.getsockname()[1]
+        super().__init__(HOST, port, app, talk, fd=listener.fileno())
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Answers a connection in a thread that `hang_up` knows of."""

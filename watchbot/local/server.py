@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, cast
 
 from watchbot.errors import MissingExtra
 from watchbot.lifecycle import now
-from watchbot.local.backlog import Backlog, Entry, State
+from watchbot.sqs.backlog import Backlog, Entry, State
 
 try:
     import flask
@@ -25,7 +25,6 @@ try:
     from moto.core.utils import camelcase_to_underscores, method_names_from_class
     from moto.moto_api._internal.models import moto_api_backend
     from moto.moto_server import werkzeug_app
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler
     from moto.sqs import models
     from moto.sqs.exceptions import InvalidParameterValue, ReceiptHandleIsInvalid, SQSException
 
@@ -49,10 +48,11 @@ def running_server(port: int = 0) -> Iterator[str]:
     On loopback alone; port 0 is any free one. All is kept in memory, and is gone afterwards. One
     at a time: moto has one state per process. Raises `SettingError` when the port cannot be had.
     """
-    with loopback.serving(Dispatcher(), Talk, port, _end) as url:
+    with loopback.listening(port) as listener:
         moto_api_backend.reset()
         _mend()
-        yield url
+        with loopback.serving(Dispatcher(), _talk(), listener, _end) as url:
+            yield url
 
 
 def _end() -> None:
@@ -62,11 +62,13 @@ def _end() -> None:
     moto_api_backend.reset()
 
 
-class Talk(loopback.Talk, MotoRequestHandler):
-    """Requests with moto's own view of their headers."""
+def _talk() -> type[loopback.Talk]:
+    # Since 5.2.5 moto has its own, which keeps the underscores in the names of S3's metadata.
+    own = getattr(werkzeug_app, "MotoRequestHandler", object)
+    return type("Talk", (loopback.Talk, own), {})
 
 
-class Dispatcher(DomainDispatcherApplication):
+class Dispatcher(werkzeug_app.DomainDispatcherApplication):
     """moto's choice of the service a request is for, made once per host name.
 
     moto lists its own directory for every request to find it: 175 calls of stat, half of the

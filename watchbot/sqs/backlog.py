@@ -1,6 +1,7 @@
 """The messages of one queue: which comes next, which are out, and when those come back.
 
-Nothing here walks over all messages, however many wait: that is what `watchbot local` is fast by.
+Nothing here walks over all messages, however many wait. The queue in memory and the embedded AWS
+stand on it.
 """
 
 import enum

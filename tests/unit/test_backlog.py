@@ -5,7 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from watchbot.local.backlog import Backlog, Entry, State
+from watchbot.sqs.backlog import Backlog, Entry, State
 
 
 class Clock:

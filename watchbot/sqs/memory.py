@@ -1,0 +1,230 @@
+"""A queue in memory, with the semantics of SQS: for tests, and for trying a consumer alone."""
+
+import asyncio
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from watchbot.errors import Rejected
+from watchbot.lifecycle import now
+from watchbot.sqs.backlog import Backlog, Entry, State
+from watchbot.sqs.message import Attribute, Message
+from watchbot.sqs.queue import MAX_BATCH, MAX_VISIBILITY_S, Refusal
+
+MAX_BYTES = 1_048_576
+DEDUPLICATION_S = 300
+MAX_WAIT_S = 20
+
+GARBAGE = Refusal(code="ReceiptHandleIsInvalid", text="this is no receipt of this queue")
+NOT_IN_FLIGHT = Refusal(code="MessageNotInflight", text="the message is not in flight")
+EXPIRED = Refusal(code="InvalidParameterValue", text="the receipt handle has expired")
+TOO_LONG = Refusal(
+    code="InvalidParameterValue", text="a message is hidden for 12 hours from its receive at most"
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Record:
+    """What the queue knows of one message."""
+
+    id: str
+    body: str
+    attributes: Mapping[str, Attribute]
+    system: dict[str, str] = field(default_factory=dict)
+    receives: int = 0
+
+
+class MemoryQueue:
+    """A `Queue` that lives in this process, standard or FIFO (by its name).
+
+    `clock` counts seconds; one that jumps must be told of by `wake`. `dead_letter` gets a message
+    that would be received more than `max_receives` times.
+    """
+
+    def __init__(
+        self,
+        name: str = "memory",
+        *,
+        dead_letter: "MemoryQueue | None" = None,
+        max_receives: int = 10,
+        clock: Callable[[], float] = now,
+    ) -> None:
+        self.name = name
+        self.arn = f"arn:aws:sqs:us-east-1:123456789012:{name}"
+        self._dead_letter, self._max_receives = dead_letter, max_receives
+        self._clock = clock
+        self._backlog: Backlog[_Record] = Backlog(clock)
+        self._recent: dict[str, tuple[float, str]] = {}  # by deduplication id, the oldest first
+        self._news = asyncio.Event()
+
+    @property
+    def fifo(self) -> bool:
+        return self.name.endswith(".fifo")
+
+    def send(
+        self,
+        body: str,
+        *,
+        delay_s: float = 0,
+        attributes: Mapping[str, Attribute] | None = None,
+        group: str | None = None,
+        dedup_id: str | None = None,
+    ) -> str:
+        """The id of a message just sent, or of the one of the last five minutes that it repeats.
+
+        A FIFO queue wants a `group`; without `dedup_id` equal bodies are one. Raises `Rejected`
+        for what SQS would refuse.
+        """
+        self._check(body, group)
+        record = _Record(id=str(uuid.uuid4()), body=body, attributes=attributes or {})
+        record.system["SentTimestamp"] = str(int(time.time() * 1000))
+        if group is not None:
+            record.system["MessageGroupId"] = group
+        if self.fifo:
+            key = dedup_id or hashlib.sha256(body.encode()).hexdigest()
+            record.system["MessageDeduplicationId"] = key
+            first = self._first_of(key, record.id)
+            if first != record.id:
+                return first
+        self._put(record, delay_s)
+        return record.id
+
+    async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
+        if not (1 <= count <= MAX_BATCH and 0 <= wait_s <= MAX_WAIT_S):
+            raise _rejected("receive", "ReadCountOutOfRange", f"{count} messages in {wait_s} s")
+        asked_at = now()
+        ends = self._clock() + wait_s
+        while True:
+            taken = self._take(count, visibility_s, asked_at)
+            left_s = ends - self._clock()
+            if taken or left_s <= 0:
+                return taken
+            self._news.clear()
+            try:
+                async with asyncio.timeout(min(left_s, self._backlog.due_in())):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+
+    async def delete(self, messages: Sequence[Message]) -> list[Refusal | None]:
+        return [self._delete(message.receipt) for message in messages]
+
+    async def hide(self, changes: Sequence[tuple[Message, int]]) -> list[Refusal | None]:
+        return [self._hide(message.receipt, seconds) for message, seconds in changes]
+
+    async def facts(self) -> Mapping[str, str]:
+        facts = {
+            "QueueArn": self.arn,
+            "ApproximateNumberOfMessages": str(self._backlog.count(State.WAITING)),
+            "ApproximateNumberOfMessagesNotVisible": str(self._backlog.count(State.OUT)),
+            "ApproximateNumberOfMessagesDelayed": str(self._backlog.count(State.DELAYED)),
+        }
+        if self.fifo:
+            facts["FifoQueue"] = "true"
+        if self._dead_letter is not None:
+            facts["RedrivePolicy"] = json.dumps(
+                {
+                    "deadLetterTargetArn": self._dead_letter.arn,
+                    "maxReceiveCount": self._max_receives,
+                }
+            )
+        return facts
+
+    def wake(self) -> None:
+        """Has every waiting receive look again."""
+        self._news.set()
+
+    def _check(self, body: str, group: str | None) -> None:
+        if self.fifo and group is None:
+            raise _rejected("send", "MissingParameter", "a FIFO queue wants a message group")
+        if not body or len(body.encode()) > MAX_BYTES:
+            raise _rejected("send", "InvalidParameterValue", "1 byte to 1 MiB is a message")
+
+    def _first_of(self, key: str, message_id: str) -> str:
+        at = self._clock()
+        while self._recent and (oldest := next(iter(self._recent))):
+            if self._recent[oldest][0] > at - DEDUPLICATION_S:
+                break
+            del self._recent[oldest]
+        return self._recent.setdefault(key, (at, message_id))[1]
+
+    def _put(self, record: _Record, delay_s: float = 0) -> None:
+        group = record.system.get("MessageGroupId") if self.fifo else None
+        place = self._backlog.add(record.id, record, group, delay_s)
+        if self.fifo:
+            record.system["SequenceNumber"] = f"{place:020d}"
+        self.wake()
+
+    def _take(self, count: int, visibility_s: int, asked_at: float) -> list[Message]:
+        taken: list[Message] = []
+        lane = None
+        self._backlog.return_due()
+        while len(taken) < count and (entry := self._backlog.next(lane)):
+            if self._dead_letter is not None and entry.message.receives >= self._max_receives:
+                self._backlog.remove(entry)
+                self._bury(entry.message, self._dead_letter)
+                continue
+            lane = entry.lane  # SQS fills an answer from one group as far as it goes
+            self._backlog.take(entry, visibility_s)
+            taken.append(_handed_out(entry.message, asked_at))
+        return taken
+
+    def _bury(self, record: _Record, dead_letter: "MemoryQueue") -> None:
+        record.system["DeadLetterQueueSourceArn"] = self.arn
+        dead_letter._put(record)
+
+    def _delete(self, receipt: str) -> Refusal | None:
+        entry, refusal = self._find(receipt)
+        if entry is None:
+            return refusal
+        if self.fifo and entry.state is not State.OUT:
+            return EXPIRED
+        self._backlog.remove(entry)
+        self.wake()  # its group may go on
+        return None
+
+    def _hide(self, receipt: str, seconds: int) -> Refusal | None:
+        entry, refusal = self._find(receipt)
+        if entry is None:
+            return refusal or NOT_IN_FLIGHT
+        if entry.state is not State.OUT:
+            return NOT_IN_FLIGHT
+        if self._backlog.out_for(entry) + seconds > MAX_VISIBILITY_S:
+            return TOO_LONG
+        self._backlog.hide(entry, seconds)
+        self.wake()
+        return None
+
+    def _find(self, receipt: str) -> tuple[Entry[_Record] | None, Refusal | None]:
+        """The message that this is the last receipt of; else why an older one is refused, if so."""
+        key, separator, receives = receipt.partition(" ")
+        if not separator:
+            return None, GARBAGE
+        entry = self._backlog.find(key)
+        if entry is None:
+            return None, None  # to delete what is gone succeeds in SQS too
+        if str(entry.message.receives) != receives:
+            # A standard queue says yes to an old receipt, and keeps the message.
+            return None, EXPIRED if self.fifo else None
+        return entry, None
+
+
+def _handed_out(record: _Record, asked_at: float) -> Message:
+    record.receives += 1
+    record.system["ApproximateReceiveCount"] = str(record.receives)
+    record.system.setdefault("ApproximateFirstReceiveTimestamp", str(int(time.time() * 1000)))
+    return Message(
+        id=record.id,
+        receipt=f"{record.id} {record.receives}",
+        body=record.body,
+        asked_at=asked_at,
+        system=dict(record.system),
+        attributes=record.attributes,
+    )
+
+
+def _rejected(operation: str, code: str, text: str) -> Rejected:
+    return Rejected(service="SQS", operation=operation, code=code, text=text)
