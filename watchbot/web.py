@@ -1,5 +1,6 @@
 """The HTTP server that services share: /metrics, /healthz and /readyz."""
 
+import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -10,6 +11,8 @@ import anyio
 from watchbot import metrics
 from watchbot.errors import SettingError
 from watchbot.settings import describe
+
+log = logging.getLogger(__name__)
 
 Why = Callable[[], str | None]
 
@@ -30,8 +33,10 @@ async def serving(
     server = _server(unhealthy, unready)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(server.serve, [listener])
+        url = f"http://{host}:{listener.getsockname()[1]}"
+        log.info("serving metrics and health", extra={"url": url})
         try:
-            yield f"http://{host}:{listener.getsockname()[1]}"
+            yield url
         finally:
             server.should_exit = True
 

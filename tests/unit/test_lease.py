@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 import anyio
 import pytest
 
+from tests.builders import a_message
 from watchbot.errors import Unreachable
-from watchbot.lifecycle import now
 from watchbot.sqs.lease import Lease, Leases
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Refusal
@@ -44,10 +44,6 @@ class ScriptedQueue:
         if isinstance(answer, Unreachable):
             raise answer
         return [answer] * count
-
-
-def a_message(name: str = "m", *, age_s: float = 0) -> Message:
-    return Message(id=name, receipt=f"r-{name}", body="", asked_at=now() - age_s)
 
 
 async def test_many_deletes_share_calls_of_ten() -> None:

@@ -1,0 +1,54 @@
+"""Builders and fakes that several tests share."""
+
+from typing import Any
+
+from watchbot.lifecycle import now
+from watchbot.sqs.message import Attribute, Message
+
+
+def a_message(
+    name: str = "m",
+    *,
+    body: str = "",
+    age_s: float = 0,
+    attributes: dict[str, Attribute] | None = None,
+    **system: str,
+) -> Message:
+    """A message received `age_s` seconds ago."""
+    return Message(
+        id=name,
+        receipt=f"r-{name}",
+        body=body,
+        asked_at=now() - age_s,
+        attributes=attributes or {},
+        system=system,
+    )
+
+
+class Clock:
+    """A clock that stands until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def advance(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+class FakeClient:
+    """An AWS client that answers from a script, and then with nothing; it keeps the requests."""
+
+    service = "fake"
+
+    def __init__(self, *script: Exception) -> None:
+        self._script = list(script)
+        self.requests: list[dict[str, Any]] = []
+
+    async def call(self, operation: str, **parameters: Any) -> Any:
+        self.requests.append({"operation": operation, **parameters})
+        if self._script:
+            raise self._script.pop(0)
+        return {}
