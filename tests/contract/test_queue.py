@@ -182,6 +182,33 @@ async def test_hide_with_a_superseded_receipt_says_that_the_lease_is_lost(opened
         assert refusal.lost
 
 
+async def test_receipt_of_an_earlier_receive_hides_nothing(opened: Open) -> None:
+    async with opened("") as bench:
+        bench.send("a")
+        (old,) = await bench.queue.receive(1, 0, 30)
+        await bench.queue.hide([(old, 0)])
+        await bench.queue.receive(1, 0, 30)
+
+        (refusal,) = await bench.queue.hide([(old, 0)])
+
+        assert refusal is not None
+        assert refusal.lost
+        assert await take(bench.queue) == []
+
+
+async def test_fifo_receipt_that_ran_out_deletes_nothing(opened: Open) -> None:
+    async with opened(".fifo") as bench:
+        bench.send("a", group="g")
+        (old,) = await bench.queue.receive(1, 0, 30)
+        await bench.queue.hide([(old, 0)])
+
+        (refusal,) = await bench.queue.delete([old])
+
+        assert refusal is not None
+        assert refusal.lost
+        assert await take(bench.queue) == ["a"]
+
+
 async def test_message_received_too_often_is_a_dead_letter(opened: Open) -> None:
     async with opened("") as bench:
         sent = bench.send("poison")

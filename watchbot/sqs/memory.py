@@ -20,7 +20,7 @@ MAX_WAIT_S = 20
 
 GARBAGE = Refusal(code="ReceiptHandleIsInvalid", text="this is no receipt of this queue")
 NOT_IN_FLIGHT = Refusal(code="MessageNotInflight", text="the message is not in flight")
-EXPIRED = Refusal(code="InvalidParameterValue", text="the receipt handle has expired")
+EXPIRED = Refusal(code="InvalidParameterValue", text="The receipt handle has expired")
 TOO_LONG = Refusal(
     code="InvalidParameterValue", text="a message is hidden for 12 hours from its receive at most"
 )

@@ -18,6 +18,8 @@ _LOST = {
     "ReceiptHandleIsInvalid",
     "InvalidReceiptHandle",
 }
+# How SQS says so of a receipt that was superseded, or that ran out, without a code of its own.
+_DEAD = ("is not available for visibility timeout change", "receipt handle has expired")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +32,8 @@ class Refusal:
     @property
     def lost(self) -> bool:
         code = self.code.rpartition(".")[2]  # "AWS.SimpleQueueService.MessageNotInflight" of old
-        return code in _LOST or (
-            code == "InvalidParameterValue" and "message is not available" in self.text.lower()
-        )
+        dead = code == "InvalidParameterValue" and any(word in self.text for word in _DEAD)
+        return code in _LOST or dead
 
 
 class Queue(Protocol):
