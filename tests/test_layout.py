@@ -28,7 +28,7 @@ OWNERS = {  # one door to each dangerous thing
     "botocore": {"aws.py"},
     "moto": {"local/server.py"},
     "prometheus_client": {"metrics.py"},
-    "signal": {"lifecycle.py", "listen/process.py"},
+    "signal": {"lifecycle.py", "listen/orphans.py", "listen/process.py"},
     "sqlite3": {"sql/sqlite.py"},
     "subprocess": {"listen/process.py"},
 }

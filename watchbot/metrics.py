@@ -33,6 +33,7 @@ queue_messages = Gauge("watchbot_queue_messages", "Messages in the queue, by sta
 oldest_message_age = Gauge(
     "watchbot_queue_oldest_message_age_seconds", "Age of the oldest message seen in the last poll."
 )
+breaker_open = Gauge("watchbot_breaker_open", "1 while alike failures keep it from receiving.")
 leases_lost = Counter("watchbot_leases_lost", "Messages whose lease ended before their worker.")
 notifications = Counter("watchbot_notifications", "Notifications, by result.", ["result"])
 log_lines = Counter("watchbot_log_lines", "Lines that workers printed, by stream.", ["stream"])

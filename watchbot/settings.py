@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -244,6 +244,20 @@ class WatcherSettings(Settings):
         le=TWELVE_HOURS_S,
     )
     poll_wait: int = _option(20, "How long a receive waits for messages.", "S", ge=0, le=20)
+    on_lost_lease: Literal["continue", "kill"] = _option(
+        "continue",
+        "What a worker does whose message may run elsewhere, too.",
+        "continue|kill",
+    )
+    no_protection: bool = _option(
+        False, "Do not ask ECS to spare this task while workers run."
+    )
+    give_up_after: float = _option(
+        300, "Leave, exit 1, once AWS has refused for so long.", "S", ge=0, le=TWELVE_HOURS_S
+    )
+    breaker: int = _option(
+        5, "Stop receiving when so many first messages fail alike; 0: never.", "N", ge=0, le=1000
+    )
     shell: bool = _option(False, "Join the words and give them to /bin/sh -c.")
 
 
@@ -342,6 +356,8 @@ def _problem(error: Any) -> str:
         return f"must be at least {limits['ge']}, not {given}"
     if kind == "less_than_equal":
         return f"must be at most {limits['le']}, not {given}"
+    if kind == "literal_error":
+        return f"must be {limits['expected']}, not {given!r}"
     wants = {
         "int_parsing": "a whole number",
         "int_from_float": "a whole number",

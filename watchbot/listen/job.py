@@ -67,7 +67,7 @@ class Jobs:
     def __init__(self, settings: WatcherSettings, command: Command, stop: Stop) -> None:
         self._settings, self._command, self._stop = settings, command, stop
         self._base = environment.base_environment()
-        self._running: set[anyio.CancelScope] = set()
+        self._running: dict[Lease, anyio.CancelScope] = {}
         self._released = False
 
     def __len__(self) -> int:
@@ -76,8 +76,13 @@ class Jobs:
     def release_all(self) -> None:
         """Ends all that run, SIGTERM first; they are `released`, whatever their exit code."""
         self._released = True
-        for scope in self._running:
+        for scope in self._running.values():
             scope.cancel()
+
+    def lost(self, lease: Lease) -> None:
+        """Ends the job of a lost lease, if that was asked for."""
+        if self._settings.on_lost_lease == "kill" and lease in self._running:
+            self._running[lease].cancel()
 
     async def run(self, lease: Lease, number: int, scratch: str) -> Report:
         """Runs the command for the message of `lease`, as worker `number`.
@@ -92,7 +97,7 @@ class Jobs:
         ending, reason = None, None
         began = time.monotonic()
         with anyio.CancelScope(deadline=anyio.current_time() + limit_s) as scope:
-            self._running.add(scope)
+            self._running[lease] = scope
             try:
                 ending = await self._execute(message, content, place, output)
             except SpawnError as error:
@@ -100,15 +105,13 @@ class Jobs:
                     raise OSError(error.number, str(error)) from error
                 reason = f"cannot start: {error}"
             finally:
-                self._running.discard(scope)
+                del self._running[lease]
                 output.finish()
         duration_s = time.monotonic() - began
         metrics.worker_duration.observe(duration_s)
         outcome = FAILED if ending is None else outcome_of(ending.exit_code)
         if scope.cancelled_caught:
-            # It was told to end: an exit code of 0 would only say that it obeyed.
-            outcome = RELEASED if self._released else TIMED_OUT
-            reason = "the watcher is leaving" if self._released else f"ran over {limit_s:g} s"
+            outcome, reason = self._told_to_end(lease, limit_s)
         return Report(
             message=message,
             content=content,
@@ -119,6 +122,14 @@ class Jobs:
             tail=output.tail,
         )
 
+    def _told_to_end(self, lease: Lease, limit_s: float) -> tuple[Outcome, str]:
+        # Whatever its exit code: 0 would only say that it obeyed, not that it is done.
+        if lease.lost:
+            return RELEASED, "killed"
+        if self._released:
+            return RELEASED, "the watcher is leaving"
+        return TIMED_OUT, f"ran over {limit_s:g} s"
+
     async def _execute(
         self, message: Message, content: Content, place: Place, output: Output
     ) -> Ending:
@@ -127,6 +138,7 @@ class Jobs:
             command=self._command,
             environment=variables,
             stdin=environment.message_bytes(content),
+            mark=b"WATCHBOT_SCRATCH=" + variables[b"WATCHBOT_SCRATCH"],
         )
         if b"Message" in variables:
             try:

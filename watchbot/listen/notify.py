@@ -5,6 +5,7 @@ import re
 import time
 import uuid
 from collections import deque
+from dataclasses import replace
 
 import anyio
 
@@ -21,6 +22,8 @@ ALIKE_A_MINUTE = 10
 FLUSH_S = 5  # what is not told so long after the end of all work is dropped, and counted
 TRIES = 5
 
+STOPPED = "(Every message failed alike: watchbot stops receiving, and tries one now and then.)\n"
+
 log = logging.getLogger(__name__)
 
 
@@ -35,8 +38,13 @@ class Notifier:
         self._changed = anyio.Event()
         self._closing = False
 
-    def tell(self, report: Report) -> None:
-        """Has the report published, alone, or with others like it when there are many."""
+    def tell(self, report: Report, *, stopped: bool = False) -> None:
+        """Has the report published, alone, or with others like it when there are many.
+
+        `stopped`: this failure has made the watcher stop receiving, and the notice says so.
+        """
+        if stopped:
+            report = replace(report, tail=STOPPED + report.tail)
         window = self._alike.setdefault(report.fingerprint, _Window(time.monotonic()))
         window.told += 1
         if window.told > ALIKE_A_MINUTE:

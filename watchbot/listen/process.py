@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import anyio
 
 from watchbot.errors import CommandError
+from watchbot.listen import orphans
 from watchbot.listen.output import Feed, Stream
 
 # Apple has no pidfd, and its posix_spawn cannot start a session.
@@ -45,11 +46,16 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """A process to be started: its command, all its variables, and its standard input."""
+    """A process to be started: its command, all its variables, and its standard input.
+
+    `mark` is one of the variables, as NAME=VALUE, that no other process has: what carries it
+    belongs to this one.
+    """
 
     command: Command
     environment: Mapping[bytes, bytes]
     stdin: bytes
+    mark: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +111,7 @@ def resolve(words: Sequence[str], *, shell: bool) -> Command:
 async def run(
     start: Start, feed: Feed, grace: Callable[[], Awaitable[None]], *, fast: bool = FAST
 ) -> Ending:
-    """Runs the command to its end, and ends all of its process group with it.
+    """Runs the command to its end, and ends all that it started with it.
 
     `feed` gets what it prints as it comes. Cancelled, it sends the group SIGTERM, and SIGKILL when
     `grace` has returned and some of it still runs. Raises `SpawnError` when it cannot start.
@@ -130,6 +136,19 @@ async def run(
     return worker.ending
 
 
+_running: set[int] = set()  # the processes started here that nobody has waited for yet
+
+
+def end_orphans() -> None:
+    """Ends what ended workers have left, and reaps the dead."""
+    orphans.end_orphans(None, _running)
+
+
+def reap_orphans() -> None:
+    """Reaps what has died of the orphans."""
+    orphans.reap_orphans(_running)
+
+
 class _Worker:
     """One running process, its pipes, and how it ended."""
 
@@ -140,6 +159,7 @@ class _Worker:
         self.exited = asyncio.Event()
         self._heard = asyncio.Event()  # output came, or a pipe closed
         self._pid = 0
+        self._mark: bytes | None = None
         self._pidfd: int | None = None
         self.ending = Ending(exit_code=None)
 
@@ -150,6 +170,8 @@ class _Worker:
             stdout, stderr = self._pipe("stdout", files), self._pipe("stderr", files)
             spawn = _spawn_by_posix if self._fast else _spawn_by_subprocess
             self._pid = spawn(start, (source, stdout, stderr))
+            self._mark = start.mark
+            _running.add(self._pid)
         self._watch()
         for reader in self._pipes:
             self._loop.add_reader(reader, self._read, reader)
@@ -165,6 +187,11 @@ class _Worker:
         self._read_all()
         if self._pidfd is not None:
             self._reap()
+        if self._mark is not None:
+            # Those that daemonised out of the group, too; each may leave children of its own.
+            with anyio.move_on_after(DRAIN_S):
+                while orphans.end_orphans(self._mark, _running):
+                    await anyio.sleep(0.005)
 
     async def end(self, grace: Callable[[], Awaitable[None]]) -> None:
         """SIGTERM to the group; SIGKILL to what is left of it when `grace` has returned."""
@@ -221,6 +248,7 @@ class _Worker:
 
     def _reap(self) -> None:
         _, status = os.waitpid(self._pid, 0)
+        _running.discard(self._pid)
         code = os.waitstatus_to_exitcode(status)
         self.ending = Ending(exit_code=code) if code >= 0 else Ending(exit_code=None, signal=-code)
 

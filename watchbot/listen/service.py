@@ -20,8 +20,9 @@ from watchbot import metrics
 from watchbot.aws import open_client
 from watchbot.errors import Denied, Unreachable, UsageError
 from watchbot.lifecycle import Stop
-from watchbot.listen import environment, process
+from watchbot.listen import environment, orphans, process
 from watchbot.listen.backoff import retry_delay
+from watchbot.listen.breaker import Breaker
 from watchbot.listen.job import Jobs, Report, not_run
 from watchbot.listen.notify import Notifier
 from watchbot.listen.outcome import COMPLETED, RELEASED, Fate
@@ -35,6 +36,7 @@ from watchbot.web import serving
 
 LAST_POLL_S = 5  # a poll that is abandoned may take messages with it: it gets this to come back
 MACHINE_PAUSE_S = 5  # nothing is received for so long once the machine could not start a worker
+REAP_S = 5  # how long a dead orphan stays a zombie at most
 REMEMBERED = 10_000  # ids of messages done, deleted without a run when they come again
 
 log = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
     refuses for good.
     """
     command = process.resolve(words, shell=settings.shell)
+    orphans.become_subreaper()
     account = settings.account.near(settings.queue_url)
     async with AsyncExitStack() as house:
         workspace = house.enter_context(open_workspace(settings.volumes))
@@ -63,11 +66,12 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
             serving(
                 settings.metrics_host,
                 settings.metrics_port,
-                unhealthy=watcher.unhealthy,
-                unready=lambda: "draining" if stop.draining.is_set() else watcher.trouble(),
+                watcher.unhealthy,
+                watcher.unready,
             )
         )
         await watcher.run(stop)
+        process.end_orphans()
     return 0
 
 
@@ -94,7 +98,8 @@ class Watcher:
             wait_s=max(settings.poll_wait, 1) if settings.exit_when_empty else settings.poll_wait,
             visibility_s=settings.visibility_timeout,
         )
-        self._leases = Leases(queue, settings.visibility_timeout)
+        self._leases = Leases(queue, settings.visibility_timeout, jobs.lost)
+        self._breaker = Breaker(settings.breaker)
         self._numbers = list(range(slots))  # the lowest free one is a worker's WATCHBOT_WORKER
         self._groups: dict[str, deque[Lease]] = {}
         self._done: OrderedDict[str, None] = OrderedDict()
@@ -106,8 +111,12 @@ class Watcher:
         """Why it does no good any more, or None."""
         return self._intake.trouble if self._intake.reached else None
 
-    def trouble(self) -> str | None:
-        """Why no message would come now, or None."""
+    def unready(self) -> str | None:
+        """Why no message would be taken now, or None."""
+        if self._draining:
+            return "draining"
+        if self._breaker.open:
+            return "the breaker is open: every message failed alike"
         return self._intake.trouble
 
     async def run(self, stop: Stop) -> None:
@@ -121,9 +130,11 @@ class Watcher:
             async with anyio.create_task_group() as self._workers:
                 with anyio.CancelScope() as polls:
                     signals.start_soon(self._drain, stop, polls)
+                    signals.start_soon(_reap_for_ever)
                     await self._intake.run(
                         until_empty=self._settings.exit_when_empty,
                         once=self._settings.writable_filesystem,
+                        give_up_s=self._settings.give_up_after,
                     )
             signals.cancel_scope.cancel()
         log.info("stopped")
@@ -205,9 +216,24 @@ class Watcher:
         _log_end(report)
         deleted = await self._settled(lease, report)
         _count(report)
-        if report.outcome.notify and self._notifier is not None:
-            self._notifier.tell(report)
+        was_open = self._breaker.open
+        if self._breaker.note(report):
+            self._turn_breaker()
+        elif was_open:
+            self._intake.hold(self._breaker.pause_s)
+        if report.outcome.notify and self._notifier is not None and not was_open:
+            self._notifier.tell(report, stopped=self._breaker.open)
         return deleted
+
+    def _turn_breaker(self) -> None:
+        is_open = self._breaker.open
+        metrics.breaker_open.set(is_open)
+        self._intake.narrow(1 if is_open else len(self._numbers))
+        if is_open:
+            self._intake.hold(self._breaker.pause_s)
+            log.error("breaker open", extra={"pause_s": self._breaker.pause_s})
+        else:
+            log.info("breaker closed")
 
     async def _settled(self, lease: Lease, report: Report) -> bool:
         if lease.lost:
@@ -225,6 +251,12 @@ class Watcher:
         self._done[message_id] = None
         if len(self._done) > REMEMBERED:
             self._done.popitem(last=False)
+
+
+async def _reap_for_ever() -> None:
+    while True:
+        await anyio.sleep(REAP_S)
+        process.reap_orphans()
 
 
 async def _reach(queue: Queue) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 
@@ -14,7 +15,6 @@ from watchbot.lifecycle import now
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import MAX_BATCH, Queue
 
-GIVE_UP_S = 300  # how long AWS may say no, once it has said yes, before we leave
 HANG_S = 15  # a poll that is so late will not come back
 LINGER_S = 0.005  # with a backlog, slots that come free within this share one receive
 
@@ -39,6 +39,8 @@ class Intake:
     ) -> None:
         self._queue, self._deliver = queue, deliver
         self._slots, self._wait_s, self._visibility_s = slots, wait_s, visibility_s
+        self._give_up_s = math.inf
+        self._most = slots
         self._free = slots
         self._polls = 0
         self._width = 1  # polls that may run at once
@@ -69,39 +71,64 @@ class Intake:
         """Starts no poll for so long: the machine cannot work on more just now."""
         self._held_until = max(self._held_until, now() + seconds)
 
+    def narrow(self, most: int) -> None:
+        """Has at most so many messages in hand from now on, or as many as there are slots."""
+        self._most = min(most, self._slots)
+        self._changed.set()
+
     def stop(self) -> None:
         """No poll is started any more; `run` returns when those under way have come back."""
         self._stopped = True
         self._changed.set()
 
-    async def run(self, *, until_empty: bool = False, once: bool = False) -> None:
+    async def run(
+        self, *, until_empty: bool = False, once: bool = False, give_up_s: float = 300
+    ) -> None:
         """Receives until `stop`; or until a whole poll finds nothing and nothing is in hand.
 
         With `once`, until the first message has come. Raises `AwsError` when AWS refuses for
-        good: at the first try, or for five minutes on end.
+        good: at the first try, or for `give_up_s` on end.
         """
+        self._give_up_s = give_up_s
         async with anyio.create_task_group() as polls:
             while await self._room():
-                count = min(MAX_BATCH, self._free)
+                count = min(MAX_BATCH, self._room_for)
                 self._free -= count
                 self._polls += 1
                 polls.start_soon(self._poll, count, until_empty, once)
 
     async def _room(self) -> bool:
-        while not self._stopped and (self._free == 0 or self._polls >= self._width):
-            self._changed.clear()
-            await self._changed.wait()
-        while not self._stopped and self._held_until > now():
-            await self._stopped_within(self._held_until - now())
-        if self._width > 1 and self._free < min(MAX_BATCH, self._slots // 2):
-            await self._linger()
-        return not self._stopped
+        """Waits until a poll may be started; False when none will be."""
+        lingered = False
+        while not self._stopped:
+            if self._room_for <= 0 or self._polls >= self._width:
+                await self._change()
+            elif (held_s := self._held_until - now()) > 0:
+                await self._change(within_s=held_s)
+            elif self._width > 1 and self._room_for < self._worth_a_call and not lingered:
+                await self._linger()
+                lingered = True
+            else:
+                return True
+        return False
+
+    @property
+    def _room_for(self) -> int:
+        return self._free - (self._slots - self._most)
+
+    @property
+    def _worth_a_call(self) -> int:
+        return min(MAX_BATCH, self._most // 2)
 
     async def _linger(self) -> None:
         with anyio.move_on_after(LINGER_S):
-            while not self._stopped and self._free < min(MAX_BATCH, self._slots // 2):
-                self._changed.clear()
-                await self._changed.wait()
+            while not self._stopped and self._room_for < self._worth_a_call:
+                await self._change()
+
+    async def _change(self, *, within_s: float | None = None) -> None:
+        self._changed.clear()
+        with anyio.move_on_after(within_s):
+            await self._changed.wait()
 
     async def _poll(self, count: int, until_empty: bool, once: bool) -> None:
         messages: list[Message] | None = None
@@ -143,17 +170,13 @@ class Intake:
         self.trouble = str(error)
         if not error.transient:
             self._refused_since = self._refused_since or now()
-            if not self._reached or now() - self._refused_since >= GIVE_UP_S:
+            if not self._reached or now() - self._refused_since >= self._give_up_s:
                 raise error
         pause_s = retry_pause(self._failures)
         log.warning(
             "receive failed, trying again",
             extra={"code": error.code, "reason": error.text, "pause_s": pause_s},
         )
-        await self._stopped_within(pause_s)
-
-    async def _stopped_within(self, seconds: float) -> None:
-        with anyio.move_on_after(seconds):
+        with anyio.move_on_after(pause_s):
             while not self._stopped:
-                self._changed.clear()
-                await self._changed.wait()
+                await self._change()

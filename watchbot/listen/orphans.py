@@ -1,0 +1,79 @@
+"""Finds and ends what a worker leaves behind outside its process group, and reaps the dead.
+
+A process that daemonises leaves its group. On Linux the watcher is a subreaper: such a process
+becomes its child once its parent has gone, and carries the worker's variables, by which it is
+known. Elsewhere nothing is found, and nothing is done.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Collection, Iterator
+
+_PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
+_CHILDREN = "/proc/self/task"
+
+
+def become_subreaper() -> None:
+    """Has orphans of this process's descendants become its children."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another libc: then it is left
+            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_orphans(mark: bytes | None, workers: Collection[int]) -> int:
+    """Kills orphans whose variables hold `mark`, or all for None; reaps the dead ones.
+
+    `workers` are the children that are waited for elsewhere. Gives how many live ones there were.
+    """
+    return sum(_end(child, mark) for child in _orphans(workers))
+
+
+def reap_orphans(workers: Collection[int]) -> None:
+    """Reaps the dead: as PID 1, or as a subreaper, nobody else does."""
+    for child in _orphans(workers):
+        _reap(child)
+
+
+def _orphans(workers: Collection[int]) -> Iterator[int]:
+    try:
+        threads = os.listdir(_CHILDREN)
+    except OSError:
+        return
+    for thread in threads:
+        with contextlib.suppress(OSError), open(f"{_CHILDREN}/{thread}/children", "rb") as file:
+            for word in file.read().split():
+                # A child in our own session was started by somebody else in this process.
+                if (child := int(word)) not in workers and _session(child) != os.getsid(0):
+                    yield child
+
+
+def _end(child: int, mark: bytes | None) -> bool:
+    if _reap(child):
+        return False
+    with contextlib.suppress(OSError):
+        if mark is None or mark in _variables(child):
+            os.kill(child, signal.SIGKILL)
+            return True
+    return False
+
+
+def _reap(child: int) -> bool:
+    try:
+        return os.waitpid(child, os.WNOHANG)[0] == child
+    except ChildProcessError:
+        return True  # somebody else has
+
+
+def _variables(process: int) -> list[bytes]:
+    with open(f"/proc/{process}/environ", "rb") as file:
+        return file.read().split(b"\0")
+
+
+def _session(process: int) -> int:
+    try:
+        return os.getsid(process)
+    except ProcessLookupError:
+        return 0
