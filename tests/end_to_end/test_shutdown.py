@@ -196,3 +196,23 @@ def test_breaker_stops_a_watcher_whose_every_message_fails_alike(cloud: Cloud) -
     said = cloud.notices(notices)
     assert len(said) == 3
     assert sum("stops receiving" in notice["Message"] for notice in said) == 1
+
+
+def test_queue_that_is_deleted_ends_the_watcher_after_its_work(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    queue = cloud.queue("deleted")
+    cloud.send(queue, "x")
+    command = f"echo up >> {tmp_path}/up; sleep 3; echo done >> {tmp_path}/done"
+
+    with cloud.started(
+        *listen(queue, "--concurrency", "2", "--give-up-after", "0.1", command)
+    ) as watcher:
+        wait_for(tmp_path / "up")
+        cloud.sqs.delete_queue(QueueUrl=queue)
+        said = watcher.communicate(timeout=60)[0]
+
+    assert watcher.returncode == 1, said
+    assert wait_for(tmp_path / "done") == ["done"]
+    assert "Traceback" not in said
+    assert said.splitlines()[-1].startswith("watchbot: SQS receive_message failed")

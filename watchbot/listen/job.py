@@ -20,6 +20,7 @@ from watchbot.sqs.lease import Lease
 from watchbot.sqs.message import Content, Message, open_envelope
 
 RETURN_MARGIN_S = 5  # to give a message back before its twelve hours are over
+LEAVING = "the watcher is leaving"
 LAST_GRACE_S = 2  # from SIGTERM to SIGKILL once the drain is over: the container's end is near
 
 log = logging.getLogger(__name__)
@@ -90,6 +91,8 @@ class Jobs:
         Raises `OSError` when the machine cannot start a process now, which is no fault of the
         message.
         """
+        if self._released:
+            return not_run(lease.message, RELEASED, LEAVING)
         message, content = lease.message, open_envelope(lease.message)
         output = Output(message.id, structured=self._settings.structured_logging)
         limit_s = self._limit_s(lease)
@@ -127,7 +130,7 @@ class Jobs:
         if lease.lost:
             return RELEASED, "killed"
         if self._released:
-            return RELEASED, "the watcher is leaving"
+            return RELEASED, LEAVING
         return TIMED_OUT, f"ran over {limit_s:g} s"
 
     async def _execute(

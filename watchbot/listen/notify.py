@@ -37,6 +37,7 @@ class Notifier:
         self._alike: dict[str, _Window] = {}
         self._changed = anyio.Event()
         self._closing = False
+        self._finished = anyio.Event()
 
     def tell(self, report: Report, *, stopped: bool = False) -> None:
         """Has the report published, alone, or with others like it when there are many.
@@ -53,7 +54,7 @@ class Notifier:
             self._add(report, 1)
 
     async def run(self) -> None:
-        """Publishes until `close`, then what is left, for five seconds at most."""
+        """Publishes until `close`, and then what is left."""
         while not self._closing or self._waiting:
             self._release_gathered()
             if self._waiting:
@@ -62,17 +63,16 @@ class Notifier:
             self._changed = anyio.Event()
             with anyio.move_on_after(1.0 if self._alike else None):
                 await self._changed.wait()
+        self._finished.set()
 
     async def close(self) -> None:
-        """Lets `run` end. Call it when nothing more will be told."""
+        """Has what is left published, for five seconds at most. Nothing more may be told."""
         self._closing = True
         self._release_gathered()
         self._changed.set()
         with anyio.move_on_after(FLUSH_S):
-            while self._waiting:
-                await anyio.sleep(0.01)
+            await self._finished.wait()
         metrics.notifications.labels("dropped").inc(len(self._waiting))
-        self._waiting.clear()
 
     def _add(self, report: Report, count: int) -> None:
         if len(self._waiting) >= MAX_WAITING:

@@ -18,12 +18,12 @@ from anyio.abc import TaskGroup
 
 from watchbot import metrics
 from watchbot.aws import open_client
-from watchbot.errors import Denied, Unreachable, UsageError
+from watchbot.errors import AwsError, Denied, Unreachable, UsageError
 from watchbot.lifecycle import Stop
 from watchbot.listen import environment, orphans, process
 from watchbot.listen.backoff import retry_delay
 from watchbot.listen.breaker import Breaker
-from watchbot.listen.job import Jobs, Report, not_run
+from watchbot.listen.job import LAST_GRACE_S, LEAVING, Jobs, Report, not_run
 from watchbot.listen.notify import Notifier
 from watchbot.listen.outcome import COMPLETED, RELEASED, Fate
 from watchbot.listen.workspace import Workspace, open_workspace
@@ -35,6 +35,7 @@ from watchbot.sqs.queue import Queue, SqsQueue
 from watchbot.web import serving
 
 LAST_POLL_S = 5  # a poll that is abandoned may take messages with it: it gets this to come back
+LAST_SETTLE_S = 5  # what is not settled so long after the end of the last worker never will be
 MACHINE_PAUSE_S = 5  # nothing is received for so long once the machine could not start a worker
 REAP_S = 5  # how long a dead orphan stays a zombie at most
 REMEMBERED = 10_000  # ids of messages done, deleted without a run when they come again
@@ -104,6 +105,7 @@ class Watcher:
         self._groups: dict[str, deque[Lease]] = {}
         self._done: OrderedDict[str, None] = OrderedDict()
         self._draining = False
+        self._fatal: ExceptionGroup[AwsError] | None = None
         self._workers: TaskGroup
         metrics.limit.set(slots)
 
@@ -122,6 +124,8 @@ class Watcher:
     async def run(self, stop: Stop) -> None:
         """Receives, runs and settles until the stop; returns when nothing is in hand any more.
 
+        Raises `AwsError`, in a group, when AWS refuses receives for good.
+
         The nesting is the order of the end: first no more messages, then no more workers, then
         the leases, which flushes what was settled last.
         """
@@ -131,13 +135,23 @@ class Watcher:
                 with anyio.CancelScope() as polls:
                     signals.start_soon(self._drain, stop, polls)
                     signals.start_soon(_reap_for_ever)
-                    await self._intake.run(
-                        until_empty=self._settings.exit_when_empty,
-                        once=self._settings.writable_filesystem,
-                        give_up_s=self._settings.give_up_after,
-                    )
+                    await self._receive(stop)
             signals.cancel_scope.cancel()
         log.info("stopped")
+        if self._fatal is not None:
+            raise self._fatal
+
+    async def _receive(self, stop: Stop) -> None:
+        try:
+            await self._intake.run(
+                until_empty=self._settings.exit_when_empty,
+                once=self._settings.writable_filesystem,
+                give_up_s=self._settings.give_up_after,
+            )
+        except* AwsError as refused:
+            # What runs gets its drain all the same.
+            self._fatal = refused
+            stop.draining.set()
 
     async def _drain(self, stop: Stop, polls: anyio.CancelScope) -> None:
         await stop.draining.wait()
@@ -150,6 +164,8 @@ class Watcher:
         # The poll first: what is released while it is open may come right back through it.
         polls.cancel()
         self._jobs.release_all()
+        await anyio.sleep(LAST_GRACE_S + LAST_SETTLE_S)
+        self._workers.cancel_scope.cancel()  # AWS does not answer: the leases will run out
 
     def _deliver(self, messages: list[Message]) -> None:
         for message in messages:
@@ -176,8 +192,10 @@ class Watcher:
     async def _work(self, lease: Lease, skip_because: str | None = None) -> bool:
         """Brings one message to its end, and frees its slot; whether it is deleted now."""
         try:
+            if not self._leases.holds(lease):
+                return await self._let_go(lease, "not run")
             if skip_because or self._draining:
-                return await self._let_go(lease, skip_because or "the watcher is leaving")
+                return await self._let_go(lease, skip_because or LEAVING)
             if lease.message.id in self._done:
                 return await self._settle(
                     lease, not_run(lease.message, COMPLETED, "was done before")
@@ -278,6 +296,7 @@ async def _open_notifier(house: AsyncExitStack, settings: ListenSettings) -> Not
     notifier = Notifier(sns, settings.notification_topic, service, socket.gethostname())
     publishing = await house.enter_async_context(anyio.create_task_group())
     publishing.start_soon(notifier.run)
+    house.callback(publishing.cancel_scope.cancel)
     house.push_async_callback(notifier.close)
     return notifier
 

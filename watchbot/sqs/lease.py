@@ -92,6 +92,10 @@ class Leases:
         self._taken.set()
         return lease
 
+    def holds(self, lease: Lease) -> bool:
+        """Whether the message is still ours. Notices a lease that has run out just now."""
+        return not self._ended(lease)
+
     async def delete(self, lease: Lease) -> bool:
         """Deletes the message, trying until it is done; False if the lease was lost instead."""
         return await self._settle(lease, lambda: self._deletes.submit(lease.message))

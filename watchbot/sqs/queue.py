@@ -17,6 +17,8 @@ _LOST = {
     "MessageNotInflight",
     "ReceiptHandleIsInvalid",
     "InvalidReceiptHandle",
+    "NonExistentQueue",  # and with the queue, the message
+    "QueueDoesNotExist",
 }
 # How SQS says so of a receipt that was superseded, or that ran out, without a code of its own.
 _DEAD = ("is not available for visibility timeout change", "receipt handle has expired")
