@@ -12,18 +12,18 @@ from watchbot.errors import Rejected
 from watchbot.lifecycle import now
 from watchbot.sqs.backlog import Backlog, Entry, State
 from watchbot.sqs.message import Attribute, Message
+from watchbot.sqs.outgoing import Outgoing, flaw
 from watchbot.sqs.queue import MAX_BATCH, MAX_VISIBILITY_S, Refusal
 
-MAX_BYTES = 1_048_576
 DEDUPLICATION_S = 300
 MAX_WAIT_S = 20
 
+BAD_VALUE = "InvalidParameterValue"
 GARBAGE = Refusal(code="ReceiptHandleIsInvalid", text="this is no receipt of this queue")
 NOT_IN_FLIGHT = Refusal(code="MessageNotInflight", text="the message is not in flight")
-EXPIRED = Refusal(code="InvalidParameterValue", text="The receipt handle has expired")
-TOO_LONG = Refusal(
-    code="InvalidParameterValue", text="a message is hidden for 12 hours from its receive at most"
-)
+EXPIRED = Refusal(code=BAD_VALUE, text="The receipt handle has expired")
+TOO_LONG = Refusal(code=BAD_VALUE, text="a message is hidden for 12 hours from its receive at most")
+NO_TIME = Refusal(code=BAD_VALUE, text="a message is hidden for 0 to 43200 seconds")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,7 +41,8 @@ class MemoryQueue:
     """A `Queue` that lives in this process, standard or FIFO (by its name).
 
     `clock` counts seconds; one that jumps must be told of by `wake`. `dead_letter` gets a message
-    that would be received more than `max_receives` times.
+    that would be received more than `max_receives` times: as in SQS, when somebody asks for it.
+    `visibility_s` is what the queue says of itself; a receive names its own.
     """
 
     def __init__(
@@ -50,11 +51,13 @@ class MemoryQueue:
         *,
         dead_letter: "MemoryQueue | None" = None,
         max_receives: int = 10,
+        visibility_s: int = 30,
         clock: Callable[[], float] = now,
     ) -> None:
         self.name = name
         self.arn = f"arn:aws:sqs:us-east-1:123456789012:{name}"
-        self._dead_letter, self._max_receives = dead_letter, max_receives
+        self.dead_letter, self.max_receives = dead_letter, max_receives
+        self.visibility_s = visibility_s
         self._clock = clock
         self._backlog: Backlog[_Record] = Backlog(clock)
         self._recent: dict[str, tuple[float, str]] = {}  # by deduplication id, the oldest first
@@ -71,20 +74,25 @@ class MemoryQueue:
         delay_s: float = 0,
         attributes: Mapping[str, Attribute] | None = None,
         group: str | None = None,
-        dedup_id: str | None = None,
+        **system: str,
     ) -> str:
         """The id of a message just sent, or of the one of the last five minutes that it repeats.
 
-        A FIFO queue wants a `group`; without `dedup_id` equal bodies are one. Raises `Rejected`
-        for what SQS would refuse.
+        A FIFO queue wants a `group`; there equal bodies are one, unless `MessageDeduplicationId`
+        says otherwise. `system` are more of SQS's own attributes, by their SQS names, such as
+        `AWSTraceHeader`. Raises `Rejected` for what SQS would refuse.
         """
-        self._check(body, group)
-        record = _Record(id=str(uuid.uuid4()), body=body, attributes=attributes or {})
-        record.system["SentTimestamp"] = str(int(time.time() * 1000))
+        self._check(body, group, attributes or {})
+        record = _Record(
+            id=str(uuid.uuid4()),
+            body=body,
+            attributes=attributes or {},
+            system={"SentTimestamp": _milliseconds(), **system},
+        )
         if group is not None:
             record.system["MessageGroupId"] = group
         if self.fifo:
-            key = dedup_id or hashlib.sha256(body.encode()).hexdigest()
+            key = system.get("MessageDeduplicationId") or _digest(body)
             record.system["MessageDeduplicationId"] = key
             first = self._first_of(key, record.id)
             if first != record.id:
@@ -93,8 +101,10 @@ class MemoryQueue:
         return record.id
 
     async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
-        if not (1 <= count <= MAX_BATCH and 0 <= wait_s <= MAX_WAIT_S):
-            raise _rejected("receive", "ReadCountOutOfRange", f"{count} messages in {wait_s} s")
+        if not 1 <= count <= MAX_BATCH:
+            raise _rejected("receive", "ReadCountOutOfRange", "1 to 10 messages can be received")
+        if not (0 <= wait_s <= MAX_WAIT_S and 0 <= visibility_s <= MAX_VISIBILITY_S):
+            raise _rejected("receive", BAD_VALUE, "the wait or the timeout is wrong")
         asked_at = now()
         ends = self._clock() + wait_s
         while True:
@@ -118,30 +128,35 @@ class MemoryQueue:
     async def facts(self) -> Mapping[str, str]:
         facts = {
             "QueueArn": self.arn,
+            "VisibilityTimeout": str(self.visibility_s),
             "ApproximateNumberOfMessages": str(self._backlog.count(State.WAITING)),
             "ApproximateNumberOfMessagesNotVisible": str(self._backlog.count(State.OUT)),
             "ApproximateNumberOfMessagesDelayed": str(self._backlog.count(State.DELAYED)),
         }
         if self.fifo:
             facts["FifoQueue"] = "true"
-        if self._dead_letter is not None:
-            facts["RedrivePolicy"] = json.dumps(
-                {
-                    "deadLetterTargetArn": self._dead_letter.arn,
-                    "maxReceiveCount": self._max_receives,
-                }
-            )
+        if self.dead_letter is not None:
+            policy = {
+                "deadLetterTargetArn": self.dead_letter.arn,
+                "maxReceiveCount": self.max_receives,
+            }
+            facts["RedrivePolicy"] = json.dumps(policy)
         return facts
+
+    def purge(self) -> None:
+        """Removes every message."""
+        self._backlog.clear()
 
     def wake(self) -> None:
         """Has every waiting receive look again."""
         self._news.set()
 
-    def _check(self, body: str, group: str | None) -> None:
+    def _check(self, body: str, group: str | None, attributes: Mapping[str, Attribute]) -> None:
         if self.fifo and group is None:
             raise _rejected("send", "MissingParameter", "a FIFO queue wants a message group")
-        if not body or len(body.encode()) > MAX_BYTES:
-            raise _rejected("send", "InvalidParameterValue", "1 byte to 1 MiB is a message")
+        if unsent := flaw(Outgoing(body=body, attributes=attributes)):
+            code = unsent.code if unsent.code == "InvalidMessageContents" else BAD_VALUE
+            raise _rejected("send", code, unsent.text)
 
     def _first_of(self, key: str, message_id: str) -> str:
         at = self._clock()
@@ -163,9 +178,9 @@ class MemoryQueue:
         lane = None
         self._backlog.return_due()
         while len(taken) < count and (entry := self._backlog.next(lane)):
-            if self._dead_letter is not None and entry.message.receives >= self._max_receives:
+            if self.dead_letter is not None and entry.message.receives >= self.max_receives:
                 self._backlog.remove(entry)
-                self._bury(entry.message, self._dead_letter)
+                self._bury(entry.message, self.dead_letter)
                 continue
             lane = entry.lane  # SQS fills an answer from one group as far as it goes
             self._backlog.take(entry, visibility_s)
@@ -174,6 +189,9 @@ class MemoryQueue:
 
     def _bury(self, record: _Record, dead_letter: "MemoryQueue") -> None:
         record.system["DeadLetterQueueSourceArn"] = self.arn
+        if self.fifo:  # a standard queue keeps the time at which it was sent
+            record.system["SentTimestamp"] = _milliseconds()
+            record.system["MessageDeduplicationId"] = record.id
         dead_letter._put(record)
 
     def _delete(self, receipt: str) -> Refusal | None:
@@ -183,7 +201,8 @@ class MemoryQueue:
         if self.fifo and entry.state is not State.OUT:
             return EXPIRED
         self._backlog.remove(entry)
-        self.wake()  # its group may go on
+        if self.fifo:
+            self.wake()  # its group may go on
         return None
 
     def _hide(self, receipt: str, seconds: int) -> Refusal | None:
@@ -192,6 +211,8 @@ class MemoryQueue:
             return refusal or NOT_IN_FLIGHT
         if entry.state is not State.OUT:
             return NOT_IN_FLIGHT
+        if not 0 <= seconds <= MAX_VISIBILITY_S:
+            return NO_TIME
         if self._backlog.out_for(entry) + seconds > MAX_VISIBILITY_S:
             return TOO_LONG
         self._backlog.hide(entry, seconds)
@@ -215,7 +236,7 @@ class MemoryQueue:
 def _handed_out(record: _Record, asked_at: float) -> Message:
     record.receives += 1
     record.system["ApproximateReceiveCount"] = str(record.receives)
-    record.system.setdefault("ApproximateFirstReceiveTimestamp", str(int(time.time() * 1000)))
+    record.system.setdefault("ApproximateFirstReceiveTimestamp", _milliseconds())
     return Message(
         id=record.id,
         receipt=f"{record.id} {record.receives}",
@@ -224,6 +245,14 @@ def _handed_out(record: _Record, asked_at: float) -> Message:
         system=dict(record.system),
         attributes=record.attributes,
     )
+
+
+def _digest(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def _milliseconds() -> str:
+    return str(time.time_ns() // 1_000_000)
 
 
 def _rejected(operation: str, code: str, text: str) -> Rejected:

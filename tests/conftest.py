@@ -1,0 +1,17 @@
+"""No test may find the credentials, or the endpoints, of whoever runs it."""
+
+import os
+
+os.environ |= {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]:
+    del os.environ[name]
+for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"):
+    os.environ.pop(name, None)
