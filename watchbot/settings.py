@@ -299,6 +299,29 @@ class SendSettings(Settings):
     body: str | None = None
 
 
+class DoctorSettings(ListenSettings):
+    """`watchbot doctor`. It takes what `listen` takes, and checks what that would do."""
+
+    topic: TopicArn | None = _option(None, "The SNS topic that feeds the queue.", "ARN")
+    stop_timeout: float = _option(
+        30,
+        "From SIGTERM to SIGKILL for the container; ECS: its stopTimeout.",
+        "S",
+        ge=0,
+        le=TWELVE_HOURS_S,
+    )
+
+    @property
+    def in_ecs(self) -> bool:
+        """Whether this is a container of ECS."""
+        return bool(os.environ.get("ECS_CONTAINER_METADATA_URI_V4"))
+
+    @property
+    def variables_bytes(self) -> int:
+        """What our own variables take up in every worker."""
+        return sum(len(name) + len(value) + 2 for name, value in os.environb.items())
+
+
 def point_at(account: Account) -> None:
     """Points this process, and every process it starts, at a server that checks no credentials.
 
