@@ -14,7 +14,7 @@ LAYERS = [  # a module imports from its own folder and from the lines above it
     "settings log metrics",
     "lifecycle aws web",
     "sqs sql",
-    "listen deadletter progress record schedule template send",
+    "doctor listen deadletter progress record schedule template send",
     "local",
     "cli",
     "__main__",
