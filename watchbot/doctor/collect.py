@@ -1,0 +1,145 @@
+"""Collects the facts: asks AWS what changes nothing, and looks at the machine."""
+
+import os
+import resource
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from watchbot.aws import Client, open_client
+from watchbot.doctor.facts import Facts, Machine, Probe, Redrive, redrive
+from watchbot.errors import AwsError, Denied, NotFound, Rejected
+from watchbot.lifecycle import now
+from watchbot.settings import DoctorSettings
+from watchbot.sqs.message import Message
+from watchbot.sqs.queue import SqsQueue
+
+Answer = TypeVar("Answer")
+# Whoever may act is told that the receipt is nonsense; whoever may not is told that.
+_NOTHING = Message(id="watchbot-doctor", receipt="watchbot-doctor", body="", asked_at=now())
+
+
+async def collect(settings: DoctorSettings) -> Facts:
+    """All there is to know of the set-up. No message is received, changed, or sent.
+
+    Raises `AwsError` when the queue does not exist, and when AWS does not answer.
+    """
+    tried = Tried()
+    queue, dead_letters = await _ask_sqs(settings, tried)
+    subscribers = await _ask_topic(settings, tried)
+    await _ask_notification_topic(settings, tried)
+    return Facts(
+        settings=settings,
+        machine=look_around(settings),
+        queue=queue,
+        dead_letters=dead_letters,
+        subscribers=subscribers,
+        answers=tried.answers,
+    )
+
+
+class Tried:
+    """What AWS answered to each probe."""
+
+    def __init__(self) -> None:
+        self.answers: dict[Probe, AwsError | None] = {}
+
+    async def ask(self, probe: Probe, call: Callable[[], Awaitable[Answer]]) -> Answer | None:
+        """The answer, or None when AWS refused for good. Raises `AwsError` for what passes."""
+        self.answers[probe] = None
+        try:
+            return await call()
+        except (Denied, NotFound, Rejected) as refusal:
+            self.answers[probe] = refusal
+            return None
+
+
+async def _ask_sqs(
+    settings: DoctorSettings, tried: Tried
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    account = settings.account.near(settings.queue_url)
+    async with open_client("sqs", account) as client:
+        queue = SqsQueue(client, settings.queue_url)
+        attributes = await tried.ask(Probe.READ_QUEUE, queue.facts) or {}
+        refusal = tried.answers[Probe.READ_QUEUE]
+        if isinstance(refusal, NotFound):
+            raise refusal
+        await tried.ask(Probe.DELETE, lambda: queue.delete([_NOTHING]))
+        await tried.ask(Probe.HIDE, lambda: queue.hide([(_NOTHING, 0)]))
+        dead = redrive(attributes)
+        if dead is None:
+            return attributes, {}
+        dead_queue = SqsQueue(client, _dead_letter_url(settings.queue_url, dead))
+        return attributes, await tried.ask(Probe.READ_DEAD_LETTERS, dead_queue.facts) or {}
+
+
+def _dead_letter_url(queue_url: str, dead: Redrive) -> str:
+    # SQS demands that it is of the same account and region: only the name differs.
+    return f"{queue_url.rstrip('/').rpartition('/')[0]}/{dead.target_name}"
+
+
+async def _ask_topic(settings: DoctorSettings, tried: Tried) -> Mapping[str, str] | None:
+    topic = settings.topic
+    if topic is None:
+        return None
+    async with open_client("sns", settings.account.near(topic)) as client:
+        return await tried.ask(Probe.READ_TOPIC, lambda: _subscribers(client, topic))
+
+
+async def _subscribers(client: Client, topic: str) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    page: dict[str, Any] = {}
+    while True:
+        answer = await client.call("list_subscriptions_by_topic", TopicArn=topic, **page)
+        for entry in answer.get("Subscriptions", ()):
+            found[entry["Endpoint"]] = entry["SubscriptionArn"]
+        if not answer.get("NextToken"):
+            return found
+        page = {"NextToken": answer["NextToken"]}
+
+
+async def _ask_notification_topic(settings: DoctorSettings, tried: Tried) -> None:
+    topic = settings.notification_topic
+    if topic is None:
+        return
+    async with open_client("sns", settings.account.near(topic)) as client:
+        await tried.ask(Probe.NOTIFY, lambda: _publish_nothing(client, topic))
+
+
+async def _publish_nothing(client: Client, topic: str) -> None:
+    try:
+        # Wrong twice, an empty message under a long subject, so that no server ever sends it.
+        await client.call("publish", TopicArn=topic, Message="", Subject="x" * 101)
+    except Rejected as refusal:
+        if refusal.code not in {"InvalidParameter", "InvalidParameterException"}:
+            raise
+
+
+def look_around(settings: DoctorSettings) -> Machine:
+    """What there is to know of this machine."""
+    stack, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    return Machine(
+        stack_bytes=None if stack == resource.RLIM_INFINITY else stack,
+        variables_bytes=settings.variables_bytes,
+        scratch_trouble=_scratch_trouble(),
+        own_pid=os.getpid(),
+        first_process=_first_process(),
+        in_ecs=settings.in_ecs,
+    )
+
+
+def _scratch_trouble() -> str | None:
+    try:
+        with tempfile.TemporaryFile() as file:
+            file.write(b"x")
+    except OSError as fault:
+        return fault.strerror or str(fault)
+    return None
+
+
+def _first_process() -> str | None:
+    try:
+        return Path("/proc/1/comm").read_text().strip()
+    except OSError:  # there is no /proc but on Linux
+        return None

@@ -1,0 +1,121 @@
+"""What the doctor knows of a set-up, and what it says of it."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from watchbot.errors import AwsError, Denied, NotFound
+from watchbot.settings import DoctorSettings
+
+
+class Level(StrEnum):
+    """How much a finding matters. Only an error is certain to do harm."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at; `fix` says how to mend it, where there is need."""
+
+    level: Level
+    what: str
+    fix: str = ""
+
+
+def ok(what: str) -> Finding:
+    return Finding(level=Level.OK, what=what)
+
+
+def warning(what: str, fix: str) -> Finding:
+    return Finding(level=Level.WARNING, what=what, fix=fix)
+
+
+def error(what: str, fix: str) -> Finding:
+    return Finding(level=Level.ERROR, what=what, fix=fix)
+
+
+class Probe(StrEnum):
+    """A call that changes nothing, by the permission that it needs."""
+
+    READ_QUEUE = "sqs:GetQueueAttributes"
+    READ_DEAD_LETTERS = "sqs:GetQueueAttributes on the dead-letter queue"
+    DELETE = "sqs:DeleteMessage"
+    HIDE = "sqs:ChangeMessageVisibility"
+    READ_TOPIC = "sns:ListSubscriptionsByTopic"
+    NOTIFY = "sns:Publish"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Where the doctor runs: the same container, one hopes, as the watcher."""
+
+    stack_bytes: int | None  # None: unlimited, or not known
+    variables_bytes: int
+    scratch_trouble: str | None = None
+    own_pid: int
+    first_process: str | None  # the name of PID 1; None where nobody tells
+    in_ecs: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that was collected.
+
+    `queue` and `dead_letters` are attributes by their SQS names, empty when they could not be
+    read. `subscribers` are what the topic feeds, None when it could not be read. `answers` has
+    each probe that was tried: None when it was allowed, else the refusal.
+    """
+
+    settings: DoctorSettings
+    machine: Machine
+    queue: Mapping[str, str] = field(default_factory=dict)
+    dead_letters: Mapping[str, str] = field(default_factory=dict)
+    subscribers: Mapping[str, str] | None = None
+    answers: Mapping[Probe, AwsError | None] = field(default_factory=dict)
+
+    @property
+    def fifo(self) -> bool:
+        return self.settings.queue_url.rstrip("/").endswith(".fifo")
+
+    @property
+    def redrive(self) -> "Redrive | None":
+        """Where the queue sends its dead messages, if anywhere."""
+        return redrive(self.queue)
+
+    def missing(self, probe: Probe) -> bool:
+        """Whether what this probe asked for does not exist."""
+        return isinstance(self.answers.get(probe), NotFound)
+
+    def denied(self, probe: Probe) -> bool:
+        return isinstance(self.answers.get(probe), Denied)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redrive:
+    """A redrive policy."""
+
+    target_arn: str
+    max_receives: int
+
+    @property
+    def target_name(self) -> str:
+        return self.target_arn.rpartition(":")[2]
+
+
+def redrive(queue: Mapping[str, str]) -> Redrive | None:
+    """The redrive policy in the attributes of a queue."""
+    policy: dict[str, Any] = json.loads(queue.get("RedrivePolicy") or "{}")
+    if "deadLetterTargetArn" not in policy:
+        return None
+    return Redrive(
+        target_arn=policy["deadLetterTargetArn"],
+        max_receives=int(policy.get("maxReceiveCount", 10)),
+    )
+
+
+Check = Callable[[Facts], Finding | None]  # None: there is nothing to say in this set-up

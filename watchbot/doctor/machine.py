@@ -1,0 +1,123 @@
+"""What must hold of the container, its limits and the watcher's own times."""
+
+from functools import partial
+
+from watchbot.doctor.facts import Check, Facts, Finding, Level, Probe, error, ok, warning
+
+SLOW_CALL_S = 15  # what a call to AWS may take at worst, connecting counted
+LONG_LEASE_S = 3_600
+MAX_VARIABLE_BYTES = 131_072  # Linux takes no longer `NAME=VALUE\0`
+MAX_EXEC_BYTES = 6_291_456  # Linux's own end to words and variables, whatever the stack
+LARGE_VARIABLES = 2  # Message and MessageAttributes may be of full length
+CLEANUP_S = 5  # what settling and the last poll need after the drain
+MAX_STOP_S = 120  # Fargate gives no more
+SHELLS = {"ash", "bash", "busybox", "dash", "sh"}
+
+
+def lease(facts: Facts) -> Finding:
+    timeout_s = facts.settings.visibility_timeout
+    beat_s = timeout_s / 3
+    what = f"visibility timeout {timeout_s} s, renewed every {beat_s:.3g} s"
+    if timeout_s - beat_s <= 2 * SLOW_CALL_S:
+        return warning(
+            f"{what}: two slow calls lose a running message",
+            f"set --visibility-timeout to {3 * SLOW_CALL_S + 1} or more",
+        )
+    if timeout_s > LONG_LEASE_S:
+        return warning(
+            f"{what}: what a dead watcher held waits so long",
+            "lower --visibility-timeout, to 180 say: it limits no job",
+        )
+    return ok(what)
+
+
+def stop(facts: Facts) -> Finding:
+    drain_s, stop_s = facts.settings.drain_timeout, facts.settings.stop_timeout
+    what = f"drain timeout {drain_s:g} s, stop timeout {stop_s:g} s"
+    if facts.machine.in_ecs:
+        what = f"drain timeout {drain_s:g} s, ECS stopTimeout {stop_s:g} s (as --stop-timeout says)"
+    if stop_s > MAX_STOP_S and facts.machine.in_ecs:
+        return warning(f"{what}: Fargate gives {MAX_STOP_S} s at most", "count on 120 s")
+    if drain_s + CLEANUP_S > stop_s:
+        return error(
+            f"{what}: the watcher is killed before it gives messages back",
+            f"set --drain-timeout to {max(0, stop_s - CLEANUP_S):g}, or raise the stop timeout",
+        )
+    return ok(what)
+
+
+def scratch(facts: Facts) -> Finding:
+    trouble = facts.machine.scratch_trouble
+    if trouble:
+        return error(
+            f"no temporary directory can be written to: {trouble}",
+            "mount a volume or tmpfs at /tmp, or set TMPDIR",
+        )
+    return ok("the temporary directory is writable")
+
+
+def stack(facts: Facts) -> Finding:
+    machine = facts.machine
+    # Linux gives words and variables a quarter of the stack, but always one full variable.
+    by_stack = MAX_EXEC_BYTES if machine.stack_bytes is None else machine.stack_bytes // 4
+    room = min(max(by_stack, MAX_VARIABLE_BYTES), MAX_EXEC_BYTES)
+    needed = machine.variables_bytes + LARGE_VARIABLES * MAX_VARIABLE_BYTES
+    if needed > room:
+        return warning(
+            f"the stack limit leaves {room:,} bytes for variables: large messages come as a file",
+            "raise the container's stack ulimit to 8 MiB, or read $MessageFile or standard input",
+        )
+    return ok(f"variables have {room:,} bytes; messages over 128 KiB come as a file")
+
+
+def first_process(facts: Facts) -> Finding | None:
+    machine = facts.machine
+    if machine.own_pid == 1:
+        return ok("runs as PID 1, as the watcher may: it reaps orphans")
+    if machine.first_process is None:
+        return None
+    if machine.first_process in SHELLS:
+        return warning(
+            f"PID 1 is a shell ({machine.first_process}): it passes no SIGTERM on",
+            'use the exec form, ENTRYPOINT ["watchbot", ...], or `exec watchbot`',
+        )
+    return ok(f"PID 1 is {machine.first_process}")
+
+
+def permission(facts: Facts, *, probe: Probe, level: Level, loss: str) -> Finding | None:
+    if probe not in facts.answers or facts.missing(probe):
+        return None
+    refusal = facts.answers[probe]
+    if refusal is None:
+        return ok(f"{probe} is allowed")
+    if not facts.denied(probe):
+        return Finding(
+            level=level, what=f"{probe} cannot be tried: {refusal.code}", fix=refusal.hint
+        )
+    return Finding(
+        level=level,
+        what=f"{probe} is denied: {loss}",
+        fix="check the credentials, and allow it in the role's IAM policy",
+    )
+
+
+_PERMISSIONS = (
+    (Probe.READ_QUEUE, Level.WARNING, "much was not looked at"),
+    (Probe.READ_DEAD_LETTERS, Level.WARNING, "it was not looked at"),
+    (Probe.DELETE, Level.ERROR, "what is done comes again"),
+    (Probe.HIDE, Level.ERROR, "what runs is given to others, too"),
+    (Probe.READ_TOPIC, Level.WARNING, "subscriptions were not looked at"),
+    (Probe.NOTIFY, Level.ERROR, "nobody is told of failures"),
+)
+
+CHECKS: tuple[Check, ...] = (
+    *(
+        partial(permission, probe=probe, level=level, loss=loss)
+        for probe, level, loss in _PERMISSIONS
+    ),
+    lease,
+    stop,
+    scratch,
+    stack,
+    first_process,
+)

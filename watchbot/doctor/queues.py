@@ -1,0 +1,204 @@
+"""What must hold of the queue, its dead-letter queue and the topic before it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from watchbot.doctor.facts import Check, Facts, Finding, Probe, error, ok, warning
+from watchbot.doctor.policy import lets_send
+
+ENOUGH_RECEIVES = 5  # a worker that is released by a deployment has used up a receive, too
+SNS_BODY_BYTES = 262_144  # SNS sends no larger ones
+MAX_RETENTION_S = 1_209_600  # SQS keeps nothing longer than fourteen days
+
+
+def redrive_policy(facts: Facts) -> Finding | None:
+    if not facts.queue:
+        return None
+    redrive = facts.redrive
+    if redrive is None:
+        return error(
+            "no dead-letter queue: what fails is tried until it expires, and is lost",
+            "give the queue a RedrivePolicy with maxReceiveCount 10",
+        )
+    if redrive.max_receives < ENOUGH_RECEIVES:
+        return warning(
+            f"maxReceiveCount is {redrive.max_receives}: a few restarts kill a good message",
+            f"set it to {ENOUGH_RECEIVES} or more in the RedrivePolicy",
+        )
+    return ok(f"dead after {redrive.max_receives} receives, goes to {redrive.target_name}")
+
+
+def dead_letter_queue(facts: Facts) -> Finding | None:
+    redrive = facts.redrive
+    if redrive is None:
+        return None
+    name = redrive.target_name
+    if facts.missing(Probe.READ_DEAD_LETTERS):
+        return error(
+            f"the dead-letter queue {name} does not exist",
+            "create it, or name another in the RedrivePolicy",
+        )
+    if name.endswith(".fifo") != facts.fifo:
+        return error(
+            f"{name} is of another type than its queue: one is FIFO, one is not",
+            "use a dead-letter queue of the same type",
+        )
+    allowed = json.loads(facts.dead_letters.get("RedriveAllowPolicy") or "{}")
+    if not _admits(allowed, facts.queue.get("QueueArn", "")):
+        return error(
+            f"{name} admits no dead messages of this queue", "name it in the RedriveAllowPolicy"
+        )
+    return ok(f"{name} can be read and takes its messages") if facts.dead_letters else None
+
+
+def dead_letter_retention(facts: Facts) -> Finding | None:
+    if not facts.dead_letters or not facts.queue:
+        return None
+    queue_s, dead_s = _retention_s(facts.queue), _retention_s(facts.dead_letters)
+    if facts.fifo:  # SQS counts from the move, there alone
+        return ok(f"dead messages are kept for {_span(dead_s)} more")
+    what = f"dead messages are kept {_span(dead_s)} since sent, living ones {_span(queue_s)}"
+    fix = "set the dead-letter queue's MessageRetentionPeriod to 1209600"
+    if queue_s == MAX_RETENTION_S:
+        fix = "lower the queue's MessageRetentionPeriod, to 345600 say"
+    if dead_s < queue_s:
+        return error(f"{what}: some vanish as they die", fix)
+    if dead_s == queue_s:
+        return warning(f"{what}: what dies late is kept briefly", fix)
+    return ok(what)
+
+
+def backoffs(facts: Facts) -> Finding | None:
+    redrive = facts.redrive
+    if redrive is None:
+        return None
+    settings, kept_s = facts.settings, _retention_s(facts.queue)
+    tries = range(1, redrive.max_receives + 1)
+    pauses_s = sum(min(2 ** min(receive, 16), settings.max_backoff) for receive in tries)
+    needed_s = pauses_s + settings.max_job_duration * redrive.max_receives
+    if needed_s >= kept_s:
+        return error(
+            f"{redrive.max_receives} tries may take {_span(needed_s)}, a message is kept"
+            f" {_span(kept_s)}: it is lost before it is dead",
+            "lower --max-backoff or maxReceiveCount, or raise MessageRetentionPeriod",
+        )
+    return ok(f"{redrive.max_receives} tries take {_span(needed_s)} of pauses and time limits")
+
+
+def order(facts: Facts) -> Finding | None:
+    if not facts.fifo or facts.redrive is None:
+        return None
+    return ok("FIFO: once a message is dead, those behind it in its group run without it")
+
+
+def encryption(facts: Facts) -> Finding | None:
+    if not facts.queue:
+        return None
+    key = facts.queue.get("KmsMasterKeyId")
+    if not key:
+        return ok("no KMS key of its own: no key policy to mind")
+    if facts.settings.topic is None:
+        return ok(f"encrypted by {key}: the watcher needs kms:Decrypt")
+    if key.endswith("alias/aws/sqs"):
+        return error(
+            "encrypted by alias/aws/sqs, which SNS may not use: nothing arrives from the topic",
+            "use SqsManagedSseEnabled, or a key whose policy lets sns.amazonaws.com use it",
+        )
+    return warning(
+        f"encrypted by {key}, whose policy cannot be seen from here",
+        "let sns.amazonaws.com do kms:GenerateDataKey* and kms:Decrypt in the key's policy",
+    )
+
+
+def topic_may_send(facts: Facts) -> Finding | None:
+    topic = facts.settings.topic
+    if topic is None or not facts.queue:
+        return None
+    arn = facts.queue["QueueArn"]
+    if lets_send(facts.queue.get("Policy"), topic, arn):
+        return ok("the queue's policy lets the topic send")
+    return error(
+        "the queue's policy does not let the topic send: nothing arrives",
+        f"allow sns.amazonaws.com sqs:SendMessage on {arn} if aws:SourceArn is {topic}",
+    )
+
+
+def topic_feeds(facts: Facts) -> Finding | None:
+    topic = facts.settings.topic
+    if topic is None:
+        return None
+    if facts.missing(Probe.READ_TOPIC):
+        return error("the topic does not exist", "create it, or check the ARN of --topic")
+    if facts.fifo and not topic.endswith(".fifo"):
+        return error(
+            "a standard topic cannot feed a FIFO queue", "use a FIFO topic, or a standard queue"
+        )
+    if facts.subscribers is None or not facts.queue:
+        return None
+    subscription = facts.subscribers.get(facts.queue["QueueArn"])
+    if subscription is None:
+        return error("the queue is not subscribed to the topic", "subscribe it, protocol sqs")
+    if not subscription.startswith("arn:"):
+        return error("the queue's subscription is not confirmed", "confirm it, or subscribe anew")
+    return ok("the queue is subscribed to the topic")
+
+
+def notification_topic(facts: Facts) -> Finding | None:
+    topic, told = facts.settings.topic, facts.settings.notification_topic
+    if told is None:
+        return None
+    if told == topic:
+        return error(
+            "failures are told to the topic that feeds the queue: each makes a new message",
+            "give --notification-topic a topic of its own",
+        )
+    if facts.missing(Probe.NOTIFY):
+        return error(
+            "the notification topic does not exist",
+            "create it, or check the ARN of --notification-topic",
+        )
+    return None
+
+
+def body_size(facts: Facts) -> Finding | None:
+    if not facts.queue:
+        return None
+    largest = int(facts.queue.get("MaximumMessageSize", SNS_BODY_BYTES))
+    if facts.settings.topic is not None and largest < SNS_BODY_BYTES:
+        return warning(
+            f"the queue takes {largest:,} bytes, SNS sends up to {SNS_BODY_BYTES:,}: more is lost",
+            f"set the queue's MaximumMessageSize to {SNS_BODY_BYTES} or more",
+        )
+    return ok(f"the queue takes messages of up to {largest:,} bytes")
+
+
+CHECKS: tuple[Check, ...] = (
+    redrive_policy,
+    dead_letter_queue,
+    dead_letter_retention,
+    backoffs,
+    order,
+    encryption,
+    body_size,
+    topic_feeds,
+    topic_may_send,
+    notification_topic,
+)
+
+
+def _admits(allowed: Mapping[str, Any], queue_arn: str) -> bool:
+    if allowed.get("redrivePermission") == "byQueue":
+        return queue_arn in allowed.get("sourceQueueArns", ())
+    return allowed.get("redrivePermission") != "denyAll"
+
+
+def _retention_s(queue: Mapping[str, str]) -> int:
+    return int(queue.get("MessageRetentionPeriod", 345_600))
+
+
+def _span(seconds: float) -> str:
+    for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= unit_s:
+            return f"{seconds / unit_s:.3g} {unit}"
+    return f"{seconds:.3g} s"

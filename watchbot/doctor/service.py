@@ -1,0 +1,49 @@
+"""`watchbot doctor`: collect the facts, check them, say what was found."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TextIO
+
+from watchbot.doctor import machine, queues
+from watchbot.doctor.collect import collect
+from watchbot.doctor.facts import Facts, Finding, Level
+from watchbot.settings import DoctorSettings
+
+WORDS = {Level.OK: "ok", Level.WARNING: "warn", Level.ERROR: "FAIL"}
+
+
+async def doctor(
+    settings: DoctorSettings, *, as_json: bool = False, out: TextIO | None = None
+) -> int:
+    """Says what is wrong with the set-up and how to mend it; 1 when anything is sure to do harm.
+
+    One line a finding, or one JSON list of them. Nothing is changed. Raises `AwsError` when the
+    queue does not exist, and when AWS does not answer.
+    """
+    findings = examine(await collect(settings))
+    lines = [_as_json(findings)] if as_json else [_as_text(finding) for finding in findings]
+    (out or sys.stdout).write("\n".join(lines) + "\n")
+    return 1 if any(finding.level is Level.ERROR for finding in findings) else 0
+
+
+def examine(facts: Facts) -> list[Finding]:
+    """What every check says of the facts, in the order of the tables."""
+    return list(_findings(facts))
+
+
+def _findings(facts: Facts) -> Iterator[Finding]:
+    for check in (*queues.CHECKS, *machine.CHECKS):
+        finding = check(facts)
+        if finding is not None:
+            yield finding
+
+
+def _as_text(finding: Finding) -> str:
+    fix = f"; {finding.fix}" if finding.fix else ""
+    return f"{WORDS[finding.level]:<5} {finding.what}{fix}"
+
+
+def _as_json(findings: Sequence[Finding]) -> str:
+    return json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False)
