@@ -10,6 +10,7 @@ import click
 from watchbot import __version__, log
 from watchbot.errors import WatchbotError
 from watchbot.settings import (
+    DoctorSettings,
     ListenSettings,
     LocalSettings,
     SendSettings,
@@ -134,6 +135,23 @@ def send(settings: SendSettings) -> int:
     from watchbot.send.service import send
 
     return asyncio.run(send(settings))
+
+
+@watchbot.command(context_settings={"max_content_width": 80})
+@options(DoctorSettings)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON list of findings.")
+def doctor(settings: DoctorSettings, as_json: bool) -> int:
+    """Check a set-up, and say how to mend it.
+
+    Looks at queue, dead-letter queue, topic, permissions, times and this machine; changes and
+    receives nothing. Give it the options and variables of `watchbot listen`. One line a finding:
+    ok, warn or FAIL. The exit code is 1 when anything fails.
+    """
+    import asyncio
+
+    from watchbot.doctor.service import doctor
+
+    return asyncio.run(doctor(settings, as_json=as_json))
 
 
 def main(words: Sequence[str] | None = None) -> int:
