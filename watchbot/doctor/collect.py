@@ -1,5 +1,6 @@
 """Collects the facts: asks AWS what changes nothing, and looks at the machine."""
 
+import contextlib
 import os
 import resource
 import tempfile
@@ -108,6 +109,9 @@ async def _ask_notification_topic(settings: DoctorSettings, tried: Tried) -> Non
 
 
 async def _publish_nothing(client: Client, topic: str) -> None:
+    # A request that is wrong may be refused as such before anybody looks for the topic.
+    with contextlib.suppress(Denied):  # watchers need not be allowed to
+        await client.call("get_topic_attributes", TopicArn=topic)
     try:
         # Wrong twice, an empty message under a long subject, so that no server ever sends it.
         await client.call("publish", TopicArn=topic, Message="", Subject="x" * 101)
