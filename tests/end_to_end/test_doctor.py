@@ -47,7 +47,7 @@ def test_healthy_set_up_passes(cloud: Cloud) -> None:
 
     assert failures(done) == []
     assert done.returncode == 0, done.stdout
-    for said in ("subscribed", "lets the topic send", "sns:Publish is allowed"):
+    for said in ("subscribed", "lets the topic send", "sns:Publish is not denied"):
         assert said in done.stdout
     assert cloud.depth(queue) == (1, 0)
     (message,) = cloud.take_all(queue)

@@ -37,7 +37,9 @@ def stop(facts: Facts) -> Finding:
     if facts.machine.in_ecs:
         what = f"drain timeout {drain_s:g} s, ECS stopTimeout {stop_s:g} s (as --stop-timeout says)"
     if stop_s > MAX_STOP_S and facts.machine.in_ecs:
-        return warning(f"{what}: Fargate gives {MAX_STOP_S} s at most", "count on 120 s")
+        return warning(
+            f"{what}: Fargate gives {MAX_STOP_S} s at most", "plan for 120 s, or run on EC2"
+        )
     if drain_s + CLEANUP_S > stop_s:
         return error(
             f"{what}: the watcher is killed before it gives messages back",
@@ -89,7 +91,8 @@ def permission(facts: Facts, *, probe: Probe, level: Level, loss: str) -> Findin
         return None
     refusal = facts.answers[probe]
     if refusal is None:
-        return ok(f"{probe} is allowed")
+        # No more than that: nobody promises that AWS looks at the permission first.
+        return ok(f"{probe} is not denied")
     if not facts.denied(probe):
         return Finding(
             level=level, what=f"{probe} cannot be tried: {refusal.code}", fix=refusal.hint

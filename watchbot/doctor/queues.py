@@ -58,7 +58,9 @@ def dead_letter_retention(facts: Facts) -> Finding | None:
     queue_s, dead_s = _retention_s(facts.queue), _retention_s(facts.dead_letters)
     if facts.fifo:  # SQS counts from the move, there alone
         return ok(f"dead messages are kept for {_span(dead_s)} more")
-    what = f"dead messages are kept {_span(dead_s)} since sent, living ones {_span(queue_s)}"
+    what = (
+        f"dead messages are kept {_span(dead_s)} from their sending, living ones {_span(queue_s)}"
+    )
     fix = "set the dead-letter queue's MessageRetentionPeriod to 1209600"
     if queue_s == MAX_RETENTION_S:
         fix = "lower the queue's MessageRetentionPeriod, to 345600 say"
@@ -77,13 +79,14 @@ def backoffs(facts: Facts) -> Finding | None:
     tries = range(1, redrive.max_receives + 1)
     pauses_s = sum(min(2 ** min(receive, 16), settings.max_backoff) for receive in tries)
     needed_s = pauses_s + settings.max_job_duration * redrive.max_receives
+    what = f"{redrive.max_receives} pauses" + (" and jobs" if settings.max_job_duration else "")
     if needed_s >= kept_s:
         return error(
-            f"{redrive.max_receives} tries may take {_span(needed_s)}, a message is kept"
+            f"{what} may take {_span(needed_s)}, a message is kept"
             f" {_span(kept_s)}: it is lost before it is dead",
             "lower --max-backoff or maxReceiveCount, or raise MessageRetentionPeriod",
         )
-    return ok(f"{redrive.max_receives} tries take {_span(needed_s)} of pauses and time limits")
+    return ok(f"{what} take up to {_span(needed_s)}, a message is kept {_span(kept_s)}")
 
 
 def order(facts: Facts) -> Finding | None:
