@@ -1,0 +1,212 @@
+"""Keeps ECS from taking this task while it works: scale-in protection, asked of the ECS agent.
+
+It guards against scale-in and deployments only: a reclaimed spot instance or a StopTask ends the
+task all the same. What goes wrong here is logged, and never costs a job anything.
+"""
+
+import asyncio
+import json
+import logging
+import math
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import anyio
+
+from watchbot.aws import retry_pause
+from watchbot.lifecycle import now
+
+PATH = "/task-protection/v1/state"
+MAX_ANSWER_BYTES = 65_536
+NOT_OF_A_SERVICE = "TASK_NOT_VALID"  # ECS protects tasks of services alone: this will not change
+DEPLOYMENT_BLOCKED = "DEPLOYMENT_BLOCKED"  # more protected tasks than the service wants tasks
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often, and how long. Only tests want another."""
+
+    expires_min: int = 60  # what a killed watcher may cost a deployment; ECS takes 1 to 2,880
+    renew_s: float = 1_800  # half of that: there is half an hour to get a failed renewal through
+    idle_s: float = 5  # the call is throttled per account: short gaps between jobs are not told
+    call_s: float = 2
+    log_s: float = 60
+    retry: Callable[[int], float] = retry_pause  # seconds after so many failures in a row
+
+
+PACE = Pace()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why the agent, or ECS behind it, did not do as asked."""
+
+    code: str
+    text: str
+    known: bool = True  # False: it may have been done all the same
+
+
+@asynccontextmanager
+async def protecting(
+    agent_uri: str, deployment_blocked: Callable[[], None], pace: Pace = PACE
+) -> AsyncIterator["Protection"]:
+    """A protection that follows its edges while open, and is taken off on leaving.
+
+    `deployment_blocked` is called once at most, from the event loop; it must not raise.
+    """
+    protection = Protection(agent_uri, deployment_blocked, pace)
+    try:
+        async with anyio.create_task_group() as following:
+            following.start_soon(protection.run)
+            try:
+                yield protection
+            finally:
+                following.cancel_scope.cancel()
+    finally:
+        with anyio.CancelScope(shield=True):  # bounded by `call_s`
+            await protection.take_off()
+
+
+class Protection:
+    """What ECS is to believe of this task. `busy` and `idle` return at once; `run` tells it."""
+
+    def __init__(
+        self, agent_uri: str, deployment_blocked: Callable[[], None], pace: Pace = PACE
+    ) -> None:
+        self._agent_uri, self._deployment_blocked, self._pace = agent_uri, deployment_blocked, pace
+        self._busy = False
+        self._told: bool | None = False  # None: a call had no answer, so it may be either
+        self._idle_since = self._told_at = self._quiet_until = -math.inf
+        self._changed = anyio.Event()
+        self._hinted = self._given_up = False
+
+    def busy(self) -> None:
+        """Has the task protected, now and for as long as it is not idle."""
+        self._busy = True
+        self._changed.set()
+
+    def idle(self) -> None:
+        """Has the protection taken off, unless `busy` comes again shortly."""
+        if self._busy:
+            self._busy, self._idle_since = False, now()
+            self._changed.set()
+
+    async def run(self) -> None:
+        """Tells the agent of every lasting change, for ever; ends when ECS will never protect."""
+        failures = 0
+        while not self._given_up:
+            self._changed = anyio.Event()
+            due_s = self._due_s()
+            if due_s > 0:
+                with anyio.move_on_after(due_s):
+                    await self._changed.wait()
+            elif await self._tell(self._busy):
+                failures = 0
+            else:
+                failures += 1
+                # No edge cuts this short: short jobs must not hammer an agent that is unwell.
+                await anyio.sleep(self._pace.retry(failures))
+
+    async def take_off(self) -> None:
+        """Asks once for the protection to end, if there may be one."""
+        if self._told is not False and not self._given_up:
+            await self._tell(False)
+
+    def _due_s(self) -> float:
+        """Seconds until the agent has to be told, if no edge comes before."""
+        if self._busy:
+            return self._told_at + self._pace.renew_s - now() if self._told else 0
+        if self._told is False:
+            return math.inf
+        return self._idle_since + self._pace.idle_s - now()
+
+    async def _tell(self, protect: bool) -> bool:
+        before, asked_at = self._told, now()
+        self._told = None  # what is cancelled on its way may arrive all the same
+        refusal = await self._ask(protect)
+        if refusal is None:
+            self._told, self._told_at = protect, asked_at
+            return True
+        if refusal.known:
+            self._told = before
+        self._heed(refusal, protect)
+        return False
+
+    async def _ask(self, protect: bool) -> Refusal | None:
+        request: dict[str, object] = {"ProtectionEnabled": protect}
+        if protect:
+            request["ExpiresInMinutes"] = self._pace.expires_min
+        try:
+            with anyio.fail_after(self._pace.call_s):
+                return _refusal(await _put(self._agent_uri, json.dumps(request).encode()))
+        except (OSError, ValueError) as error:
+            kind = type(error).__name__
+            return Refusal(code=kind, text=str(error) or "no answer", known=False)
+
+    def _heed(self, refusal: Refusal, protect: bool) -> None:
+        facts = {"code": refusal.code, "reason": refusal.text, "protect": protect}
+        if refusal.code == NOT_OF_A_SERVICE:
+            self._given_up = True
+            log.warning("task protection given up: only a service's tasks have it", extra=facts)
+            return
+        if now() >= self._quiet_until:
+            self._quiet_until = now() + self._pace.log_s
+            log.warning("task protection failed", extra=facts)
+        if refusal.code == DEPLOYMENT_BLOCKED and not self._hinted:
+            self._hinted = True
+            self._deployment_blocked()
+
+
+async def _put(agent_uri: str, content: bytes) -> bytes:
+    """The whole answer of the agent, as it came.
+
+    HTTP/1.0, for its answers are never in chunks and end with the connection.
+    """
+    address = urlsplit(agent_uri)
+    if address.scheme != "http" or address.hostname is None:
+        raise ValueError(f"the agent's address is not one of plain HTTP: {agent_uri}")
+    head = (
+        f"PUT {address.path.rstrip('/')}{PATH} HTTP/1.0\r\n"
+        f"Host: {address.netloc}\r\n"
+        "Content-Type: application/json\r\n"
+        f"Content-Length: {len(content)}\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_connection(address.hostname, address.port or 80)
+    try:
+        writer.write(head.encode() + content)
+        answer = b""
+        while part := await reader.read(MAX_ANSWER_BYTES - len(answer)):
+            answer += part
+        return answer
+    finally:
+        writer.transport.abort()  # unlike a close, it waits for no one
+
+
+def _refusal(answer: bytes) -> Refusal | None:
+    """What the agent says went wrong; None when it did as asked. Raises `ValueError`."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status_line = re.match(rb"HTTP/1\.\d (\d{3})", head)
+    if status_line is None:
+        raise ValueError("the agent's answer is not HTTP")
+    status = int(status_line[1])
+    try:
+        content = json.loads(body)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        return Refusal(code=f"HTTP {status}", text="no JSON object", known=400 <= status < 500)
+    # A failure is an answer of ECS about this task; an error is that there was none.
+    fault = content.get("failure") or content.get("error")
+    if status < 300 and not fault:
+        return None
+    facts = fault if isinstance(fault, dict) else {}
+    return Refusal(
+        code=str(facts.get("Reason") or facts.get("Code") or f"HTTP {status}"),
+        text=str(facts.get("Detail") or facts.get("Message") or "no reason given"),
+        known=status < 500,
+    )
