@@ -249,9 +249,7 @@ class WatcherSettings(Settings):
         "What a worker does whose message may run elsewhere, too.",
         "continue|kill",
     )
-    no_protection: bool = _option(
-        False, "Do not ask ECS to spare this task while workers run."
-    )
+    no_protection: bool = _option(False, "Do not ask ECS to spare this task while workers run.")
     give_up_after: float = _option(
         300, "Leave, exit 1, once AWS has refused for so long.", "S", ge=0, le=TWELVE_HOURS_S
     )
@@ -268,6 +266,11 @@ class ListenSettings(WatcherSettings):
     notification_topic: TopicArn | None = _option(
         None, "The SNS topic that is told about failures.", "ARN"
     )
+
+    @property
+    def ecs_agent_uri(self) -> str | None:
+        """Where the agent of ECS answers that protects this task, if it is to be asked."""
+        return None if self.no_protection else os.environ.get("ECS_AGENT_URI") or None
 
 
 class LocalSettings(WatcherSettings):

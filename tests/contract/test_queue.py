@@ -28,7 +28,6 @@ class Bench:
     queue: Queue
     dead_letters: Queue
     send: Callable[..., Awaitable[str]]
-    moto: bool = False
 
 
 MAX_RECEIVES = 2
@@ -49,7 +48,7 @@ async def in_memory(cloud: Cloud, suffix: str) -> AsyncIterator[Bench]:
 @asynccontextmanager
 async def at_moto(cloud: Cloud, suffix: str) -> AsyncIterator[Bench]:
     async with over_http(cloud.url, suffix) as bench:
-        yield replace(bench, moto=True)
+        yield bench
 
 
 @asynccontextmanager
@@ -122,6 +121,12 @@ def opened(request: pytest.FixtureRequest, cloud: Cloud) -> Open:
     return functools.partial(open_bench, cloud)
 
 
+@pytest.fixture(params=[in_memory, at_our_server], ids=["memory", "server"])
+def opened_ours(request: pytest.FixtureRequest, cloud: Cloud) -> Open:
+    """The same, for what moto is known to get wrong."""
+    return functools.partial(request.param, cloud)
+
+
 async def take(queue: Queue, count: int = 10, *, wait_s: int = 0, hidden_s: int = 30) -> list[str]:
     return [message.body for message in await queue.receive(count, wait_s, hidden_s)]
 
@@ -188,7 +193,8 @@ async def test_hidden_message_comes_back_with_one_more_receive(opened: Open) -> 
         (message,) = await bench.queue.receive(1, 0, 1)
         assert await take(bench.queue) == []
 
-        (again,) = await bench.queue.receive(1, 5, 30)
+        with anyio.fail_after(10):
+            (again,) = await bench.queue.receive(1, 20, 30)
 
         assert (again.id, again.receives) == (message.id, 2)
         assert again.receipt != message.receipt
@@ -482,10 +488,8 @@ async def test_dead_letter_of_a_fifo_queue_frees_its_group(opened: Open) -> None
         assert await take(bench.dead_letters) == ["poison"]
 
 
-async def test_dead_letter_says_where_it_comes_from(opened: Open) -> None:
-    async with opened("") as bench:
-        if bench.moto:
-            pytest.skip("moto forgets the source of what a receive moves to the dead letters")
+async def test_dead_letter_says_where_it_comes_from(opened_ours: Open) -> None:
+    async with opened_ours("") as bench:  # moto forgets the source of what a receive moves
         await bench.send("poison")
         for _ in range(MAX_RECEIVES):
             (message,) = await bench.queue.receive(1, 0, 30)

@@ -26,6 +26,7 @@ from watchbot.listen.breaker import Breaker
 from watchbot.listen.job import LAST_GRACE_S, LEAVING, Jobs, Report, not_run
 from watchbot.listen.notify import Notifier
 from watchbot.listen.outcome import COMPLETED, RELEASED, Fate
+from watchbot.listen.protection import Protection, protecting
 from watchbot.listen.workspace import Workspace, open_workspace
 from watchbot.settings import ListenSettings, WatcherSettings
 from watchbot.sqs.intake import Intake
@@ -71,6 +72,10 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
                 watcher.unready,
             )
         )
+        if settings.ecs_agent_uri is not None:
+            watcher.protection = await house.enter_async_context(
+                protecting(settings.ecs_agent_uri, watcher.finish)
+            )
         await watcher.run(stop)
         process.end_orphans()
     return 0
@@ -104,6 +109,8 @@ class Watcher:
         self._numbers = list(range(slots))  # the lowest free one is a worker's WATCHBOT_WORKER
         self._groups: dict[str, deque[Lease]] = {}
         self._done: OrderedDict[str, None] = OrderedDict()
+        self._in_hand = 0
+        self.protection: Protection | None = None
         self._draining = False
         self._fatal: ExceptionGroup[AwsError] | None = None
         self._workers: TaskGroup
@@ -120,6 +127,11 @@ class Watcher:
         if self._breaker.open:
             return "the breaker is open: every message failed alike"
         return self._intake.trouble
+
+    def finish(self) -> None:
+        """Takes no more messages; `run` returns once those in hand are done, in their own time."""
+        log.info("finishing")
+        self._intake.stop()
 
     async def run(self, stop: Stop) -> None:
         """Receives, runs and settles until the stop; returns when nothing is in hand any more.
@@ -168,6 +180,9 @@ class Watcher:
         self._workers.cancel_scope.cancel()  # AWS does not answer: the leases will run out
 
     def _deliver(self, messages: list[Message]) -> None:
+        self._in_hand += len(messages)
+        if self.protection is not None:
+            self.protection.busy()
         for message in messages:
             lease = self._leases.take(message)
             metrics.receives.observe(message.receives)
@@ -206,6 +221,9 @@ class Watcher:
             return await self._let_go(lease, "a fault of watchbot")
         finally:
             self._intake.give_back()
+            self._in_hand -= 1
+            if self.protection is not None and not self._in_hand:
+                self.protection.idle()
 
     async def _run(self, lease: Lease) -> bool:
         number = heapq.heappop(self._numbers)
