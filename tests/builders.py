@@ -1,5 +1,6 @@
 """Builders and fakes that several tests share."""
 
+from collections.abc import Callable
 from typing import Any
 
 from watchbot.lifecycle import now
@@ -11,17 +12,18 @@ def a_message(
     *,
     body: str = "",
     age_s: float = 0,
+    receives: int = 1,
     attributes: dict[str, Attribute] | None = None,
     **system: str,
 ) -> Message:
-    """A message received `age_s` seconds ago."""
+    """A message received `age_s` seconds ago, for the `receives`th time."""
     return Message(
         id=name,
         receipt=f"r-{name}",
         body=body,
         asked_at=now() - age_s,
         attributes=attributes or {},
-        system=system,
+        system={"ApproximateReceiveCount": str(receives), **system},
     )
 
 
@@ -30,12 +32,19 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds = 1_000.0
+        self._wakers: list[Callable[[], None]] = []
 
     def __call__(self) -> float:
         return self.seconds
 
+    def tell(self, wake: Callable[[], None]) -> None:
+        """Calls `wake` whenever time has gone on."""
+        self._wakers.append(wake)
+
     def advance(self, seconds: float) -> None:
         self.seconds += seconds
+        for wake in self._wakers:
+            wake()
 
 
 class FakeClient:
