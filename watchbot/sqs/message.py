@@ -117,4 +117,4 @@ def _text(value: object) -> str:
 
 
 def _milliseconds(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdigit() else None
+    return int(text) if text and text.isascii() and text.isdigit() else None
