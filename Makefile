@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint type unit format clean
+.PHONY: help demo test lint type unit chaos format clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ type: $(READY) ## Types, strictly
 
 unit: $(READY) ## The tests that need no server; a few seconds
 	$(BIN)/pytest tests/unit
+
+chaos: $(READY) ## The long form of the chaos suite: ten seeds, faults, signals, memory
+	$(BIN)/python -m tests.chaos
 
 format: $(READY) ## Lays the code out as lint wants it
 	$(BIN)/ruff check --fix
