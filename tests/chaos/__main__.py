@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine
@@ -47,6 +48,8 @@ def _show(scene: Callable[[Path], Coroutine[Any, Any, Result]]) -> bool:
     result = asyncio.run(scene(home))
     sys.stdout.write(f"{'WRONG, see ' + str(home) if result.wrong else 'ok'} {result}\n")
     sys.stdout.flush()
+    if not result.wrong:
+        shutil.rmtree(home)
     return bool(result.wrong)
 
 
