@@ -27,6 +27,8 @@ def test_metrics_and_health_are_served(cloud: Cloud) -> None:
         "watchbot_messages_received_total 1.0",
         'watchbot_messages_settled_total{outcome="completed"} 1.0',
         "watchbot_workers_limit 1.0",
+        'watchbot_queue_messages{state="visible"} ',
+        "watchbot_queue_oldest_message_age_seconds ",
         'watchbot_aws_requests_total{operation="receive_message",result="ok",service="sqs"}',
     ):
         assert line in scraped.text

@@ -4,6 +4,7 @@ A message's way: the intake reserves a slot and receives it; its lease is renewe
 command runs; the exit code gives the outcome; the outcome settles the message; the slot is free.
 """
 
+import contextlib
 import heapq
 import logging
 import socket
@@ -38,8 +39,15 @@ from watchbot.web import serving
 LAST_POLL_S = 5  # a poll that is abandoned may take messages with it: it gets this to come back
 LAST_SETTLE_S = 5  # what is not settled so long after the end of the last worker never will be
 MACHINE_PAUSE_S = 5  # nothing is received for so long once the machine could not start a worker
+MEASURE_S = 60  # SQS itself knows no better than to a minute
 REAP_S = 5  # how long a dead orphan stays a zombie at most
 REMEMBERED = 10_000  # ids of messages done, deleted without a run when they come again
+
+_STATES = {
+    "visible": "ApproximateNumberOfMessages",
+    "in_flight": "ApproximateNumberOfMessagesNotVisible",
+    "delayed": "ApproximateNumberOfMessagesDelayed",
+}
 
 log = logging.getLogger(__name__)
 
@@ -147,6 +155,7 @@ class Watcher:
                 with anyio.CancelScope() as polls:
                     signals.start_soon(self._drain, stop, polls)
                     signals.start_soon(_reap_for_ever)
+                    signals.start_soon(_measure_for_ever, self._queue)
                     await self._receive(stop)
             signals.cancel_scope.cancel()
         log.info("stopped")
@@ -181,6 +190,9 @@ class Watcher:
 
     def _deliver(self, messages: list[Message]) -> None:
         self._in_hand += len(messages)
+        sent = [message.sent_ms for message in messages if message.sent_ms is not None]
+        if sent:
+            metrics.oldest_message_age.set(max(0.0, time.time() - min(sent) / 1000))
         if self.protection is not None:
             self.protection.busy()
         for message in messages:
@@ -293,6 +305,15 @@ async def _reap_for_ever() -> None:
     while True:
         await anyio.sleep(REAP_S)
         process.reap_orphans()
+
+
+async def _measure_for_ever(queue: Queue) -> None:
+    while True:
+        with contextlib.suppress(AwsError):  # counted as a call; receives tell of what lasts
+            facts = await queue.facts()
+            for state, name in _STATES.items():
+                metrics.queue_messages.labels(state).set(int(facts.get(name, 0)))
+        await anyio.sleep(MEASURE_S)
 
 
 async def _reach(queue: Queue) -> None:
