@@ -337,3 +337,21 @@ def test_old_variable_names_set_the_options(cloud: Cloud) -> None:
     (hello,) = [line for line in lines if line["msg"] == "hello"]
     assert hello["watchbot_sqs_message_id"]
     assert hello["level"] == 30
+
+
+def test_fifo_messages_behind_a_poison_lose_no_receive(cloud: Cloud) -> None:
+    dead = cloud.queue("burnt-dead.fifo")
+    redrive = {"deadLetterTargetArn": cloud.arn(dead), "maxReceiveCount": 2}
+    queue = cloud.queue("burnt.fifo", RedrivePolicy=json.dumps(redrive))
+    for body in ("poison", "a", "b", "c"):
+        cloud.send(queue, body, MessageGroupId="g", MessageDeduplicationId=body)
+
+    done = cloud.listen(
+        queue, "--concurrency", "4", "--max-backoff", "0",
+        'echo "ran $Message try $ApproximateReceiveCount"; [ $Message != poison ]',
+    )  # fmt: skip
+
+    assert done.returncode == 0
+    assert [message["Body"] for message in cloud.take_all(dead)] == ["poison"]
+    for body in "abc":
+        assert f"ran {body} try 1" in done.stdout

@@ -18,7 +18,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from watchbot import metrics
-from watchbot.aws import open_client
+from watchbot.aws import open_client, retry_pause
 from watchbot.errors import AwsError, Denied, Unreachable, UsageError
 from watchbot.lifecycle import Stop
 from watchbot.listen import environment, orphans, process
@@ -36,6 +36,7 @@ from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Queue, SqsQueue
 from watchbot.web import serving
 
+REACH_TRIES = 4  # one fault at the start is no reason to leave; a few in a row are
 LAST_POLL_S = 5  # a poll that is abandoned may take messages with it: it gets this to come back
 LAST_SETTLE_S = 5  # what is not settled so long after the end of the last worker never will be
 MACHINE_PAUSE_S = 5  # nothing is received for so long once the machine could not start a worker
@@ -318,12 +319,19 @@ async def _measure_for_ever(queue: Queue) -> None:
 
 async def _reach(queue: Queue) -> None:
     """Fails for a queue that is not there, while the operator still looks."""
-    try:
-        await queue.facts()
-    except Denied:
-        log.warning("sqs:GetQueueAttributes is denied; going on without")
-    except Unreachable as error:
-        raise UsageError(str(error)) from error
+    for failures in range(1, REACH_TRIES + 1):
+        try:
+            await queue.facts()
+        except Denied:
+            log.warning("sqs:GetQueueAttributes is denied; going on without")
+        except AwsError as error:
+            if error.transient and failures < REACH_TRIES:
+                await anyio.sleep(retry_pause(failures))
+                continue
+            if isinstance(error, Unreachable):
+                raise UsageError(str(error)) from error
+            raise
+        return
 
 
 async def _open_notifier(house: AsyncExitStack, settings: ListenSettings) -> Notifier | None:

@@ -40,6 +40,9 @@ class Intake:
         self._queue, self._deliver = queue, deliver
         self._slots, self._wait_s, self._visibility_s = slots, wait_s, visibility_s
         self._give_up_s = math.inf
+        # More of a FIFO group would only wait behind its head; and if that fails, go back with a
+        # receive spent, until they are dead letters that never ran.
+        self._batch = 1 if queue.fifo else MAX_BATCH
         self._most = slots
         self._free = slots
         self._polls = 0
@@ -92,7 +95,7 @@ class Intake:
         self._give_up_s = give_up_s
         async with anyio.create_task_group() as polls:
             while await self._room():
-                count = min(MAX_BATCH, self._room_for)
+                count = min(self._batch, self._room_for)
                 self._free -= count
                 self._polls += 1
                 polls.start_soon(self._poll, count, until_empty, once)
@@ -118,7 +121,7 @@ class Intake:
 
     @property
     def _worth_a_call(self) -> int:
-        return min(MAX_BATCH, self._most // 2)
+        return min(self._batch, self._most // 2)
 
     async def _linger(self) -> None:
         with anyio.move_on_after(LINGER_S):
