@@ -21,7 +21,7 @@ from watchbot.errors import (
     Throttled,
     Unreachable,
 )
-from watchbot.settings import Account
+from watchbot.settings.base import Account
 
 CONNECT_TIMEOUT_S = 5
 ANSWER_TIMEOUT_S = 10  # how much later than asked for an answer may come

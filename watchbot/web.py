@@ -10,7 +10,7 @@ import anyio
 
 from watchbot import metrics
 from watchbot.errors import SettingError
-from watchbot.settings import describe
+from watchbot.settings.base import describe
 
 log = logging.getLogger(__name__)
 

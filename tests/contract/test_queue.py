@@ -15,7 +15,7 @@ from tests.cloud import REGION, Cloud
 from tests.sqs_server import running_sqs_server
 from watchbot.aws import Client, open_client
 from watchbot.errors import Rejected
-from watchbot.settings import Account
+from watchbot.settings.base import Account
 from watchbot.sqs.memory import MemoryQueue
 from watchbot.sqs.message import Attribute, Message
 from watchbot.sqs.queue import Queue, SqsQueue

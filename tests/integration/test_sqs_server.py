@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from tests.sqs_server import running_sqs_server, sqs_server_process
 from watchbot.aws import open_client
 from watchbot.errors import NotFound
-from watchbot.settings import Account
+from watchbot.settings.base import Account
 from watchbot.sqs.queue import SqsQueue
 
 AWS = Path(sys.executable).parent / "aws"

@@ -12,7 +12,8 @@ from watchbot.doctor.facts import Check, Facts, Finding, Level, Machine, Probe
 from watchbot.doctor.policy import lets_send
 from watchbot.doctor.service import examine
 from watchbot.errors import AwsError, Denied, NotFound, Rejected
-from watchbot.settings import DoctorSettings, load
+from watchbot.settings.base import load
+from watchbot.settings.doctor import DoctorSettings
 
 ACCOUNT = "123456789012"
 QUEUE_ARN = f"arn:aws:sqs:us-east-1:{ACCOUNT}:q"

@@ -18,7 +18,7 @@ from watchbot.send.display import display
 from watchbot.send.lines import CHUNK_BYTES, lines
 from watchbot.send.options import planned
 from watchbot.send.service import carry_out
-from watchbot.settings import SendSettings
+from watchbot.settings.send import SendSettings
 from watchbot.sqs.message import Attribute
 from watchbot.sqs.outgoing import MESSAGE_BYTES, Unsent
 from watchbot.sqs.publish import Publisher

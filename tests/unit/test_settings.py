@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from watchbot.errors import SettingError
-from watchbot.settings import Account, ListenSettings, SendSettings, load, usable_cpus
+from watchbot.settings.base import Account, load
+from watchbot.settings.listen import ListenSettings, usable_cpus
+from watchbot.settings.send import SendSettings
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/q"
 

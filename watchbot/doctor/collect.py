@@ -12,7 +12,7 @@ from watchbot.aws import Client, open_client
 from watchbot.doctor.facts import Facts, Machine, Probe, Redrive, redrive
 from watchbot.errors import AwsError, Denied, NotFound, Rejected
 from watchbot.lifecycle import now
-from watchbot.settings import DoctorSettings
+from watchbot.settings.doctor import DoctorSettings
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import SqsQueue
 

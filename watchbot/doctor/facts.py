@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from watchbot.errors import AwsError, Denied, NotFound
-from watchbot.settings import DoctorSettings
+from watchbot.settings.doctor import DoctorSettings
 
 
 class Level(StrEnum):

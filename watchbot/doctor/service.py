@@ -9,7 +9,7 @@ from typing import TextIO
 from watchbot.doctor import machine, queues
 from watchbot.doctor.collect import collect
 from watchbot.doctor.facts import Facts, Finding, Level
-from watchbot.settings import DoctorSettings
+from watchbot.settings.doctor import DoctorSettings
 
 WORDS = {Level.OK: "ok", Level.WARNING: "warn", Level.ERROR: "FAIL"}
 

@@ -29,7 +29,7 @@ from watchbot.listen.notify import Notifier
 from watchbot.listen.outcome import COMPLETED, RELEASED, Fate
 from watchbot.listen.protection import Protection, protecting
 from watchbot.listen.workspace import Workspace, open_workspace
-from watchbot.settings import ListenSettings, WatcherSettings
+from watchbot.settings.listen import ListenSettings, WatcherSettings
 from watchbot.sqs.intake import Intake
 from watchbot.sqs.lease import Lease, Leases
 from watchbot.sqs.message import Message

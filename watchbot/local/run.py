@@ -15,15 +15,10 @@ from watchbot.listen import process
 from watchbot.listen.service import listen
 from watchbot.local.server import running_server
 from watchbot.send.service import send
-from watchbot.settings import (
-    Account,
-    ListenSettings,
-    LocalSettings,
-    SendSettings,
-    WatcherSettings,
-    load,
-    point_at,
-)
+from watchbot.settings.base import Account, load
+from watchbot.settings.listen import ListenSettings, WatcherSettings
+from watchbot.settings.local import LocalSettings, point_at
+from watchbot.settings.send import SendSettings
 from watchbot.sqs.message import open_envelope
 from watchbot.sqs.queue import MAX_BATCH, SqsQueue
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from watchbot.errors import SettingError
-from watchbot.settings import SendSettings, describe
+from watchbot.settings.base import describe
+from watchbot.settings.send import SendSettings
 from watchbot.sqs.message import Attribute
 from watchbot.sqs.outgoing import Outgoing, decoded, is_binary
 

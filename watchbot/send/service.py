@@ -13,7 +13,8 @@ from watchbot.send.display import display
 from watchbot.send.lines import lines, whole
 from watchbot.send.options import Plan, planned
 from watchbot.send.report import Report
-from watchbot.settings import SendSettings, describe
+from watchbot.settings.base import describe
+from watchbot.settings.send import SendSettings
 from watchbot.sqs.destination import open_destination
 from watchbot.sqs.publish import Publisher
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from watchbot.aws import Client, open_client
-from watchbot.settings import Account
+from watchbot.settings.base import Account
 from watchbot.sqs.message import Attribute
 from watchbot.sqs.outgoing import Outgoing, Unsent, decoded, is_binary
 

@@ -1,0 +1,69 @@
+"""Every command: parse, load settings, call one function.
+
+Each command has a module of its name, imported when it is asked for; it imports its service when
+it runs.
+"""
+
+import importlib
+import os
+from collections.abc import Sequence
+
+import click
+
+from watchbot import __version__
+from watchbot.errors import WatchbotError
+
+COMMANDS = ("listen", "local", "send", "doctor")
+
+
+class Commands(click.Group):
+    """Finds a command in the module of its name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        name = cmd_name.replace("-", "_")
+        found: click.Command = getattr(importlib.import_module(f"watchbot.cli.{name}"), name)
+        return found
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
+@click.version_option(__version__, prog_name="watchbot", message="%(prog)s %(version)s")
+def watchbot() -> None:
+    """Runs a command for every message of an SQS queue.
+
+    Each option can be set by the variable in brackets instead.
+    """
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Runs one command line; the exit code. What went wrong is one line on standard error."""
+    try:
+        code = watchbot.main(args=words, prog_name="watchbot", standalone_mode=False)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return 130
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "watchbot"
+        _complain(f"{error.format_message().rstrip('.')}; see {path} --help")
+        return error.exit_code
+    except BrokenPipeError:  # as in `watchbot send ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing more is flushed into the pipe
+        return 141
+    except WatchbotError as error:
+        _complain(str(error))
+        return error.exit_code
+    return code if isinstance(code, int) else 0
+
+
+def _complain(problem: str) -> None:
+    click.echo(f"watchbot: {' '.join(problem.split())}", err=True)

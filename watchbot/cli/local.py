@@ -1,0 +1,25 @@
+"""`watchbot local`."""
+
+import functools
+
+import click
+
+from watchbot import log
+from watchbot.cli.options import TAKES_A_COMMAND, command_words, options
+from watchbot.settings.local import LocalSettings
+
+
+@click.command(context_settings=TAKES_A_COMMAND)
+@options(LocalSettings, without=["region", "endpoint_url"])
+@command_words
+def local(settings: LocalSettings, words: tuple[str, ...]) -> int:
+    """Run it all on this machine, without an account.
+
+    SQS and SNS are embedded, in memory, on 127.0.0.1: a topic, a queue that it feeds, and COMMAND
+    for every message. Prints how to send messages from another terminal. Ctrl-C leaves.
+    """
+    from watchbot import lifecycle
+    from watchbot.local.run import local
+
+    log.configure(structured=settings.structured_logging)
+    return lifecycle.run(functools.partial(local, settings, words))

@@ -1,0 +1,61 @@
+"""Flags, made from a settings class, and what commands that run a COMMAND share."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from watchbot.settings.base import Settings, flag, load, variables
+
+Command = Callable[..., int]
+
+
+def options(kind: type[Settings], *, without: Sequence[str] = ()) -> Callable[[Command], Command]:
+    """Gives a command the flags of a settings class; the command gets the loaded settings.
+
+    `without` names the fields that are no flags.
+    """
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def run(**given: Any) -> int:
+            own = {name: given.pop(name) for name in list(given) if name in kind.model_fields}
+            flags = {name: value for name, value in own.items() if value not in (None, False, ())}
+            return command(load(kind, flags), **given)
+
+        decorated: Command = run
+        fields = sorted(kind.model_fields.items(), key=_place_in_help)
+        for name, field in reversed(fields):  # click lists the last that is added first
+            if name not in without:
+                decorated = _click_option(name, field)(decorated)
+        return decorated
+
+    return decorate
+
+
+def _place_in_help(item: tuple[str, Any]) -> int:
+    name, field = item
+    return 0 if field.is_required() else 2 if name in Settings.model_fields else 1
+
+
+def _click_option(name: str, field: Any) -> Callable[[Command], Command]:
+    help_text = f"{field.description} [{', '.join(variables(name))}]"
+    if field.default not in (None, False, ()) and not field.is_required():
+        help_text += f" Default: {field.default}."
+    if field.annotation is bool:
+        return click.option(flag(name), name, is_flag=True, help=help_text)
+    return click.option(
+        flag(name),
+        name,
+        metavar=field.json_schema_extra["metavar"],
+        multiple=field.annotation == tuple[str, ...],
+        help=help_text,
+    )
+
+
+# The command's own options belong to it: ours end at the first word that is no option.
+TAKES_A_COMMAND = {"allow_interspersed_args": False}
+command_words = click.argument(
+    "words", nargs=-1, type=click.UNPROCESSED, metavar="COMMAND [ARG]..."
+)

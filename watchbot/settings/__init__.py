@@ -1,0 +1,1 @@
+"""Settings: one frozen class per service, each in a module of the service's name."""

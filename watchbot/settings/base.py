@@ -1,0 +1,202 @@
+"""What every settings class is made of: how an option is found, named and refused.
+
+A value is taken from the flag, else from the variable `WATCHBOT_SOME_NAME`, else from the name
+that ecs-watchbot had, else it is the default. This folder alone reads our variables.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+from pydantic import ValidationError as Invalid
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from watchbot.errors import SettingError
+
+TWELVE_HOURS_S = 43_200  # no message stays hidden, or waits, longer than this in SQS
+
+OLD_NAMES = {  # what ecs-watchbot called it
+    "queue_url": "QueueUrl",
+    "max_job_duration": "maxJobDuration",
+    "volumes": "Volumes",
+    "writable_filesystem": "writableFilesystem",
+    "notification_topic": "NotificationTopic",
+    "structured_logging": "structuredLogging",
+}
+
+
+_AWS_QUEUE_HOST = r"https?://(?:sqs\.([a-z0-9-]+)|[a-z0-9-.]*queue)\.amazonaws\.com"
+
+
+def variables(name: str) -> tuple[str, ...]:
+    """The environment variables that set the option `name`, the first to be found wins."""
+    old = OLD_NAMES.get(name)
+    return (f"WATCHBOT_{name.upper()}", *([old] if old else []))
+
+
+def flag(name: str) -> str:
+    """How the option `name` is written on the command line."""
+    return "--" + name.replace("_", "-")
+
+
+def option(default: Any, text: str, metavar: str | None = None, **limits: Any) -> Any:
+    """A field of a settings class: its help text, the word for its value, its limits."""
+    return Field(default, description=text, json_schema_extra={"metavar": metavar}, **limits)
+
+
+def _queue_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or len(parts.path) < 2:
+        raise ValueError(
+            f"must be the URL of a queue, like https://sqs.REGION.amazonaws.com/ACCOUNT/NAME, "
+            f"not {value!r}"
+        )
+    return value
+
+
+def _endpoint_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise ValueError(f"must be a URL, like http://127.0.0.1:4566, not {value!r}")
+    return value
+
+
+def _topic_arn(value: str) -> str:
+    if not re.fullmatch(r"arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]+(\.fifo)?", value):
+        raise ValueError(
+            f"must be the ARN of a topic, like arn:aws:sns:REGION:ACCOUNT:NAME, not {value!r}"
+        )
+    return value
+
+
+EndpointUrl = Annotated[str, AfterValidator(_endpoint_url)]
+QueueUrl = Annotated[str, AfterValidator(_queue_url)]
+TopicArn = Annotated[str, AfterValidator(_topic_arn)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Where AWS is. None leaves it to boto: its variables, its files, the machine's role.
+
+    `region` was asked for; `default_region` is what to take when nothing better is known.
+    """
+
+    region: str | None = None
+    endpoint_url: str | None = None
+    default_region: str | None = None
+
+    def near(self, place: str) -> "Account":
+        """The same where a queue URL or an ARN says that it is, unless that was asked for.
+
+        Its region is taken from it; and a queue URL that is not AWS's own, as of a VPC endpoint
+        or of a server on this machine, says which server to ask.
+        """
+        named = re.match(rf"{_AWS_QUEUE_HOST}|arn:[^:]*:[^:]*:([a-z0-9-]+):", place)
+        if named:
+            return replace(self, region=self.region or named[1] or named[2])
+        chosen = os.environ.get("AWS_ENDPOINT_URL_SQS") or os.environ.get("AWS_ENDPOINT_URL")
+        if self.endpoint_url or chosen or not place.startswith("http"):
+            return self
+        parts = urlsplit(place)
+        return replace(self, endpoint_url=f"{parts.scheme}://{parts.netloc}")
+
+
+class _Environment(PydanticBaseSettingsSource):
+    """Reads `variables()`, as they are spelled; an empty one counts as not set."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        values = (os.environ.get(variable) for variable in variables(field_name))
+        value = next((value for value in values if value), None)
+        one_of_many = value is not None and field.annotation == tuple[str, ...]
+        return (value,) if one_of_many else value, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """What all services share: how a setting is found, and where AWS is."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    # Options of which one sets the others aside: a flag counts before a variable of its rivals.
+    rivals: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, _Environment(settings_cls)
+
+    region: str | None = option(None, "AWS region; else AWS_REGION, or the queue's.", "NAME")
+    endpoint_url: EndpointUrl | None = option(
+        None, "Where AWS is, if not at AWS; else AWS_ENDPOINT_URL.", "URL"
+    )
+
+    @property
+    def account(self) -> Account:
+        """Where AWS is, as `--region`, `--endpoint-url` and AWS_REGION say."""
+        # Every other AWS tool knows AWS_REGION; boto alone reads AWS_DEFAULT_REGION only.
+        default_region = os.environ.get("AWS_REGION") or None
+        return Account(
+            region=self.region, endpoint_url=self.endpoint_url, default_region=default_region
+        )
+
+
+SomeSettings = TypeVar("SomeSettings", bound=Settings)
+
+
+def load(kind: type[SomeSettings], given: Mapping[str, Any]) -> SomeSettings:
+    """The settings, `given` (from flags, by field name) before the environment before defaults.
+
+    Raises `SettingError` for the first bad or missing one, naming its flag and variables.
+    """
+    chosen = any(given.get(name) is not None for name in kind.rivals)
+    aside = dict.fromkeys(kind.rivals if chosen else ())
+    try:
+        return kind(**{**aside, **given})
+    except Invalid as invalid:
+        first = invalid.errors(include_url=False)[0]
+        raise SettingError(describe(str(first["loc"][0])), _problem(first)) from None
+
+
+def describe(name: str) -> str:
+    """The option as a person may set it: `--queue-url (WATCHBOT_QUEUE_URL, QueueUrl)`."""
+    return f"{flag(name)} ({', '.join(variables(name))})"
+
+
+def _problem(error: Any) -> str:
+    given = error.get("input")
+    kind, limits = error["type"], error.get("ctx", {})
+    if kind == "missing":
+        return "is missing; set the flag or a variable"
+    if kind == "value_error":
+        return str(limits["error"])
+    if kind == "greater_than_equal":
+        return f"must be at least {limits['ge']}, not {given}"
+    if kind == "less_than_equal":
+        return f"must be at most {limits['le']}, not {given}"
+    if kind == "literal_error":
+        return f"must be {limits['expected']}, not {given!r}"
+    wants = {
+        "int_parsing": "a whole number",
+        "int_from_float": "a whole number",
+        "float_parsing": "a number of seconds",
+        "bool_parsing": "true or false",
+    }
+    return f"must be {wants.get(kind, error['msg'])}, not {given!r}"

@@ -1,0 +1,127 @@
+"""How `watchbot listen` treats messages and workers."""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator
+
+from watchbot.settings.base import TWELVE_HOURS_S, Port, QueueUrl, Settings, TopicArn, option
+
+
+def usable_cpus() -> int:
+    """The CPUs that this process may use, container limits counted; at least 1."""
+    cpus = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+    quota = _cgroup_quota()
+    return max(1, int(min(cpus, quota) if quota else cpus))
+
+
+def _cgroup_quota() -> float | None:
+    root = Path("/sys/fs/cgroup")
+    try:
+        allowed, period = (root / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            allowed = (root / "cpu/cpu.cfs_quota_us").read_text().strip()
+            period = (root / "cpu/cpu.cfs_period_us").read_text().strip()
+        except OSError:
+            return None
+    return int(allowed) / int(period) if allowed.isdigit() and int(period) else None
+
+
+def _concurrency(value: object) -> object:
+    if isinstance(value, str):
+        if value.strip().lower() == "auto":
+            return usable_cpus()
+        if not re.fullmatch(r"\s*[+-]?\d+\s*", value):
+            raise ValueError(f"must be a whole number from 1, or 'auto', not {value!r}")
+    return value
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _volume(path: Path) -> Path:
+    if not path.is_dir():
+        raise ValueError(f"{str(path)!r} is not a directory; name directories that exist")
+    if path.resolve() == Path("/"):
+        raise ValueError("'/' would empty the whole machine; name the directory workers write to")
+    return path.resolve()
+
+
+Volumes = Annotated[
+    tuple[Annotated[Path, AfterValidator(_volume)], ...],
+    BeforeValidator(_split),
+]
+
+
+class WatcherSettings(Settings):
+    """How a watcher treats messages and workers, wherever its queue is."""
+
+    concurrency: Annotated[int, BeforeValidator(_concurrency)] = option(
+        1, "Workers at once; auto: the CPUs this container may use.", "N|auto", ge=1, le=10_000
+    )
+    visibility_timeout: int = option(
+        180, "How long a message stays ours without a heartbeat.", "S", ge=1, le=TWELVE_HOURS_S
+    )
+    max_job_duration: float = option(
+        0, "Ends a worker that runs longer; 0: SQS's 12 hours.", "S", ge=0, le=TWELVE_HOURS_S
+    )
+    kill_grace: float = option(10, "From SIGTERM to SIGKILL for a worker.", "S", ge=0, le=3600)
+    drain_timeout: float = option(
+        25,
+        "What running workers get when the watcher is told to stop.",
+        "S",
+        ge=0,
+        le=TWELVE_HOURS_S,
+    )
+    volumes: Volumes = option((), "Directories emptied after every job.", "PATH,PATH")
+    writable_filesystem: bool = option(
+        False, "Leave after one job, so that the next gets a fresh container."
+    )
+    structured_logging: bool = option(False, "Log JSON objects, one a line.")
+    log_bodies: bool = option(False, "Log the body of each message received.")
+    metrics_port: Port | None = option(
+        None, "Serve /metrics, /healthz and /readyz here; 0: any free port.", "PORT"
+    )
+    metrics_host: str = option("0.0.0.0", "The address they are served on.", "ADDRESS")
+    exit_when_empty: bool = option(False, "Leave when the queue is empty and all work is done.")
+    max_backoff: int = option(
+        TWELVE_HOURS_S,
+        "A returned message waits 2^receives seconds, at most this.",
+        "S",
+        ge=0,
+        le=TWELVE_HOURS_S,
+    )
+    poll_wait: int = option(20, "How long a receive waits for messages.", "S", ge=0, le=20)
+    on_lost_lease: Literal["continue", "kill"] = option(
+        "continue",
+        "What a worker does whose message may run elsewhere, too.",
+        "continue|kill",
+    )
+    no_protection: bool = option(False, "Do not ask ECS to spare this task while workers run.")
+    give_up_after: float = option(
+        300, "Leave, exit 1, once AWS has refused for so long.", "S", ge=0, le=TWELVE_HOURS_S
+    )
+    breaker: int = option(
+        5, "Stop receiving when so many first messages fail alike; 0: never.", "N", ge=0, le=1000
+    )
+    shell: bool = option(False, "Join the words and give them to /bin/sh -c.")
+
+
+class ListenSettings(WatcherSettings):
+    """`watchbot listen`."""
+
+    queue_url: QueueUrl = option(..., "The queue to work on (required).", "URL")
+    notification_topic: TopicArn | None = option(
+        None, "The SNS topic that is told about failures.", "ARN"
+    )
+
+    @property
+    def ecs_agent_uri(self) -> str | None:
+        """Where the agent of ECS answers that protects this task, if it is to be asked."""
+        return None if self.no_protection else os.environ.get("ECS_AGENT_URI") or None

@@ -1,0 +1,44 @@
+"""How `watchbot local` runs, and how it points what it starts at its own AWS."""
+
+import os
+from pathlib import Path
+
+from watchbot.settings.base import TWELVE_HOURS_S, Account, Port, option
+from watchbot.settings.listen import WatcherSettings
+
+
+class LocalSettings(WatcherSettings):
+    """`watchbot local`. Its polls are short and its drain is none: somebody sits before it."""
+
+    drain_timeout: float = option(
+        0, "What running workers get at the first Ctrl-C.", "S", ge=0, le=TWELVE_HOURS_S
+    )
+    poll_wait: int = option(3, "How long a receive waits for messages.", "S", ge=0, le=20)
+    send: tuple[str, ...] = option((), "Publish this message; may be given often.", "BODY")
+    send_file: Path | None = option(None, "Publish each line of this file.", "LINES")
+    fifo: bool = option(False, "Use a FIFO queue and a FIFO topic.")
+    port: Port = option(0, "Serve the embedded AWS here; 0: any free port.", "PORT")
+
+
+def point_at(account: Account) -> None:
+    """Points this process, and every process it starts, at a server that checks no credentials.
+
+    What a worker does by boto or the `aws` command then stays there, too.
+    """
+    os.environ.update(
+        {
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_REGION": account.region or "us-east-1",
+            "AWS_DEFAULT_REGION": account.region or "us-east-1",
+            "AWS_ENDPOINT_URL": account.endpoint_url or "",
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
+        }
+    )
+    for name in (
+        "AWS_PROFILE",
+        "AWS_SESSION_TOKEN",
+        "AWS_ENDPOINT_URL_SQS",
+        "AWS_ENDPOINT_URL_SNS",
+    ):
+        os.environ.pop(name, None)
