@@ -28,6 +28,8 @@ OWNERS = {  # one door to each dangerous thing
     "botocore": {"aws.py"},
     "moto": {"local/server.py"},
     "prometheus_client": {"metrics.py"},
+    "psycopg": {"sql/postgres.py"},
+    "psycopg_pool": {"sql/postgres.py"},
     "signal": {"lifecycle.py", "listen/orphans.py", "listen/process.py"},
     "sqlite3": {"sql/sqlite.py"},
     "subprocess": {"listen/process.py"},
