@@ -42,15 +42,15 @@ class PostgresServer:
             "--no-sync", "--encoding=UTF8", "--no-locale",
         )  # fmt: skip
         self.port = _free_port()
-        self._databases = 0
+        self.databases = 0
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://watchbot:{PASSWORD}@127.0.0.1:{self.port}/{database}"
 
     def new_database(self) -> str:
         """The URL of a database with nothing in it."""
-        self._databases += 1
-        name = f"test_{self._databases}"
+        self.databases += 1
+        name = f"test_{self.databases}"
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}".encode())
         return self.url(name)

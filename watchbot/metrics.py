@@ -37,6 +37,7 @@ breaker_open = Gauge("watchbot_breaker_open", "1 while alike failures keep it fr
 leases_lost = Counter("watchbot_leases_lost", "Messages whose lease ended before their worker.")
 notifications = Counter("watchbot_notifications", "Notifications, by result.", ["result"])
 log_lines = Counter("watchbot_log_lines", "Lines that workers printed, by stream.", ["stream"])
+recorded = Counter("watchbot_record_events", "Events written, by what they are.", ["kind"])
 last_receive = Gauge(
     "watchbot_last_receive_timestamp_seconds", "When the queue last answered a receive."
 )

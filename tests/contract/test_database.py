@@ -1,7 +1,7 @@
 """The promises of `watchbot.sql`, held by SQLite and by a real PostgreSQL."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from tests.postgres import PASSWORD, PostgresServer, running_postgres
+from tests.postgres import PASSWORD, PostgresServer
 from watchbot.errors import (
     DatabaseDown,
     DatabaseError,
@@ -23,21 +23,6 @@ from watchbot.sql.migrate import migrate
 
 PACKAGE = "tests.contract.tables"
 COLUMN = {"sqlite": "text", "postgres": "timestamptz"}
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    with running_postgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/test.db"
-    server: PostgresServer = request.getfixturevalue("postgres")
-    return server.new_database()
 
 
 @asynccontextmanager

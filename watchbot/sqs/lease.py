@@ -1,6 +1,7 @@
 """Leases: what keeps a message in hand ours, from its receipt to its settling."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
@@ -20,6 +21,8 @@ from watchbot.sqs.queue import MAX_BATCH, MAX_VISIBILITY_S, Queue, Refusal
 
 LIMIT_MARGIN_S = 5  # SQS refuses to hide a message to the very end of its twelve hours
 SETTLE_TRIES_S = 300  # a settling that AWS refuses for so long will not be had any more
+
+NO_CALL = Refusal(code="NoAnswer", text="the call failed as a whole")
 
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
@@ -99,6 +102,31 @@ class Leases:
     async def delete(self, lease: Lease) -> bool:
         """Deletes the message, trying until it is done; False if the lease was lost instead."""
         return await self._settle(lease, lambda: self._deletes.submit(lease.message))
+
+    async def delete_all(self, leases: Sequence[Lease]) -> None:
+        """Deletes many that end together, without gathering them one by one.
+
+        What the queue refuses is tried on as `delete` does.
+        """
+        async with anyio.create_task_group() as calls:
+            for batch in batched(leases, MAX_BATCH):
+                calls.start_soon(self._delete_batch, batch)
+
+    async def _delete_batch(self, leases: Sequence[Lease]) -> None:
+        held = [lease for lease in leases if lease in self._held and not self._ended(lease)]
+        if not held:
+            return
+        async with AsyncExitStack() as calls:
+            for lease in held:
+                await calls.enter_async_context(lease.busy)
+            refusals: Sequence[Refusal | None] = [NO_CALL] * len(held)
+            with contextlib.suppress(AwsError):
+                refusals = await self._queue.delete([lease.message for lease in held])
+        for lease, refusal in zip(held, refusals, strict=True):
+            if refusal is None:
+                self._held.discard(lease)
+            else:
+                await self.delete(lease)
 
     async def hide(self, lease: Lease, seconds: int) -> bool:
         """Gives the message back, visible in `seconds`; False if the lease was lost instead.
