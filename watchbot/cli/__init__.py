@@ -13,7 +13,7 @@ import click
 from watchbot import __version__
 from watchbot.errors import WatchbotError
 
-COMMANDS = ("listen", "record", "local", "send", "doctor")
+COMMANDS = ("listen", "record", "tasks", "local", "send", "doctor")
 
 
 class Commands(click.Group):

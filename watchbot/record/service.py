@@ -19,6 +19,7 @@ from watchbot.aws import open_client, retry_pause
 from watchbot.errors import AwsError, DatabaseError, DataRefused, Denied, Unreachable, UsageError
 from watchbot.lifecycle import Stop
 from watchbot.record.event import OtherEvent, TaskState, Unreadable, read
+from watchbot.record.reconcile import Reconciler
 from watchbot.record.store import Reject, store
 from watchbot.settings.record import RecordSettings
 from watchbot.sql.database import Database, open_database
@@ -62,8 +63,23 @@ async def record(settings: RecordSettings, stop: Stop) -> int:
                 settings.metrics_host, settings.metrics_port, recorder.unhealthy, recorder.unready
             )
         )
+        await _keep_in_step(house, settings, database)
         await recorder.run(stop)
     return 0
+
+
+async def _keep_in_step(
+    house: AsyncExitStack, settings: RecordSettings, database: Database
+) -> None:
+    """Asks ECS in the background, for as long as the service runs."""
+    account = settings.account.near(settings.queue_url)
+    ecs = await house.enter_async_context(open_client("ecs", account))
+    reconciler = Reconciler(database, ecs, settings.reconcile)
+    asking = await house.enter_async_context(anyio.create_task_group())
+    house.callback(asking.cancel_scope.cancel)
+    asking.start_soon(reconciler.learn_for_ever)
+    if settings.reconcile:
+        asking.start_soon(reconciler.run, settings.reconcile_every)
 
 
 @dataclass(slots=True)

@@ -40,6 +40,8 @@ class RecordSettings(DatabaseSettings):
     drain_timeout: float = option(
         25, "What batches in hand get when told to stop.", "S", ge=0, le=TWELVE_HOURS_S
     )
+    reconcile: Clusters = option((), "Ask ECS for the tasks of these, too.", "CLUSTER,...|all")
+    reconcile_every: float = option(900, "How often ECS is asked.", "S", ge=10, le=86_400)
     exit_when_empty: bool = option(False, "Leave when the queue is empty and all is written.")
     give_up_after: float = option(
         300, "Leave, exit 1, once AWS has refused for so long.", "S", ge=0, le=TWELVE_HOURS_S
@@ -49,3 +51,15 @@ class RecordSettings(DatabaseSettings):
         None, "Serve /metrics, /healthz and /readyz here; 0: any free port.", "PORT"
     )
     metrics_host: str = option("0.0.0.0", "The address they are served on.", "ADDRESS")
+
+
+class TasksSettings(DatabaseSettings):
+    """`watchbot tasks`."""
+
+    cluster: str | None = option(None, "Of this cluster alone (name or ARN).", "NAME")
+    family: str | None = option(None, "Of this family of task definitions alone.", "NAME")
+    group: str | None = option(None, "Of this task group alone.", "NAME")
+    started_by: str | None = option(None, "Those that this one has started alone.", "NAME")
+    service: str | None = option(None, "Of this service alone.", "NAME")
+    limit: int = option(100, "Tasks to list at most.", "N", ge=1, le=100_000)
+    page: int = option(0, "Skip so many times the limit.", "N", ge=0, le=1_000_000)

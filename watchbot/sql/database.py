@@ -61,17 +61,20 @@ class Database(Protocol):
 
 
 @asynccontextmanager
-async def open_database(url: str, *, connections: int = 10) -> AsyncIterator[Database]:
+async def open_database(
+    url: str, *, connections: int = 10, create: bool = True
+) -> AsyncIterator[Database]:
     """The database at `url`, closed on leaving: `sqlite:///FILE` or `postgresql://...`.
 
-    `connections` is how many PostgreSQL is asked for at most. Raises `SettingError` for a URL
+    `connections` is how many PostgreSQL is asked for at most; without `create`, a file of SQLite
+    that is not there is not made. Raises `SettingError` for a URL
     that names no database, `MissingExtra`, and `DatabaseError` when it cannot be opened.
     """
     scheme = urlsplit(url).scheme
     if scheme == "sqlite":
         from watchbot.sql.sqlite import open_sqlite
 
-        async with open_sqlite(url) as database:
+        async with open_sqlite(url, create) as database:
             yield database
     elif scheme in {"postgres", "postgresql"}:
         from watchbot.sql.postgres import open_postgres

@@ -3,7 +3,7 @@
 import re
 from importlib.resources import files
 
-from watchbot.errors import DatabaseTooNew
+from watchbot.errors import DatabaseError, DatabaseTooNew
 from watchbot.sql.database import Database, Dialect, Transaction
 
 LOCKS: dict[Dialect, str] = {  # held to the end of the transaction: one migrates, others wait
@@ -30,11 +30,7 @@ async def migrate(database: Database, component: str, package: str) -> list[str]
         await transaction.fetch(LOCKS[database.dialect])
         await transaction.execute(TABLE)
         done = await _last(transaction, component)
-        if done > max(scripts, default=0):
-            raise DatabaseTooNew(
-                database.place,
-                f"the tables of {component} have version {done}, this program knows {max(scripts)}",
-            )
+        _refuse_newer(database, component, done, max(scripts))
         due = [number for number in sorted(scripts) if number > done]
         for number in due:
             name, sql = scripts[number]
@@ -46,6 +42,32 @@ async def migrate(database: Database, component: str, package: str) -> list[str]
                 name=name,
             )
     return [scripts[number][0] for number in due]
+
+
+async def verify(database: Database, component: str, package: str) -> None:
+    """Raises `DatabaseError` unless the tables are there, and of a version this program knows."""
+    scripts = _scripts(package, database.dialect)
+    try:
+        rows = await database.fetch(
+            "SELECT max(number) AS number FROM watchbot_migration WHERE component = :component",
+            component=component,
+        )
+    except DatabaseError as error:
+        if error.transient:
+            raise
+        rows = []
+    done = rows[0]["number"] if rows else None
+    if done is None:
+        raise DatabaseError(database.place, f"it has no tables of {component} yet")
+    _refuse_newer(database, component, int(done), max(scripts))
+
+
+def _refuse_newer(database: Database, component: str, done: int, known: int) -> None:
+    if done > known:
+        raise DatabaseTooNew(
+            database.place,
+            f"the tables of {component} have version {done}, this program knows {known}",
+        )
 
 
 def _scripts(package: str, dialect: Dialect) -> dict[int, tuple[str, str]]:

@@ -29,13 +29,15 @@ Answer = TypeVar("Answer")
 
 
 @asynccontextmanager
-async def open_sqlite(url: str) -> AsyncIterator["SqliteDatabase"]:
-    """The database in the file that `url` names, made where there is none."""
+async def open_sqlite(url: str, create: bool) -> AsyncIterator["SqliteDatabase"]:
+    """The database in the file that `url` names; made where there is none, if so asked."""
     parts = urlsplit(url)
     path = unquote(parts.path).removeprefix("/")
     if parts.netloc or not path or parts.query:
         raise SettingError(describe("database"), f"must be sqlite:///FILE, not {url!r}")
     place = f"sqlite:///{path}"
+    if not create and not await anyio.Path(path).exists():
+        raise DatabaseDown(place, "there is no such file")
     with ExitStack() as connections:
 
         def connect(opened: Callable[[str], sqlite3.Connection]) -> sqlite3.Connection:
