@@ -12,7 +12,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 LAYERS = [  # a module imports from its own folder and from the lines above it
     "errors",
     "settings log metrics",
-    "lifecycle aws web",
+    "lifecycle aws pages web",
     "sqs sql",
     "doctor listen deadletter progress record schedule template send",
     "local",

@@ -76,6 +76,15 @@ async def running(database: Database, filters: Filters = ALL, page: Page = FIRST
     return await _listed(database, "last_status = 'RUNNING' AND gone_at IS NULL", filters, page, {})
 
 
+async def count_running(database: Database, filters: Filters = ALL) -> int:
+    """How many tasks run now."""
+    more, chosen = filters.conditions()
+    (row,) = await database.fetch(
+        f"SELECT count(*) AS tasks FROM ecs_task_running WHERE 1 = 1{more}", **chosen
+    )
+    return int(row["tasks"])
+
+
 async def at(
     database: Database, moment: datetime, filters: Filters = ALL, page: Page = FIRST
 ) -> list[Row]:

@@ -28,7 +28,7 @@ from watchbot.sqs.intake import Intake
 from watchbot.sqs.lease import Lease, Leases
 from watchbot.sqs.message import Message, open_envelope
 from watchbot.sqs.queue import Queue, SqsQueue
-from watchbot.web import serving
+from watchbot.web import serving, serving_app
 
 COMPONENT, PACKAGE = "record", "watchbot.record"
 REACH_TRIES = 4  # one fault at the start is no reason to leave; a few in a row are
@@ -64,8 +64,25 @@ async def record(settings: RecordSettings, stop: Stop) -> int:
             )
         )
         await _keep_in_step(house, settings, database)
+        await _show(house, settings, database)
         await recorder.run(stop)
     return 0
+
+
+async def _show(house: AsyncExitStack, settings: RecordSettings, database: Database) -> None:
+    """Serves the web page, if it was asked for."""
+    if settings.http_port is None:
+        return
+    from watchbot.pages.site import site  # a recorder without a page starts faster, and smaller
+    from watchbot.record.api import Api
+    from watchbot.record.page import Pages
+
+    routes = [*Pages(database).routes(), *Api(database).routes()]
+    app = site(routes, host=settings.http_host, token=settings.http_token)
+    url = await house.enter_async_context(
+        serving_app(app, settings.http_host, settings.http_port, "http_port")
+    )
+    log.info("serving the page", extra={"url": url})
 
 
 async def _keep_in_step(
