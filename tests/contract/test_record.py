@@ -2,7 +2,7 @@
 
 import json
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import anyio
@@ -13,9 +13,11 @@ from tests.databases import a_record
 from tests.postgres import PostgresServer
 from watchbot.errors import DataRefused
 from watchbot.lifecycle import Stop
+from watchbot.record.answers import missed
 from watchbot.record.event import TaskState, read
+from watchbot.record.retention import forget
 from watchbot.record.service import Recorder
-from watchbot.record.store import learn_definition, store
+from watchbot.record.store import Reject, learn_definition, store
 from watchbot.settings.record import RecordSettings
 from watchbot.sql.database import Database
 from watchbot.sqs.memory import MemoryQueue
@@ -190,6 +192,28 @@ async def test_other_events_are_kept_once(url: str) -> None:
 
     assert row["detail_type"] == "ECS Hook State Change"
     assert json.loads(row["event"])["detail"] == {"new": [1]}
+
+
+async def test_old_history_is_forgotten_and_the_newest_state_stays(url: str) -> None:
+    async with a_record(url) as database:
+        await store(database, states(*(an_event(version) for version in range(1, 6))))
+        await store(database, rejects=[Reject(message_id="m", body="", error="", receive_count=1)])
+        nothing = await forget(database, datetime.now(UTC) - timedelta(hours=1))
+        rows = await forget(database, datetime.now(UTC) + timedelta(hours=1))
+        left = await database.fetch("SELECT count(*) AS n FROM ecs_task_event")
+
+        assert await database.fetch("SELECT version FROM ecs_task") == [{"version": 5}]
+        assert await missed(database) == []
+    assert (nothing, rows, left) == (0, 6, [{"n": 0}])
+
+
+async def test_lost_events_are_told(url: str) -> None:
+    async with a_record(url) as database:
+        created = datetime.now(UTC) + timedelta(minutes=1)
+        await store(database, states(an_event(2), an_event(5, createdAt=created.isoformat())))
+        (row,) = await missed(database)
+
+    assert (row["first_version"], row["last_version"], row["seen"], row["missed"]) == (2, 5, 2, 3)
 
 
 async def test_killed_database_loses_nothing_and_doubles_nothing(postgres: PostgresServer) -> None:

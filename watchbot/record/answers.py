@@ -20,11 +20,13 @@ _AT = {  # an interval index in PostgreSQL; two columns of an index in SQLite
     "postgres": "run_range @> :at::timestamptz",
     "sqlite": "started_at <= :at AND (ended_at IS NULL OR ended_at >= :at)",
 }
-_BUCKETS = {
-    ("postgres", "day"): "to_char(ended_at, 'YYYY-MM-DD')",
-    ("postgres", "hour"): "to_char(ended_at, 'YYYY-MM-DD HH24:00')",
-    ("sqlite", "day"): "strftime('%Y-%m-%d', ended_at)",
-    ("sqlite", "hour"): "strftime('%Y-%m-%d %H:00', ended_at)",
+_BUCKETS = {  # the start of a bucket, and how it is written
+    "postgres": ("date_trunc('{by}', stopped_at AT TIME ZONE 'UTC')", "to_char(bucket, '{form}')"),
+    "sqlite": ("substr(stopped_at, 1, {length})", "replace(bucket, 'T', ' ') || '{rest}'"),
+}
+_FORMS = {
+    "day": {"form": "YYYY-MM-DD", "length": 10, "rest": ""},
+    "hour": {"form": "YYYY-MM-DD HH24:00", "length": 13, "rest": ":00"},
 }
 BY = ("day", "hour", "family")
 
@@ -97,13 +99,11 @@ async def between(
 ) -> list[Row]:
     """The tasks that ran at some time of the span, the latest one first."""
     values = {"since": to_text(span[0]), "until": to_text(span[1])}
-    return await _listed(database, _DURING[database.dialect], filters, page, values)
+    return await _listed(database, _DURING, filters, page, values)
 
 
-_DURING = {
-    "postgres": "run_range && tstzrange(:since, :until, '[]')",
-    "sqlite": "started_at <= :until AND (ended_at IS NULL OR ended_at >= :since)",
-}
+# Along the index of starts: a page is soon full, whatever the span.
+_DURING = "started_at <= :until AND (ended_at IS NULL OR ended_at >= :since)"
 
 
 async def _listed(
@@ -125,13 +125,15 @@ async def failures(
 ) -> list[Row]:
     """How many tasks ended since then, and how many of them failed; by day, hour or family."""
     more, chosen = filters.conditions()
-    bucket = "family" if by == "family" else _BUCKETS[database.dialect, by]
+    bucket, written = "family", "bucket"
+    if by != "family":
+        bucket, written = (part.format(by=by, **_FORMS[by]) for part in _BUCKETS[database.dialect])
     failed = ", ".join(f"'{name}'" for name in FAILURES)
     return await database.fetch(
-        f"SELECT {bucket} AS {by}, "
-        f"sum(CASE WHEN outcome IN ({failed}) THEN 1 ELSE 0 END) AS failed, count(*) AS ended "
-        f"FROM ecs_task_outcome WHERE stopped_at >= :since{more} "
-        f"GROUP BY 1 ORDER BY 1",
+        f"SELECT {written} AS {by}, failed, ended FROM (SELECT {bucket} AS bucket, "
+        f"sum(CASE WHEN ended_outcome IN ({failed}) THEN 1 ELSE 0 END) AS failed, "
+        f"count(*) AS ended FROM ecs_task WHERE stopped_at >= :since{more} "
+        "GROUP BY 1) AS counted ORDER BY bucket",
         since=to_text(since),
         **chosen,
     )

@@ -20,6 +20,7 @@ from watchbot.errors import AwsError, DatabaseError, DataRefused, Denied, Unreac
 from watchbot.lifecycle import Stop
 from watchbot.record.event import OtherEvent, TaskState, Unreadable, read
 from watchbot.record.reconcile import Reconciler
+from watchbot.record.retention import forget_for_ever
 from watchbot.record.store import Reject, store
 from watchbot.settings.record import RecordSettings
 from watchbot.sql.database import Database, open_database
@@ -88,13 +89,15 @@ async def _show(house: AsyncExitStack, settings: RecordSettings, database: Datab
 async def _keep_in_step(
     house: AsyncExitStack, settings: RecordSettings, database: Database
 ) -> None:
-    """Asks ECS in the background, for as long as the service runs."""
+    """Asks ECS and forgets in the background, for as long as the service runs."""
     account = settings.account.near(settings.queue_url)
     ecs = await house.enter_async_context(open_client("ecs", account))
     reconciler = Reconciler(database, ecs, settings.reconcile)
     asking = await house.enter_async_context(anyio.create_task_group())
     house.callback(asking.cancel_scope.cancel)
     asking.start_soon(reconciler.learn_for_ever)
+    if settings.retention is not None:
+        asking.start_soon(forget_for_ever, database, settings.retention)
     if settings.reconcile:
         asking.start_soon(reconciler.run, settings.reconcile_every)
 

@@ -42,6 +42,9 @@ class RecordSettings(DatabaseSettings):
     )
     reconcile: Clusters = option((), "Ask ECS for the tasks of these, too.", "CLUSTER,...|all")
     reconcile_every: float = option(900, "How often ECS is asked.", "S", ge=10, le=86_400)
+    retention: float | None = option(
+        None, "Forget history after so long; each task's newest state stays.", "DAYS", gt=0
+    )
     exit_when_empty: bool = option(False, "Leave when the queue is empty and all is written.")
     give_up_after: float = option(
         300, "Leave, exit 1, once AWS has refused for so long.", "S", ge=0, le=TWELVE_HOURS_S
