@@ -21,7 +21,7 @@ from watchbot.sql.database import Database, to_text
 
 DESCRIBED_AT_ONCE = 100  # ECS takes no more
 TRIES = 8  # of one call that ECS throttles or does not answer
-LEARN_S = 60  # how often definitions are asked for that an outcome waits for
+LEARN_S = 30  # how often definitions are asked for that an outcome waits for
 STATUSES = ("RUNNING", "STOPPED")
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,6 @@ class Reconciler:
     async def learn_for_ever(self) -> None:
         """Looks up task definitions that outcomes wait for, as long as ECS lets us."""
         while True:
-            await anyio.sleep(LEARN_S)
             try:
                 await self.learn()
             except Denied:
@@ -54,6 +53,7 @@ class Reconciler:
                 return
             except (AwsError, DatabaseError) as error:
                 log.warning("definitions not learned", extra={"reason": str(error)})
+            await anyio.sleep(LEARN_S)
 
     async def reconcile(self) -> None:
         """One pass over all clusters. Raises `AwsError` or `DatabaseError`."""
