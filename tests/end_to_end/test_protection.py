@@ -4,19 +4,23 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
 from tests.cloud import Cloud
 
+BLOCKED = {"failure": {"Reason": "DEPLOYMENT_BLOCKED", "Detail": "a deployment waits for it"}}
+
 
 class Agent(BaseHTTPRequestHandler):
     asked: list[bool]
+    refusal: dict[str, object] | None = None
 
     def do_PUT(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.asked.append(body["ProtectionEnabled"])
-        answer = json.dumps({"protection": body}).encode()
+        answer = json.dumps(self.refusal or {"protection": body}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
@@ -27,9 +31,10 @@ class Agent(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def agent() -> Iterator[tuple[str, list[bool]]]:
+def agent(request: pytest.FixtureRequest) -> Iterator[tuple[str, list[bool]]]:
     asked: list[bool] = []
-    handler = type("ThisAgent", (Agent,), {"asked": asked})
+    refusal = getattr(request, "param", None)
+    handler = type("ThisAgent", (Agent,), {"asked": asked, "refusal": refusal})
     with HTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -51,3 +56,22 @@ def test_task_is_protected_while_it_works(
     assert done.returncode == 0, done.stderr
     assert "completed" in done.stdout
     assert asked == told
+
+
+@pytest.mark.parametrize("agent", [BLOCKED], indirect=True)
+def test_deployment_that_waits_for_the_task_has_it_finish(
+    cloud: Cloud, agent: tuple[str, list[bool]], tmp_path: Path
+) -> None:
+    queue = cloud.queue("blocked")
+    cloud.send_many(queue, ["a", "b", "c"])
+    words = ("listen", "--queue-url", queue, "--poll-wait", "1")
+    command = f"echo ran >> {tmp_path}/runs; sleep 2"
+
+    with cloud.started(*words, command, env={"ECS_AGENT_URI": agent[0]}) as watcher:
+        said = watcher.communicate(timeout=60)[0]
+
+    assert watcher.returncode == 0
+    assert "finishing" in said
+    assert (tmp_path / "runs").read_text() == "ran\n"  # it ran in full, and no other was taken
+    assert said.count("completed") == 1
+    assert cloud.depth(queue) == (2, 0)

@@ -39,7 +39,7 @@ from watchbot.web import serving
 REACH_TRIES = 4  # one fault at the start is no reason to leave; a few in a row are
 LAST_POLL_S = 5  # a poll that is abandoned may take messages with it: it gets this to come back
 LAST_SETTLE_S = 5  # what is not settled so long after the end of the last worker never will be
-MACHINE_PAUSE_S = 5  # nothing is received for so long once the machine could not start a worker
+MACHINE_PAUSE_S = 60  # the longest that nothing is received when the machine starts no worker
 MEASURE_S = 60  # SQS itself knows no better than to a minute
 REAP_S = 5  # how long a dead orphan stays a zombie at most
 REMEMBERED = 10_000  # ids of messages done, deleted without a run when they come again
@@ -119,8 +119,10 @@ class Watcher:
         self._groups: dict[str, deque[Lease]] = {}
         self._done: OrderedDict[str, None] = OrderedDict()
         self._in_hand = 0
+        self._stumbles = 0  # pauses in a row because the machine could start no worker
         self.protection: Protection | None = None
         self._draining = False
+        self._received = anyio.Event()  # no poll is under way any more, nor will be
         self._fatal: ExceptionGroup[AwsError] | None = None
         self._workers: TaskGroup
         metrics.limit.set(slots)
@@ -155,9 +157,11 @@ class Watcher:
             async with anyio.create_task_group() as self._workers:
                 with anyio.CancelScope() as polls:
                     signals.start_soon(self._drain, stop, polls)
+                    signals.start_soon(_cancel_when_forced, stop, polls)
                     signals.start_soon(_reap_for_ever)
                     signals.start_soon(_measure_for_ever, self._queue)
                     await self._receive(stop)
+                self._received.set()
             signals.cancel_scope.cancel()
         log.info("stopped")
         if self._fatal is not None:
@@ -183,8 +187,8 @@ class Watcher:
         polls.deadline = anyio.current_time() + LAST_POLL_S
         with anyio.move_on_after(self._settings.drain_timeout):
             await stop.forced.wait()
-        # The poll first: what is released while it is open may come right back through it.
-        polls.cancel()
+        # The last poll first: what is released while it is open may come right back through it.
+        await self._received.wait()
         self._jobs.release_all()
         await anyio.sleep(LAST_GRACE_S + LAST_SETTLE_S)
         self._workers.cancel_scope.cancel()  # AWS does not answer: the leases will run out
@@ -244,14 +248,24 @@ class Watcher:
         try:
             async with self._workspace.job() as scratch:
                 _log_start(lease.message, bodies=self._settings.log_bodies)
-                return await self._settle(lease, await self._jobs.run(lease, number, scratch))
+                report = await self._jobs.run(lease, number, scratch)
+                self._stumbles = 0
+                return await self._settle(lease, report)
         except OSError as error:
-            log.warning("cannot start a worker, pausing", extra={"reason": error.strerror})
-            self._intake.hold(MACHINE_PAUSE_S)
+            self._stumble(error)
             return await self._let_go(lease, f"the machine cannot start it: {error.strerror}")
         finally:
             metrics.busy.dec()
             heapq.heappush(self._numbers, number)
+
+    def _stumble(self, error: OSError) -> None:
+        if not self._intake.held:  # those that were received together count once
+            self._stumbles += 1
+        pause_s = min(2**self._stumbles, MACHINE_PAUSE_S)
+        log.warning(
+            "cannot start a worker, pausing", extra={"reason": error.strerror, "pause_s": pause_s}
+        )
+        self._intake.hold(pause_s)
 
     async def _let_go(self, lease: Lease, reason: str) -> bool:
         return await self._settle(lease, not_run(lease.message, RELEASED, reason))
@@ -300,6 +314,11 @@ class Watcher:
         self._done[message_id] = None
         if len(self._done) > REMEMBERED:
             self._done.popitem(last=False)
+
+
+async def _cancel_when_forced(stop: Stop, polls: anyio.CancelScope) -> None:
+    await stop.forced.wait()
+    polls.cancel()
 
 
 async def _reap_for_ever() -> None:

@@ -70,6 +70,11 @@ class Intake:
         self._free += slots
         self._changed.set()
 
+    @property
+    def held(self) -> bool:
+        """Whether it was told to `hold`, and does."""
+        return now() < self._held_until
+
     def hold(self, seconds: float) -> None:
         """Starts no poll for so long: the machine cannot work on more just now."""
         self._held_until = max(self._held_until, now() + seconds)

@@ -149,9 +149,9 @@ class Leases:
         return [
             lease
             for lease in list(self._held)
-            if not self._ended(lease)
+            if not lease.busy.locked()
+            and not self._ended(lease)
             and lease.renew_at <= by
-            and not lease.busy.locked()
             and lease.left_s >= 1
         ]
 
