@@ -36,7 +36,8 @@ from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Queue, SqsQueue
 from watchbot.web import serving
 
-REACH_TRIES = 4  # one fault at the start is no reason to leave; a few in a row are
+REACH_TRIES = 6  # one fault at the start is no reason to leave; a few in a row are
+REACH_PAUSE_S = 1  # the longest pause between them: the operator looks on
 LAST_POLL_S = 5  # a poll that is abandoned may take messages with it: it gets this to come back
 LAST_SETTLE_S = 5  # what is not settled so long after the end of the last worker never will be
 MACHINE_PAUSE_S = 60  # the longest that nothing is received when the machine starts no worker
@@ -345,7 +346,7 @@ async def _reach(queue: Queue) -> None:
             log.warning("sqs:GetQueueAttributes is denied; going on without")
         except AwsError as error:
             if error.transient and failures < REACH_TRIES:
-                await anyio.sleep(retry_pause(failures))
+                await anyio.sleep(retry_pause(failures, cap_s=REACH_PAUSE_S))
                 continue
             if isinstance(error, Unreachable):
                 raise UsageError(str(error)) from error
