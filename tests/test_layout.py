@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1] / "watchbot"
 FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = [  # a module imports from its own folder and from the lines above it
-    "errors",
+    "errors sink",
     "settings log metrics",
     "lifecycle aws web",
     "sqs sql",

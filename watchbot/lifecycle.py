@@ -10,6 +10,7 @@ from types import TracebackType
 import anyio
 
 from watchbot.errors import WatchbotError
+from watchbot.sink import stdout
 
 if hasattr(time, "CLOCK_BOOTTIME"):
 
@@ -63,8 +64,9 @@ def run(service: Callable[[Stop], Awaitable[int]]) -> int:
     """
 
     async def main() -> int:
-        with stop_on_signals() as stop:
-            return await service(stop)
+        async with stdout.open():
+            with stop_on_signals() as stop:
+                return await service(stop)
 
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

@@ -11,7 +11,10 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from json.encoder import encode_basestring_ascii
 from typing import Any
+
+from watchbot.sink import stdout
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
@@ -33,23 +36,31 @@ def prefix(who: str, message_id: str | None) -> str:
     return f"[{date(time.time())}] [{who}] {about}"
 
 
-def json_line(text: str, *, level: int, message_id: str | None, fields: Mapping[str, Any]) -> str:
-    """One JSON log line; `fields` are merged in, over ours where they have the same name."""
-    now = time.time()
-    line: dict[str, Any] = {
-        "v": 0,
-        "level": level,
-        "name": "watchbot",
-        "hostname": _HOSTNAME,
-        "pid": os.getpid(),
-        "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
-        + f".{int(now % 1 * 1e3):03d}Z",
-    }
-    if message_id:
-        line["watchbot_sqs_message_id"] = message_id
-    line["msg"] = text
-    line.update(fields)
-    return json.dumps(line, default=str)
+class Envelope:
+    """The fields that JSON lines said now have in common; makes such lines, cheaply."""
+
+    def __init__(self, *, level: int, message_id: str | None) -> None:
+        now = time.time()
+        whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+        self._fields: dict[str, Any] = {
+            "v": 0,
+            "level": level,
+            "name": "watchbot",
+            "hostname": _HOSTNAME,
+            "pid": os.getpid(),
+            "time": f"{whole}.{int(now % 1 * 1e3):03d}Z",
+        }
+        if message_id:
+            self._fields["watchbot_sqs_message_id"] = message_id
+        self._start = json.dumps(self._fields)[:-1] + ', "msg": '
+
+    def line(self, text: str) -> str:
+        """The line that says this."""
+        return f"{self._start}{encode_basestring_ascii(text)}}}\n"
+
+    def merged(self, fields: Mapping[str, Any]) -> str:
+        """The line with these fields, over ours where they have the same name."""
+        return json.dumps({**self._fields, "msg": "", **fields}, default=str) + "\n"
 
 
 class TextFormatter(logging.Formatter):
@@ -71,19 +82,16 @@ class JsonFormatter(logging.Formatter):
         fields = _facts(record)
         if record.exc_info:
             fields["error"] = self.formatException(record.exc_info)
-        return json_line(
-            record.getMessage(),
-            level=_LEVELS.get(record.levelno, 30),
-            message_id=getattr(record, "message_id", None),
-            fields=fields,
-        )
+        level = _LEVELS.get(record.levelno, 30)
+        envelope = Envelope(level=level, message_id=getattr(record, "message_id", None))
+        return envelope.merged({"msg": record.getMessage(), **fields}).removesuffix("\n")
 
 
 class _Writer(logging.Handler):
-    """Writes through `write()`, so that our lines and the workers' never mix within a line."""
+    """Writes where the workers' lines go, too, so that lines never mix."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        write((self.format(record) + "\n").encode(errors="backslashreplace"))
+        stdout.write((self.format(record) + "\n").encode(errors="backslashreplace"))
 
 
 def configure(*, structured: bool) -> None:
@@ -133,7 +141,7 @@ def _say(text: bytes) -> None:
     )
     if structured.lower() in {"true", "1", "yes", "on"}:
         said = text.decode(errors="backslashreplace")
-        write(json_line(said, level=30, message_id=message_id, fields={}).encode() + b"\n")
+        write(Envelope(level=30, message_id=message_id).line(said).encode())
     else:
         write(os.fsencode(prefix("worker", message_id)) + text + b"\n")
 

@@ -1,8 +1,10 @@
 """Real processes: how they start, print and end, and that they leave nothing behind."""
 
+import math
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -19,12 +21,26 @@ both_ways = pytest.mark.parametrize("fast", [True, False], ids=["posix_spawn", "
 
 
 class Heard:
-    """What a process printed."""
+    """What a process printed. Once it is `full`, it stays so until `make_room`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, most: float = math.inf) -> None:
         self.stdout, self.stderr = b"", b""
+        self._most = most
+        self._room: list[Callable[[], None]] = []
 
-    def __call__(self, stream: Stream, data: bytes) -> None:
+    @property
+    def full(self) -> bool:
+        return len(self.stdout) >= self._most
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        self._room.append(callback)
+
+    def make_room(self) -> None:
+        self._most = math.inf
+        for callback in self._room:
+            callback()
+
+    def feed(self, stream: Stream, data: bytes) -> None:
         if stream == "stdout":
             self.stdout += data
         else:
@@ -131,6 +147,37 @@ async def test_grandchild_with_our_pipe_neither_delays_the_end_nor_survives(fast
     assert ending == Ending(exit_code=0)
     assert time.monotonic() - began < 30  # not the minute that the grandchild would take
     assert await gone(int(heard.stdout))
+
+
+@both_ways
+async def test_grandchild_that_prints_for_ever_neither_delays_the_end_nor_survives(
+    fast: bool,
+) -> None:
+    heard = Heard()
+
+    with anyio.fail_after(30):
+        ending = await process.run(a_start("echo $$; yes & exit 0"), heard, no_grace, fast=fast)
+
+    assert ending == Ending(exit_code=0)
+    assert await gone(int(heard.stdout.split(b"\n", 1)[0]))
+
+
+@both_ways
+async def test_process_waits_while_nobody_hears_it(fast: bool, tmp_path: Path) -> None:
+    heard = Heard(most=1)
+    script = f"head -c 1000000 /dev/zero; touch {tmp_path}/printed"
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: process.run(a_start(script), heard, no_grace, fast=fast))
+        while not heard.full:
+            await anyio.sleep(0.01)
+        await anyio.sleep(0.2)
+        heard_before, printed_before = len(heard.stdout), (tmp_path / "printed").exists()
+        heard.make_room()
+
+    assert heard_before <= 2 * process.READ_BYTES
+    assert not printed_before
+    assert heard.stdout == bytes(1_000_000)
 
 
 async def test_last_words_through_a_tee_are_heard() -> None:

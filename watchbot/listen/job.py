@@ -109,8 +109,8 @@ class Jobs:
                 reason = f"cannot start: {error}"
             finally:
                 del self._running[lease]
-                output.finish()
         duration_s = time.monotonic() - began
+        await output.finish()
         metrics.worker_duration.observe(duration_s)
         outcome = FAILED if ending is None else outcome_of(ending.exit_code)
         if scope.cancelled_caught:
@@ -145,13 +145,13 @@ class Jobs:
         )
         if b"Message" in variables:
             try:
-                return await process.run(start, output.feed, self._grace)
+                return await process.run(start, output, self._grace)
             except SpawnError as error:
                 if not error.too_big:
                     raise
         # Too long alone, or together with the rest of the variables: then it goes into a file.
         variables = environment.with_message_file(variables, start.stdin, place.scratch)
-        return await process.run(replace(start, environment=variables), output.feed, self._grace)
+        return await process.run(replace(start, environment=variables), output, self._grace)
 
     def _limit_s(self, lease: Lease) -> float:
         most_s = max(lease.left_s - self._settings.kill_grace - RETURN_MARGIN_S, 1.0)

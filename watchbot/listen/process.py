@@ -17,16 +17,18 @@ import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import anyio
 
 from watchbot.errors import CommandError
 from watchbot.listen import orphans
-from watchbot.listen.output import Feed, Stream
+from watchbot.listen.output import Stream
 
 # Apple has no pidfd, and its posix_spawn cannot start a session.
 FAST = hasattr(os, "pidfd_open")
 READ_BYTES = 65_536
+PIPE_BYTES = 1_048_576  # what a pipe holds at most; what comes after that was printed later
 QUIET_S = 0.1  # after the exit: output has ended when nothing came for so long,
 DRAIN_S = 1.0  # and it has ended in any case after this
 SHELL = "/bin/sh"
@@ -74,6 +76,20 @@ class Ending:
             return f"signal {self.signal}"
 
 
+class Listener(Protocol):
+    """Who hears what a process prints."""
+
+    @property
+    def full(self) -> bool:
+        """Whether it should be fed no more for now."""
+
+    def feed(self, stream: Stream, data: bytes) -> None:
+        """Takes the next bytes of a stream."""
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        """Calls back, once, when it is no longer full."""
+
+
 class SpawnError(Exception):
     """The process could not be started."""
 
@@ -109,15 +125,16 @@ def resolve(words: Sequence[str], *, shell: bool) -> Command:
 
 
 async def run(
-    start: Start, feed: Feed, grace: Callable[[], Awaitable[None]], *, fast: bool = FAST
+    start: Start, listener: Listener, grace: Callable[[], Awaitable[None]], *, fast: bool = FAST
 ) -> Ending:
     """Runs the command to its end, and ends all that it started with it.
 
-    `feed` gets what it prints as it comes. Cancelled, it sends the group SIGTERM, and SIGKILL when
+    `listener` is fed what it prints as it comes; while that is full, the process has to wait, as
+    with any reader that is slower. Cancelled, it sends the group SIGTERM, and SIGKILL when
     `grace` has returned and some of it still runs. Raises `SpawnError` when it cannot start.
     `fast` is for tests of the other way.
     """
-    worker = _Worker(feed, fast=fast)
+    worker = _Worker(listener, fast=fast)
     try:
         worker.start(start)
     except OSError as error:
@@ -152,9 +169,9 @@ def reap_orphans() -> None:
 class _Worker:
     """One running process, its pipes, and how it ended."""
 
-    def __init__(self, feed: Feed, *, fast: bool) -> None:
+    def __init__(self, listener: Listener, *, fast: bool) -> None:
         self._loop = asyncio.get_running_loop()
-        self._feed, self._fast = feed, fast
+        self._listener, self._fast = listener, fast
         self._pipes: dict[int, Stream] = {}
         self.exited = asyncio.Event()
         self._heard = asyncio.Event()  # output came, or a pipe closed
@@ -173,8 +190,7 @@ class _Worker:
             self._mark = start.mark
             _running.add(self._pid)
         self._watch()
-        for reader in self._pipes:
-            self._loop.add_reader(reader, self._read, reader)
+        self._go_on()
 
     async def drain(self) -> None:
         """Takes the rest of the output, kills what is left of the group, notes the ending."""
@@ -257,24 +273,41 @@ class _Worker:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._pid, number)
 
+    def _go_on(self) -> None:
+        for reader in self._pipes:
+            self._loop.add_reader(reader, self._read, reader)
+
+    def _pause(self) -> None:
+        for reader in self._pipes:
+            self._loop.remove_reader(reader)
+        self._listener.when_room(self._go_on)
+
     def _read(self, reader: int) -> None:
         self._heard.set()
         try:
             data = os.read(reader, READ_BYTES)
         except BlockingIOError:
             return
-        if data:
-            self._feed(self._pipes[reader], data)
-        else:
+        if not data:
             self._hang_up(reader)
+            return
+        self._listener.feed(self._pipes[reader], data)
+        if self._listener.full:
+            self._pause()
 
     def _read_all(self) -> bool:
-        """Reads until nothing is left to read now; whether a pipe is still open then."""
+        """Reads what the pipes hold now; whether one is still open then."""
         for reader in list(self._pipes):
-            with contextlib.suppress(BlockingIOError):
-                while data := os.read(reader, READ_BYTES):
-                    self._feed(self._pipes[reader], data)
-                self._hang_up(reader)
+            # Not for ever: a grandchild may print faster than we read.
+            for _ in range(PIPE_BYTES // READ_BYTES):
+                try:
+                    data = os.read(reader, READ_BYTES)
+                except BlockingIOError:
+                    break
+                if not data:
+                    self._hang_up(reader)
+                    break
+                self._listener.feed(self._pipes[reader], data)
         return bool(self._pipes)
 
     async def _heard_within(self, seconds: float) -> bool:
