@@ -236,6 +236,23 @@ def test_answer_that_nobody_understands_is_survived(
     assert cloud.depth(queue) == (0, 0)
 
 
+def test_message_that_comes_late_in_a_poll_has_its_whole_lease(
+    cloud: Cloud, gate: Gate, tmp_path: Path
+) -> None:
+    queue = cloud.queue("late")
+    words = ("--queue-url", queue, "--poll-wait", "5", "--visibility-timeout", "1")
+
+    with cloud.started("listen", *words, f"echo ran >> {tmp_path}/runs; sleep 3") as watcher:
+        read_until(watcher, "started")
+        time.sleep(2.5)  # into the poll, longer than the lease
+        cloud.send(queue, "x")
+        said = read_until(watcher, "completed") + stop(watcher)
+
+    assert "receives=1" in said
+    assert "lease lost" not in said
+    assert wait_for(tmp_path / "runs") == ["ran"]
+
+
 class Credentials(http.server.BaseHTTPRequestHandler):
     """Hands out a new key each time, good for three seconds, as the agent of ECS does for hours."""
 
