@@ -384,6 +384,27 @@ def test_last_notice_is_sent_before_the_end(cloud: Cloud, gate: Gate) -> None:
     assert "rejected" in notice["Subject"]
 
 
+def test_topic_that_is_deleted_stops_no_work_and_fills_no_log(cloud: Cloud) -> None:
+    queue = cloud.queue("topic-gone")
+    topic = cloud.topic("topic-gone")
+    options = ("--metrics-host", "127.0.0.1", "--metrics-port", "0", "--notification-topic", topic)
+
+    with cloud.started(*listen(queue, *options, "exit 3")) as watcher:
+        said = read_until(watcher, "started")
+        (url,) = re.findall(r"url=(\S+)", said)
+        cloud.sns.delete_topic(TopicArn=topic)
+        cloud.send_many(queue, ["a", "b", "c"])
+        failed = 'watchbot_notifications_total{result="failed"} 3.0'
+        while failed not in requests.get(f"{url}/metrics", timeout=10).text:
+            assert watcher.poll() is None
+        said = stop(watcher)
+
+    assert watcher.returncode == 0
+    assert said.count(" rejected ending=") == 3
+    assert said.count("notification failed") == 1
+    assert cloud.depth(queue) == (0, 0)
+
+
 def test_running_work_is_released_only_when_the_last_poll_is_back(
     cloud: Cloud, gate: Gate, tmp_path: Path
 ) -> None:
