@@ -20,7 +20,7 @@ from watchbot import metrics
 from watchbot.aws import open_client, retry_pause
 from watchbot.errors import AwsError, Denied, Unreachable, UsageError
 from watchbot.lifecycle import Stop
-from watchbot.listen import agent, environment, orphans, process
+from watchbot.listen import agent, environment, orphans, process, spawn
 from watchbot.listen.backoff import retry_delay
 from watchbot.listen.breaker import Breaker
 from watchbot.listen.job import LAST_GRACE_S, LEAVING, Jobs, Report, not_run
@@ -64,7 +64,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
     Raises `UsageError` for what is wrong before the first message, `AwsError` for what AWS
     refuses for good.
     """
-    command = process.resolve(words, shell=settings.shell)
+    command = spawn.resolve(words, shell=settings.shell)
     orphans.become_subreaper()
     account = settings.account.near(settings.queue_url)
     async with AsyncExitStack() as house:
