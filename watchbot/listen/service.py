@@ -196,9 +196,6 @@ class Watcher:
 
     def _deliver(self, messages: list[Message]) -> None:
         self._in_hand += len(messages)
-        sent = [message.sent_ms for message in messages if message.sent_ms is not None]
-        if sent:
-            metrics.oldest_message_age.set(max(0.0, time.time() - min(sent) / 1000))
         if self.protection is not None:
             self.protection.busy()
         for message in messages:
@@ -386,7 +383,7 @@ def _log_end(report: Report) -> None:
 
 
 def _count(report: Report) -> None:
-    metrics.settled.labels(report.outcome.name).inc()
+    metrics.settled(report.outcome.name)
     sent_ms = report.message.sent_ms
     if sent_ms is not None:
         metrics.response_duration.observe(max(0.0, time.time() - sent_ms / 1000))
