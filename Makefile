@@ -11,7 +11,7 @@ help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(READY) ## Runs the main job on this machine: real messages, real commands, no account
-	$(BIN)/watchbot local --concurrency 2 --exit-when-empty \
+	$(BIN)/watchbot local --concurrency 2 --exit-when-empty --poll-wait 3 \
 	  --send-file examples/demo/messages examples/demo/work.sh
 
 test: lint type $(READY) ## Everything CI checks: style, types, all tests

@@ -37,13 +37,23 @@ class Lose:
 
 
 @dataclass(frozen=True, slots=True)
+class Garble:
+    """The cloud does not hear of it; somebody in between answers, and not in SQS's way."""
+
+    status: int
+    body: bytes
+    content_type: str = "text/html"
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """Neither heard of nor answered until this is set; then it passes."""
 
     until: threading.Event
 
 
-Rule = Callable[[str, dict[str, Any], str], Refuse | Lose | Hold | None]
+JSON = "application/x-amz-json-1.0"
+Rule = Callable[[str, dict[str, Any], str], Refuse | Lose | Garble | Hold | None]
 
 
 class Gate:
@@ -71,7 +81,10 @@ class Gate:
         access_key = access_key.partition("/")[0]
         verdict = self.rule(operation, parameters, access_key)
         if isinstance(verdict, Refuse):
-            _refuse(asked, verdict)
+            answer = {"__type": f"com.amazonaws.sqs#{verdict.code}", "message": "no"}
+            _answer(asked, verdict.status, json.dumps(answer).encode(), JSON)
+        elif isinstance(verdict, Garble):
+            _answer(asked, verdict.status, verdict.body, verdict.content_type)
         else:
             if isinstance(verdict, Hold):
                 verdict.until.wait(60)
@@ -98,10 +111,9 @@ class Gate:
         asked.wfile.write(data)
 
 
-def _refuse(asked: BaseHTTPRequestHandler, refusal: Refuse) -> None:
-    body = json.dumps({"__type": f"com.amazonaws.sqs#{refusal.code}", "message": "no"}).encode()
-    asked.send_response(refusal.status)
-    asked.send_header("Content-Type", "application/x-amz-json-1.0")
+def _answer(asked: BaseHTTPRequestHandler, status: int, body: bytes, content_type: str) -> None:
+    asked.send_response(status)
+    asked.send_header("Content-Type", content_type)
     asked.send_header("Content-Length", str(len(body)))
     asked.end_headers()
     asked.wfile.write(body)

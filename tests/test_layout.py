@@ -23,12 +23,12 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.spl
 
 OWNERS = {  # one door to each dangerous thing
     "aiobotocore": {"aws.py"},
-    "aiohttp": {"aws.py"},
+    "aiohttp": set[str](),
     "boto3": set[str](),
     "botocore": {"aws.py"},
     "moto": {"local/server.py"},
     "prometheus_client": {"metrics.py"},
-    "signal": {"lifecycle.py", "listen/orphans.py", "listen/process.py"},
+    "signal": {"cli/__init__.py", "lifecycle.py", "listen/orphans.py", "listen/process.py"},
     "sqlite3": {"sql/sqlite.py"},
     "subprocess": {"listen/process.py"},
 }

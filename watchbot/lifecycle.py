@@ -45,6 +45,8 @@ class stop_on_signals:  # noqa: N801 - reads as a verb in `with stop_on_signals(
         self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, stop.ask)
+        # As process 1 it was held back until now.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         return stop
 
     def __exit__(

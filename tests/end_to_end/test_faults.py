@@ -22,7 +22,7 @@ import requests
 from tests.cloud import BIN, Cloud
 from tests.end_to_end.test_local import read_until
 from tests.end_to_end.test_shutdown import is_gone, wait_for
-from tests.gate import Gate, Hold, Lose, Refuse, Request, running_gate
+from tests.gate import JSON, Garble, Gate, Hold, Lose, Refuse, Request, running_gate
 
 HIDE, DELETE, RECEIVE = "ChangeMessageVisibilityBatch", "DeleteMessageBatch", "ReceiveMessage"
 ANSWERS_S = 0.4  # how late a slow SQS answers
@@ -181,6 +181,59 @@ def test_poll_that_hangs_is_given_up(cloud: Cloud, gate: Gate) -> None:
         never.set()
 
     assert "receive failed, trying again" in said
+
+
+def test_settling_that_hangs_is_tried_again_within_the_lease(
+    cloud: Cloud, gate: Gate, tmp_path: Path
+) -> None:
+    queue = cloud.queue("settling-hangs")
+    cloud.send(queue, "x")
+    never, deletes = threading.Event(), iter(range(1000))
+    gate.rule = lambda operation, *_: (
+        Hold(never) if operation == DELETE and next(deletes) == 0 else None
+    )
+
+    done = cloud.listen(
+        queue, "--visibility-timeout", "6", f"echo ran >> {tmp_path}/runs", env=through(gate)
+    )
+    never.set()
+
+    assert "code=Timeout" in done.stdout
+    assert "lease lost" not in done.stdout
+    assert wait_for(tmp_path / "runs") == ["ran"]
+    assert cloud.depth(queue) == (0, 0)
+
+
+HTML = Garble(403, b"<html>Forbidden</html>")
+NO_TEXT = Garble(200, b"\xff\xfe\x00", JSON)
+NO_OBJECT = Garble(200, b"[]", JSON)
+PUBLISH = ""  # SNS speaks another protocol, in which the gate sees no name
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer"),
+    [(PUBLISH, HTML), (HIDE, NO_TEXT), (DELETE, NO_TEXT), (RECEIVE, NO_TEXT), (RECEIVE, NO_OBJECT)],
+    ids=["publish", "hide", "delete", "receive", "receive-no-object"],
+)
+def test_answer_that_nobody_understands_is_survived(
+    cloud: Cloud, gate: Gate, answer: Garble, operation: str, request: pytest.FixtureRequest
+) -> None:
+    queue = cloud.queue(re.sub(r"\W", "-", request.node.name))
+    topic = cloud.topic("garbled")
+    garbled = iter(range(1000))
+    gate.rule = lambda asked, *_: (
+        answer if asked == operation and gate.seen(RECEIVE) and next(garbled) < 2 else None
+    )
+    options = ("--visibility-timeout", "2", "--notification-topic", topic)
+
+    with cloud.started(*listen(queue, *options, "sleep 1.5; exit 3"), env=through(gate)) as watcher:
+        cloud.send(queue, "x")
+        said = read_until(watcher, "rejected") + stop(watcher)
+
+    assert watcher.returncode == 0, said
+    assert "Traceback" not in said
+    assert said.count(" rejected ") == 1
+    assert cloud.depth(queue) == (0, 0)
 
 
 class Credentials(http.server.BaseHTTPRequestHandler):
@@ -364,6 +417,90 @@ def test_machine_that_can_start_no_worker_gives_the_message_back_and_pauses(
     assert cloud.notices(notices) == []
 
 
+def test_last_grace_is_short_for_whom_it_began_before_the_drain_was_over(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    queue = cloud.queue("last-grace")
+    cloud.send(queue, "x")
+    options = ("--max-job-duration", "1", "--kill-grace", "600", "--drain-timeout", "1")
+    trap = f"trap 'echo told >> {tmp_path}/told' TERM"
+    command = f"{trap}; echo $$ >> {tmp_path}/up; while :; do sleep 0.1; done"
+
+    with cloud.started(*listen(queue, *options, command)) as watcher:
+        (pid,) = wait_for(tmp_path / "up")
+        wait_for(tmp_path / "told")
+        said = stop(watcher)
+
+    assert watcher.returncode == 0, said
+    assert is_gone(int(pid))
+
+
+def test_release_that_nobody_answers_holds_up_no_end(
+    cloud: Cloud, gate: Gate, tmp_path: Path
+) -> None:
+    queue = cloud.queue("release-hangs")
+    cloud.send(queue, "x")
+    never = threading.Event()
+    gate.rule = lambda operation, *_: Hold(never) if operation == HIDE else None
+    command = f"echo up >> {tmp_path}/up; sleep 60"
+
+    with cloud.started(
+        *listen(queue, "--drain-timeout", "0", command), env=through(gate)
+    ) as watcher:
+        wait_for(tmp_path / "up")
+        said = stop(watcher)
+        never.set()
+
+    assert watcher.returncode == 0, said
+
+
+def test_stop_is_heard_while_the_queue_is_not_reached(cloud: Cloud, gate: Gate) -> None:
+    queue = cloud.queue("not-reached")
+    cloud.send(queue, "x")
+    never = threading.Event()
+    gate.rule = lambda operation, *_: Hold(never) if operation == "GetQueueAttributes" else None
+
+    with cloud.started(*listen(queue, "true"), env=through(gate)) as watcher:
+        read_until(watcher, "queue not reached, trying again")
+        stop(watcher)
+        never.set()
+
+    assert watcher.returncode == 0
+    assert gate.seen(RECEIVE) == []  # not a receive is spent
+
+
+def test_empty_queue_is_no_hot_loop_without_long_polls(cloud: Cloud, gate: Gate) -> None:
+    queue = cloud.queue("short-polls")
+
+    with cloud.started(
+        "listen", "--queue-url", queue, "--poll-wait", "0", "true", env=through(gate)
+    ) as watcher:
+        while len(gate.seen(RECEIVE)) < 3:
+            time.sleep(0.01)  # the gate announces nothing
+        stop(watcher)
+
+    first, *_, last = polls = gate.seen(RECEIVE)
+    assert last.began - first.began > 0.9 * (len(polls) - 1)
+
+
+def test_workers_that_cannot_be_cleaned_up_after_cost_no_receive(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    queue = cloud.queue("deep")
+    cloud.send(queue, "x")
+    deep = 'python3 -c \'import os\nfor _ in range(1500): os.mkdir("d"); os.chdir("d")\''
+    command = f'echo ran >> {tmp_path}/runs; cd "$WATCHBOT_SCRATCH"; {deep}; exit 4'
+
+    with cloud.started(*listen(queue, command)) as watcher:
+        read_until(watcher, "returned")
+        time.sleep(1)  # its backoff is two seconds: nothing may come back before
+        runs = wait_for(tmp_path / "runs")
+        stop(watcher)
+
+    assert runs == ["ran"]
+    assert watcher.returncode == 0
+
+
 FILLER = {f"FILLER{number}": "x" * 100_000 for number in range(2)}
 KIB = 1024
 
@@ -407,28 +544,60 @@ def test_dead_orphans_are_reaped(cloud: Cloud) -> None:
     assert not Path(f"/proc/{pid}").exists()
 
 
-def test_watcher_is_good_as_process_1(cloud: Cloud, tmp_path: Path) -> None:
+def own_namespace() -> list[str]:
+    """The words that run a command as process 1."""
     unshare = shutil.which("unshare")
-    namespace = [unshare or "unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
-    if not unshare or subprocess.run([*namespace, "true"], capture_output=True).returncode:
+    words = [unshare or "unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    if not unshare or subprocess.run([*words, "true"], capture_output=True).returncode:
         pytest.skip("this user may not make a process namespace")
+    return words
+
+
+def test_watcher_is_good_as_process_1(cloud: Cloud, tmp_path: Path) -> None:
     queue = cloud.queue("init")
     cloud.send(queue, "x")
     command = f"echo parent=$PPID; setsid sleep 300 & echo ran >> {tmp_path}/runs; sleep 0.5"
 
     with subprocess.Popen(
-        [*namespace, str(BIN / "watchbot"), *listen(queue, command)],
+        [*own_namespace(), str(BIN / "watchbot"), *listen(queue, command)],
         env=cloud.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     ) as outside:  # fmt: skip
         said = read_until(outside, "completed")
-        children = Path(f"/proc/{outside.pid}/task/{outside.pid}/children").read_text().split()
-        os.kill(int(children[0]), signal.SIGTERM)
+        child = first_child(outside.pid)
+        os.kill(child, signal.SIGTERM)
         said += outside.communicate(timeout=60)[0]
 
     assert "parent=1\n" in said
     assert "stopped" in said
     assert outside.returncode == 0
-    assert is_gone(int(children[0]))
+    assert is_gone(child)
+
+
+def test_process_1_hears_sigterm_from_its_first_moments(cloud: Cloud) -> None:
+    queue = cloud.queue("first-moments")
+
+    with subprocess.Popen(
+        [*own_namespace(), str(BIN / "watchbot"), *listen(queue, "true")],
+        env=cloud.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as outside:  # fmt: skip
+        while not (child := first_child(outside.pid)) or not blocks_sigterm(child):
+            assert outside.poll() is None
+        os.kill(child, signal.SIGTERM)
+        outside.communicate(timeout=60)
+
+    assert outside.returncode == 0
+
+
+def first_child(process: int) -> int:
+    """The first child of a process, or 0."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return int(children[0]) if children else 0
+
+
+def blocks_sigterm(process: int) -> bool:
+    status = Path(f"/proc/{process}/status").read_text()
+    (blocked,) = re.findall(r"SigBlk:\s+([0-9a-f]+)", status)
+    return bool(int(blocked, 16) & 1 << signal.SIGTERM - 1)
 
 
 def test_fair_queue_s_groups_run_side_by_side(cloud: Cloud, tmp_path: Path) -> None:

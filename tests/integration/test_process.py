@@ -2,6 +2,7 @@
 
 import math
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -256,6 +257,19 @@ async def test_nothing_stays_open(fast: bool) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(20):
         await once()
+
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_nothing_stays_open_when_the_message_cannot_be_written() -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        with pytest.raises(SpawnError):
+            await process.run(a_start("cat", stdin=bytes(100)), Heard(), no_grace)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     assert len(os.listdir("/proc/self/fd")) == before
 

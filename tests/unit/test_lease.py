@@ -114,3 +114,31 @@ async def test_lease_is_renewed_once_a_third_of_it_is_over() -> None:
                 await anyio.sleep(0.01)
 
     assert queue.hidden[0] == [("due", 1)]
+
+
+async def test_what_was_settled_is_renewed_no_more() -> None:
+    queue = ScriptedQueue()
+
+    async with Leases(queue, 1) as leases:
+        held = [leases.take(a_message(f"m{number}", age_s=0.4)) for number in range(300)]
+        async with anyio.create_task_group() as tasks:
+            for lease in held:
+                tasks.start_soon(leases.hide, lease, 0)
+                await anyio.sleep(0.001)
+
+    given_back = set[str]()
+    for call in queue.hidden:
+        assert not given_back & {message for message, _ in call}
+        given_back |= {message for message, seconds in call if seconds == 0}
+    assert len(given_back) == 300
+
+
+async def test_lease_is_settled_once() -> None:
+    queue = ScriptedQueue()
+
+    async with Leases(queue, 30) as leases:
+        lease = leases.take(a_message())
+        settled = [await leases.delete(lease), await leases.hide(lease, 0)]
+
+    assert settled == [True, False]
+    assert queue.hidden == []

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -110,3 +111,13 @@ async def test_text_fits_whatever_the_message_holds() -> None:
     assert request["Subject"].isascii()
     assert request["Subject"].isprintable()
     assert not set("\0\x1b\ud800") & set(request["Message"])
+
+
+async def test_subject_of_a_message_forges_no_fact() -> None:
+    report = a_report()
+    forged = replace(report.content, subject="x\nOutcome: completed")
+
+    (request,) = await told(FakeClient(), replace(report, content=forged))
+
+    assert "\nOutcome: completed" not in request["Message"]
+    assert "\nSubject: x Outcome: completed\n" in request["Message"]

@@ -70,6 +70,7 @@ class Jobs:
         self._base = environment.base_environment()
         self._running: dict[Lease, anyio.CancelScope] = {}
         self._released = False
+        self._graces: set[anyio.CancelScope] = set()
 
     def __len__(self) -> int:
         return len(self._running)
@@ -77,6 +78,8 @@ class Jobs:
     def release_all(self) -> None:
         """Ends all that run, SIGTERM first; they are `released`, whatever their exit code."""
         self._released = True
+        for grace in self._graces:
+            grace.deadline = min(grace.deadline, anyio.current_time() + LAST_GRACE_S)
         for scope in self._running.values():
             scope.cancel()
 
@@ -159,5 +162,11 @@ class Jobs:
 
     async def _grace(self) -> None:
         grace_s = self._settings.kill_grace
-        with anyio.move_on_after(min(grace_s, LAST_GRACE_S) if self._released else grace_s):
-            await self._stop.forced.wait()
+        with anyio.CancelScope() as grace:
+            most_s = min(grace_s, LAST_GRACE_S) if self._released else grace_s
+            grace.deadline = anyio.current_time() + most_s
+            self._graces.add(grace)
+            try:
+                await self._stop.forced.wait()
+            finally:
+                self._graces.remove(grace)

@@ -46,6 +46,7 @@ class Notifier:
         """
         if stopped:
             report = replace(report, tail=STOPPED + report.tail)
+        report = _without_bulk(report)
         window = self._alike.setdefault(report.fingerprint, _Window(time.monotonic()))
         window.told += 1
         if window.told > ALIKE_A_MINUTE:
@@ -154,14 +155,23 @@ def _text(report: Report, count: int, service: str, container: str) -> str:
         "Alike": f"{count} failures like this one" if count > 1 else "",
         "MessageId": message.id,
         "MessageGroupId": message.group or "",
-        "Subject": content.subject,
-        "Message": _cut(content.body),
+        "Subject": " ".join(content.subject.split()),  # no line of its own, like one of ours
+        "Message": content.body,
     }
     lines = [f"{name}: {value}" for name, value in facts.items() if value]
     text = "\n".join([*lines, "", "Last output:", report.tail or "(none)"])
     # SNS refuses what XML has no character for, as SQS does.
     clean = re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)
     return clean.encode()[:MAX_TEXT_BYTES].decode(errors="ignore")
+
+
+def _without_bulk(report: Report) -> Report:
+    # A thousand may wait for a topic that does not answer, and a body may have a megabyte.
+    return replace(
+        report,
+        message=replace(report.message, body=""),
+        content=replace(report.content, body=_cut(report.content.body)),
+    )
 
 
 def _cut(body: str) -> str:

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -30,6 +31,7 @@ FAST = hasattr(os, "pidfd_open")
 READ_BYTES = 65_536
 PIPE_BYTES = 1_048_576  # what a pipe holds at most; what comes after that was printed later
 QUIET_S = 0.1  # after the exit: output has ended when nothing came for so long,
+STUCK_S = 5.0  # after SIGKILL: it hangs in the kernel, on a dead disk; nobody can end it
 DRAIN_S = 1.0  # and it has ended in any case after this
 SHELL = "/bin/sh"
 _SHELL_SYNTAX = frozenset(" \t\n|&;<>()$`\\\"'*?[]#~=%{}!")
@@ -175,7 +177,7 @@ class _Worker:
         self._pipes: dict[int, Stream] = {}
         self.exited = asyncio.Event()
         self._heard = asyncio.Event()  # output came, or a pipe closed
-        self._pid = 0
+        self._pid, self._began = 0, time.monotonic()
         self._mark: bytes | None = None
         self._pidfd: int | None = None
         self.ending = Ending(exit_code=None)
@@ -201,7 +203,7 @@ class _Worker:
                     pass
         self._kill_group(signal.SIGKILL)
         self._read_all()
-        if self._pidfd is not None:
+        if self._pidfd is not None and self.exited.is_set():
             self._reap()
         if self._mark is not None:
             # Those that daemonised out of the group, too; each may leave children of its own.
@@ -217,7 +219,8 @@ class _Worker:
             await grace()
             leaving.cancel_scope.cancel()
         self._kill_group(signal.SIGKILL)
-        await self.exited.wait()
+        with anyio.move_on_after(STUCK_S):
+            await self.exited.wait()
 
     def close(self) -> None:
         for reader in list(self._pipes):
@@ -248,7 +251,9 @@ class _Worker:
 
     async def _leave(self, grace: anyio.CancelScope) -> None:
         await self.exited.wait()
-        while _has_living_members(self._pid):  # a shell ends at once, what it runs may not
+        while orphans.is_alive(
+            self._pid, self._began
+        ):  # a shell ends at once, what it runs may not
             await anyio.sleep(0.02)  # the kernel announces no such end
         grace.cancel()
 
@@ -357,29 +362,15 @@ def _memory_file(data: bytes) -> int:
     else:
         with tempfile.TemporaryFile() as temporary:
             file = os.dup(temporary.fileno())
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(file, rest) :]
-    os.lseek(file, 0, os.SEEK_SET)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(file, rest) :]
+        os.lseek(file, 0, os.SEEK_SET)
+    except OSError:  # no space
+        os.close(file)
+        raise
     return file
-
-
-def _has_living_members(group: int) -> bool:
-    """Whether a process of this group runs. Its leader is a zombie by now and does not count."""
-    try:
-        processes = [name for name in os.listdir("/proc") if name.isdigit()]
-    except OSError:
-        return False
-    return any(_runs_in(group, process) for process in processes)
-
-
-def _runs_in(group: int, process: str) -> bool:
-    try:
-        with open(f"/proc/{process}/stat", "rb") as file:
-            state, _, its_group = file.read().rpartition(b")")[2].split()[:3]
-    except (OSError, ValueError):
-        return False
-    return int(its_group) == group and state not in {b"Z", b"X"}
 
 
 def _why_not(word: str) -> str:

@@ -26,7 +26,7 @@ from watchbot.listen.backoff import retry_delay
 from watchbot.listen.breaker import Breaker
 from watchbot.listen.job import LAST_GRACE_S, LEAVING, Jobs, Report, not_run
 from watchbot.listen.notify import Notifier
-from watchbot.listen.outcome import COMPLETED, RELEASED, Fate
+from watchbot.listen.outcome import COMPLETED, FAILED, RELEASED, Fate
 from watchbot.listen.protection import Protection, protecting
 from watchbot.listen.workspace import Workspace, open_workspace
 from watchbot.settings.listen import ListenSettings, WatcherSettings
@@ -36,6 +36,7 @@ from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Queue, SqsQueue
 from watchbot.web import serving
 
+REACH_S = 5  # what each try to reach the queue gets
 REACH_TRIES = 6  # one fault at the start is no reason to leave; a few in a row are
 REACH_PAUSE_S = 1  # the longest pause between them: the operator looks on
 LAST_POLL_S = 5  # a poll that is abandoned may take messages with it: it gets this to come back
@@ -50,6 +51,10 @@ _STATES = {
     "in_flight": "ApproximateNumberOfMessagesNotVisible",
     "delayed": "ApproximateNumberOfMessagesDelayed",
 }
+
+_HUNG = Unreachable(
+    service="SQS", operation="get_queue_attributes", code="Hung", text="no answer came"
+)
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +75,8 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
             open_client("sqs", account, attempts=1, wait_s=settings.poll_wait, connections=50)
         )
         queue = SqsQueue(sqs, settings.queue_url)
-        await _reach(queue)
+        if not await _reach(queue, stop):
+            return 0
         notifier = await _open_notifier(house, settings)
         jobs = Jobs(settings, command, stop)
         watcher = Watcher(settings, queue, workspace, jobs, notifier)
@@ -123,6 +129,7 @@ class Watcher:
         self._stumbles = 0  # pauses in a row because the machine could start no worker
         self.protection: Protection | None = None
         self._draining = False
+        self._leaving = anyio.Event()
         self._received = anyio.Event()  # no poll is under way any more, nor will be
         self._fatal: ExceptionGroup[AwsError] | None = None
         self._workers: TaskGroup
@@ -157,8 +164,8 @@ class Watcher:
         async with self._leases, anyio.create_task_group() as signals:
             async with anyio.create_task_group() as self._workers:
                 with anyio.CancelScope() as polls:
+                    signals.start_soon(self._heed, stop, polls)
                     signals.start_soon(self._drain, stop, polls)
-                    signals.start_soon(_cancel_when_forced, stop, polls)
                     signals.start_soon(_reap_for_ever)
                     signals.start_soon(_measure_for_ever, self._queue)
                     await self._receive(stop)
@@ -169,6 +176,8 @@ class Watcher:
             raise self._fatal
 
     async def _receive(self, stop: Stop) -> None:
+        if stop.draining.is_set():
+            return  # before anything was taken
         try:
             await self._intake.run(
                 until_empty=self._settings.exit_when_empty,
@@ -178,10 +187,16 @@ class Watcher:
         except* AwsError as refused:
             # What runs gets its drain all the same.
             self._fatal = refused
-            stop.draining.set()
+            self._leaving.set()
+
+    async def _heed(self, stop: Stop, polls: anyio.CancelScope) -> None:
+        await stop.draining.wait()
+        self._leaving.set()
+        await stop.forced.wait()
+        polls.cancel()
 
     async def _drain(self, stop: Stop, polls: anyio.CancelScope) -> None:
-        await stop.draining.wait()
+        await self._leaving.wait()
         log.info("draining", extra={"running": len(self._jobs)})
         self._draining = True
         self._intake.stop()
@@ -222,18 +237,16 @@ class Watcher:
     async def _work(self, lease: Lease, skip_because: str | None = None) -> bool:
         """Brings one message to its end, and frees its slot; whether it is deleted now."""
         try:
-            if not self._leases.holds(lease):
-                return await self._let_go(lease, "not run")
-            if skip_because or self._draining:
-                return await self._let_go(lease, skip_because or LEAVING)
+            if reason := self._reason_to_let_go(lease, skip_because):
+                return await self._settle(lease, not_run(lease.message, RELEASED, reason))
             if lease.message.id in self._done:
-                return await self._settle(
-                    lease, not_run(lease.message, COMPLETED, "was done before")
-                )
+                done = not_run(lease.message, COMPLETED, "was done before")
+                return await self._settle(lease, done)
             return await self._run(lease)
         except Exception:  # a fault of ours with one message must not stop the others
             log.exception("message given up", extra={"message_id": lease.message.id})
-            return await self._let_go(lease, "a fault of watchbot")
+            # Settled once already, it stays so. Else it waits, as for any failure.
+            return await self._settled(lease, not_run(lease.message, FAILED, "a fault of watchbot"))
         finally:
             self._intake.give_back()
             self._in_hand -= 1
@@ -244,14 +257,17 @@ class Watcher:
         number = heapq.heappop(self._numbers)
         metrics.busy.inc()
         try:
-            async with self._workspace.job() as scratch:
-                _log_start(lease.message, bodies=self._settings.log_bodies)
-                report = await self._jobs.run(lease, number, scratch)
-                self._stumbles = 0
+            async with AsyncExitStack() as room:
+                try:
+                    scratch = await room.enter_async_context(self._workspace.job())
+                    _log_start(lease.message, bodies=self._settings.log_bodies)
+                    report = await self._jobs.run(lease, number, scratch)
+                    self._stumbles = 0
+                except OSError as error:
+                    self._stumble(error)
+                    reason = f"the machine cannot start it: {error.strerror}"
+                    report = not_run(lease.message, RELEASED, reason)
                 return await self._settle(lease, report)
-        except OSError as error:
-            self._stumble(error)
-            return await self._let_go(lease, f"the machine cannot start it: {error.strerror}")
         finally:
             metrics.busy.dec()
             heapq.heappush(self._numbers, number)
@@ -265,8 +281,10 @@ class Watcher:
         )
         self._intake.hold(pause_s)
 
-    async def _let_go(self, lease: Lease, reason: str) -> bool:
-        return await self._settle(lease, not_run(lease.message, RELEASED, reason))
+    def _reason_to_let_go(self, lease: Lease, skip_because: str | None) -> str | None:
+        if not self._leases.holds(lease):
+            return "not run"
+        return skip_because or (LEAVING if self._draining else None)
 
     async def _settle(self, lease: Lease, report: Report) -> bool:
         """Does to the message what its outcome says; whether it is deleted now."""
@@ -279,14 +297,12 @@ class Watcher:
         _count(report)
         was_open = self._breaker.open
         if self._breaker.note(report):
-            self._turn_breaker()
-        elif was_open:
-            self._intake.hold(self._breaker.pause_s)
+            self._heed_breaker()
         if report.outcome.notify and self._notifier is not None and not was_open:
             self._notifier.tell(report, stopped=self._breaker.open)
         return deleted
 
-    def _turn_breaker(self) -> None:
+    def _heed_breaker(self) -> None:
         is_open = self._breaker.open
         metrics.breaker_open.set(is_open)
         self._intake.narrow(1 if is_open else len(self._numbers))
@@ -314,11 +330,6 @@ class Watcher:
             self._done.popitem(last=False)
 
 
-async def _cancel_when_forced(stop: Stop, polls: anyio.CancelScope) -> None:
-    await stop.forced.wait()
-    polls.cancel()
-
-
 async def _reap_for_ever() -> None:
     while True:
         await anyio.sleep(REAP_S)
@@ -334,21 +345,43 @@ async def _measure_for_ever(queue: Queue) -> None:
         await anyio.sleep(MEASURE_S)
 
 
-async def _reach(queue: Queue) -> None:
-    """Fails for a queue that is not there, while the operator still looks."""
+async def _reach(queue: Queue, stop: Stop) -> bool:
+    """Fails for a queue that is not there, while the operator still looks.
+
+    False when told to stop meanwhile. Raises `UsageError` when nobody answers, `AwsError` for what
+    AWS refuses, in groups.
+    """
+    async with anyio.create_task_group() as trying:
+        trying.start_soon(_cancel_on_drain, stop, trying.cancel_scope)
+        await _try_to_reach(queue)
+        trying.cancel_scope.cancel()
+    return not stop.draining.is_set()
+
+
+async def _cancel_on_drain(stop: Stop, scope: anyio.CancelScope) -> None:
+    await stop.draining.wait()
+    scope.cancel()
+
+
+async def _try_to_reach(queue: Queue) -> None:
     for failures in range(1, REACH_TRIES + 1):
-        try:
-            await queue.facts()
-        except Denied:
-            log.warning("sqs:GetQueueAttributes is denied; going on without")
-        except AwsError as error:
-            if error.transient and failures < REACH_TRIES:
-                await anyio.sleep(retry_pause(failures, cap_s=REACH_PAUSE_S))
-                continue
-            if isinstance(error, Unreachable):
-                raise UsageError(str(error)) from error
-            raise
-        return
+        error: AwsError = _HUNG
+        with anyio.move_on_after(REACH_S):
+            try:
+                await queue.facts()
+                return
+            except Denied:
+                log.warning("sqs:GetQueueAttributes is denied; going on without")
+                return
+            except AwsError as refused:
+                error = refused
+        if isinstance(error, Unreachable) and failures == REACH_TRIES:
+            raise UsageError(str(error)) from error
+        if not error.transient or failures == REACH_TRIES:
+            raise error
+        facts = {"code": error.code, "reason": error.text}
+        log.warning("queue not reached, trying again", extra=facts)
+        await anyio.sleep(retry_pause(failures, cap_s=REACH_PAUSE_S))
 
 
 async def _open_notifier(house: AsyncExitStack, settings: ListenSettings) -> Notifier | None:

@@ -49,12 +49,19 @@ class Workspace:
 
     async def _clean(self, scratch: str) -> None:
         try:
+            await self._remove(scratch)
+            if self._volumes:
+                async with self._emptying:
+                    if not self._jobs:  # one may have begun while this waited
+                        await anyio.to_thread.run_sync(_empty, self._volumes)
+        except Exception as error:  # whatever it is, it is no fault of the message
+            log.warning("not cleaned", extra={"path": scratch, "reason": repr(error)})
+
+    async def _remove(self, scratch: str) -> None:
+        try:
             os.rmdir(scratch)  # most workers leave it empty: no thread, no walk
         except OSError:
             await anyio.to_thread.run_sync(_remove, scratch)
-        if self._volumes and not self._jobs:
-            async with self._emptying:
-                await anyio.to_thread.run_sync(_empty, self._volumes)
 
 
 @contextmanager
@@ -77,7 +84,10 @@ def open_workspace(volumes: Sequence[Path]) -> Iterator[Workspace]:
 
 
 def _remove(path: str) -> None:
-    shutil.rmtree(path, onerror=_grant_and_retry)
+    try:
+        shutil.rmtree(path, onerror=_grant_and_retry)
+    except RecursionError:  # before Python 3.13 it calls itself for each level of directories
+        log.warning("directory not deleted: it is too deep", extra={"path": path})
 
 
 def _empty(volumes: Sequence[Path]) -> None:

@@ -16,6 +16,7 @@ from watchbot.sqs.message import Message
 from watchbot.sqs.queue import MAX_BATCH, Queue
 
 HANG_S = 15  # a poll that is so late will not come back
+IDLE_S = 1  # an empty queue is asked no more often
 LINGER_S = 0.005  # with a backlog, slots that come free within this share one receive
 
 log = logging.getLogger(__name__)
@@ -153,6 +154,8 @@ class Intake:
         if messages:
             metrics.took(len(messages))
             self._deliver(messages)
+        elif self._wait_s < IDLE_S:
+            self.hold(IDLE_S)  # an empty queue that does not make us wait would be asked for ever
         if (once and messages) or (until_empty and self._idle(messages)):
             self.stop()
 
@@ -177,7 +180,9 @@ class Intake:
         self._failures += 1
         self._width = 1
         self.trouble = str(error)
-        if not error.transient:
+        if error.transient:
+            self._refused_since = None
+        else:
             self._refused_since = self._refused_since or now()
             if not self._reached or now() - self._refused_since >= self._give_up_s:
                 raise error
