@@ -13,7 +13,7 @@ from watchbot import metrics
 from watchbot.aws import Client, retry_pause
 from watchbot.errors import AwsError
 from watchbot.listen.job import Report
-from watchbot.log import date
+from watchbot.logline import date
 
 MAX_WAITING = 1_000
 MAX_TEXT_BYTES = 250_000  # SNS takes 262,144, attributes included
