@@ -14,7 +14,7 @@ LAYERS = [  # a module imports from its own folder and from the lines above it
     "settings logs metrics worker_log",
     "lifecycle aws web log_handler",
     "sqs sql",
-    "doctor listen deadletter progress record schedule template send",
+    "doctor healthcheck listen deadletter progress record schedule template send top",
     "local",
     "cli",
     "__main__",
