@@ -23,7 +23,7 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.spl
 
 OWNERS = {  # one door to each dangerous thing
     "aiobotocore": {"aws.py"},
-    "aiohttp": set[str](),
+    "aiohttp": {"listen/agent.py"},
     "boto3": set[str](),
     "botocore": {"aws.py"},
     "moto": {"local/server.py"},

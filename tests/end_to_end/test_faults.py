@@ -236,6 +236,23 @@ def test_answer_that_nobody_understands_is_survived(
     assert cloud.depth(queue) == (0, 0)
 
 
+def test_message_that_comes_late_in_a_poll_has_its_whole_lease(
+    cloud: Cloud, gate: Gate, tmp_path: Path
+) -> None:
+    queue = cloud.queue("late")
+    words = ("--queue-url", queue, "--poll-wait", "5", "--visibility-timeout", "1")
+
+    with cloud.started("listen", *words, f"echo ran >> {tmp_path}/runs; sleep 3") as watcher:
+        read_until(watcher, "started")
+        time.sleep(2.5)  # into the poll, longer than the lease
+        cloud.send(queue, "x")
+        said = read_until(watcher, "completed") + stop(watcher)
+
+    assert "receives=1" in said
+    assert "lease lost" not in said
+    assert wait_for(tmp_path / "runs") == ["ran"]
+
+
 class Credentials(http.server.BaseHTTPRequestHandler):
     """Hands out a new key each time, good for three seconds, as the agent of ECS does for hours."""
 
@@ -365,6 +382,27 @@ def test_last_notice_is_sent_before_the_end(cloud: Cloud, gate: Gate) -> None:
     assert watcher.returncode == 0
     (notice,) = cloud.notices(notices)
     assert "rejected" in notice["Subject"]
+
+
+def test_topic_that_is_deleted_stops_no_work_and_fills_no_log(cloud: Cloud) -> None:
+    queue = cloud.queue("topic-gone")
+    topic = cloud.topic("topic-gone")
+    options = ("--metrics-host", "127.0.0.1", "--metrics-port", "0", "--notification-topic", topic)
+
+    with cloud.started(*listen(queue, *options, "exit 3")) as watcher:
+        said = read_until(watcher, "started")
+        (url,) = re.findall(r"url=(\S+)", said)
+        cloud.sns.delete_topic(TopicArn=topic)
+        cloud.send_many(queue, ["a", "b", "c"])
+        failed = 'watchbot_notifications_total{result="failed"} 3.0'
+        while failed not in requests.get(f"{url}/metrics", timeout=10).text:
+            assert watcher.poll() is None
+        said = stop(watcher)
+
+    assert watcher.returncode == 0
+    assert said.count(" rejected ending=") == 3
+    assert said.count("notification failed") == 1
+    assert cloud.depth(queue) == (0, 0)
 
 
 def test_running_work_is_released_only_when_the_last_poll_is_back(

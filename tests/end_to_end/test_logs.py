@@ -37,11 +37,14 @@ def test_reader_that_stands_still_delays_output_but_no_heartbeat(
         others = cloud.sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=4).get("Messages")
         waits = not (tmp_path / "printed").exists()
         said = read_until(watcher, "completed")
+        watcher.terminate()
+        said += watcher.communicate(timeout=30)[0]
 
-    assert not others  # the lease was kept up for four times its length
+    told = re.sub(r".*\[worker\].*\n", "", said)
+    assert not others, told  # the lease was kept up for four times its length
     assert waits  # as before any reader that is slower; nothing is dropped, nothing piles up
+    assert (tmp_path / "runs").read_text() == "ran\n", told
     assert re.findall(r"\] (\d{99})$", said, re.M) == [f"{n:099}" for n in range(1, LINES + 1)]
-    assert (tmp_path / "runs").read_text() == "ran\n"
     assert cloud.depth(queue) == (0, 0)
 
 

@@ -30,7 +30,7 @@ def a_report(number: int = 0, **more: Any) -> Report:
 
 async def told(client: FakeClient, *reports: Report) -> list[dict[str, Any]]:
     """What is published when these are told and the watcher ends."""
-    notifier = Notifier(client, TOPIC, "my-service", "my-container")  # type: ignore[arg-type]  # a fake
+    notifier = Notifier(client, TOPIC, "my-service", {"Container": "my-container"})  # type: ignore[arg-type]  # a fake
     with anyio.fail_after(10):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(notifier.run)

@@ -113,7 +113,7 @@ class Jobs:
             finally:
                 del self._running[lease]
         duration_s = time.monotonic() - began
-        await output.finish()
+        await _finish(output)
         metrics.worker_duration.observe(duration_s)
         outcome = FAILED if ending is None else outcome_of(ending.exit_code)
         if scope.cancelled_caught:
@@ -170,3 +170,10 @@ class Jobs:
                 await self._stop.forced.wait()
             finally:
                 self._graces.remove(grace)
+
+
+async def _finish(output: Output) -> None:
+    try:
+        await output.finish()
+    except Exception:  # a log that fails changes no outcome
+        log.exception("output lost")

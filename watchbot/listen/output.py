@@ -74,7 +74,8 @@ class Output:
         while self._waiting:
             if self._sink.full and somebody_reads:
                 somebody_reads = await self._sink.flushed(PATIENCE_S)
-            self._write_next()
+            else:
+                self._write_next()
         await self._sink.flushed(PATIENCE_S)
 
     @property

@@ -7,7 +7,6 @@ command runs; the exit code gives the outcome; the outcome settles the message; 
 import contextlib
 import heapq
 import logging
-import socket
 import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from watchbot import metrics
 from watchbot.aws import open_client, retry_pause
 from watchbot.errors import AwsError, Denied, Unreachable, UsageError
 from watchbot.lifecycle import Stop
-from watchbot.listen import environment, orphans, process
+from watchbot.listen import agent, environment, orphans, process
 from watchbot.listen.backoff import retry_delay
 from watchbot.listen.breaker import Breaker
 from watchbot.listen.job import LAST_GRACE_S, LEAVING, Jobs, Report, not_run
@@ -390,7 +389,8 @@ async def _open_notifier(house: AsyncExitStack, settings: ListenSettings) -> Not
     account = settings.account.near(settings.notification_topic)
     sns = await house.enter_async_context(open_client("sns", account, attempts=1))
     service = environment.stack_name() or settings.queue_url.rstrip("/").rpartition("/")[2]
-    notifier = Notifier(sns, settings.notification_topic, service, socket.gethostname())
+    container = await agent.this_container(settings.ecs_metadata_uri)
+    notifier = Notifier(sns, settings.notification_topic, service, container)
     publishing = await house.enter_async_context(anyio.create_task_group())
     publishing.start_soon(notifier.run)
     house.callback(publishing.cancel_scope.cancel)

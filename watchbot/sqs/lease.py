@@ -36,7 +36,9 @@ class Lease:
         self.limit_at = message.asked_at + MAX_VISIBILITY_S - LIMIT_MARGIN_S
         self.lost = False
         self.busy = asyncio.Lock()  # held through each visibility call or delete of this message
-        self.extended(message.asked_at, visibility_s)
+        # Thought alive as long as it can be, and renewed as soon as it may have to be.
+        self.expires_at = message.hidden_by + visibility_s
+        self.renew_at = message.asked_at + visibility_s / 3
 
     def extended(self, asked_at: float, visibility_s: float) -> None:
         """Notes that a call sent at `asked_at` hid the message for `visibility_s`."""
