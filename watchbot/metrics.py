@@ -41,6 +41,7 @@ _FAULTS = "AwsError Denied NotConfigured NotFound Rejected Throttled Unreachable
 RESULTS = ("ok", *_FAULTS, "error")  # the last: it was given up
 
 Kind = Literal["counter", "gauge", "histogram"]
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]  # by name and labels
 CATALOGUE: list["Entry"] = []
 
 # A second series for each, that nobody asks for.
@@ -176,3 +177,14 @@ def aws_request(service: str, operation: str, result: str, duration_s: float) ->
 def scrape() -> bytes:
     """Everything, in Prometheus's text format."""
     return generate_latest(REGISTRY)
+
+
+def parse(text: str) -> Samples:
+    """What was scraped, read back. Raises `ValueError` for what is no scrape."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }

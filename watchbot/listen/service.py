@@ -23,6 +23,7 @@ from watchbot.lifecycle import Stop
 from watchbot.listen import agent, environment, orphans, process
 from watchbot.listen.backoff import retry_delay
 from watchbot.listen.breaker import Breaker
+from watchbot.listen.failures import Failures
 from watchbot.listen.job import LAST_GRACE_S, LEAVING, Jobs, Report, not_run
 from watchbot.listen.notify import Notifier
 from watchbot.listen.outcome import COMPLETED, FAILED, RELEASED, Fate
@@ -85,6 +86,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
                 settings.metrics_port,
                 watcher.unhealthy,
                 watcher.unready,
+                {"/failures": watcher.failures.page},
             )
         )
         if settings.ecs_agent_uri is not None:
@@ -121,6 +123,7 @@ class Watcher:
         )
         self._leases = Leases(queue, settings.visibility_timeout, jobs.lost)
         self._breaker = Breaker(settings.breaker)
+        self.failures = Failures()
         self._numbers = list(range(slots))  # the lowest free one is a worker's WATCHBOT_WORKER
         self._groups: dict[str, deque[Lease]] = {}
         self._done: OrderedDict[str, None] = OrderedDict()
@@ -297,6 +300,8 @@ class Watcher:
         was_open = self._breaker.open
         if self._breaker.note(report):
             self._heed_breaker()
+        if report.outcome.notify:
+            self.failures.note(report)
         if report.outcome.notify and self._notifier is not None and not was_open:
             self._notifier.tell(report, stopped=self._breaker.open)
         return deleted
