@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint type unit chaos format clean
+.PHONY: help demo test lint type unit chaos docs format clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ unit: $(READY) ## The tests that need no server; a few seconds
 
 chaos: $(READY) ## The long form of the chaos suite: ten seeds, faults, signals, memory
 	$(BIN)/python -m tests.chaos
+
+docs: $(READY) ## Makes the pages of docs/ that say what the code says
+	$(BIN)/python -m generate
 
 format: $(READY) ## Lays the code out as lint wants it
 	$(BIN)/ruff check --fix

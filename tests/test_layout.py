@@ -10,11 +10,11 @@ ROOT = Path(__file__).parents[1] / "watchbot"
 FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = [  # a module imports from its own folder and from the lines above it
-    "errors sink",
-    "settings log metrics",
-    "lifecycle aws web",
+    "errors sink logline",
+    "settings logs metrics worker_log",
+    "lifecycle aws web log_handler",
     "sqs sql",
-    "doctor listen deadletter progress record schedule template send",
+    "doctor healthcheck listen deadletter progress record schedule template send top",
     "local",
     "cli",
     "__main__",
@@ -39,7 +39,7 @@ OWNERS = {  # one door to each dangerous thing
     "subprocess": {"listen/spawn.py"},
 }
 # Settings are read in one place; a worker's variables are made in one, and read in one.
-READERS_OF_THE_ENVIRONMENT = {"settings", "listen/environment.py", "log.py"}
+READERS_OF_THE_ENVIRONMENT = {"settings", "listen/environment.py", "worker_log.py"}
 
 every_file = pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
 

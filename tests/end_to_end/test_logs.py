@@ -155,3 +155,16 @@ def test_prefix_of_watchbot_log_is_not_doubled(cloud: Cloud) -> None:
     said = [line for line in done.stdout.splitlines() if "[worker]" in line]
     assert len(said) == 3
     assert all(line.count(f"[{message}]") == 1 for line in said)
+
+
+def test_structured_line_of_watchbot_log_is_not_wrapped(cloud: Cloud) -> None:
+    queue = cloud.queue("wrapped")
+    message = cloud.send(queue, "x")
+
+    command = "watchbot-log --level error one; echo two | watchbot-log"
+    done = cloud.listen(queue, "--structured-logging", command)
+
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    said = [line for line in lines if line["msg"] in {"one", "two"}]
+    assert [(line["msg"], line["level"]) for line in said] == [("one", 50), ("two", 30)]
+    assert all(line["watchbot_sqs_message_id"] == message for line in said)

@@ -15,7 +15,7 @@ from watchbot.aws import Client, retry_pause
 from watchbot.errors import AwsError
 from watchbot.lifecycle import now
 from watchbot.listen.job import Report
-from watchbot.log import date
+from watchbot.logline import date
 
 MAX_WAITING = 1_000
 MAX_TEXT_BYTES = 250_000  # SNS takes 262,144, attributes included

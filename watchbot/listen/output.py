@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
-from watchbot import log, metrics
+from watchbot import logline, metrics
 from watchbot.sink import Sink, stdout
 
 MAX_LINE_BYTES = 65_536  # a longer line is split, so that a worker cannot fill the memory
@@ -105,7 +105,7 @@ class Output:
         self._sink.write(self._render(lines))
 
     def _as_text(self, lines: bytes) -> bytes:
-        prefix = log.prefix("worker", self._message_id).encode()
+        prefix = logline.prefix("worker", self._message_id).encode()
         lines = _readable(lines)
         if self._mark not in lines:
             return prefix + lines.replace(b"\n", b"\n" + prefix) + b"\n"
@@ -117,7 +117,7 @@ class Output:
 
     def _as_json(self, lines: bytes) -> bytes:
         said = lines.decode(errors="backslashreplace").split("\n")
-        envelope = log.Envelope(level=30, message_id=self._message_id)
+        envelope = logline.Envelope(level=30, message_id=self._message_id)
         return "".join(
             envelope.merged(fields) if fields else envelope.line(line)
             for line, fields in ((line, _object(line)) for line in said)

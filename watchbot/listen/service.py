@@ -23,6 +23,7 @@ from watchbot.lifecycle import Stop
 from watchbot.listen import agent, environment, orphans, process, spawn
 from watchbot.listen.backoff import retry_delay
 from watchbot.listen.breaker import Breaker
+from watchbot.listen.failures import Failures
 from watchbot.listen.job import LAST_GRACE_S, LEAVING, Jobs, Report, not_run
 from watchbot.listen.notify import Notifier
 from watchbot.listen.outcome import COMPLETED, FAILED, RELEASED, Fate
@@ -85,6 +86,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
                 settings.metrics_port,
                 watcher.unhealthy,
                 watcher.unready,
+                {"/failures": watcher.failures.page},
             )
         )
         if settings.ecs_agent_uri is not None:
@@ -121,6 +123,7 @@ class Watcher:
         )
         self._leases = Leases(queue, settings.visibility_timeout, jobs.lost)
         self._breaker = Breaker(settings.breaker)
+        self.failures = Failures()
         self._numbers = list(range(slots))  # the lowest free one is a worker's WATCHBOT_WORKER
         self._groups: dict[str, deque[Lease]] = {}
         self._done: OrderedDict[str, None] = OrderedDict()
@@ -210,9 +213,6 @@ class Watcher:
 
     def _deliver(self, messages: list[Message]) -> None:
         self._in_hand += len(messages)
-        sent = [message.sent_ms for message in messages if message.sent_ms is not None]
-        if sent:
-            metrics.oldest_message_age.set(max(0.0, time.time() - min(sent) / 1000))
         if self.protection is not None:
             self.protection.busy()
         for message in messages:
@@ -300,6 +300,8 @@ class Watcher:
         was_open = self._breaker.open
         if self._breaker.note(report):
             self._heed_breaker()
+        if report.outcome.notify:
+            self.failures.note(report)
         if report.outcome.notify and self._notifier is not None and not was_open:
             self._notifier.tell(report, stopped=self._breaker.open)
         return deleted
@@ -419,7 +421,7 @@ def _log_end(report: Report) -> None:
 
 
 def _count(report: Report) -> None:
-    metrics.settled.labels(report.outcome.name).inc()
+    metrics.settled(report.outcome.name)
     sent_ms = report.message.sent_ms
     if sent_ms is not None:
         metrics.response_duration.observe(max(0.0, time.time() - sent_ms / 1000))

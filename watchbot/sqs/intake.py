@@ -152,7 +152,7 @@ class Intake:
             return
         self._width = min(self._width * 2, 16) if len(messages) == count else 1
         if messages:
-            metrics.received.inc(len(messages))
+            metrics.took(len(messages))
             self._deliver(messages)
         elif self._wait_s < IDLE_S:
             self.hold(IDLE_S)  # an empty queue that does not make us wait would be asked for ever
@@ -173,6 +173,7 @@ class Intake:
         self._failures, self._refused_since = 0, None
         self._reached, self.trouble = True, None
         metrics.last_receive.set(time.time())
+        metrics.oldest_message_age.set(_oldest_age_s(messages))
         return messages
 
     async def _failed(self, error: AwsError) -> None:
@@ -193,3 +194,8 @@ class Intake:
         with anyio.move_on_after(pause_s):
             while not self._stopped:
                 await self._change()
+
+
+def _oldest_age_s(messages: list[Message]) -> float:
+    sent = [message.sent_ms for message in messages if message.sent_ms is not None]
+    return max(0.0, time.time() - min(sent) / 1000) if sent else 0.0
