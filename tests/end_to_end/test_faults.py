@@ -169,6 +169,24 @@ def test_message_done_before_is_deleted_without_a_run(cloud: Cloud, tmp_path: Pa
     assert cloud.depth(queue) == (0, 0)
 
 
+def test_fifo_message_that_comes_again_waits_for_its_own_run(cloud: Cloud, tmp_path: Path) -> None:
+    queue = cloud.queue("again.fifo")
+    cloud.send(queue, "x", MessageGroupId="g", MessageDeduplicationId="1")
+    command = f"echo began >> {tmp_path}/runs; sleep 5; echo ended >> {tmp_path}/runs"
+    words = listen(queue, "--visibility-timeout", "1", "--concurrency", "2", command)
+
+    with cloud.started(*words) as watcher:
+        wait_for(tmp_path / "runs")
+        watcher.send_signal(signal.SIGSTOP)
+        time.sleep(2)  # the lease runs out, and the worker goes on
+        watcher.send_signal(signal.SIGCONT)
+        said = read_until(watcher, "was done before") + stop(watcher)
+
+    assert said.count(" received receives=") == 1
+    assert wait_for(tmp_path / "runs", 2) == ["began", "ended"]
+    assert cloud.depth(queue) == (0, 0)
+
+
 def test_poll_that_hangs_is_given_up(cloud: Cloud, gate: Gate) -> None:
     queue = cloud.queue("hangs")
     cloud.send(queue, "x")
