@@ -22,7 +22,6 @@ def a_message(
         receipt=f"r-{name}",
         body=body,
         asked_at=now() - age_s,
-        hidden_by=now() - age_s,
         attributes=attributes or {},
         system={"ApproximateReceiveCount": str(receives), **system},
     )

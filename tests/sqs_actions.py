@@ -227,7 +227,7 @@ def _entries(request: Request) -> list[dict[str, Any]]:
 
 def _receipt(entry: Request) -> Message:
     """Just enough of a message to settle it."""
-    return Message(id="", receipt=entry["ReceiptHandle"], body="", asked_at=0, hidden_by=0)
+    return Message(id="", receipt=entry["ReceiptHandle"], body="", asked_at=0)
 
 
 def _change(entry: Request) -> tuple[Message, int]:

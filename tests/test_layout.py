@@ -28,9 +28,15 @@ OWNERS = {  # one door to each dangerous thing
     "botocore": {"aws.py"},
     "moto": {"local/server.py"},
     "prometheus_client": {"metrics.py"},
-    "signal": {"cli/__init__.py", "lifecycle.py", "listen/orphans.py", "listen/process.py"},
+    "signal": {
+        "cli/__init__.py",
+        "lifecycle.py",
+        "listen/orphans.py",
+        "listen/process.py",
+        "listen/spawn.py",
+    },
     "sqlite3": {"sql/sqlite.py"},
-    "subprocess": {"listen/process.py"},
+    "subprocess": {"listen/spawn.py"},
 }
 # Settings are read in one place; a worker's variables are made in one, and read in one.
 READERS_OF_THE_ENVIRONMENT = {"settings", "listen/environment.py", "worker_log.py"}

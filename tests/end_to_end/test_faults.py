@@ -84,6 +84,7 @@ def test_heartbeat_that_fails_is_tried_again_within_the_lease(
     )  # fmt: skip
 
     assert "heartbeat failed, trying again" in done.stdout
+    assert "lease lost" not in done.stdout
     assert "completed" in done.stdout
     assert wait_for(tmp_path / "runs") == ["ran"]
     assert cloud.depth(queue) == (0, 0)

@@ -12,9 +12,10 @@ import anyio
 import pytest
 
 from watchbot.errors import CommandError
-from watchbot.listen import process
+from watchbot.listen import process, spawn
 from watchbot.listen.output import Stream
-from watchbot.listen.process import Ending, SpawnError, Start
+from watchbot.listen.process import Ending
+from watchbot.listen.spawn import SpawnError, Start
 
 PATH = os.environb[b"PATH"]
 
@@ -59,7 +60,7 @@ async def long_grace() -> None:
 def a_start(script: str, *, stdin: bytes = b"", **variables: bytes) -> Start:
     environment = {name.encode(): value for name, value in variables.items()}
     return Start(
-        command=process.resolve([script], shell=True),
+        command=spawn.resolve([script], shell=True),
         environment={b"PATH": PATH, **environment},
         stdin=stdin,
     )
@@ -285,10 +286,10 @@ async def test_nothing_stays_open_when_the_message_cannot_be_written() -> None:
     ],
 )
 def test_words_of_the_command(words: list[str], shell: bool, meant: tuple[str, ...]) -> None:
-    assert process.resolve(words, shell=shell).words == meant
+    assert spawn.resolve(words, shell=shell).words == meant
 
 
 @pytest.mark.parametrize("words", [[], [""], ["no-such-command-here"], ["/etc/passwd"], ["/tmp"]])
 def test_command_that_cannot_run_is_refused(words: list[str]) -> None:
     with pytest.raises(CommandError):
-        process.resolve(words, shell=False)
+        spawn.resolve(words, shell=False)

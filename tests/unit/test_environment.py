@@ -18,7 +18,7 @@ PLACE = Place(worker=3, scratch="/scratch/1", deadline=1_700_000_000.5)
 
 
 def environment(body: str = "hello", **more: Any) -> dict[bytes, bytes]:
-    message = Message(id="m1", receipt="r", body=body, asked_at=0, hidden_by=0, **more)
+    message = Message(id="m1", receipt="r", body=body, asked_at=0, **more)
     return worker_environment({b"PATH": b"/bin"}, message, open_envelope(message), PLACE)
 
 
@@ -104,9 +104,7 @@ def test_standard_input_keeps_what_utf8_cannot() -> None:
 def test_no_message_can_make_a_variable_that_exec_refuses(
     subject: str, body: str, name: str, value: str, topic: str
 ) -> None:
-    message = Message(
-        id="m1", receipt="r", body="", asked_at=0, hidden_by=0, system={"AWSTraceHeader": value}
-    )
+    message = Message(id="m1", receipt="r", body="", asked_at=0, system={"AWSTraceHeader": value})
     attributes = {name: Attribute(type="String", value=value)}
     content = Content(subject=subject, body=body, topic_arn=topic, attributes=attributes)
 

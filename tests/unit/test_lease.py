@@ -83,13 +83,39 @@ async def test_dead_receipt_is_a_lost_lease_and_is_used_no_more(
     assert [record.message for record in caplog.records] == ["lease lost"]
 
 
-async def test_expired_lease_is_not_settled() -> None:
+async def test_message_that_came_late_is_ours_when_the_queue_says_so() -> None:
+    queue = ScriptedQueue(BUSY, UNREACHABLE)
+
+    async with Leases(queue, 30) as leases:
+        lease = leases.take(a_message(age_s=31))
+        doubtful, ours = lease.doubtful, await leases.confirm(lease)
+        settled = await leases.delete(lease)
+
+    assert (doubtful, ours, settled) == (True, True, True)
+    assert len(queue.hidden) >= 3  # two that failed, and one that did not
+
+
+async def test_message_that_came_too_late_is_not_settled() -> None:
+    queue, lost = ScriptedQueue(DEAD), list[Lease]()
+
+    async with Leases(queue, 30, lost.append) as leases:
+        lease = leases.take(a_message(age_s=31))
+        ours, settled = await leases.confirm(lease), await leases.delete(lease)
+
+    assert (ours, settled) == (False, False)
+    assert queue.deleted == []
+    assert lost == [lease]
+
+
+async def test_message_that_came_at_once_needs_no_asking() -> None:
     queue = ScriptedQueue()
 
     async with Leases(queue, 30) as leases:
-        assert not await leases.delete(leases.take(a_message(age_s=31)))
+        lease = leases.take(a_message())
+        assert await leases.confirm(lease)
+        await leases.delete(lease)
 
-    assert queue.deleted == []
+    assert queue.hidden == []
 
 
 async def test_message_is_never_hidden_past_its_twelve_hours() -> None:

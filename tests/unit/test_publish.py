@@ -382,7 +382,7 @@ async def test_queue_gets_the_subject_in_an_envelope() -> None:
     body = entry.pop("MessageBody")
     assert entry == FIELDS
     assert json.loads(body) == {"Subject": "subject", "Message": "body"}
-    content = open_envelope(Message(id="m", receipt="r", body=body, asked_at=0, hidden_by=0))
+    content = open_envelope(Message(id="m", receipt="r", body=body, asked_at=0))
     assert (content.subject, content.body) == ("subject", "body")
     assert not queue.fifo
 

@@ -18,9 +18,7 @@ from watchbot.sqs.queue import SqsQueue
 
 Answer = TypeVar("Answer")
 # Whoever may act is told that the receipt is nonsense; whoever may not is told that.
-_NOTHING = Message(
-    id="watchbot-doctor", receipt="watchbot-doctor", body="", asked_at=now(), hidden_by=now()
-)
+_NOTHING = Message(id="watchbot-doctor", receipt="watchbot-doctor", body="", asked_at=now())
 
 
 async def collect(settings: DoctorSettings) -> Facts:

@@ -14,7 +14,8 @@ from watchbot.listen import environment, process
 from watchbot.listen.environment import Place
 from watchbot.listen.outcome import FAILED, RELEASED, TIMED_OUT, Outcome, outcome_of
 from watchbot.listen.output import Output
-from watchbot.listen.process import Command, Ending, SpawnError, Start
+from watchbot.listen.process import Ending
+from watchbot.listen.spawn import Command, SpawnError, Start
 from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.lease import Lease
 from watchbot.sqs.message import Content, Message, open_envelope

@@ -20,7 +20,7 @@ from watchbot import metrics
 from watchbot.aws import open_client, retry_pause
 from watchbot.errors import AwsError, Denied, Unreachable, UsageError
 from watchbot.lifecycle import Stop
-from watchbot.listen import agent, environment, orphans, process
+from watchbot.listen import agent, environment, orphans, process, spawn
 from watchbot.listen.backoff import retry_delay
 from watchbot.listen.breaker import Breaker
 from watchbot.listen.failures import Failures
@@ -65,7 +65,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
     Raises `UsageError` for what is wrong before the first message, `AwsError` for what AWS
     refuses for good.
     """
-    command = process.resolve(words, shell=settings.shell)
+    command = spawn.resolve(words, shell=settings.shell)
     orphans.become_subreaper()
     account = settings.account.near(settings.queue_url)
     async with AsyncExitStack() as house:
@@ -239,7 +239,7 @@ class Watcher:
     async def _work(self, lease: Lease, skip_because: str | None = None) -> bool:
         """Brings one message to its end, and frees its slot; whether it is deleted now."""
         try:
-            if reason := self._reason_to_let_go(lease, skip_because):
+            if reason := await self._reason_to_let_go(lease, skip_because):
                 return await self._settle(lease, not_run(lease.message, RELEASED, reason))
             if lease.message.id in self._done:
                 done = not_run(lease.message, COMPLETED, "was done before")
@@ -283,10 +283,10 @@ class Watcher:
         )
         self._intake.hold(pause_s)
 
-    def _reason_to_let_go(self, lease: Lease, skip_because: str | None) -> str | None:
-        if not self._leases.holds(lease):
-            return "not run"
-        return skip_because or (LEAVING if self._draining else None)
+    async def _reason_to_let_go(self, lease: Lease, skip_because: str | None) -> str | None:
+        if reason := skip_because or (LEAVING if self._draining else None):
+            return reason
+        return None if await self._leases.confirm(lease) else "not run"
 
     async def _settle(self, lease: Lease, report: Report) -> bool:
         """Does to the message what its outcome says; whether it is deleted now."""

@@ -10,7 +10,7 @@ import anyio
 
 from watchbot.aws import Client, open_client
 from watchbot.lifecycle import Stop
-from watchbot.listen import process
+from watchbot.listen import spawn
 from watchbot.listen.service import listen
 from watchbot.local.server import running_server
 from watchbot.send.service import send
@@ -42,7 +42,7 @@ class Stage:
 
 async def local(settings: LocalSettings, words: Sequence[str], stop: Stop) -> int:
     """Serves an AWS on loopback, publishes what was asked, and watches; the exit code."""
-    process.resolve(words, shell=settings.shell)  # before anything is made
+    spawn.resolve(words, shell=settings.shell)  # before anything is made
     async with AsyncExitStack() as house:
         url = house.enter_context(running_server(settings.port))
         account = Account(region=REGION, endpoint_url=url)

@@ -27,23 +27,29 @@ Item = TypeVar("Item")
 
 
 class Lease:
-    """Our hold on one message. `lost` once the queue may have given it to somebody else."""
+    """Our hold on one message. `lost` once the queue may have given it to somebody else.
 
-    __slots__ = ("busy", "expires_at", "limit_at", "lost", "message", "renew_at")
+    A long poll does not tell when, while it was open, the message was hidden. One that came late is
+    `doubtful`: its lease may be over, if we stood still meanwhile, or as good as new.
+    """
+
+    __slots__ = ("busy", "doubtful", "expires_at", "limit_at", "lost", "message", "renew_at")
 
     def __init__(self, message: Message, visibility_s: float) -> None:
         self.message = message
         self.limit_at = message.asked_at + MAX_VISIBILITY_S - LIMIT_MARGIN_S
         self.lost = False
         self.busy = asyncio.Lock()  # held through each visibility call or delete of this message
-        # Thought alive as long as it can be, and renewed as soon as it may have to be.
-        self.expires_at = message.hidden_by + visibility_s
-        self.renew_at = message.asked_at + visibility_s / 3
+        self.extended(message.asked_at, visibility_s)
+        self.doubtful = now() >= self.renew_at
+        if self.doubtful:
+            self.expires_at = now() + visibility_s  # by then it must be known
 
     def extended(self, asked_at: float, visibility_s: float) -> None:
         """Notes that a call sent at `asked_at` hid the message for `visibility_s`."""
         self.expires_at = asked_at + visibility_s
-        self.renew_at = asked_at + visibility_s / 3
+        self.renew_at: float = asked_at + visibility_s / 3
+        self.doubtful = False
 
     @property
     def left_s(self) -> float:
@@ -96,9 +102,13 @@ class Leases:
         self._taken.set()
         return lease
 
-    def holds(self, lease: Lease) -> bool:
-        """Whether the message is still ours. Notices a lease that has run out just now."""
-        return not self._ended(lease)
+    async def confirm(self, lease: Lease) -> bool:
+        """Whether the message is ours; where that is in doubt, the queue is asked."""
+        while lease.doubtful and self._has(lease):
+            await self._renew([lease])
+            if lease.doubtful:
+                await anyio.sleep(retry_pause(1, cap_s=self._visibility_s / 12))
+        return self._has(lease)
 
     async def delete(self, lease: Lease) -> bool:
         """Deletes the message, trying until it is done; False if the lease had ended instead."""

@@ -242,7 +242,6 @@ def _handed_out(record: _Record, asked_at: float) -> Message:
         receipt=f"{record.id} {record.receives}",
         body=record.body,
         asked_at=asked_at,
-        hidden_by=now(),
         system=dict(record.system),
         attributes=record.attributes,
     )

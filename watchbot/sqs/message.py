@@ -19,16 +19,14 @@ class Message:
     """One receive of one message.
 
     `receipt` is what settles this receive, and belongs to the queue it came from. `system` holds
-    SQS's own attributes by their SQS names. It was hidden between `asked_at`, when the request that
-    brought it was sent, and `hidden_by`, both in seconds of `watchbot.lifecycle.now()`: a long poll
-    does not tell when.
+    SQS's own attributes by their SQS names. `asked_at` is when the request that brought it was
+    sent, in seconds of `watchbot.lifecycle.now()`: it was hidden then, or later.
     """
 
     id: str
     receipt: str
     body: str
     asked_at: float
-    hidden_by: float
     system: Mapping[str, str] = field(default_factory=dict)
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
 

@@ -10,7 +10,6 @@ from watchbot.lifecycle import now
 from watchbot.sqs.message import Attribute, Message
 
 MAX_BATCH = 10  # entries of one SQS call
-ON_ITS_WAY_S = 1  # longer than any answer takes
 MAX_VISIBILITY_S = 43_200  # SQS keeps a message hidden for twelve hours from its receive at most
 
 _LOST = {
@@ -93,9 +92,7 @@ class SqsQueue:
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
         )
-        # An answer that is later than the poll has lain about: we, or the network, stood still.
-        hidden_by = min(now(), asked_at + wait_s + ON_ITS_WAY_S)
-        return [_message(raw, asked_at, hidden_by) for raw in answer.get("Messages", ())]
+        return [_message(raw, asked_at) for raw in answer.get("Messages", ())]
 
     async def delete(self, messages: Sequence[Message]) -> list[Refusal | None]:
         answer = await self._client.call(
@@ -127,13 +124,12 @@ class SqsQueue:
         return attributes
 
 
-def _message(raw: Mapping[str, Any], asked_at: float, hidden_by: float) -> Message:
+def _message(raw: Mapping[str, Any], asked_at: float) -> Message:
     return Message(
         id=raw["MessageId"],
         receipt=raw["ReceiptHandle"],
         body=raw["Body"],
         asked_at=asked_at,
-        hidden_by=hidden_by,
         system=raw.get("Attributes", {}),
         attributes={
             name: _attribute(item) for name, item in raw.get("MessageAttributes", {}).items()
