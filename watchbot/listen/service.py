@@ -28,6 +28,7 @@ from watchbot.listen.job import LAST_GRACE_S, LEAVING, Jobs, Report, not_run
 from watchbot.listen.notify import Notifier
 from watchbot.listen.outcome import COMPLETED, FAILED, RELEASED, Fate
 from watchbot.listen.protection import Protection, protecting
+from watchbot.listen.tracing import Spans, tracing
 from watchbot.listen.workspace import Workspace, open_workspace
 from watchbot.settings.listen import ListenSettings, WatcherSettings
 from watchbot.sqs.intake import Intake
@@ -89,6 +90,8 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
                 {"/failures": watcher.failures.page},
             )
         )
+        if settings.sends_traces:
+            watcher.spans = await house.enter_async_context(tracing(_queue_name(settings)))
         if settings.ecs_agent_uri is not None:
             watcher.protection = await house.enter_async_context(
                 protecting(settings.ecs_agent_uri, watcher.finish)
@@ -131,6 +134,7 @@ class Watcher:
         self._uncounted: set[Lease] = set()  # in hand, and not in the metrics as settled
         self._stumbles = 0  # pauses in a row because the machine could start no worker
         self.protection: Protection | None = None
+        self.spans: Spans | None = None
         self._draining = False
         self._leaving = anyio.Event()
         self._received = anyio.Event()  # no poll is under way any more, nor will be
@@ -315,6 +319,8 @@ class Watcher:
             return
         self._uncounted.remove(lease)
         metrics.settled(report.outcome.name)
+        if self.spans is not None:
+            self.spans.record(report)
         sent_ms = report.message.sent_ms
         if sent_ms is not None:
             metrics.response_duration.observe(max(0.0, time.time() - sent_ms / 1000))
@@ -406,7 +412,7 @@ async def _open_notifier(house: AsyncExitStack, settings: ListenSettings) -> Not
         return None
     account = settings.account.near(settings.notification_topic)
     sns = await house.enter_async_context(open_client("sns", account, attempts=1))
-    service = environment.stack_name() or settings.queue_url.rstrip("/").rpartition("/")[2]
+    service = environment.stack_name() or _queue_name(settings)
     container = await agent.this_container(settings.ecs_metadata_uri)
     notifier = Notifier(sns, settings.notification_topic, service, container)
     publishing = await house.enter_async_context(anyio.create_task_group())
@@ -414,6 +420,10 @@ async def _open_notifier(house: AsyncExitStack, settings: ListenSettings) -> Not
     house.callback(publishing.cancel_scope.cancel)
     house.push_async_callback(notifier.close)
     return notifier
+
+
+def _queue_name(settings: ListenSettings) -> str:
+    return settings.queue_url.rstrip("/").rpartition("/")[2]
 
 
 def _log_start(message: Message, *, bodies: bool) -> None:
