@@ -27,6 +27,7 @@ OWNERS = {  # one door to each dangerous thing
     "boto3": set[str](),
     "botocore": {"aws.py"},
     "moto": {"local/server.py"},
+    "opentelemetry": {"listen/tracing.py"},
     "prometheus_client": {"metrics.py"},
     "signal": {
         "cli/__init__.py",

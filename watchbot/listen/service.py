@@ -16,6 +16,7 @@ from watchbot.listen import agent, environment, orphans, process, spawn
 from watchbot.listen.job import Jobs
 from watchbot.listen.notify import Notifier
 from watchbot.listen.protection import protecting
+from watchbot.listen.tracing import tracing
 from watchbot.listen.watcher import Watcher
 from watchbot.listen.workspace import open_workspace
 from watchbot.settings.listen import ListenSettings
@@ -63,6 +64,8 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
                 {"/failures": watcher.failures.page},
             )
         )
+        if settings.sends_traces:
+            watcher.spans = await house.enter_async_context(tracing(_queue_name(settings)))
         if settings.ecs_agent_uri is not None:
             watcher.protection = await house.enter_async_context(
                 protecting(settings.ecs_agent_uri, watcher.finish)
@@ -116,7 +119,7 @@ async def _open_notifier(house: AsyncExitStack, settings: ListenSettings) -> Not
         return None
     account = settings.account.near(settings.notification_topic)
     sns = await house.enter_async_context(open_client("sns", account, attempts=1))
-    service = environment.stack_name() or settings.queue_url.rstrip("/").rpartition("/")[2]
+    service = environment.stack_name() or _queue_name(settings)
     container = await agent.this_container(settings.ecs_metadata_uri)
     notifier = Notifier(sns, settings.notification_topic, service, container)
     publishing = await house.enter_async_context(anyio.create_task_group())
@@ -124,3 +127,7 @@ async def _open_notifier(house: AsyncExitStack, settings: ListenSettings) -> Not
     house.callback(publishing.cancel_scope.cancel)
     house.push_async_callback(notifier.close)
     return notifier
+
+
+def _queue_name(settings: ListenSettings) -> str:
+    return settings.queue_url.rstrip("/").rpartition("/")[2]

@@ -26,6 +26,7 @@ from watchbot.listen.job import LAST_GRACE_S, LEAVING, Jobs, Report, not_run
 from watchbot.listen.notify import Notifier
 from watchbot.listen.outcome import COMPLETED, FAILED, RELEASED, Fate
 from watchbot.listen.protection import Protection
+from watchbot.listen.tracing import Spans
 from watchbot.listen.workspace import Workspace
 from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.intake import Intake
@@ -79,8 +80,10 @@ class Watcher:
         self._groups: dict[str, deque[Lease]] = {}
         self._done: OrderedDict[str, None] = OrderedDict()
         self._in_hand = 0
+        self._uncounted: set[Lease] = set()  # in hand, and not in the metrics as settled
         self._stumbles = 0  # pauses in a row because the machine could start no worker
         self.protection: Protection | None = None
+        self.spans: Spans | None = None
         self._draining = False
         self._leaving = anyio.Event()
         self._received = anyio.Event()  # no poll is under way any more, nor will be
@@ -168,6 +171,7 @@ class Watcher:
             self.protection.busy()
         for message in messages:
             lease = self._leases.take(message)
+            self._uncounted.add(lease)
             metrics.receives.observe(message.receives)
             group = message.group if self._queue.fifo else None
             if group is None:
@@ -199,7 +203,9 @@ class Watcher:
         except Exception:  # a fault of ours with one message must not stop the others
             log.exception("message given up", extra={"message_id": lease.message.id})
             # Settled once already, it stays so. Else it waits, as for any failure.
-            return await self._settled(lease, not_run(lease.message, FAILED, "a fault of watchbot"))
+            report = not_run(lease.message, FAILED, "a fault of watchbot")
+            self._count(lease, report)
+            return await self._settled(lease, report)
         finally:
             self._intake.give_back()
             self._in_hand -= 1
@@ -247,7 +253,7 @@ class Watcher:
             report = replace(report, outcome=RELEASED, reason=f"lease lost; {report.how}")
         _log_end(report)
         deleted = await self._settled(lease, report)
-        _count(report)
+        self._count(lease, report)
         was_open = self._breaker.open
         if self._breaker.note(report):
             self._heed_breaker()
@@ -256,6 +262,17 @@ class Watcher:
         if report.outcome.notify and self._notifier is not None and not was_open:
             self._notifier.tell(report, stopped=self._breaker.open)
         return deleted
+
+    def _count(self, lease: Lease, report: Report) -> None:
+        if lease not in self._uncounted:  # a fault of ours came after its end
+            return
+        self._uncounted.remove(lease)
+        metrics.settled(report.outcome.name)
+        sent_ms = report.message.sent_ms
+        if sent_ms is not None:
+            metrics.response_duration.observe(max(0.0, time.time() - sent_ms / 1000))
+        if self.spans is not None:
+            self.spans.record(report)
 
     def _heed_breaker(self) -> None:
         is_open = self._breaker.open
@@ -315,10 +332,3 @@ def _log_end(report: Report) -> None:
         log.error(report.outcome.name, extra={**facts, "worker_event": "failure"})
     else:
         log.info(report.outcome.name, extra=facts)
-
-
-def _count(report: Report) -> None:
-    metrics.settled(report.outcome.name)
-    sent_ms = report.message.sent_ms
-    if sent_ms is not None:
-        metrics.response_duration.observe(max(0.0, time.time() - sent_ms / 1000))
