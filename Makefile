@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint type unit chaos docs format clean
+.PHONY: help demo test lint type unit chaos bench docs format clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ chaos: $(READY) ## The long form of the chaos suite: ten seeds, faults, signals,
 
 docs: $(READY) ## Makes the pages of docs/ that say what the code says
 	$(BIN)/python -m generate
+
+bench: $(READY) ## Measures speed and memory, against rivals; about a quarter of an hour
+	$(BIN)/python -m tests.benchmarks --write
 
 format: $(READY) ## Lays the code out as lint wants it
 	$(BIN)/ruff check --fix
