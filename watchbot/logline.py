@@ -8,6 +8,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
@@ -17,6 +18,11 @@ _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 def date(seconds: float) -> str:
     """The date as HTTP and JavaScript's toUTCString write it: Thu, 28 Jul 2016 00:12:37 GMT."""
+    return _date(int(seconds))
+
+
+@lru_cache(maxsize=1)  # many lines are of one second
+def _date(seconds: int) -> str:
     moment = time.gmtime(seconds)
     day, month = _DAYS[moment.tm_wday], _MONTHS[moment.tm_mon - 1]
     return f"{day}, {moment.tm_mday:02d} {month} {time.strftime('%Y %H:%M:%S', moment)} GMT"

@@ -50,6 +50,9 @@ def configure(*, structured: bool) -> None:
     logger.handlers[:] = [handler]
     logger.setLevel(logging.INFO)
     logger.propagate = False
+    # What no line of ours shows need not be found out for each.
+    # https://docs.python.org/3/howto/logging.html#optimization
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def _facts(record: logging.LogRecord) -> dict[str, Any]:

@@ -15,7 +15,6 @@ import time
 from collections.abc import Collection, Iterator
 
 _PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
-_CHILDREN = "/proc/self/task"
 LOOK_S = 0.1  # so old may be what is known of the living
 
 
@@ -78,16 +77,15 @@ def _living_groups() -> Iterator[int]:
 
 
 def _orphans(workers: Collection[int]) -> Iterator[int]:
-    try:
-        threads = os.listdir(_CHILDREN)
-    except OSError:
-        return
-    for thread in threads:
-        with contextlib.suppress(OSError), open(f"{_CHILDREN}/{thread}/children", "rb") as file:
-            for word in file.read().split():
-                # A child in our own session was started by somebody else in this process.
-                if (child := int(word)) not in workers and _session(child) != os.getsid(0):
-                    yield child
+    # Workers are started by the main thread, and it is the one that inherits orphans.
+    with (
+        contextlib.suppress(OSError),
+        open(f"/proc/self/task/{os.getpid()}/children", "rb") as file,
+    ):
+        for word in file.read().split():
+            # A child in our own session was started by somebody else in this process.
+            if (child := int(word)) not in workers and _session(child) != os.getsid(0):
+                yield child
 
 
 def _end(child: int, mark: bytes | None) -> bool:

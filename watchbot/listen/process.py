@@ -83,8 +83,7 @@ async def run(
             await worker.end(grace)
         raise
     finally:
-        with anyio.CancelScope(shield=True):  # bounded by DRAIN_S
-            await worker.drain()
+        await worker.drain()
         worker.close()
     return worker.ending
 
@@ -129,19 +128,22 @@ class _Worker:
         self._go_on()
 
     async def drain(self) -> None:
-        """Takes the rest of the output, kills what is left of the group, notes the ending."""
+        """Takes the rest of the output, kills what is left of the group, notes the ending.
+
+        Waits only where something is left, for DRAIN_S at most, cancelled or not.
+        """
         if self._pipes and self._read_all():
             # Something still holds a pipe: a `tee` about to end, or a grandchild that will not.
-            with anyio.move_on_after(DRAIN_S):
+            with anyio.move_on_after(DRAIN_S, shield=True):
                 while self._pipes and await self._heard_within(QUIET_S):
                     pass
         self._kill_group(signal.SIGKILL)
         self._read_all()
         if self._pidfd is not None and self.exited.is_set():
             self._reap()
-        if self._mark is not None:
-            # Those that daemonised out of the group, too; each may leave children of its own.
-            with anyio.move_on_after(DRAIN_S):
+        # Those that daemonised out of the group, too; each may leave children of its own.
+        if self._mark is not None and orphans.end_orphans(self._mark, _running):
+            with anyio.move_on_after(DRAIN_S, shield=True):
                 while orphans.end_orphans(self._mark, _running):
                     await anyio.sleep(0.005)
 
