@@ -5,13 +5,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint type unit chaos format clean
+.PHONY: help demo test lint type unit chaos bench docs format clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(READY) ## Runs the main job on this machine: real messages, real commands, no account
-	$(BIN)/watchbot local --concurrency 2 --exit-when-empty \
+	$(BIN)/watchbot local --concurrency 2 --exit-when-empty --poll-wait 3 \
 	  --send-file examples/demo/messages examples/demo/work.sh
 
 test: lint type $(READY) ## Everything CI checks: style, types, all tests
@@ -29,6 +29,12 @@ unit: $(READY) ## The tests that need no server; a few seconds
 
 chaos: $(READY) ## The long form of the chaos suite: ten seeds, faults, signals, memory
 	$(BIN)/python -m tests.chaos
+
+docs: $(READY) ## Makes the pages of docs/ that say what the code says
+	$(BIN)/python -m generate
+
+bench: $(READY) ## Measures speed and memory, against rivals; about a quarter of an hour
+	$(BIN)/python -m tests.benchmarks --write
 
 format: $(READY) ## Lays the code out as lint wants it
 	$(BIN)/ruff check --fix

@@ -113,10 +113,9 @@ class Cloud:
         self, *words: str, timeout_s: float = 60, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Runs one `watchbot` command to its end. An empty variable in `env` is left out."""
-        environment = {**self.environment, **(env or {})}
         return subprocess.run(
             [str(BIN / "watchbot"), *words],
-            env={name: value for name, value in environment.items() if value},
+            env=self._with(env),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -132,11 +131,13 @@ class Cloud:
         return self.watchbot("listen", *options, *words, env=env)
 
     @contextlib.contextmanager
-    def started(self, *words: str) -> Iterator[subprocess.Popen[str]]:
-        """A `watchbot` command that runs while the block does."""
+    def started(
+        self, *words: str, env: Mapping[str, str] | None = None
+    ) -> Iterator[subprocess.Popen[str]]:
+        """A `watchbot` command that runs while the block does; `env` as in `watchbot`."""
         with subprocess.Popen(
             [str(BIN / "watchbot"), *words],
-            env=self.environment,
+            env=self._with(env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -146,6 +147,10 @@ class Cloud:
                 yield process
             finally:
                 process.kill()
+
+    def _with(self, env: Mapping[str, str] | None) -> dict[str, str]:
+        environment = {**self.environment, **(env or {})}
+        return {name: value for name, value in environment.items() if value}
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:

@@ -3,8 +3,10 @@
 import asyncio
 import hashlib
 import json
+import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from watchbot.errors import Rejected
@@ -46,12 +48,27 @@ class Served:
         return int(request.get(parameter, self.attributes[attribute]))
 
 
+@dataclass(slots=True)
+class Calls:
+    """How often one action was asked for, and when, in seconds of `time.monotonic()`."""
+
+    count: int = 0
+    first_at: float = 0.0
+    last_at: float = 0.0
+
+    def note(self) -> None:
+        self.last_at = time.monotonic()
+        self.first_at = self.first_at or self.last_at
+        self.count += 1
+
+
 class Sqs:
     """All queues of one server. `latency_s` is added to every call."""
 
     def __init__(self, url: str, *, latency_s: float = 0) -> None:
         self.url, self.latency_s = url, latency_s
         self._served: dict[str, Served] = {}
+        self._calls: defaultdict[str, Calls] = defaultdict(Calls)
 
     def queue(self, name: str) -> MemoryQueue:
         """The queue of this name, to send to and to look into without HTTP."""
@@ -59,6 +76,7 @@ class Sqs:
 
     async def answer(self, action: str, request: Request) -> Answer:
         """What SQS answers. Raises `Fault` and `Rejected` for what SQS would refuse."""
+        self._calls[action].note()
         if self.latency_s:
             await asyncio.sleep(self.latency_s)
         if act := OF_SERVER.get(action):
@@ -79,6 +97,18 @@ class Sqs:
         elif attributes.items() - served.attributes.items():
             raise Fault("QueueNameExists", "there is a queue of this name with other attributes")
         return {"QueueUrl": served.url}
+
+    def tell_calls(self, _: Request) -> Answer:
+        """No action of SQS: what was asked since this was asked last, for benchmarks."""
+        calls, self._calls = self._calls, defaultdict(Calls)
+        return {action: asdict(note) for action, note in calls.items()}
+
+    def fill(self, request: Request) -> Answer:
+        """No action of SQS, either: many messages in one call, for benchmarks."""
+        queue = self._of(request).queue
+        for number in range(request["Count"]):
+            queue.send(str(number))
+        return {}
 
     def find(self, request: Request) -> Answer:
         return {"QueueUrl": self._of({"QueueUrl": request["QueueName"]}).url}
@@ -199,6 +229,8 @@ OF_SERVER: dict[str, Callable[[Sqs, Request], Answer]] = {
     "DeleteQueue": Sqs.remove,
     "GetQueueUrl": Sqs.find,
     "ListQueues": Sqs.list_all,
+    "FillQueue": Sqs.fill,
+    "TellCalls": Sqs.tell_calls,
     "SetQueueAttributes": Sqs.change,
 }
 OF_QUEUE: dict[str, Callable[[Served, Request], Awaitable[Answer]]] = {

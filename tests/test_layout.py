@@ -10,11 +10,11 @@ ROOT = Path(__file__).parents[1] / "watchbot"
 FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = [  # a module imports from its own folder and from the lines above it
-    "errors",
-    "settings log metrics",
-    "lifecycle aws pages web",
+    "errors sink logline",
+    "settings logs metrics worker_log",
+    "lifecycle aws pages web log_handler",
     "sqs sql",
-    "doctor listen deadletter progress record schedule template send",
+    "doctor healthcheck listen deadletter progress record schedule template send top",
     "local",
     "cli",
     "__main__",
@@ -23,19 +23,26 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.spl
 
 OWNERS = {  # one door to each dangerous thing
     "aiobotocore": {"aws.py"},
-    "aiohttp": {"aws.py"},
+    "aiohttp": {"listen/agent.py"},
     "boto3": set[str](),
     "botocore": {"aws.py"},
     "moto": {"local/server.py"},
+    "opentelemetry": {"listen/tracing.py"},
     "prometheus_client": {"metrics.py"},
     "psycopg": {"sql/postgres.py"},
     "psycopg_pool": {"sql/postgres.py"},
-    "signal": {"lifecycle.py", "listen/orphans.py", "listen/process.py"},
+    "signal": {
+        "cli/__init__.py",
+        "lifecycle.py",
+        "listen/orphans.py",
+        "listen/process.py",
+        "listen/spawn.py",
+    },
     "sqlite3": {"sql/sqlite.py"},
-    "subprocess": {"listen/process.py"},
+    "subprocess": {"listen/spawn.py"},
 }
 # Settings are read in one place; a worker's variables are made in one, and read in one.
-READERS_OF_THE_ENVIRONMENT = {"settings", "listen/environment.py", "log.py"}
+READERS_OF_THE_ENVIRONMENT = {"settings", "listen/environment.py", "worker_log.py"}
 
 every_file = pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
 

@@ -1,3 +1,27 @@
-"""watchbot runs a command for every message of an SQS queue."""
+"""watchbot runs a command for every message of an SQS queue.
 
+For workers in Python: `log`, `log_stream` and `LogHandler` print lines with the log's prefix.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from watchbot.log_handler import LogHandler
+    from watchbot.worker_log import log, log_stream
+
+__all__ = ["LogHandler", "__version__", "log", "log_stream"]
 __version__ = "1.0.0.dev0"
+
+_HOMES = {
+    "LogHandler": "watchbot.log_handler",
+    "log": "watchbot.worker_log",
+    "log_stream": "watchbot.worker_log",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when it is asked for: each of our programs imports this module first.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'watchbot' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

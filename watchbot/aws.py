@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore import exceptions as boto
@@ -94,7 +93,7 @@ class Client:
         try:
             answer = await getattr(self._raw, operation)(**parameters)
             result = "ok"
-        except (boto.BotoCoreError, boto.ClientError, aiohttp.ClientError, OSError) as fault:
+        except Exception as fault:  # botocore raises a bare one for an answer that it cannot read
             error = _translated(self.service, operation, fault)
             result = type(error).__name__
             raise error from fault
@@ -153,7 +152,7 @@ def _translated(service: str, operation: str, fault: Exception) -> AwsError:
             code=fault.response.get("Error", {}).get("Code") or "Unknown",
             text=_one_line(fault.response.get("Error", {}).get("Message") or "no reason given"),
         )
-    kind: type[AwsError] = Unreachable
+    kind: type[AwsError] = Unreachable  # the network, or somebody in between who answers
     if isinstance(fault, (*_NOT_CONFIGURED, ValueError)):
         kind = NotConfigured
     elif isinstance(fault, _REJECTED):

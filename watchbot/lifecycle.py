@@ -10,6 +10,7 @@ from types import TracebackType
 import anyio
 
 from watchbot.errors import WatchbotError
+from watchbot.sink import stdout
 
 if hasattr(time, "CLOCK_BOOTTIME"):
 
@@ -44,6 +45,8 @@ class stop_on_signals:  # noqa: N801 - reads as a verb in `with stop_on_signals(
         self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, stop.ask)
+        # As process 1 it was held back until now.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         return stop
 
     def __exit__(
@@ -63,8 +66,9 @@ def run(service: Callable[[Stop], Awaitable[int]]) -> int:
     """
 
     async def main() -> int:
-        with stop_on_signals() as stop:
-            return await service(stop)
+        async with stdout.open():
+            with stop_on_signals() as stop:
+                return await service(stop)
 
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

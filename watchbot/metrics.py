@@ -1,6 +1,22 @@
-"""Every metric, by name. Nobody else names one; nobody else imports prometheus_client."""
+"""Every metric, by name. Nobody else names one; nobody else imports prometheus_client.
 
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
+Each is made by an entry of `CATALOGUE`: reference page, dashboard and alerts are made from it,
+too, so that they name nothing that is not there.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Literal
+
+from prometheus_client import (
+    REGISTRY,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from watchbot import __version__
 
@@ -9,50 +25,152 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Workers run for milliseconds or for hours; an answer of AWS takes milliseconds to a long poll.
 _WORK_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 1800, 3600, 10800, 43200)
 _CALL_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 21)
+_RECEIVES_BUCKETS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 50, 100)
 
-received = Counter("watchbot_messages_received", "Messages taken from the queue.")
-settled = Counter("watchbot_messages_settled", "Messages let go of, by outcome.", ["outcome"])
-worker_duration = Histogram(
-    "watchbot_worker_duration_seconds",
-    "How long a worker ran.",
-    buckets=_WORK_BUCKETS_S,
+OUTCOMES = ("completed", "rejected", "returned", "failed", "timed_out", "released")
+_CALLS = {
+    "sqs": (
+        "receive_message",
+        "delete_message_batch",
+        "change_message_visibility_batch",
+        "get_queue_attributes",
+    ),
+    "sns": ("publish",),
+}
+_FAULTS = "AwsError Denied NotConfigured NotFound Rejected Throttled Unreachable".split()
+RESULTS = ("ok", *_FAULTS, "error")  # the last: it was given up
+
+Kind = Literal["counter", "gauge", "histogram"]
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]  # by name and labels
+CATALOGUE: list["Entry"] = []
+
+# A second series for each, that nobody asks for.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no types
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What there is to know of one metric. `name` is as it is scraped; buckets come with it."""
+
+    name: str
+    kind: Kind
+    text: str
+    labels: Mapping[str, Sequence[str]] = field(default_factory=dict)  # with all their values
+
+
+def _enter(kind: Kind, name: str, text: str, labels: Mapping[str, Sequence[str]]) -> list[str]:
+    CATALOGUE.append(Entry(name=name, kind=kind, text=text, labels=labels))
+    return list(labels)
+
+
+def _counter(
+    name: str,
+    text: str,
+    series: Iterable[Sequence[str]] | None = None,
+    **labels: Sequence[str],
+) -> Counter:
+    counter = Counter(name, text, _enter("counter", name, text, labels))
+    # Each is there, at 0, before the first event: else `rate()` does not see that one.
+    for values in series or (product(*labels.values()) if labels else ()):
+        counter.labels(*values)
+    return counter
+
+
+def _gauge(name: str, text: str, **labels: Sequence[str]) -> Gauge:
+    return Gauge(name, text, _enter("gauge", name, text, labels))
+
+
+def _histogram(
+    name: str, text: str, buckets: Sequence[float], **labels: Sequence[str]
+) -> Histogram:
+    return Histogram(name, text, _enter("histogram", name, text, labels), buckets=buckets)
+
+
+_received = _counter("watchbot_messages_received_total", "Messages taken from the queue.")
+_settled = _counter(
+    "watchbot_messages_settled_total", "Messages let go of, by outcome.", outcome=OUTCOMES
 )
-response_duration = Histogram(
+_in_hand = _gauge(
+    "watchbot_messages_in_hand", "Messages received and not settled: received - settled, always."
+)
+worker_duration = _histogram(
+    "watchbot_worker_duration_seconds", "How long a worker ran.", _WORK_BUCKETS_S
+)
+response_duration = _histogram(
     "watchbot_response_duration_seconds",
     "From the sending of a message to its settling.",
-    buckets=_WORK_BUCKETS_S,
+    _WORK_BUCKETS_S,
 )
-receives = Histogram(
+receives = _histogram(
     "watchbot_message_receives",
     "How often a message had been handed out when it was received.",
-    buckets=(1, 2, 3, 4, 5, 7, 10, 15, 20, 50, 100),
+    _RECEIVES_BUCKETS,
 )
-busy = Gauge("watchbot_workers_busy", "Workers running now.")
-limit = Gauge("watchbot_workers_limit", "Workers that may run at once.")
-queue_messages = Gauge("watchbot_queue_messages", "Messages in the queue, by state.", ["state"])
-oldest_message_age = Gauge(
-    "watchbot_queue_oldest_message_age_seconds", "Age of the oldest message seen in the last poll."
+busy = _gauge("watchbot_workers_busy", "Workers running now.")
+limit = _gauge("watchbot_workers_limit", "Workers that may run at once.")
+queue_messages = _gauge(
+    "watchbot_queue_messages",
+    "Messages in the queue, by state; asked once a minute.",
+    state=("visible", "in_flight", "delayed"),
 )
-breaker_open = Gauge("watchbot_breaker_open", "1 while alike failures keep it from receiving.")
-leases_lost = Counter("watchbot_leases_lost", "Messages whose lease ended before their worker.")
-notifications = Counter("watchbot_notifications", "Notifications, by result.", ["result"])
-log_lines = Counter("watchbot_log_lines", "Lines that workers printed, by stream.", ["stream"])
-recorded = Counter("watchbot_record_events", "Events written, by what they are.", ["kind"])
-last_receive = Gauge(
-    "watchbot_last_receive_timestamp_seconds", "When the queue last answered a receive."
+oldest_message_age = _gauge(
+    "watchbot_queue_oldest_message_age_seconds",
+    "Age of the oldest message in the last receive; 0 when it brought none.",
 )
-_build = Gauge("watchbot_build_info", "The version that runs.", ["version"])
+breaker_open = _gauge(
+    "watchbot_breaker_open", "1 while alike failures keep the watcher from receiving."
+)
+leases_lost = _counter(
+    "watchbot_leases_lost_total", "Messages whose lease ended before their worker."
+)
+notifications = _counter(
+    "watchbot_notifications_total",
+    "Notifications, by result; dropped: too many waited.",
+    result=("sent", "failed", "dropped"),
+)
+log_lines = _counter(
+    "watchbot_log_lines_total", "Lines that workers printed.", stream=("stdout", "stderr")
+)
+recorded = _counter(
+    "watchbot_record_events_total",
+    "Events that `watchbot record` has written, by what they are.",
+    kind=("task", "other", "rejected"),
+)
+last_receive = _gauge(
+    "watchbot_last_receive_timestamp_seconds",
+    "When the queue last answered a receive, in seconds since 1970; 0: never.",
+)
+_build = _gauge("watchbot_build_info", "1, with the version that runs.", version=(__version__,))
 _build.labels(__version__).set(1)
 
-_aws_requests = Counter(
-    "watchbot_aws_requests", "Calls of AWS, by result.", ["service", "operation", "result"]
+_operations = sum(_CALLS.values(), ())
+_aws_requests = _counter(
+    "watchbot_aws_requests_total",
+    "Calls of AWS, by result.",
+    [(service, *rest) for service in _CALLS for rest in product(_CALLS[service], RESULTS)],
+    service=list(_CALLS),
+    operation=_operations,
+    result=RESULTS,
 )
-_aws_durations = Histogram(
+_aws_durations = _histogram(
     "watchbot_aws_request_duration_seconds",
-    "How long calls of AWS took.",
-    ["service", "operation"],
-    buckets=_CALL_BUCKETS_S,
+    "How long calls of AWS took; a receive waits for messages.",
+    _CALL_BUCKETS_S,
+    service=list(_CALLS),
+    operation=_operations,
 )
+
+
+def took(messages: int) -> None:
+    """Counts messages as received, and in hand."""
+    _received.inc(messages)
+    _in_hand.inc(messages)
+
+
+def settled(outcome: str) -> None:
+    """Counts one message in hand as settled; in the same moment, so that no scrape sees half."""
+    _settled.labels(outcome).inc()
+    _in_hand.dec()
 
 
 def aws_request(service: str, operation: str, result: str, duration_s: float) -> None:
@@ -64,3 +182,14 @@ def aws_request(service: str, operation: str, result: str, duration_s: float) ->
 def scrape() -> bytes:
     """Everything, in Prometheus's text format."""
     return generate_latest(REGISTRY)
+
+
+def parse(text: str) -> Samples:
+    """What was scraped, read back. Raises `ValueError` for what is no scrape."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }

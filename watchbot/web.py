@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -15,21 +15,22 @@ from watchbot.settings.base import describe
 log = logging.getLogger(__name__)
 
 Why = Callable[[], str | None]
+Pages = Mapping[str, Callable[[], object]]  # by path
 
 
 @asynccontextmanager
 async def serving(
-    host: str, port: int | None, unhealthy: Why, unready: Why
+    host: str, port: int | None, unhealthy: Why, unready: Why, pages: Pages | None = None
 ) -> AsyncIterator[str | None]:
     """Serves while open; gives the URL, or None when `port` is None and nothing is served.
 
-    `unhealthy` and `unready` say why the answer is 503, or None for 200. Raises `SettingError`
-    when the address cannot be had.
+    `unhealthy` and `unready` say why the answer is 503, or None for 200. `pages` are
+    a service's own, served as JSON. Raises `SettingError` when the address cannot be had.
     """
     if port is None:
         yield None
         return
-    app = _metrics_and_health(unhealthy, unready)
+    app = _metrics_and_health(unhealthy, unready, pages or {})
     async with serving_app(app, host, port, "metrics_port") as url:
         log.info("serving metrics and health", extra={"url": url})
         yield url
@@ -61,11 +62,11 @@ def _listener(host: str, port: int, option: str) -> socket.socket:
         ) from error
 
 
-def _metrics_and_health(unhealthy: Why, unready: Why) -> Any:
+def _metrics_and_health(unhealthy: Why, unready: Why, pages: Pages) -> Any:
     # Imported here: a watcher without a metrics port starts faster, and smaller.
     from starlette.applications import Starlette
     from starlette.requests import Request
-    from starlette.responses import PlainTextResponse, Response
+    from starlette.responses import JSONResponse, PlainTextResponse, Response
     from starlette.routing import Route
 
     async def scrape(_: Request) -> Response:
@@ -78,10 +79,17 @@ def _metrics_and_health(unhealthy: Why, unready: Why) -> Any:
 
         return answer
 
+    def serving_json(page: Callable[[], object]) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(_: Request) -> Response:
+            return JSONResponse(page())
+
+        return answer
+
     routes = [
         Route("/metrics", scrape),
         Route("/healthz", answering(unhealthy)),
         Route("/readyz", answering(unready)),
+        *(Route(path, serving_json(page)) for path, page in pages.items()),
     ]
     return Starlette(routes=routes)
 

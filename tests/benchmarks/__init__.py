@@ -1,0 +1,1 @@
+"""What watchbot costs, against others: `make bench`. No part of the tests."""

@@ -169,8 +169,7 @@ class Fleet:
         code = watcher.process.wait()
         self.running.remove(watcher)
         self.ended.append(watcher)
-        # One that meets a fault at its very first call says so and leaves, as designed.
-        if code != 0 and (watcher.leaving_by is not None or watcher.started):
+        if code != 0:
             self.faults.append(f"{watcher.log.name} ended with {code}")
         if "Traceback" in watcher.log.read_text(errors="replace"):
             self.faults.append(f"{watcher.log.name} holds a traceback")

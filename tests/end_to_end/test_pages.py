@@ -20,6 +20,8 @@ def test_metrics_and_health_are_served(cloud: Cloud) -> None:
         (url,) = re.findall(r"url=(\S+)", said)
         read_health = [requests.get(f"{url}/{page}", timeout=10) for page in ("healthz", "readyz")]
         scraped = requests.get(f"{url}/metrics", timeout=10)
+        while "watchbot_messages_settled_total{" not in scraped.text:  # the log tells it first
+            scraped = requests.get(f"{url}/metrics", timeout=10)
 
     assert [answer.status_code for answer in read_health] == [200, 200]
     assert scraped.headers["content-type"].startswith("text/plain; version=0.0.4")

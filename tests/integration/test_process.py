@@ -1,17 +1,21 @@
 """Real processes: how they start, print and end, and that they leave nothing behind."""
 
+import math
 import os
+import resource
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
 import pytest
 
 from watchbot.errors import CommandError
-from watchbot.listen import process
+from watchbot.listen import process, spawn
 from watchbot.listen.output import Stream
-from watchbot.listen.process import Ending, SpawnError, Start
+from watchbot.listen.process import Ending
+from watchbot.listen.spawn import SpawnError, Start
 
 PATH = os.environb[b"PATH"]
 
@@ -19,12 +23,26 @@ both_ways = pytest.mark.parametrize("fast", [True, False], ids=["posix_spawn", "
 
 
 class Heard:
-    """What a process printed."""
+    """What a process printed. Once it is `full`, it stays so until `make_room`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, most: float = math.inf) -> None:
         self.stdout, self.stderr = b"", b""
+        self._most = most
+        self._room: list[Callable[[], None]] = []
 
-    def __call__(self, stream: Stream, data: bytes) -> None:
+    @property
+    def full(self) -> bool:
+        return len(self.stdout) >= self._most
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        self._room.append(callback)
+
+    def make_room(self) -> None:
+        self._most = math.inf
+        for callback in self._room:
+            callback()
+
+    def feed(self, stream: Stream, data: bytes) -> None:
         if stream == "stdout":
             self.stdout += data
         else:
@@ -42,7 +60,7 @@ async def long_grace() -> None:
 def a_start(script: str, *, stdin: bytes = b"", **variables: bytes) -> Start:
     environment = {name.encode(): value for name, value in variables.items()}
     return Start(
-        command=process.resolve([script], shell=True),
+        command=spawn.resolve([script], shell=True),
         environment={b"PATH": PATH, **environment},
         stdin=stdin,
     )
@@ -133,6 +151,37 @@ async def test_grandchild_with_our_pipe_neither_delays_the_end_nor_survives(fast
     assert await gone(int(heard.stdout))
 
 
+@both_ways
+async def test_grandchild_that_prints_for_ever_neither_delays_the_end_nor_survives(
+    fast: bool,
+) -> None:
+    heard = Heard()
+
+    with anyio.fail_after(30):
+        ending = await process.run(a_start("echo $$; yes & exit 0"), heard, no_grace, fast=fast)
+
+    assert ending == Ending(exit_code=0)
+    assert await gone(int(heard.stdout.split(b"\n", 1)[0]))
+
+
+@both_ways
+async def test_process_waits_while_nobody_hears_it(fast: bool, tmp_path: Path) -> None:
+    heard = Heard(most=1)
+    script = f"head -c 1000000 /dev/zero; touch {tmp_path}/printed"
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: process.run(a_start(script), heard, no_grace, fast=fast))
+        while not heard.full:
+            await anyio.sleep(0.01)
+        await anyio.sleep(0.2)
+        heard_before, printed_before = len(heard.stdout), (tmp_path / "printed").exists()
+        heard.make_room()
+
+    assert heard_before <= 2 * process.READ_BYTES
+    assert not printed_before
+    assert heard.stdout == bytes(1_000_000)
+
+
 async def test_last_words_through_a_tee_are_heard() -> None:
     heard = Heard()
     script = "exec bash -c 'exec > >(sleep 0.05; cat) 2>&1; echo last words'"
@@ -213,6 +262,19 @@ async def test_nothing_stays_open(fast: bool) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+async def test_nothing_stays_open_when_the_message_cannot_be_written() -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        with pytest.raises(SpawnError):
+            await process.run(a_start("cat", stdin=bytes(100)), Heard(), no_grace)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 @pytest.mark.parametrize(
     ("words", "shell", "meant"),
     [
@@ -224,10 +286,10 @@ async def test_nothing_stays_open(fast: bool) -> None:
     ],
 )
 def test_words_of_the_command(words: list[str], shell: bool, meant: tuple[str, ...]) -> None:
-    assert process.resolve(words, shell=shell).words == meant
+    assert spawn.resolve(words, shell=shell).words == meant
 
 
 @pytest.mark.parametrize("words", [[], [""], ["no-such-command-here"], ["/etc/passwd"], ["/tmp"]])
 def test_command_that_cannot_run_is_refused(words: list[str]) -> None:
     with pytest.raises(CommandError):
-        process.resolve(words, shell=False)
+        spawn.resolve(words, shell=False)

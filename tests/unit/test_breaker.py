@@ -47,6 +47,16 @@ def test_pause_doubles_with_each_failure_and_success_closes() -> None:
     assert not breaker.open
 
 
+def test_failures_in_hand_before_are_no_news() -> None:
+    breaker = Breaker(2)
+    reports = [a_report(number) for number in range(20)]
+
+    turned = [breaker.note(report) for report in reports]
+
+    assert turned == [False, True] + [False] * 18
+    assert breaker.pause_s == FIRST_PAUSE_S
+
+
 def test_what_the_command_decides_is_no_failure() -> None:
     breaker = Breaker(1)
 

@@ -83,13 +83,39 @@ async def test_dead_receipt_is_a_lost_lease_and_is_used_no_more(
     assert [record.message for record in caplog.records] == ["lease lost"]
 
 
-async def test_expired_lease_is_not_settled() -> None:
+async def test_message_that_came_late_is_ours_when_the_queue_says_so() -> None:
+    queue = ScriptedQueue(BUSY, UNREACHABLE)
+
+    async with Leases(queue, 30) as leases:
+        lease = leases.take(a_message(age_s=31))
+        doubtful, ours = lease.doubtful, await leases.confirm(lease)
+        settled = await leases.delete(lease)
+
+    assert (doubtful, ours, settled) == (True, True, True)
+    assert len(queue.hidden) >= 3  # two that failed, and one that did not
+
+
+async def test_message_that_came_too_late_is_not_settled() -> None:
+    queue, lost = ScriptedQueue(DEAD), list[Lease]()
+
+    async with Leases(queue, 30, lost.append) as leases:
+        lease = leases.take(a_message(age_s=31))
+        ours, settled = await leases.confirm(lease), await leases.delete(lease)
+
+    assert (ours, settled) == (False, False)
+    assert queue.deleted == []
+    assert lost == [lease]
+
+
+async def test_message_that_came_at_once_needs_no_asking() -> None:
     queue = ScriptedQueue()
 
     async with Leases(queue, 30) as leases:
-        assert not await leases.delete(leases.take(a_message(age_s=31)))
+        lease = leases.take(a_message())
+        assert await leases.confirm(lease)
+        await leases.delete(lease)
 
-    assert queue.deleted == []
+    assert queue.hidden == []
 
 
 async def test_message_is_never_hidden_past_its_twelve_hours() -> None:
@@ -114,3 +140,31 @@ async def test_lease_is_renewed_once_a_third_of_it_is_over() -> None:
                 await anyio.sleep(0.01)
 
     assert queue.hidden[0] == [("due", 1)]
+
+
+async def test_what_was_settled_is_renewed_no_more() -> None:
+    queue = ScriptedQueue()
+
+    async with Leases(queue, 1) as leases:
+        held = [leases.take(a_message(f"m{number}", age_s=0.4)) for number in range(300)]
+        async with anyio.create_task_group() as tasks:
+            for lease in held:
+                tasks.start_soon(leases.hide, lease, 0)
+                await anyio.sleep(0.001)
+
+    given_back = set[str]()
+    for call in queue.hidden:
+        assert not given_back & {message for message, _ in call}
+        given_back |= {message for message, seconds in call if seconds == 0}
+    assert len(given_back) == 300
+
+
+async def test_lease_is_settled_once() -> None:
+    queue = ScriptedQueue()
+
+    async with Leases(queue, 30) as leases:
+        lease = leases.take(a_message())
+        settled = [await leases.delete(lease), await leases.hide(lease, 0)]
+
+    assert settled == [True, False]
+    assert queue.hidden == []

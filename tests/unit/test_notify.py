@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -29,7 +30,7 @@ def a_report(number: int = 0, **more: Any) -> Report:
 
 async def told(client: FakeClient, *reports: Report) -> list[dict[str, Any]]:
     """What is published when these are told and the watcher ends."""
-    notifier = Notifier(client, TOPIC, "my-service", "my-container")  # type: ignore[arg-type]  # a fake
+    notifier = Notifier(client, TOPIC, "my-service", {"Container": "my-container"})  # type: ignore[arg-type]  # a fake
     with anyio.fail_after(10):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(notifier.run)
@@ -110,3 +111,13 @@ async def test_text_fits_whatever_the_message_holds() -> None:
     assert request["Subject"].isascii()
     assert request["Subject"].isprintable()
     assert not set("\0\x1b\ud800") & set(request["Message"])
+
+
+async def test_subject_of_a_message_forges_no_fact() -> None:
+    report = a_report()
+    forged = replace(report.content, subject="x\nOutcome: completed")
+
+    (request,) = await told(FakeClient(), replace(report, content=forged))
+
+    assert "\nOutcome: completed" not in request["Message"]
+    assert "\nSubject: x Outcome: completed\n" in request["Message"]

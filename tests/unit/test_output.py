@@ -1,53 +1,59 @@
+import asyncio
 import json
+import os
 import re
+import tempfile
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from watchbot.listen.output import MAX_LINE_BYTES, TAIL_BYTES, Output
+from watchbot.sink import Sink
 
 PREFIX = re.compile(rb"^\[\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\] \[worker\] \[m1\] ")
 
 
-def printed(capfd: pytest.CaptureFixture[str], *pieces: bytes, structured: bool = False) -> bytes:
+async def printed(*pieces: bytes, structured: bool = False) -> bytes:
     """What is written for a worker that prints these pieces."""
-    output = Output("m1", structured=structured)
-    for piece in pieces:
-        output.feed("stdout", piece)
-    output.finish()
-    return capfd.readouterr().out.encode()
+    with tempfile.TemporaryFile() as file:
+        output = Output("m1", structured=structured, sink=Sink(file.fileno()))
+        for piece in pieces:
+            output.feed("stdout", piece)
+        await output.finish()
+        file.seek(0)
+        return file.read()
 
 
-def test_each_line_gets_the_prefix(capfd: pytest.CaptureFixture[str]) -> None:
-    lines = printed(capfd, b"one\ntw", b"o\n\nno newline").splitlines()
+async def test_each_line_gets_the_prefix() -> None:
+    lines = (await printed(b"one\ntw", b"o\n\nno newline")).splitlines()
 
     assert [PREFIX.sub(b"", line) for line in lines] == [b"one", b"two", b"", b"no newline"]
     assert all(PREFIX.match(line) for line in lines)
 
 
-def test_line_with_the_prefix_keeps_it_alone(capfd: pytest.CaptureFixture[str]) -> None:
+async def test_line_with_the_prefix_keeps_it_alone() -> None:
     said = b"[Thu, 28 Jul 2016 00:12:37 GMT] [worker] [m1] mine"
 
-    assert printed(capfd, said + b"\nplain\n").splitlines()[0] == said
+    assert (await printed(said + b"\nplain\n")).splitlines()[0] == said
 
 
-def test_prefix_of_another_message_is_text(capfd: pytest.CaptureFixture[str]) -> None:
+async def test_prefix_of_another_message_is_text() -> None:
     said = b"[Thu, 28 Jul 2016 00:12:37 GMT] [worker] [m2] not mine"
 
-    assert PREFIX.sub(b"", printed(capfd, said)) == said + b"\n"
+    assert PREFIX.sub(b"", await printed(said)) == said + b"\n"
 
 
-def test_long_line_is_split_not_dropped(capfd: pytest.CaptureFixture[str]) -> None:
-    lines = printed(capfd, b"x" * 150_000).splitlines()
+async def test_long_line_is_split_not_dropped() -> None:
+    lines = (await printed(b"x" * 150_000)).splitlines()
 
     lengths = [len(PREFIX.sub(b"", line)) for line in lines]
     assert sum(lengths) == 150_000
     assert max(lengths) == MAX_LINE_BYTES
 
 
-def test_workers_own_json_is_merged_in(capfd: pytest.CaptureFixture[str]) -> None:
-    out = printed(capfd, b'{"level": 50, "msg": "mine", "x": 1}\ntext\n', structured=True)
+async def test_workers_own_json_is_merged_in() -> None:
+    out = await printed(b'{"level": 50, "msg": "mine", "x": 1}\ntext\n', structured=True)
 
     first, second = (json.loads(line) for line in out.splitlines())
     assert (first["msg"], first["level"], first["x"]) == ("mine", 50, 1)
@@ -55,26 +61,76 @@ def test_workers_own_json_is_merged_in(capfd: pytest.CaptureFixture[str]) -> Non
     assert first["watchbot_sqs_message_id"] == second["watchbot_sqs_message_id"] == "m1"
 
 
-def test_tail_is_the_last_16_kib(capfd: pytest.CaptureFixture[str]) -> None:
-    output = Output("m1", structured=False)
-
-    output.feed("stdout", b"old\n" * 10_000)
-    output.feed("stderr", b"last words")
-    output.finish()
-    capfd.readouterr()
+async def test_tail_is_the_last_16_kib() -> None:
+    with tempfile.TemporaryFile() as file:
+        output = Output("m1", structured=False, sink=Sink(file.fileno()))
+        output.feed("stdout", b"old\n" * 10_000)
+        output.feed("stderr", b"last words")
+        await output.finish()
 
     assert len(output.tail) == TAIL_BYTES
     assert output.tail.endswith("old\nlast words\n")
 
 
+async def test_line_that_grew_over_two_pieces_is_split_too() -> None:
+    lines = (await printed(b"x" * 65_000, b"y" * 60_000 + b"\nz\n")).splitlines()
+
+    said = [PREFIX.sub(b"", line) for line in lines]
+    assert [len(line) for line in said] == [MAX_LINE_BYTES, 125_000 - MAX_LINE_BYTES, 1]
+
+
+async def test_split_tears_no_character() -> None:
+    lines = (await printed("é".encode() * 40_000, b"x" + "€".encode() * 30_000)).splitlines()
+
+    said = [PREFIX.sub(b"", line).decode() for line in lines]
+    assert "".join(said) == "é" * 40_000 + "x" + "€" * 30_000
+    assert len(said) > 2
+
+
+@pytest.mark.parametrize(
+    ("printed_bytes", "readable"),
+    [
+        (b"caf\xc3\xa9", "café"),
+        (b"caf\xe9 \xff", "caf\\xe9 \\xff"),
+        (b"a\0b", "a\\x00b"),
+    ],
+)
+async def test_what_is_no_text_is_kept_readable(printed_bytes: bytes, readable: str) -> None:
+    line = await printed(printed_bytes)
+
+    assert PREFIX.sub(b"", line).decode() == readable + "\n"
+
+
+async def test_json_lines_are_whole_whatever_a_worker_prints() -> None:
+    said = ['{"not": json', "[1]", '"quoted" \\ back', "\x1b[2K\0", "caf\\xe9", ""]
+    raw = b"\n".join([b'{"not": json', b"[1]", b'"quoted" \\ back', b"\x1b[2K\0", b"caf\xe9", b""])
+
+    lines = (await printed(raw + b"\n", structured=True)).splitlines()
+
+    assert [json.loads(line)["msg"] for line in lines] == said
+
+
+async def test_empty_lines_cost_no_memory_when_nobody_reads() -> None:
+    reader, writer = os.pipe()
+    sink = Sink(writer)
+    async with sink.open():
+        output = Output("m1", structured=False, sink=sink)
+        output.feed("stdout", b"\n" * 65_536)  # six megabytes with their prefixes
+        kept = sink.kept_bytes
+        was_full = output.full
+        os.close(reader)
+        os.close(writer)
+
+    assert was_full
+    assert kept < 512 * 1024
+
+
 @given(pieces=st.lists(st.binary(max_size=50), max_size=20))
 def test_no_byte_is_lost_however_it_comes(pieces: list[bytes]) -> None:
-    output = Output("m1", structured=False)
-
-    for piece in pieces:
-        output.feed("stdout", piece)
-    output.finish()
-
     whole = b"".join(pieces)
-    kept = output.tail.encode() if whole.isascii() else None
-    assert kept is None or kept.rstrip(b"\n") == whole.rstrip(b"\n")
+    written = asyncio.run(printed(*pieces))
+
+    said = [PREFIX.sub(b"", line) for line in written.split(b"\n")[:-1]]
+    lines = whole.removesuffix(b"\n").split(b"\n") if whole else []
+    as_read = [line.replace(b"\0", b"\\x00").decode(errors="backslashreplace") for line in lines]
+    assert [line.decode() for line in said] == as_read

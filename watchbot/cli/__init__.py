@@ -6,6 +6,7 @@ it runs.
 
 import importlib
 import os
+import signal
 from collections.abc import Sequence
 
 import click
@@ -13,7 +14,7 @@ import click
 from watchbot import __version__
 from watchbot.errors import WatchbotError
 
-COMMANDS = ("listen", "record", "tasks", "local", "send", "doctor")
+COMMANDS = ("listen", "record", "tasks", "local", "send", "doctor", "healthcheck", "top")
 
 
 class Commands(click.Group):
@@ -44,6 +45,9 @@ def watchbot() -> None:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one command line; the exit code. What went wrong is one line on standard error."""
+    if os.getpid() == 1:
+        # Linux drops what process 1 has no handler for. It waits until `lifecycle` has one.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
         code = watchbot.main(args=words, prog_name="watchbot", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):

@@ -4,7 +4,7 @@ import functools
 
 import click
 
-from watchbot import log
+from watchbot import logs
 from watchbot.cli.options import TAKES_A_COMMAND, command_words, options
 from watchbot.settings.listen import ListenSettings
 
@@ -28,5 +28,5 @@ def listen(settings: ListenSettings, words: tuple[str, ...]) -> int:
     from watchbot import lifecycle
     from watchbot.listen.service import listen
 
-    log.configure(structured=settings.structured_logging)
+    logs.configure(structured=settings.structured_logging)
     return lifecycle.run(functools.partial(listen, settings, words))

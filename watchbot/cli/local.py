@@ -4,7 +4,7 @@ import functools
 
 import click
 
-from watchbot import log
+from watchbot import logs
 from watchbot.cli.options import TAKES_A_COMMAND, command_words, options
 from watchbot.settings.local import LocalSettings
 
@@ -21,5 +21,5 @@ def local(settings: LocalSettings, words: tuple[str, ...]) -> int:
     from watchbot import lifecycle
     from watchbot.local.run import local
 
-    log.configure(structured=settings.structured_logging)
+    logs.configure(structured=settings.structured_logging)
     return lifecycle.run(functools.partial(local, settings, words))

@@ -4,7 +4,7 @@ import functools
 
 import click
 
-from watchbot import log
+from watchbot import logs
 from watchbot.cli.options import options
 from watchbot.settings.record import RecordSettings
 
@@ -21,5 +21,5 @@ def record(settings: RecordSettings) -> int:
     from watchbot import lifecycle
     from watchbot.record.service import record
 
-    log.configure(structured=settings.structured_logging)
+    logs.configure(structured=settings.structured_logging)
     return lifecycle.run(functools.partial(record, settings))

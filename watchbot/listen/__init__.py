@@ -1,1 +1,1 @@
-"""`watchbot listen`: a command for every message. Start reading at `service.py`."""
+"""`watchbot listen`: a command for every message. Start reading at `watcher.py`."""

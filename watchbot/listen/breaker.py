@@ -1,5 +1,6 @@
 """Stops a watcher whose every message fails alike, before it burns the receives of them all."""
 
+from watchbot.lifecycle import now
 from watchbot.listen.job import Report
 from watchbot.listen.outcome import COMPLETED, FAILED, TIMED_OUT
 
@@ -20,12 +21,13 @@ class Breaker:
         self._succeeded = False
         self._alike: set[str] = set()
         self._fingerprint: str | None = None
+        self._tried_at = 0.0
         self.open = False
         self.pause_s = FIRST_PAUSE_S
 
     def note(self, report: Report) -> bool:
-        """Takes in how a job ended; whether that opened or closed the breaker."""
-        if report.outcome is COMPLETED:
+        """Takes in how a job ended; whether that opened or closed it, or changed its pause."""
+        if report.outcome is COMPLETED and report.ending is not None:
             return self._close()
         if report.outcome in (FAILED, TIMED_OUT) and not self._succeeded and self._limit:
             return self._fail(report)
@@ -37,9 +39,12 @@ class Breaker:
         return was_open
 
     def _fail(self, report: Report) -> bool:
+        if self.open and report.message.asked_at < self._tried_at:
+            return False  # it was in hand before: no news
+        self._tried_at = now()
         if self.open:
             self.pause_s = min(self.pause_s * 2, LONGEST_PAUSE_S)
-            return False
+            return True
         if report.fingerprint != self._fingerprint:
             self._fingerprint, self._alike = report.fingerprint, set()
         self._alike.add(report.message.id)

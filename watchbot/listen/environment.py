@@ -43,11 +43,15 @@ class Place:
     deadline: float
 
 
-def base_environment() -> dict[bytes, bytes]:
-    """The watcher's own environment, without the names that only a message may set."""
-    return {
+def base_environment(*, structured: bool = False) -> dict[bytes, bytes]:
+    """The watcher's own environment, without the names that only a message may set.
+
+    With `structured`, its tools log JSON, as the watcher does, also where a flag had asked for it.
+    """
+    base = {
         name: value for name, value in os.environb.items() if os.fsdecode(name) not in _PER_MESSAGE
     }
+    return {**base, b"WATCHBOT_STRUCTURED_LOGGING": b"true"} if structured else base
 
 
 def stack_name() -> str | None:

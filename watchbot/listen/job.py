@@ -14,7 +14,8 @@ from watchbot.listen import environment, process
 from watchbot.listen.environment import Place
 from watchbot.listen.outcome import FAILED, RELEASED, TIMED_OUT, Outcome, outcome_of
 from watchbot.listen.output import Output
-from watchbot.listen.process import Command, Ending, SpawnError, Start
+from watchbot.listen.process import Ending
+from watchbot.listen.spawn import Command, SpawnError, Start
 from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.lease import Lease
 from watchbot.sqs.message import Content, Message, open_envelope
@@ -67,9 +68,10 @@ class Jobs:
 
     def __init__(self, settings: WatcherSettings, command: Command, stop: Stop) -> None:
         self._settings, self._command, self._stop = settings, command, stop
-        self._base = environment.base_environment()
+        self._base = environment.base_environment(structured=settings.structured_logging)
         self._running: dict[Lease, anyio.CancelScope] = {}
         self._released = False
+        self._graces: set[anyio.CancelScope] = set()
 
     def __len__(self) -> int:
         return len(self._running)
@@ -77,6 +79,8 @@ class Jobs:
     def release_all(self) -> None:
         """Ends all that run, SIGTERM first; they are `released`, whatever their exit code."""
         self._released = True
+        for grace in self._graces:
+            grace.deadline = min(grace.deadline, anyio.current_time() + LAST_GRACE_S)
         for scope in self._running.values():
             scope.cancel()
 
@@ -109,8 +113,8 @@ class Jobs:
                 reason = f"cannot start: {error}"
             finally:
                 del self._running[lease]
-                output.finish()
         duration_s = time.monotonic() - began
+        await _finish(output)
         metrics.worker_duration.observe(duration_s)
         outcome = FAILED if ending is None else outcome_of(ending.exit_code)
         if scope.cancelled_caught:
@@ -145,13 +149,13 @@ class Jobs:
         )
         if b"Message" in variables:
             try:
-                return await process.run(start, output.feed, self._grace)
+                return await process.run(start, output, self._grace)
             except SpawnError as error:
                 if not error.too_big:
                     raise
         # Too long alone, or together with the rest of the variables: then it goes into a file.
         variables = environment.with_message_file(variables, start.stdin, place.scratch)
-        return await process.run(replace(start, environment=variables), output.feed, self._grace)
+        return await process.run(replace(start, environment=variables), output, self._grace)
 
     def _limit_s(self, lease: Lease) -> float:
         most_s = max(lease.left_s - self._settings.kill_grace - RETURN_MARGIN_S, 1.0)
@@ -159,5 +163,18 @@ class Jobs:
 
     async def _grace(self) -> None:
         grace_s = self._settings.kill_grace
-        with anyio.move_on_after(min(grace_s, LAST_GRACE_S) if self._released else grace_s):
-            await self._stop.forced.wait()
+        with anyio.CancelScope() as grace:
+            most_s = min(grace_s, LAST_GRACE_S) if self._released else grace_s
+            grace.deadline = anyio.current_time() + most_s
+            self._graces.add(grace)
+            try:
+                await self._stop.forced.wait()
+            finally:
+                self._graces.remove(grace)
+
+
+async def _finish(output: Output) -> None:
+    try:
+        await output.finish()
+    except Exception:  # a log that fails changes no outcome
+        log.exception("output lost")

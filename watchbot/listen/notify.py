@@ -5,6 +5,7 @@ import re
 import time
 import uuid
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import replace
 
 import anyio
@@ -12,8 +13,9 @@ import anyio
 from watchbot import metrics
 from watchbot.aws import Client, retry_pause
 from watchbot.errors import AwsError
+from watchbot.lifecycle import now
 from watchbot.listen.job import Report
-from watchbot.log import date
+from watchbot.logline import date
 
 MAX_WAITING = 1_000
 MAX_TEXT_BYTES = 250_000  # SNS takes 262,144, attributes included
@@ -21,6 +23,7 @@ MAX_BODY_CHARACTERS = 30_000
 ALIKE_A_MINUTE = 10
 FLUSH_S = 5  # what is not told so long after the end of all work is dropped, and counted
 TRIES = 5
+QUIET_S = 60  # between two complaints in the log
 
 STOPPED = "(Every message failed alike: watchbot stops receiving, and tries one now and then.)\n"
 
@@ -30,13 +33,16 @@ log = logging.getLogger(__name__)
 class Notifier:
     """Publishes reports to one topic. `tell` returns at once; `run` does the work."""
 
-    def __init__(self, client: Client, topic_arn: str, service: str, container: str) -> None:
+    def __init__(
+        self, client: Client, topic_arn: str, service: str, container: Mapping[str, str]
+    ) -> None:
         self._client, self._topic_arn = client, topic_arn
         self._service, self._container = service, container
         self._waiting: deque[tuple[Report, int]] = deque()
         self._alike: dict[str, _Window] = {}
         self._changed = anyio.Event()
         self._closing = False
+        self._quiet_until = 0.0
         self._finished = anyio.Event()
 
     def tell(self, report: Report, *, stopped: bool = False) -> None:
@@ -46,6 +52,7 @@ class Notifier:
         """
         if stopped:
             report = replace(report, tail=STOPPED + report.tail)
+        report = _without_bulk(report)
         window = self._alike.setdefault(report.fingerprint, _Window(time.monotonic()))
         window.told += 1
         if window.told > ALIKE_A_MINUTE:
@@ -95,7 +102,7 @@ class Notifier:
             try:
                 await self._client.call("publish", **request)
             except AwsError as error:
-                log.warning("notification failed", extra={"code": error.code, "reason": error.text})
+                self._complain(error)
                 if not error.transient or failures == TRIES:
                     metrics.notifications.labels("failed").inc()
                     return
@@ -103,6 +110,12 @@ class Notifier:
             else:
                 metrics.notifications.labels("sent").inc()
                 return
+
+    def _complain(self, error: AwsError) -> None:
+        # Counted each time; told once a minute: a topic that is gone would fill the log.
+        if now() >= self._quiet_until:
+            self._quiet_until = now() + QUIET_S
+            log.warning("notification failed", extra={"code": error.code, "reason": error.text})
 
     def _request(self, report: Report, count: int) -> dict[str, object]:
         exit_code = report.ending.exit_code if report.ending else None
@@ -141,7 +154,7 @@ def _subject(report: Report, service: str, count: int) -> str:
     return printable[:99]  # SNS refuses a hundred, and anything but printable ASCII
 
 
-def _text(report: Report, count: int, service: str, container: str) -> str:
+def _text(report: Report, count: int, service: str, container: Mapping[str, str]) -> str:
     message, content = report.message, report.content
     facts = {
         "When": date(time.time()),
@@ -150,18 +163,27 @@ def _text(report: Report, count: int, service: str, container: str) -> str:
         "Ending": report.how,
         "Duration": f"{report.duration_s:.3f} s",
         "Receives": str(message.receives),
-        "Container": container,
+        **container,
         "Alike": f"{count} failures like this one" if count > 1 else "",
         "MessageId": message.id,
         "MessageGroupId": message.group or "",
-        "Subject": content.subject,
-        "Message": _cut(content.body),
+        "Subject": " ".join(content.subject.split()),  # no line of its own, like one of ours
+        "Message": content.body,
     }
     lines = [f"{name}: {value}" for name, value in facts.items() if value]
     text = "\n".join([*lines, "", "Last output:", report.tail or "(none)"])
     # SNS refuses what XML has no character for, as SQS does.
     clean = re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)
     return clean.encode()[:MAX_TEXT_BYTES].decode(errors="ignore")
+
+
+def _without_bulk(report: Report) -> Report:
+    # A thousand may wait for a topic that does not answer, and a body may have a megabyte.
+    return replace(
+        report,
+        message=replace(report.message, body=""),
+        content=replace(report.content, body=_cut(report.content.body)),
+    )
 
 
 def _cut(body: str) -> str:

@@ -7,13 +7,15 @@ known. Elsewhere nothing is found, and nothing is done.
 
 import contextlib
 import ctypes
+import math
 import os
 import signal
 import sys
+import time
 from collections.abc import Collection, Iterator
 
 _PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
-_CHILDREN = "/proc/self/task"
+LOOK_S = 0.1  # so old may be what is known of the living
 
 
 def become_subreaper() -> None:
@@ -21,6 +23,14 @@ def become_subreaper() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # another libc: then it is left
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def is_alive(group: int, since: float) -> bool:
+    """Whether a process of this group, begun at `since`, runs or did so just now; no zombie does.
+
+    `since` is a time of `time.monotonic()`.
+    """
+    return group in _living.groups(since)
 
 
 def end_orphans(mark: bytes | None, workers: Collection[int]) -> int:
@@ -37,17 +47,45 @@ def reap_orphans(workers: Collection[int]) -> None:
         _reap(child)
 
 
+class _Living:
+    """The process groups that live. A look at all of /proc is dear, and many ask at once."""
+
+    def __init__(self) -> None:
+        self._groups: frozenset[int] = frozenset()
+        self._looked_at = -math.inf
+
+    def groups(self, since: float) -> frozenset[int]:
+        if self._looked_at < since or time.monotonic() - self._looked_at > LOOK_S:
+            self._groups = frozenset(_living_groups())
+            self._looked_at = time.monotonic()  # counted from its end: it may take long itself
+        return self._groups
+
+
+_living = _Living()
+
+
+def _living_groups() -> Iterator[int]:
+    with contextlib.suppress(OSError):
+        for process in filter(str.isdigit, os.listdir("/proc")):
+            with (
+                contextlib.suppress(OSError, ValueError),
+                open(f"/proc/{process}/stat", "rb") as file,
+            ):
+                state, _, group = file.read().rpartition(b")")[2].split()[:3]
+                if state not in {b"Z", b"X"}:
+                    yield int(group)
+
+
 def _orphans(workers: Collection[int]) -> Iterator[int]:
-    try:
-        threads = os.listdir(_CHILDREN)
-    except OSError:
-        return
-    for thread in threads:
-        with contextlib.suppress(OSError), open(f"{_CHILDREN}/{thread}/children", "rb") as file:
-            for word in file.read().split():
-                # A child in our own session was started by somebody else in this process.
-                if (child := int(word)) not in workers and _session(child) != os.getsid(0):
-                    yield child
+    # Workers are started by the main thread, and it is the one that inherits orphans.
+    with (
+        contextlib.suppress(OSError),
+        open(f"/proc/self/task/{os.getpid()}/children", "rb") as file,
+    ):
+        for word in file.read().split():
+            # A child in our own session was started by somebody else in this process.
+            if (child := int(word)) not in workers and _session(child) != os.getsid(0):
+                yield child
 
 
 def _end(child: int, mark: bytes | None) -> bool:

@@ -1,25 +1,35 @@
 """A worker's output: whole lines, each with its prefix, and the tail of it kept for a notice."""
 
 import json
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
-from watchbot import log, metrics
+from watchbot import logline, metrics
+from watchbot.sink import Sink, stdout
 
 MAX_LINE_BYTES = 65_536  # a longer line is split, so that a worker cannot fill the memory
+MAX_LINES = 1_024  # rendered at once: a prefix on each of 64 KiB of empty lines is megabytes
 TAIL_BYTES = 16_384
+PATIENCE_S = 2.0  # how long the end of a worker waits for whoever reads the log
 
 Stream = Literal["stdout", "stderr"]
 
 
 class Output:
-    """Takes what one worker prints, in pieces, and writes it line by line."""
+    """Takes what one worker prints, in pieces, and writes it line by line.
 
-    def __init__(self, message_id: str, *, structured: bool) -> None:
+    Holds 64 KiB of each stream, and what of the last piece the log has no room for: then it is
+    `full`, and should be fed no more until `when_room` calls back.
+    """
+
+    def __init__(self, message_id: str, *, structured: bool, sink: Sink = stdout) -> None:
         self._message_id = message_id
         self._render = self._as_json if structured else self._as_text
+        self._sink = sink
         self._mark = f"] [worker] [{message_id}]".encode()
         self._partial: dict[Stream, bytes] = {"stdout": b"", "stderr": b""}
+        self._waiting: deque[tuple[Stream, bytes]] = deque()
         self._tail = b""
 
     def feed(self, stream: Stream, data: bytes) -> None:
@@ -27,31 +37,76 @@ class Output:
         held = self._partial[stream]
         whole, newline, rest = (held + data if held else data).rpartition(b"\n")
         if newline:
-            self._write(stream, whole)
+            self._take(stream, whole)
         while len(rest) >= MAX_LINE_BYTES:
-            self._write(stream, rest[:MAX_LINE_BYTES])
-            rest = rest[MAX_LINE_BYTES:]
+            line, rest = _split(rest)
+            self._take(stream, line)
         self._partial[stream] = rest
+        self._write_on()
 
-    def finish(self) -> None:
-        """Writes what is left without a newline at its end."""
+    @property
+    def full(self) -> bool:
+        """Whether the log has no room for what was fed."""
+        return bool(self._waiting)
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        """Calls back, once, when it is no longer `full`."""
+
+        def go_on() -> None:
+            self._write_on()
+            if self._waiting:
+                self._sink.when_room(go_on)
+            else:
+                callback()
+
+        self._sink.when_room(go_on)
+
+    async def finish(self) -> None:
+        """Writes what is left, without a newline at its end, too.
+
+        Returns when all is written; or when nobody has read for two seconds: then it is kept.
+        """
         for stream, rest in self._partial.items():
             if rest:
-                self._write(stream, rest)
+                self._take(stream, rest)
                 self._partial[stream] = b""
+        somebody_reads = True
+        while self._waiting:
+            if self._sink.full and somebody_reads:
+                somebody_reads = await self._sink.flushed(PATIENCE_S)
+            else:
+                self._write_next()
+        await self._sink.flushed(PATIENCE_S)
 
     @property
     def tail(self) -> str:
         """The last 16 KiB, both streams as they came."""
         return self._tail.decode(errors="backslashreplace")
 
-    def _write(self, stream: Stream, lines: bytes) -> None:
+    def _take(self, stream: Stream, lines: bytes) -> None:
         metrics.log_lines.labels(stream).inc(lines.count(b"\n") + 1)
         self._tail = (self._tail + lines[-TAIL_BYTES:] + b"\n")[-TAIL_BYTES:]
-        log.write(self._render(lines))
+        # A piece is read of 64 KiB at most: only its first line can be longer, with what was held.
+        while lines.find(b"\n", 0, MAX_LINE_BYTES + 1) < 0 and len(lines) > MAX_LINE_BYTES:
+            line, lines = _split(lines)
+            self._waiting.append((stream, line))
+        self._waiting.append((stream, lines))
+
+    def _write_on(self) -> None:
+        while self._waiting and not self._sink.full:
+            self._write_next()
+
+    def _write_next(self) -> None:
+        stream, lines = self._waiting.popleft()
+        if lines.count(b"\n") >= MAX_LINES:
+            *now, later = lines.split(b"\n", MAX_LINES)
+            self._waiting.appendleft((stream, later))
+            lines = b"\n".join(now)
+        self._sink.write(self._render(lines))
 
     def _as_text(self, lines: bytes) -> bytes:
-        prefix = log.prefix("worker", self._message_id).encode()
+        prefix = logline.prefix("worker", self._message_id).encode()
+        lines = _readable(lines)
         if self._mark not in lines:
             return prefix + lines.replace(b"\n", b"\n" + prefix) + b"\n"
         # A worker that uses watchbot-log has put the prefix there itself.
@@ -61,27 +116,40 @@ class Output:
         )
 
     def _as_json(self, lines: bytes) -> bytes:
-        return b"".join(self._json_line(line) for line in lines.split(b"\n"))
-
-    def _json_line(self, line: bytes) -> bytes:
-        said, fields = line.decode(errors="backslashreplace"), _object(line)
-        text = log.json_line(
-            "" if "msg" in fields else said if not fields else "",
-            level=30,
-            message_id=self._message_id,
-            fields=fields,
-        )
-        return text.encode() + b"\n"
+        said = lines.decode(errors="backslashreplace").split("\n")
+        envelope = logline.Envelope(level=30, message_id=self._message_id)
+        return "".join(
+            envelope.merged(fields) if fields else envelope.line(line)
+            for line, fields in ((line, _object(line)) for line in said)
+        ).encode()
 
 
-def _object(line: bytes) -> dict[str, Any]:
-    if not line.startswith(b"{"):
-        return {}
+def _split(line: bytes) -> tuple[bytes, bytes]:
+    """The first 64 KiB of a line, and the rest; no character of UTF-8 is torn."""
+    end = MAX_LINE_BYTES
+    while end > MAX_LINE_BYTES - 3 and line[end : end + 1] and line[end] & 0xC0 == 0x80:
+        end -= 1
+    return line[:end], line[end:]
+
+
+def _readable(lines: bytes) -> bytes:
+    """The same, with what is no text as \\xNN: at one such byte others call it all binary."""
+    if b"\0" in lines:
+        lines = lines.replace(b"\0", b"\\x00")
+    if lines.isascii():
+        return lines
+    try:
+        lines.decode()
+    except UnicodeDecodeError:
+        return lines.decode(errors="backslashreplace").encode()
+    return lines
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    if not line.startswith("{"):
+        return None
     try:
         parsed = json.loads(line)
     except (ValueError, RecursionError):
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
-
-
-Feed = Callable[[Stream, bytes], None]
+        return None
+    return parsed if isinstance(parsed, dict) else None

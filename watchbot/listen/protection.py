@@ -4,23 +4,20 @@ It guards against scale-in and deployments only: a reclaimed spot instance or a 
 task all the same. What goes wrong here is logged, and never costs a job anything.
 """
 
-import asyncio
-import json
 import logging
 import math
-import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import anyio
 
 from watchbot.aws import retry_pause
 from watchbot.lifecycle import now
+from watchbot.listen import agent
+from watchbot.listen.agent import Answer
 
 PATH = "/task-protection/v1/state"
-MAX_ANSWER_BYTES = 65_536
 NOT_OF_A_SERVICE = "TASK_NOT_VALID"  # ECS protects tasks of services alone: this will not change
 DEPLOYMENT_BLOCKED = "DEPLOYMENT_BLOCKED"  # more protected tasks than the service wants tasks
 
@@ -141,12 +138,11 @@ class Protection:
         request: dict[str, object] = {"ProtectionEnabled": protect}
         if protect:
             request["ExpiresInMinutes"] = self._pace.expires_min
+        url = self._agent_uri.rstrip("/") + PATH
         try:
-            with anyio.fail_after(self._pace.call_s):
-                return _refusal(await _put(self._agent_uri, json.dumps(request).encode()))
-        except (OSError, ValueError) as error:
-            kind = type(error).__name__
-            return Refusal(code=kind, text=str(error) or "no answer", known=False)
+            return _refusal(await agent.ask("PUT", url, request, within_s=self._pace.call_s))
+        except OSError as error:
+            return Refusal(code="NoAnswer", text=str(error), known=False)
 
     def _heed(self, refusal: Refusal, protect: bool) -> None:
         facts = {"code": refusal.code, "reason": refusal.text, "protect": protect}
@@ -162,51 +158,16 @@ class Protection:
             self._deployment_blocked()
 
 
-async def _put(agent_uri: str, content: bytes) -> bytes:
-    """The whole answer of the agent, as it came.
-
-    HTTP/1.0, for its answers are never in chunks and end with the connection.
-    """
-    address = urlsplit(agent_uri)
-    if address.scheme != "http" or address.hostname is None:
-        raise ValueError(f"the agent's address is not one of plain HTTP: {agent_uri}")
-    head = (
-        f"PUT {address.path.rstrip('/')}{PATH} HTTP/1.0\r\n"
-        f"Host: {address.netloc}\r\n"
-        "Content-Type: application/json\r\n"
-        f"Content-Length: {len(content)}\r\n\r\n"
-    )
-    reader, writer = await asyncio.open_connection(address.hostname, address.port or 80)
-    try:
-        writer.write(head.encode() + content)
-        answer = b""
-        while part := await reader.read(MAX_ANSWER_BYTES - len(answer)):
-            answer += part
-        return answer
-    finally:
-        writer.transport.abort()  # unlike a close, it waits for no one
-
-
-def _refusal(answer: bytes) -> Refusal | None:
-    """What the agent says went wrong; None when it did as asked. Raises `ValueError`."""
-    head, _, body = answer.partition(b"\r\n\r\n")
-    status_line = re.match(rb"HTTP/1\.\d (\d{3})", head)
-    if status_line is None:
-        raise ValueError("the agent's answer is not HTTP")
-    status = int(status_line[1])
-    try:
-        content = json.loads(body)
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
-        return Refusal(code=f"HTTP {status}", text="no JSON object", known=400 <= status < 500)
+def _refusal(answer: Answer) -> Refusal | None:
+    """What the agent says went wrong; None when it did as asked."""
     # A failure is an answer of ECS about this task; an error is that there was none.
-    fault = content.get("failure") or content.get("error")
-    if status < 300 and not fault:
+    fault = answer.content.get("failure") or answer.content.get("error")
+    if answer.content and answer.status < 300 and not fault:
         return None
     facts = fault if isinstance(fault, dict) else {}
     return Refusal(
-        code=str(facts.get("Reason") or facts.get("Code") or f"HTTP {status}"),
+        code=str(facts.get("Reason") or facts.get("Code") or f"HTTP {answer.status}"),
         text=str(facts.get("Detail") or facts.get("Message") or "no reason given"),
-        known=status < 500,
+        # Without an object it was not the agent who answered, unless it says that we are wrong.
+        known=400 <= answer.status < 500 or bool(answer.content and answer.status < 500),
     )

@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -23,12 +24,13 @@ class Workspace:
         self._root = root
         self._volumes = volumes
         self._made = 0
+        self._spare: list[str] = []  # as good as new: to make one, and to delete it, writes to disk
         self._jobs = 0
         self._emptying = anyio.Lock()
 
     @asynccontextmanager
     async def job(self) -> AsyncIterator[str]:
-        """A scratch directory (0700) for one job, deleted afterwards.
+        """A scratch directory (0700), empty, for one job; what it leaves there is deleted.
 
         After the last of the jobs that overlap, the volumes are emptied, before another begins.
         Raises `OSError` when the directory cannot be made; a failure to clean is only logged.
@@ -36,9 +38,7 @@ class Workspace:
         if self._volumes:
             async with self._emptying:
                 pass
-        self._made += 1
-        scratch = f"{self._root}/{self._made}"
-        os.mkdir(scratch, 0o700)
+        scratch = self._spare.pop() if self._spare else self._make()
         self._jobs += 1
         try:
             yield scratch
@@ -47,14 +47,24 @@ class Workspace:
             with anyio.CancelScope(shield=True):
                 await self._clean(scratch)
 
+    def _make(self) -> str:
+        self._made += 1
+        scratch = f"{self._root}/{self._made}"
+        os.mkdir(scratch, 0o700)
+        return scratch
+
     async def _clean(self, scratch: str) -> None:
         try:
-            os.rmdir(scratch)  # most workers leave it empty: no thread, no walk
-        except OSError:
-            await anyio.to_thread.run_sync(_remove, scratch)
-        if self._volumes and not self._jobs:
-            async with self._emptying:
-                await anyio.to_thread.run_sync(_empty, self._volumes)
+            if _is_as_new(scratch):
+                self._spare.append(scratch)
+            else:
+                await anyio.to_thread.run_sync(_remove, scratch)
+            if self._volumes:
+                async with self._emptying:
+                    if not self._jobs:  # one may have begun while this waited
+                        await anyio.to_thread.run_sync(_empty, self._volumes)
+        except Exception as error:  # whatever it is, it is no fault of the message
+            log.warning("not cleaned", extra={"path": scratch, "reason": repr(error)})
 
 
 @contextmanager
@@ -76,8 +86,18 @@ def open_workspace(volumes: Sequence[Path]) -> Iterator[Workspace]:
         _remove(root)
 
 
+def _is_as_new(scratch: str) -> bool:
+    try:
+        return os.lstat(scratch).st_mode == stat.S_IFDIR | 0o700 and not os.listdir(scratch)
+    except OSError:
+        return False
+
+
 def _remove(path: str) -> None:
-    shutil.rmtree(path, onerror=_grant_and_retry)
+    try:
+        shutil.rmtree(path, onerror=_grant_and_retry)
+    except RecursionError:  # before Python 3.13 it calls itself for each level of directories
+        log.warning("directory not deleted: it is too deep", extra={"path": path})
 
 
 def _empty(volumes: Sequence[Path]) -> None:

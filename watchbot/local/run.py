@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import anyio
 
-from watchbot import log as lines
 from watchbot.aws import Client, open_client
 from watchbot.lifecycle import Stop
-from watchbot.listen import process
+from watchbot.listen import spawn
 from watchbot.listen.service import listen
 from watchbot.local.server import running_server
 from watchbot.send.service import send
@@ -19,6 +18,7 @@ from watchbot.settings.base import Account, load
 from watchbot.settings.listen import ListenSettings, WatcherSettings
 from watchbot.settings.local import LocalSettings, point_at
 from watchbot.settings.send import SendSettings
+from watchbot.sink import stdout
 from watchbot.sqs.message import open_envelope
 from watchbot.sqs.queue import MAX_BATCH, SqsQueue
 
@@ -42,7 +42,7 @@ class Stage:
 
 async def local(settings: LocalSettings, words: Sequence[str], stop: Stop) -> int:
     """Serves an AWS on loopback, publishes what was asked, and watches; the exit code."""
-    process.resolve(words, shell=settings.shell)  # before anything is made
+    spawn.resolve(words, shell=settings.shell)  # before anything is made
     async with AsyncExitStack() as house:
         url = house.enter_context(running_server(settings.port))
         account = Account(region=REGION, endpoint_url=url)
@@ -137,7 +137,7 @@ Send messages from another terminal:
 Ctrl-C leaves.
 
 """
-    lines.write(guide.encode())
+    stdout.write(guide.encode())
 
 
 async def _publish(settings: LocalSettings, stage: Stage) -> int:
@@ -165,7 +165,7 @@ async def _print_next(queue: SqsQueue, *, wait_s: int) -> int:
     for message in messages:
         notice = open_envelope(message)
         body = "".join(f"    {line}\n" for line in notice.body.rstrip("\n").split("\n"))
-        lines.write(f"--- notification: {notice.subject}\n{body}".encode(errors="replace"))
+        stdout.write(f"--- notification: {notice.subject}\n{body}".encode(errors="replace"))
     if messages:
         await queue.delete(messages)
     return len(messages)

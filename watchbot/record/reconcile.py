@@ -120,7 +120,7 @@ class Reconciler:
         """Asks once more, by their ARNs, for those that were in no list; marks the missing."""
         rows = await self._database.fetch(
             "SELECT task_arn FROM ecs_task WHERE last_status <> 'STOPPED' AND gone_at IS NULL "
-            "AND cluster = :cluster AND seen_at < :began",
+            "AND cluster = :cluster AND seen_at <= :began",
             cluster=cluster.rpartition("/")[2],
             began=began,
         )
@@ -133,7 +133,7 @@ class Reconciler:
             for arn in missing:
                 await transaction.execute(
                     "UPDATE ecs_task SET gone_at = :began "
-                    "WHERE task_arn = :arn AND last_status <> 'STOPPED' AND seen_at < :began",
+                    "WHERE task_arn = :arn AND last_status <> 'STOPPED' AND seen_at <= :began",
                     arn=arn,
                     began=began,
                 )

@@ -16,7 +16,7 @@ import anyio
 
 from watchbot import metrics
 from watchbot.aws import open_client, retry_pause
-from watchbot.errors import AwsError, DatabaseError, DataRefused, Denied, Unreachable, UsageError
+from watchbot.errors import AwsError, DatabaseError, DataRefused
 from watchbot.lifecycle import Stop
 from watchbot.record.event import OtherEvent, TaskState, Unreadable, read
 from watchbot.record.reconcile import Reconciler
@@ -29,10 +29,10 @@ from watchbot.sqs.intake import Intake
 from watchbot.sqs.lease import Lease, Leases
 from watchbot.sqs.message import Message, open_envelope
 from watchbot.sqs.queue import Queue, SqsQueue
+from watchbot.sqs.reach import reach
 from watchbot.web import serving, serving_app
 
 COMPONENT, PACKAGE = "record", "watchbot.record"
-REACH_TRIES = 4  # one fault at the start is no reason to leave; a few in a row are
 LAST_POLL_S = 5  # a poll that is abandoned may take messages with it: it gets this to come back
 LAST_SETTLE_S = 5
 DATABASE_RETRY_CAP_S = 10
@@ -57,7 +57,8 @@ async def record(settings: RecordSettings, stop: Stop) -> int:
             open_client("sqs", account, attempts=1, wait_s=settings.poll_wait, connections=50)
         )
         queue = SqsQueue(sqs, settings.queue_url)
-        await _reach(queue)
+        if not await reach(queue, stop):
+            return 0
         recorder = Recorder(settings, queue, database)
         await house.enter_async_context(
             serving(
@@ -208,12 +209,13 @@ class Recorder:
 
     async def _write(self, batch: Batch) -> None:
         await self._insist(batch)
-        for lease in batch.leases:
-            metrics.receives.observe(lease.message.receives)
         metrics.recorded.labels("task").inc(len(batch.tasks))
         metrics.recorded.labels("other").inc(len(batch.others))
         metrics.recorded.labels("rejected").inc(len(batch.rejects))
         await self._leases.delete_all(batch.leases)
+        for lease in batch.leases:
+            metrics.receives.observe(lease.message.receives)
+            metrics.settled("released" if lease.lost else "completed")
         self._intake.give_back(len(batch.leases))
 
     async def _insist(self, batch: Batch) -> None:
@@ -247,6 +249,7 @@ class Recorder:
     async def _release(self) -> None:
         async with anyio.create_task_group() as hides:
             for lease in self._line:
+                metrics.settled("released")
                 hides.start_soon(functools.partial(self._leases.hide, lease, 0))
 
 
@@ -273,20 +276,3 @@ def _rejected(lease: Lease, error: str) -> Batch:
         message_id=message.id, body=message.body, error=error, receive_count=message.receives
     )
     return Batch(leases=[lease], tasks=[], others=[], rejects=[reject])
-
-
-async def _reach(queue: Queue) -> None:
-    """Fails for a queue that is not there, while the operator still looks."""
-    for failures in range(1, REACH_TRIES + 1):
-        try:
-            await queue.facts()
-        except Denied:
-            log.warning("sqs:GetQueueAttributes is denied; going on without")
-        except AwsError as error:
-            if error.transient and failures < REACH_TRIES:
-                await anyio.sleep(retry_pause(failures))
-                continue
-            if isinstance(error, Unreachable):
-                raise UsageError(str(error)) from error
-            raise
-        return

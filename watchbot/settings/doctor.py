@@ -21,7 +21,7 @@ class DoctorSettings(ListenSettings):
     @property
     def in_ecs(self) -> bool:
         """Whether this is a container of ECS."""
-        return bool(os.environ.get("ECS_CONTAINER_METADATA_URI_V4"))
+        return self.ecs_metadata_uri is not None
 
     @property
     def variables_bytes(self) -> int:

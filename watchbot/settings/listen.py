@@ -125,3 +125,15 @@ class ListenSettings(WatcherSettings):
     def ecs_agent_uri(self) -> str | None:
         """Where the agent of ECS answers that protects this task, if it is to be asked."""
         return None if self.no_protection else os.environ.get("ECS_AGENT_URI") or None
+
+    @property
+    def ecs_metadata_uri(self) -> str | None:
+        """Where the agent of ECS tells of this container, in ECS."""
+        return os.environ.get("ECS_CONTAINER_METADATA_URI_V4") or None
+
+    @property
+    def sends_traces(self) -> bool:
+        """Whether OpenTelemetry's own variables name a collector, and do not switch it off."""
+        names = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+        off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+        return not off and any(os.environ.get(name) for name in names)

@@ -13,7 +13,7 @@ class LocalSettings(WatcherSettings):
     drain_timeout: float = option(
         0, "What running workers get at the first Ctrl-C.", "S", ge=0, le=TWELVE_HOURS_S
     )
-    poll_wait: int = option(3, "How long a receive waits for messages.", "S", ge=0, le=20)
+    poll_wait: int = option(1, "How long a receive waits for messages.", "S", ge=0, le=20)
     send: tuple[str, ...] = option((), "Publish this message; may be given often.", "BODY")
     send_file: Path | None = option(None, "Publish each line of this file.", "LINES")
     fifo: bool = option(False, "Use a FIFO queue and a FIFO topic.")

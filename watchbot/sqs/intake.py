@@ -16,6 +16,7 @@ from watchbot.sqs.message import Message
 from watchbot.sqs.queue import MAX_BATCH, Queue
 
 HANG_S = 15  # a poll that is so late will not come back
+IDLE_S = 1  # an empty queue is asked no more often
 LINGER_S = 0.005  # with a backlog, slots that come free within this share one receive
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,11 @@ class Intake:
         """Frees slots whose messages are settled."""
         self._free += slots
         self._changed.set()
+
+    @property
+    def held(self) -> bool:
+        """Whether it was told to `hold`, and does."""
+        return now() < self._held_until
 
     def hold(self, seconds: float) -> None:
         """Starts no poll for so long: the machine cannot work on more just now."""
@@ -146,8 +152,10 @@ class Intake:
             return
         self._width = min(self._width * 2, 16) if len(messages) == count else 1
         if messages:
-            metrics.received.inc(len(messages))
+            metrics.took(len(messages))
             self._deliver(messages)
+        elif self._wait_s < IDLE_S:
+            self.hold(IDLE_S)  # an empty queue that does not make us wait would be asked for ever
         if (once and messages) or (until_empty and self._idle(messages)):
             self.stop()
 
@@ -165,13 +173,16 @@ class Intake:
         self._failures, self._refused_since = 0, None
         self._reached, self.trouble = True, None
         metrics.last_receive.set(time.time())
+        metrics.oldest_message_age.set(_oldest_age_s(messages))
         return messages
 
     async def _failed(self, error: AwsError) -> None:
         self._failures += 1
         self._width = 1
         self.trouble = str(error)
-        if not error.transient:
+        if error.transient:
+            self._refused_since = None
+        else:
             self._refused_since = self._refused_since or now()
             if not self._reached or now() - self._refused_since >= self._give_up_s:
                 raise error
@@ -183,3 +194,8 @@ class Intake:
         with anyio.move_on_after(pause_s):
             while not self._stopped:
                 await self._change()
+
+
+def _oldest_age_s(messages: list[Message]) -> float:
+    sent = [message.sent_ms for message in messages if message.sent_ms is not None]
+    return max(0.0, time.time() - min(sent) / 1000) if sent else 0.0

@@ -20,6 +20,7 @@ from watchbot.sqs.message import Message
 from watchbot.sqs.queue import MAX_BATCH, MAX_VISIBILITY_S, Queue, Refusal
 
 LIMIT_MARGIN_S = 5  # SQS refuses to hide a message to the very end of its twelve hours
+CALL_S = 5  # no call of SQS that works takes so long; a lease has time for several
 SETTLE_TRIES_S = 300  # a settling that AWS refuses for so long will not be had any more
 
 NO_CALL = Refusal(code="NoAnswer", text="the call failed as a whole")
@@ -29,9 +30,13 @@ Item = TypeVar("Item")
 
 
 class Lease:
-    """Our hold on one message. `lost` once the queue may have given it to somebody else."""
+    """Our hold on one message. `lost` once the queue may have given it to somebody else.
 
-    __slots__ = ("busy", "expires_at", "limit_at", "lost", "message", "renew_at")
+    A long poll does not tell when, while it was open, the message was hidden. One that came late is
+    `doubtful`: its lease may be over, if we stood still meanwhile, or as good as new.
+    """
+
+    __slots__ = ("busy", "doubtful", "expires_at", "limit_at", "lost", "message", "renew_at")
 
     def __init__(self, message: Message, visibility_s: float) -> None:
         self.message = message
@@ -39,11 +44,15 @@ class Lease:
         self.lost = False
         self.busy = asyncio.Lock()  # held through each visibility call or delete of this message
         self.extended(message.asked_at, visibility_s)
+        self.doubtful = now() >= self.renew_at
+        if self.doubtful:
+            self.expires_at = now() + visibility_s  # by then it must be known
 
     def extended(self, asked_at: float, visibility_s: float) -> None:
         """Notes that a call sent at `asked_at` hid the message for `visibility_s`."""
         self.expires_at = asked_at + visibility_s
-        self.renew_at = asked_at + visibility_s / 3
+        self.renew_at: float = asked_at + visibility_s / 3
+        self.doubtful = False
 
     @property
     def left_s(self) -> float:
@@ -68,8 +77,9 @@ class Leases:
         self._held: set[Lease] = set()
         self._settling = 0
         self._taken = asyncio.Event()
-        self._deletes = Batcher[Message, Refusal | None](queue.delete, self._more)
-        self._hides = Batcher[tuple[Message, int], Refusal | None](queue.hide, self._more)
+        self._call_s = min(CALL_S, max(1.0, visibility_s / 6))
+        self._deletes = Batcher[Message, Refusal | None](self._delete, self._more)
+        self._hides = Batcher[tuple[Message, int], Refusal | None](self._hide, self._more)
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> "Leases":
@@ -95,12 +105,16 @@ class Leases:
         self._taken.set()
         return lease
 
-    def holds(self, lease: Lease) -> bool:
-        """Whether the message is still ours. Notices a lease that has run out just now."""
-        return not self._ended(lease)
+    async def confirm(self, lease: Lease) -> bool:
+        """Whether the message is ours; where that is in doubt, the queue is asked."""
+        while lease.doubtful and self._has(lease):
+            await self._renew([lease])
+            if lease.doubtful:
+                await anyio.sleep(retry_pause(1, cap_s=self._visibility_s / 12))
+        return self._has(lease)
 
     async def delete(self, lease: Lease) -> bool:
-        """Deletes the message, trying until it is done; False if the lease was lost instead."""
+        """Deletes the message, trying until it is done; False if the lease had ended instead."""
         return await self._settle(lease, lambda: self._deletes.submit(lease.message))
 
     async def delete_all(self, leases: Sequence[Lease]) -> None:
@@ -129,7 +143,7 @@ class Leases:
                 await self.delete(lease)
 
     async def hide(self, lease: Lease, seconds: int) -> bool:
-        """Gives the message back, visible in `seconds`; False if the lease was lost instead.
+        """Gives the message back, visible in `seconds`; False if the lease had ended instead.
 
         `seconds` is cut down to what SQS still allows.
         """
@@ -144,9 +158,9 @@ class Leases:
         failures, began = 0, now()
         self._settling += 1
         try:
-            while not self._ended(lease) and now() - began < SETTLE_TRIES_S:
+            while self._has(lease) and now() - began < SETTLE_TRIES_S:
                 async with lease.busy:  # never while a renewal of this message is on its way
-                    refusal = await _answer(call)
+                    refusal = await call()
                 if refusal is None:
                     return True
                 if refusal.lost:
@@ -177,20 +191,23 @@ class Leases:
         return [
             lease
             for lease in list(self._held)
-            if not self._ended(lease)
+            if not lease.busy.locked()
+            and not self._ended(lease)
             and lease.renew_at <= by
-            and not lease.busy.locked()
             and lease.left_s >= 1
         ]
 
     async def _renew(self, due: Sequence[Lease]) -> None:
-        asked_at = now()
-        seconds = [min(self._visibility_s, int(lease.left_s)) for lease in due]
         async with AsyncExitStack() as calls:
             for lease in due:
-                await calls.enter_async_context(lease.busy)  # free, as `_due` saw: no waiting
-            refusals = await self._ask(due, seconds)
-        for lease, refusal, granted_s in zip(due, refusals, seconds, strict=True):
+                await calls.enter_async_context(lease.busy)
+            # One may have been settled while the others were waited for: it is nobody's now.
+            leases = [lease for lease in due if lease in self._held]
+            seconds = [min(self._visibility_s, int(lease.left_s)) for lease in leases]
+            asked_at = now()
+            changes = [(lease.message, s) for lease, s in zip(leases, seconds, strict=True)]
+            refusals = await self._hide(changes)
+        for lease, refusal, granted_s in zip(leases, refusals, seconds, strict=True):
             if lease not in self._held:
                 continue
             if refusal is None:
@@ -201,15 +218,26 @@ class Leases:
                 lease.renew_at = now() + retry_pause(3, cap_s=self._visibility_s / 12)
                 log.warning("heartbeat failed, trying again", extra=_facts(lease, refusal))
 
-    async def _ask(self, due: Sequence[Lease], seconds: Sequence[int]) -> Sequence[Refusal | None]:
-        changes = [(lease.message, granted) for lease, granted in zip(due, seconds, strict=True)]
+    async def _delete(self, messages: Sequence[Message]) -> Sequence[Refusal | None]:
+        return await self._answers(self._queue.delete(messages), len(messages))
+
+    async def _hide(self, changes: Sequence[tuple[Message, int]]) -> Sequence[Refusal | None]:
+        return await self._answers(self._queue.hide(changes), len(changes)) if changes else []
+
+    async def _answers(
+        self, call: Awaitable[Sequence[Refusal | None]], count: int
+    ) -> Sequence[Refusal | None]:
+        """What SQS answers, in time for another try within the lease; never raises."""
         refusal = Refusal(code="Timeout", text="no answer in time for another try")
-        with anyio.move_on_after(max(1.0, self._visibility_s / 6)):
+        with anyio.move_on_after(self._call_s):
             try:
-                return await self._queue.hide(changes)
+                return await call
             except AwsError as error:
                 refusal = Refusal(code=error.code, text=error.text)
-        return [refusal] * len(due)
+        return [refusal] * count
+
+    def _has(self, lease: Lease) -> bool:
+        return lease in self._held and not self._ended(lease)
 
     def _ended(self, lease: Lease) -> bool:
         if not lease.lost and now() >= lease.expires_at:
@@ -222,13 +250,6 @@ class Leases:
         metrics.leases_lost.inc()
         log.error("lease lost", extra={"message_id": lease.message.id, "code": code})
         self._on_lost(lease)
-
-
-async def _answer(call: Callable[[], Awaitable[Refusal | None]]) -> Refusal | None:
-    try:
-        return await call()
-    except AwsError as error:
-        return Refusal(code=error.code, text=error.text)
 
 
 def batched(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

@@ -3,7 +3,8 @@ import logging
 
 import pytest
 
-from watchbot.log import JsonFormatter, TextFormatter, date
+from watchbot.logline import date
+from watchbot.logs import JsonFormatter, TextFormatter
 
 
 def a_record(phrase: str, level: int = logging.INFO, **facts: object) -> logging.LogRecord:

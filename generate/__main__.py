@@ -1,0 +1,8 @@
+"""Writes every file that is made."""
+
+from pathlib import Path
+
+from generate.files import FILES
+
+for path, text in FILES.items():
+    Path(path).write_text(text())

@@ -1,0 +1,31 @@
+"""PromQL that names only what the catalogue has."""
+
+import re
+
+from watchbot.metrics import CATALOGUE, Entry
+
+_PARTS = {"histogram": ("_bucket", "_sum", "_count")}
+_FROM_PROMETHEUS = {"le", "job", "instance"}
+_METRIC = re.compile(r"\b(watchbot_\w+)(?:\{([^}]*)\})?")
+_MATCHER = re.compile(r'(\w+)(?:=~|!~|!=|=)"([^"]*)"')
+
+
+def checked(expression: str) -> str:
+    """The same; raises `LookupError` for a metric, a label or a value that is not there."""
+    known = {
+        entry.name + part: entry for entry in CATALOGUE for part in _PARTS.get(entry.kind, ("",))
+    }
+    for name, matchers in _METRIC.findall(expression):
+        if name not in known:
+            raise LookupError(f"no metric {name} in {expression}")
+        for label, values in _MATCHER.findall(matchers):
+            _check_label(known[name], label, values.split("|"))
+    return expression
+
+
+def _check_label(entry: Entry, label: str, values: list[str]) -> None:
+    if label in _FROM_PROMETHEUS:
+        return
+    unknown = set(values) - set(entry.labels.get(label, ()))
+    if unknown:
+        raise LookupError(f"{entry.name} has no {label} {', '.join(sorted(unknown))}")

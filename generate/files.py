@@ -1,0 +1,13 @@
+"""Which file is made by what."""
+
+from collections.abc import Callable
+
+from generate.alerts import alerts
+from generate.dashboard import dashboard
+from generate.metrics_page import metrics_page
+
+FILES: dict[str, Callable[[], str]] = {
+    "docs/dashboards/alerts.yml": alerts,
+    "docs/dashboards/watchbot.json": dashboard,
+    "docs/reference/metrics.md": metrics_page,
+}

@@ -1,0 +1,35 @@
+"""`make bench`: python -m tests.benchmarks [--quick] [--only CASE]... [--write]"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tests.benchmarks.cases import CASES, QUICK, Findings, Scale
+from tests.benchmarks.report import charts, page, verdicts
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def main() -> int:
+    """Measures, and prints what was found; with `--write`, into docs/."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one round, of little")
+    parser.add_argument("--only", action="append", choices=list(CASES), help="may be given often")
+    parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
+    options = parser.parse_args()
+    found, scale = Findings(), QUICK if options.quick else Scale()
+    for name in options.only or CASES:
+        sys.stdout.write(f"{name}: {CASES[name].__doc__}\n")
+        sys.stdout.flush()
+        CASES[name](found, scale)
+        for verdict in verdicts(found):
+            sys.stdout.write(f"  {verdict}\n")
+    if options.write:
+        (DOCS / "benchmarks.md").write_text(page(found))
+        for file, chart in charts(found, scale).items():
+            (DOCS / file).write_text(chart)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

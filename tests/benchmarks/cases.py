@@ -1,0 +1,273 @@
+"""What is measured. Rivals take turns with us, so that noise hits all alike."""
+
+import contextlib
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.benchmarks.bench import (
+    RIVALS,
+    Run,
+    Server,
+    consume,
+    cpu_s,
+    environment,
+    rss_mb,
+    running,
+    serving,
+    watchbot,
+)
+
+PLAIN = ("/bin/true",)
+SHELL = ("/bin/sh", "-c", "/bin/true; exit $?")  # a shell that cannot exec its last word
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much of everything: `--quick` for a look, else for the record."""
+
+    rounds: int = 5
+    messages: int = 4000
+    rival_messages: int = 1500
+    widths: tuple[int, ...] = (1, 4, 8, 16, 32, 64)
+    latencies_ms: tuple[int, ...] = (0, 5, 10, 20)
+    singles: int = 200
+    lifetime: int = 100_000
+    sleepers: int = 1000
+    printed_mb: int = 1000
+
+
+QUICK = Scale(
+    rounds=1, messages=1500, rival_messages=400, widths=(16,), latencies_ms=(0, 10), singles=30,
+    lifetime=5000, sleepers=200, printed_mb=200,
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was measured: figures by name, each with all its rounds."""
+
+    figures: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, name: str, value: float) -> None:
+        self.figures.setdefault(name, []).append(value)
+
+    def median(self, name: str) -> float | None:
+        """The median of all rounds; None if it was not measured."""
+        values = self.figures.get(name)
+        return statistics.median(values) if values else None
+
+
+Case = Callable[[Findings, Scale], None]
+
+
+@contextmanager
+def workshop() -> Iterator[Path]:
+    """A directory with the rivals built: the C program, and, where there is npm, sqs-consumer."""
+    with tempfile.TemporaryDirectory(prefix="watchbot-bench-") as name:
+        home = Path(name)
+        subprocess.run(["cc", "-O2", "-o", home / "limit", RIVALS / "limit.c"], check=True)
+        for file in ("package.json", "consumer.mjs"):
+            shutil.copy(RIVALS / file, home)
+        if shutil.which("npm"):
+            words = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--silent"]
+            subprocess.run(words, cwd=home, check=True)
+        yield home
+
+
+def limit_rate(home: Path, width: int, words: tuple[str, ...], count: int) -> float:
+    """Runs per second that the machine can do at all."""
+    began = time.perf_counter()
+    subprocess.run([home / "limit", str(count), str(width), *words], check=True)
+    return count / (time.perf_counter() - began)
+
+
+def throughput(found: Findings, scale: Scale) -> None:
+    """Messages per second, against the machine's limit and the rivals."""
+    with workshop() as home, serving() as server:
+        for _ in range(scale.rounds):
+            for width in scale.widths:
+                count = scale.messages if width >= 8 else scale.messages // 4
+                for kind, words in (("plain", PLAIN), ("shell", SHELL)):
+                    run = consume(server, _ours(width, words), count)
+                    _add_run(found, f"watchbot {kind} {width}", run)
+                    rate = limit_rate(home, width, words, scale.messages)
+                    found.add(f"limit {kind} {width}", rate)
+            for name, rival in _rivals(home):
+                count = 12 if name == "shell loop" else scale.rival_messages
+                _add_run(found, f"{name} plain 16", consume(server, rival, count))
+
+
+def _rivals(home: Path) -> Iterator[tuple[str, list[str]]]:
+    work = ["{queue}", "16", *PLAIN]
+    yield "asyncio", [sys.executable, str(RIVALS / "asyncio_consumer.py"), *work]
+    if (home / "node_modules").exists():
+        yield "sqs-consumer", ["node", str(home / "consumer.mjs"), *work]
+    yield "shell loop", ["sh", str(RIVALS / "shell_loop.sh"), *work]
+
+
+def latency(found: Findings, scale: Scale) -> None:
+    """Messages per second at concurrency 64 when every call of SQS takes longer."""
+    for _ in range(scale.rounds):
+        for added_ms in scale.latencies_ms:
+            with serving(latency_ms=added_ms) as server:
+                run = consume(server, _ours(64, PLAIN), scale.messages)
+            found.add(f"rate at +{added_ms} ms", run.rate)
+
+
+def idle(found: Findings, scale: Scale) -> None:
+    """From the sending of a message to an idle watcher's command."""
+    with serving() as server:
+        queue = server.queue()
+        words = [word.format(queue=queue) for word in watchbot("/bin/date", "+%s%N")]
+        with running(words, environment(server.url), stdout=subprocess.PIPE) as process:
+            assert process.stdout
+            _await_first_poll(server)
+            for _ in range(scale.singles):
+                time.sleep(0.05)  # idle again
+                began = time.time_ns()
+                server.call("SendMessage", QueueUrl=queue, MessageBody="x")
+                sending_ns = time.time_ns() - began
+                for line in process.stdout:
+                    if started := re.search(rb"\] (\d{19})$", line.strip()):
+                        waited = int(started[1]) - began - sending_ns
+                        found.add("sent to started, ms", waited / 1e6)
+                        break
+    waits = found.figures["sent to started, ms"]
+    found.add("sent to started p99, ms", statistics.quantiles(waits, n=100)[98])
+
+
+def startup(found: Findings, scale: Scale) -> None:
+    """From exec to the first poll, and what an idle watcher takes."""
+    with serving() as server:
+        for _ in range(max(3, scale.rounds)):
+            queue = server.queue()
+            server.call("TellCalls")
+            words = [word.format(queue=queue) for word in watchbot(*PLAIN)]
+            began = time.monotonic()
+            with running(words, environment(server.url)) as process:
+                found.add("exec to first poll, s", _await_first_poll(server) - began)
+                time.sleep(0.5)
+                found.add("RSS after the first poll, MB", rss_mb(process.pid))
+                before = cpu_s(process.pid)
+                time.sleep(10)
+                found.add("idle CPU, %", (cpu_s(process.pid) - before) / 10 * 100)
+
+
+def lifetime(found: Findings, scale: Scale) -> None:
+    """Memory after many messages."""
+    with serving() as server:
+        queue = server.queue()
+        words = [word.format(queue=queue) for word in _ours(16, PLAIN)]
+        with running(words, environment(server.url)) as process:
+            for count in (1000, scale.lifetime - 1000):
+                server.call("FillQueue", QueueUrl=queue, Count=count)
+                server.wait_until_empty(queue)
+                time.sleep(0.5)
+                found.add(f"RSS, MB, {'early' if count == 1000 else 'late'}", rss_mb(process.pid))
+
+
+def sleepers(found: Findings, scale: Scale) -> None:
+    """Many workers that only sleep: memory for each, calls to keep them, and the loop's lag."""
+    with serving() as server:
+        queue = server.queue()
+        options = ("--concurrency", str(scale.sleepers), "--visibility-timeout", "9")
+        served = ("--metrics-host", "127.0.0.1", "--metrics-port", "0")
+        words = [
+            word.format(queue=queue) for word in watchbot(*options, *served, "/bin/sleep", "30")
+        ]
+        with running(words, environment(server.url), stdout=subprocess.PIPE) as process:
+            assert process.stdout
+            url = next(
+                match[1].decode() for line in process.stdout
+                if (match := re.search(rb"url=(\S+)", line))
+            )  # fmt: skip
+            time.sleep(1)
+            before = rss_mb(process.pid)
+            server.call("FillQueue", QueueUrl=queue, Count=scale.sleepers)
+            for started, line in enumerate(process.stdout, 1):
+                if b"] received " not in line or started >= scale.sleepers:
+                    break
+            time.sleep(3)
+            server.call("TellCalls")
+            lags = [_lag_ms(f"{url}/healthz") for _ in range(300)]
+            grown = rss_mb(process.pid) - before
+            calls = server.call("TellCalls")["ChangeMessageVisibilityBatch"]
+            seconds = calls["last_at"] - calls["first_at"]
+            found.add("memory a sleeping worker, KB", 1024 * grown / scale.sleepers)
+            found.add("heartbeat calls a second", calls["count"] / seconds)
+            found.add("loop lag p99, ms", statistics.quantiles(lags, n=100)[98])
+            process.send_signal(signal.SIGKILL)
+
+
+def logs(found: Findings, scale: Scale) -> None:
+    """How fast lines of a hundred bytes pass through, and what that takes."""
+    with tempfile.TemporaryDirectory() as name, serving() as server:
+        file = Path(name) / "lines"
+        with file.open("wb") as lines:
+            for _ in range(scale.printed_mb):
+                lines.write((b"x" * 99 + b"\n") * 10_000)
+        for _ in range(scale.rounds):
+            for kind in ("text", "structured"):
+                option = ["--structured-logging"] if kind == "structured" else []
+                rate, grown = _printed(server, [*option, "/bin/cat", str(file)], file)
+                found.add(f"{kind} log, MB/s", rate)
+                found.add(f"{kind} log, MB of memory", grown)
+
+
+def _printed(server: Server, words: list[str], file: Path) -> tuple[float, float]:
+    queue = server.queue()
+    listen = [word.format(queue=queue) for word in watchbot(*words)]
+    with running(listen, environment(server.url)) as process:
+        _await_first_poll(server)
+        time.sleep(0.3)
+        before = rss_mb(process.pid)
+        began = time.monotonic()
+        server.call("SendMessage", QueueUrl=queue, MessageBody="x")
+        most = before
+        while server.left(queue):
+            most = max(most, rss_mb(process.pid))
+            time.sleep(0.02)
+        took_s = time.monotonic() - began
+    return file.stat().st_size / 1e6 / took_s, most - before
+
+
+def _ours(width: int, words: tuple[str, ...]) -> list[str]:
+    return watchbot("--concurrency", str(width), *words)
+
+
+def _add_run(found: Findings, name: str, run: Run) -> None:
+    found.add(name, run.rate)
+    for what in ("cpu_ms", "calls", "rss_mb"):
+        found.add(f"{name} {what}", getattr(run, what))
+
+
+def _await_first_poll(server: Server) -> float:
+    while True:
+        with contextlib.suppress(KeyError):
+            first: float = server.call("TellCalls")["ReceiveMessage"]["first_at"]
+            return first
+        time.sleep(0.01)
+
+
+def _lag_ms(url: str) -> float:
+    began = time.perf_counter()
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        answer.read()
+    time.sleep(0.02)
+    return 1000 * (time.perf_counter() - began - 0.02)
+
+
+CASES: dict[str, Case] = {
+    case.__name__: case for case in (throughput, latency, idle, startup, lifetime, sleepers, logs)
+}

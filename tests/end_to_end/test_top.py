@@ -1,0 +1,88 @@
+"""`watchbot top`, on a terminal and elsewhere."""
+
+import os
+import pty
+import re
+import subprocess
+
+import pytest
+
+from tests.cloud import BIN, Cloud
+from tests.end_to_end.test_local import read_until
+from tests.end_to_end.test_scrape import served
+
+
+def test_plain_text_where_it_is_no_terminal(cloud: Cloud) -> None:
+    queue = cloud.queue("plain")
+    cloud.send_many(queue, ["0", "1", "1"])
+
+    with served(cloud, queue, "echo heard; exit $Message") as (watcher, url):
+        for word in ("completed", "failed", "failed"):
+            read_until(watcher, word)
+        dead = "http://127.0.0.1:1/metrics"
+        done = cloud.watchbot("top", "--url", url, "--url", dead, "--once", "--interval", "0.1")
+
+    one, failure, other = done.stdout.splitlines()
+    assert re.fullmatch(
+        rf"{url}  waiting \d+  hidden \d+  oldest \S+  busy 0/1  per second \S+"
+        r"  p50 \S+s  p95 \S+s  lost 0  breaker closed",
+        one,
+    )
+    assert re.fullmatch(rf"{url}  failure [0-9a-f]{{16}}: exit code 1; 2 times, last \S+Z", failure)
+    assert other == f"{dead}  Connection refused"
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_live_view_on_a_terminal(cloud: Cloud) -> None:
+    queue = cloud.queue("terminal")
+    ours, theirs = pty.openpty()
+    with served(cloud, queue, "true") as (_, url):
+        words = [str(BIN / "watchbot"), "top", "--url", url, "--interval", "0.1"]
+        variables = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
+        with subprocess.Popen(words, stdout=theirs, stderr=theirs, env=variables) as process:
+            os.close(theirs)
+            shown = ""
+            while shown.count("0/1") < 3 and (piece := os.read(ours, 65_536)):
+                shown += piece.decode(errors="replace")
+            process.send_signal(2)
+            while process.poll() is None:
+                shown += read_rest(ours)
+    os.close(ours)
+
+    assert process.returncode == 0
+    assert "watchbot top (Ctrl-C leaves)" in shown
+    assert url in shown
+    assert "\x1b[" in shown  # drawn over what was there
+    assert "Traceback" not in shown
+
+
+def read_rest(terminal: int) -> str:
+    try:
+        return os.read(terminal, 65_536).decode(errors="replace")
+    except OSError:  # the other end is closed
+        return ""
+
+
+def test_nobody_answers(cloud: Cloud) -> None:
+    done = cloud.watchbot("top", "--once", "--interval", "0.1", "--url", "http://127.0.0.1:1")
+
+    assert (done.returncode, done.stdout) == (1, "http://127.0.0.1:1/metrics  Connection refused\n")
+
+
+def test_somebody_else_answers(cloud: Cloud) -> None:
+    done = cloud.watchbot("top", "--once", "--interval", "0.1", "--url", cloud.url)
+
+    assert done.returncode == 1
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "words", [("--url", "host:9090"), ("--interval", "0"), ("--interval", "soon")]
+)
+def test_bad_options_are_refused_in_one_line(cloud: Cloud, words: tuple[str, str]) -> None:
+    done = cloud.watchbot("top", *words)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{words[0]} (WATCHBOT_" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,45 @@
+"""The catalogue tells the truth, and so does what is made from it."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from generate.files import FILES
+from watchbot import metrics
+from watchbot.errors import AwsError
+from watchbot.listen import outcome
+from watchbot.listen.outcome import Outcome
+from watchbot.metrics import CATALOGUE, Entry
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(("path", "text"), FILES.items(), ids=FILES)
+def test_file_that_is_made_is_fresh(path: str, text: Callable[[], str]) -> None:
+    assert (ROOT / path).read_text() == text(), "run `make docs`"
+
+
+def test_outcomes_are_all_there() -> None:
+    known = {each.name for each in vars(outcome).values() if isinstance(each, Outcome)}
+
+    assert set(metrics.OUTCOMES) == known
+
+
+def test_results_of_calls_are_all_there() -> None:
+    kinds: list[type[AwsError]] = [AwsError, *AwsError.__subclasses__()]
+    faults = {kind.__name__ for kind in kinds}
+
+    assert set(metrics.RESULTS) == faults | {"ok", "error"}
+
+
+@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
+def test_counter_is_at_0_before_the_first_event(entry: Entry) -> None:
+    scraped = metrics.scrape().decode()
+
+    assert f"# TYPE {entry.name} {entry.kind}\n" in scraped
+    if entry.kind == "counter":
+        for name, values in entry.labels.items():
+            seen = set(re.findall(rf'^{entry.name}{{.*{name}="(\w+)"', scraped, re.M))
+            assert seen == set(values)

@@ -1,0 +1,25 @@
+"""`watchbot healthcheck`: asks the watcher of this container how it is."""
+
+import http.client
+import sys
+
+PATIENCE_S = 4  # a health check of ECS gets five seconds by default
+
+
+def healthcheck(address: str) -> int:
+    """0 when the watcher at `address`, host and port, is well; else 1, and why in one line."""
+    problem = _problem(address)
+    (sys.stderr if problem else sys.stdout).write(f"healthcheck: {problem or 'ok'}\n")
+    return 1 if problem else 0
+
+
+def _problem(address: str) -> str | None:
+    try:
+        connection = http.client.HTTPConnection(address, timeout=PATIENCE_S)
+        connection.request("GET", "/healthz")
+        answer = connection.getresponse()
+        said = answer.read(1000).decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return f"no answer from {address}: {reason}; is that the watcher's --metrics-port?"
+    return None if answer.status == 200 else f"{answer.status}: {' '.join(said.split())}"

@@ -1,0 +1,78 @@
+"""The agent of ECS: what it says of this task, and what it is asked to do for it."""
+
+import json
+import logging
+import socket
+from dataclasses import dataclass
+
+import aiohttp
+import anyio
+
+MAX_ANSWER_BYTES = 262_144
+METADATA_S = 2
+_LABEL = "com.amazonaws.ecs."  # the agent puts these on every container
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A status of HTTP, and the JSON object that came with it; empty when none did."""
+
+    status: int
+    content: dict[str, object]
+
+
+async def ask(method: str, url: str, request: object = None, *, within_s: float) -> Answer:
+    """What the agent answers. Raises `OSError` when it does not, or not in time."""
+    try:
+        with anyio.fail_after(within_s):
+            async with (
+                aiohttp.ClientSession() as session,
+                session.request(method, url, json=request, allow_redirects=False) as response,
+            ):
+                return Answer(
+                    status=response.status,
+                    content=_object(await response.content.read(MAX_ANSWER_BYTES)),
+                )
+    except (aiohttp.ClientError, ValueError, TimeoutError) as error:
+        raise OSError(str(error) or "no answer") from error
+
+
+def _object(body: bytes) -> dict[str, object]:
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+async def this_container(metadata_uri: str | None) -> dict[str, str]:
+    """What a person on call needs to find this container: its task, and its log.
+
+    The host's name where there is no ECS, or where its agent does not answer within two seconds.
+    """
+    here = {"Container": socket.gethostname()}
+    if metadata_uri is None:
+        return here
+    try:
+        found = (await ask("GET", metadata_uri, within_s=METADATA_S)).content
+    except OSError as error:
+        log.warning("no metadata from ECS", extra={"reason": str(error)})
+        return here
+    labels, options = _part(found, "Labels"), _part(found, "LogOptions")
+    definition = (labels.get(f"{_LABEL}task-definition-{part}") for part in ("family", "version"))
+    facts = {
+        **here,
+        "Container": found.get("Name") or here["Container"],
+        "Task": labels.get(f"{_LABEL}task-arn"),
+        "Task definition": ":".join(filter(None, definition)),
+        "Log group": options.get("awslogs-group"),
+        "Log stream": options.get("awslogs-stream"),
+    }
+    return {name: str(value) for name, value in facts.items() if value}
+
+
+def _part(content: dict[str, object], name: str) -> dict[str, str]:
+    part = content.get(name)
+    return part if isinstance(part, dict) else {}

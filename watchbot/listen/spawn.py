@@ -1,0 +1,134 @@
+"""Starts a process: what a command line means, the two ways to start it, and why it cannot be.
+
+The fast way (Linux; measured in docs/explanation/performance.md) is `posix_spawn`, which is a
+vfork. Elsewhere: `subprocess`.
+"""
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from watchbot.errors import CommandError
+
+SHELL = "/bin/sh"
+_SHELL_SYNTAX = frozenset(" \t\n|&;<>()$`\\\"'*?[]#~=%{}!")
+# Python ignores these, and a worker that inherits that does not end when its reader does.
+_TO_DEFAULT = [signal.SIGPIPE, signal.SIGXFSZ]
+_MACHINES_FAULT = {errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command that can be run: the file, and its words."""
+
+    file: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A process to be started: its command, all its variables, and its standard input.
+
+    `mark` is one of the variables, as NAME=VALUE, that no other process has: what carries it
+    belongs to this one.
+    """
+
+    command: Command
+    environment: Mapping[bytes, bytes]
+    stdin: bytes
+    mark: bytes | None = None
+
+
+class SpawnError(Exception):
+    """The process could not be started."""
+
+    def __init__(self, error: OSError) -> None:
+        self.number = error.errno
+        super().__init__(error.strerror or str(error))
+
+    @property
+    def too_big(self) -> bool:
+        """The words and variables were too long for the system."""
+        return self.number == errno.E2BIG
+
+    @property
+    def machines_fault(self) -> bool:
+        """The machine ran out of something: no fault of this command, nor of its message."""
+        return self.number in _MACHINES_FAULT
+
+
+def resolve(words: Sequence[str], *, shell: bool) -> Command:
+    """The command that these words of a command line mean.
+
+    A single word with white space or shell syntax, and all words with `shell`, go to /bin/sh.
+    Raises `CommandError` when there is no such file, or it may not be run.
+    """
+    if not words or not words[0]:
+        raise CommandError("", "give a command to run, as in: watchbot listen ./work.sh")
+    if shell or (len(words) == 1 and not _SHELL_SYNTAX.isdisjoint(words[0])):
+        return Command(file=SHELL, words=(SHELL, "-c", " ".join(words)))
+    file = shutil.which(words[0])
+    if file is None:
+        raise CommandError(words[0], _why_not(words[0]))
+    return Command(file=os.path.abspath(file), words=tuple(words))
+
+
+def by_posix(start: Start, files: tuple[int, int, int]) -> int:
+    # No descriptor of ours leaks: Python opens all of them close-on-exec.
+    return os.posix_spawn(
+        start.command.file,
+        start.command.words,
+        start.environment,
+        file_actions=[(os.POSIX_SPAWN_DUP2, file, place) for place, file in enumerate(files)],
+        setsid=True,
+        setsigmask=(),
+        setsigdef=_TO_DEFAULT,
+    )
+
+
+def by_subprocess(start: Start, files: tuple[int, int, int]) -> int:
+    stdin, stdout, stderr = files
+    child = subprocess.Popen(
+        start.command.words,
+        executable=start.command.file,
+        env=start.environment,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,
+    )
+    child.returncode = 0  # we wait for it ourselves; Popen must not warn that nobody did
+    return child.pid
+
+
+def memory_file(data: bytes) -> int:
+    """A seekable file that holds `data`, at its start, on no disk where the system can do that."""
+    if hasattr(os, "memfd_create"):
+        file = os.memfd_create("message", os.MFD_CLOEXEC)
+    else:
+        with tempfile.TemporaryFile() as temporary:
+            file = os.dup(temporary.fileno())
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(file, rest) :]
+        os.lseek(file, 0, os.SEEK_SET)
+    except OSError:  # no space
+        os.close(file)
+        raise
+    return file
+
+
+def _why_not(word: str) -> str:
+    if "/" not in word:
+        return f"no such command on the PATH; give its path, or install {word!r} in the image"
+    if not os.path.exists(word):
+        return "no such file; check the path, and the working directory it starts from"
+    if os.path.isdir(word):
+        return "it is a directory"
+    return f"it is not executable; mend it with: chmod +x {word}"

@@ -1,0 +1,334 @@
+"""Receive, run, settle: the heart of `watchbot listen`. Start reading here.
+
+A message's way: the intake reserves a slot and receives it; its lease is renewed from then on; the
+command runs; the exit code gives the outcome; the outcome settles the message; the slot is free.
+"""
+
+import contextlib
+import heapq
+import logging
+import time
+from collections import OrderedDict, deque
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import anyio
+from anyio.abc import TaskGroup
+
+from watchbot import metrics
+from watchbot.errors import AwsError
+from watchbot.lifecycle import Stop
+from watchbot.listen import process
+from watchbot.listen.backoff import retry_delay
+from watchbot.listen.breaker import Breaker
+from watchbot.listen.failures import Failures
+from watchbot.listen.job import LAST_GRACE_S, LEAVING, Jobs, Report, not_run
+from watchbot.listen.notify import Notifier
+from watchbot.listen.outcome import COMPLETED, FAILED, RELEASED, Fate
+from watchbot.listen.protection import Protection
+from watchbot.listen.tracing import Spans
+from watchbot.listen.workspace import Workspace
+from watchbot.settings.listen import WatcherSettings
+from watchbot.sqs.intake import Intake
+from watchbot.sqs.lease import Lease, Leases
+from watchbot.sqs.message import Message
+from watchbot.sqs.queue import Queue
+
+LAST_POLL_S = 5  # a poll that is abandoned may take messages with it: it gets this to come back
+LAST_SETTLE_S = 5  # what is not settled so long after the end of the last worker never will be
+MACHINE_PAUSE_S = 60  # the longest that nothing is received when the machine starts no worker
+MEASURE_S = 60  # SQS itself knows no better than to a minute
+REAP_S = 5  # how long a dead orphan stays a zombie at most
+REMEMBERED = 10_000  # ids of messages done, deleted without a run when they come again
+
+_STATES = {
+    "visible": "ApproximateNumberOfMessages",
+    "in_flight": "ApproximateNumberOfMessagesNotVisible",
+    "delayed": "ApproximateNumberOfMessagesDelayed",
+}
+
+log = logging.getLogger(__name__)
+
+
+class Watcher:
+    """Runs jobs for the messages of a queue."""
+
+    def __init__(
+        self,
+        settings: WatcherSettings,
+        queue: Queue,
+        workspace: Workspace,
+        jobs: Jobs,
+        notifier: Notifier | None,
+    ) -> None:
+        # A container that leaves after its job has one job.
+        slots = 1 if settings.writable_filesystem else settings.concurrency
+        self._settings, self._queue = settings, queue
+        self._workspace, self._jobs, self._notifier = workspace, jobs, notifier
+        self._intake = Intake(
+            queue,
+            self._deliver,
+            slots=slots,
+            # A poll that does not wait asks few of SQS's servers: its "empty" proves nothing.
+            wait_s=max(settings.poll_wait, 1) if settings.exit_when_empty else settings.poll_wait,
+            visibility_s=settings.visibility_timeout,
+        )
+        self._leases = Leases(queue, settings.visibility_timeout, jobs.lost)
+        self._breaker = Breaker(settings.breaker)
+        self.failures = Failures()
+        self._numbers = list(range(slots))  # the lowest free one is a worker's WATCHBOT_WORKER
+        self._groups: dict[str, deque[Lease]] = {}
+        self._done: OrderedDict[str, None] = OrderedDict()
+        self._in_hand = 0
+        self._uncounted: set[Lease] = set()  # in hand, and not in the metrics as settled
+        self._stumbles = 0  # pauses in a row because the machine could start no worker
+        self.protection: Protection | None = None
+        self.spans: Spans | None = None
+        self._draining = False
+        self._leaving = anyio.Event()
+        self._received = anyio.Event()  # no poll is under way any more, nor will be
+        self._fatal: ExceptionGroup[AwsError] | None = None
+        self._workers: TaskGroup
+        metrics.limit.set(slots)
+
+    def unhealthy(self) -> str | None:
+        """Why it does no good any more, or None."""
+        return self._intake.trouble if self._intake.reached else None
+
+    def unready(self) -> str | None:
+        """Why no message would be taken now, or None."""
+        if self._draining:
+            return "draining"
+        if self._breaker.open:
+            return "the breaker is open: every message failed alike"
+        return self._intake.trouble
+
+    def finish(self) -> None:
+        """Takes no more messages; `run` returns once those in hand are done, in their own time."""
+        log.info("finishing")
+        self._intake.stop()
+
+    async def run(self, stop: Stop) -> None:
+        """Receives, runs and settles until the stop; returns when nothing is in hand any more.
+
+        Raises `AwsError`, in a group, when AWS refuses receives for good.
+
+        The nesting is the order of the end: first no more messages, then no more workers, then
+        the leases, which flushes what was settled last.
+        """
+        log.info("started", extra={"concurrency": len(self._numbers)})
+        async with self._leases, anyio.create_task_group() as signals:
+            async with anyio.create_task_group() as self._workers:
+                with anyio.CancelScope() as polls:
+                    signals.start_soon(self._heed, stop, polls)
+                    signals.start_soon(self._drain, stop, polls)
+                    signals.start_soon(_reap_for_ever)
+                    signals.start_soon(_measure_for_ever, self._queue)
+                    await self._receive(stop)
+                self._received.set()
+            signals.cancel_scope.cancel()
+        log.info("stopped")
+        if self._fatal is not None:
+            raise self._fatal
+
+    async def _receive(self, stop: Stop) -> None:
+        if stop.draining.is_set():
+            return  # before anything was taken
+        try:
+            await self._intake.run(
+                until_empty=self._settings.exit_when_empty,
+                once=self._settings.writable_filesystem,
+                give_up_s=self._settings.give_up_after,
+            )
+        except* AwsError as refused:
+            # What runs gets its drain all the same.
+            self._fatal = refused
+            self._leaving.set()
+
+    async def _heed(self, stop: Stop, polls: anyio.CancelScope) -> None:
+        await stop.draining.wait()
+        self._leaving.set()
+        await stop.forced.wait()
+        polls.cancel()
+
+    async def _drain(self, stop: Stop, polls: anyio.CancelScope) -> None:
+        await self._leaving.wait()
+        log.info("draining", extra={"running": len(self._jobs)})
+        self._draining = True
+        self._intake.stop()
+        polls.deadline = anyio.current_time() + LAST_POLL_S
+        with anyio.move_on_after(self._settings.drain_timeout):
+            await stop.forced.wait()
+        # The last poll first: what is released while it is open may come right back through it.
+        await self._received.wait()
+        self._jobs.release_all()
+        await anyio.sleep(LAST_GRACE_S + LAST_SETTLE_S)
+        self._workers.cancel_scope.cancel()  # AWS does not answer: the leases will run out
+
+    def _deliver(self, messages: list[Message]) -> None:
+        self._in_hand += len(messages)
+        if self.protection is not None:
+            self.protection.busy()
+        for message in messages:
+            lease = self._leases.take(message)
+            self._uncounted.add(lease)
+            metrics.receives.observe(message.receives)
+            group = message.group if self._queue.fifo else None
+            if group is None:
+                self._workers.start_soon(self._work, lease)
+            elif group in self._groups:
+                self._groups[group].append(lease)
+            else:
+                self._groups[group] = deque([lease])
+                self._workers.start_soon(self._work_through, group)
+
+    async def _work_through(self, group: str) -> None:
+        """One at a time, in order; when one goes back, so do those behind it."""
+        leases = self._groups[group]
+        while leases and await self._work(leases.popleft()):
+            pass
+        del self._groups[group]
+        for lease in leases:
+            self._workers.start_soon(self._work, lease, "one before it in its group went back")
+
+    async def _work(self, lease: Lease, skip_because: str | None = None) -> bool:
+        """Brings one message to its end, and frees its slot; whether it is deleted now."""
+        try:
+            if reason := await self._reason_to_let_go(lease, skip_because):
+                return await self._settle(lease, not_run(lease.message, RELEASED, reason))
+            if lease.message.id in self._done:
+                done = not_run(lease.message, COMPLETED, "was done before")
+                return await self._settle(lease, done)
+            return await self._run(lease)
+        except Exception:  # a fault of ours with one message must not stop the others
+            log.exception("message given up", extra={"message_id": lease.message.id})
+            # Settled once already, it stays so. Else it waits, as for any failure.
+            report = not_run(lease.message, FAILED, "a fault of watchbot")
+            self._count(lease, report)
+            return await self._settled(lease, report)
+        finally:
+            self._intake.give_back()
+            self._in_hand -= 1
+            if self.protection is not None and not self._in_hand:
+                self.protection.idle()
+
+    async def _run(self, lease: Lease) -> bool:
+        number = heapq.heappop(self._numbers)
+        metrics.busy.inc()
+        try:
+            async with AsyncExitStack() as room:
+                try:
+                    scratch = await room.enter_async_context(self._workspace.job())
+                    _log_start(lease.message, bodies=self._settings.log_bodies)
+                    report = await self._jobs.run(lease, number, scratch)
+                    self._stumbles = 0
+                except OSError as error:
+                    self._stumble(error)
+                    reason = f"the machine cannot start it: {error.strerror}"
+                    report = not_run(lease.message, RELEASED, reason)
+                return await self._settle(lease, report)
+        finally:
+            metrics.busy.dec()
+            heapq.heappush(self._numbers, number)
+
+    def _stumble(self, error: OSError) -> None:
+        if not self._intake.held:  # those that were received together count once
+            self._stumbles += 1
+        pause_s = min(2**self._stumbles, MACHINE_PAUSE_S)
+        log.warning(
+            "cannot start a worker, pausing", extra={"reason": error.strerror, "pause_s": pause_s}
+        )
+        self._intake.hold(pause_s)
+
+    async def _reason_to_let_go(self, lease: Lease, skip_because: str | None) -> str | None:
+        if reason := skip_because or (LEAVING if self._draining else None):
+            return reason
+        return None if await self._leases.confirm(lease) else "not run"
+
+    async def _settle(self, lease: Lease, report: Report) -> bool:
+        """Does to the message what its outcome says; whether it is deleted now."""
+        if report.outcome.fate is Fate.DELETE:
+            self._remember(lease.message.id)
+        if lease.lost:
+            report = replace(report, outcome=RELEASED, reason=f"lease lost; {report.how}")
+        _log_end(report)
+        deleted = await self._settled(lease, report)
+        self._count(lease, report)
+        was_open = self._breaker.open
+        if self._breaker.note(report):
+            self._heed_breaker()
+        if report.outcome.notify:
+            self.failures.note(report)
+        if report.outcome.notify and self._notifier is not None and not was_open:
+            self._notifier.tell(report, stopped=self._breaker.open)
+        return deleted
+
+    def _count(self, lease: Lease, report: Report) -> None:
+        if lease not in self._uncounted:  # a fault of ours came after its end
+            return
+        self._uncounted.remove(lease)
+        metrics.settled(report.outcome.name)
+        sent_ms = report.message.sent_ms
+        if sent_ms is not None:
+            metrics.response_duration.observe(max(0.0, time.time() - sent_ms / 1000))
+        if self.spans is not None:
+            self.spans.record(report)
+
+    def _heed_breaker(self) -> None:
+        is_open = self._breaker.open
+        metrics.breaker_open.set(is_open)
+        self._intake.narrow(1 if is_open else len(self._numbers))
+        if is_open:
+            self._intake.hold(self._breaker.pause_s)
+            log.error("breaker open", extra={"pause_s": self._breaker.pause_s})
+        else:
+            log.info("breaker closed")
+
+    async def _settled(self, lease: Lease, report: Report) -> bool:
+        if lease.lost:
+            return False
+        if report.outcome.fate is Fate.DELETE:
+            return await self._leases.delete(lease)
+        pause_s = 0
+        if report.outcome.fate is Fate.RETURN:
+            longest_s = self._settings.max_backoff
+            pause_s = retry_delay(report.message.receives, longest_s, lease.left_s)
+        await self._leases.hide(lease, pause_s)
+        return False
+
+    def _remember(self, message_id: str) -> None:
+        self._done[message_id] = None
+        if len(self._done) > REMEMBERED:
+            self._done.popitem(last=False)
+
+
+async def _reap_for_ever() -> None:
+    while True:
+        await anyio.sleep(REAP_S)
+        process.reap_orphans()
+
+
+async def _measure_for_ever(queue: Queue) -> None:
+    while True:
+        with contextlib.suppress(AwsError):  # counted as a call; receives tell of what lasts
+            facts = await queue.facts()
+            for state, name in _STATES.items():
+                metrics.queue_messages.labels(state).set(int(facts.get(name, 0)))
+        await anyio.sleep(MEASURE_S)
+
+
+def _log_start(message: Message, *, bodies: bool) -> None:
+    facts: dict[str, object] = {"message_id": message.id, "receives": message.receives}
+    log.info("received", extra={**facts, "body": message.body} if bodies else facts)
+
+
+def _log_end(report: Report) -> None:
+    facts: dict[str, object] = {
+        "message_id": report.message.id,
+        "ending": report.how,
+        "duration_s": report.duration_s,
+    }
+    if report.outcome.notify:
+        log.error(report.outcome.name, extra={**facts, "worker_event": "failure"})
+    else:
+        log.info(report.outcome.name, extra=facts)

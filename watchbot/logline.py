@@ -1,0 +1,61 @@
+"""A log line, as text and as JSON; light, because every `watchbot-log` of a shell script loads it.
+
+Text:  [Thu, 28 Jul 2016 00:12:37 GMT] [worker] [<message id>] what happened
+JSON:  one object a line, with the fields that ecs-watchbot's logger wrote.
+"""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii
+from typing import Any
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+
+
+def date(seconds: float) -> str:
+    """The date as HTTP and JavaScript's toUTCString write it: Thu, 28 Jul 2016 00:12:37 GMT."""
+    return _date(int(seconds))
+
+
+@lru_cache(maxsize=1)  # many lines are of one second
+def _date(seconds: int) -> str:
+    moment = time.gmtime(seconds)
+    day, month = _DAYS[moment.tm_wday], _MONTHS[moment.tm_mon - 1]
+    return f"{day}, {moment.tm_mday:02d} {month} {time.strftime('%Y %H:%M:%S', moment)} GMT"
+
+
+def prefix(who: str, message_id: str | None) -> str:
+    """The start of a text line said now by `who` ("watcher" or "worker")."""
+    about = f"[{message_id}] " if message_id else ""
+    return f"[{date(time.time())}] [{who}] {about}"
+
+
+class Envelope:
+    """The fields that JSON lines said now have in common; makes such lines, cheaply."""
+
+    def __init__(self, *, level: int, message_id: str | None) -> None:
+        now = time.time()
+        whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+        self._fields: dict[str, Any] = {
+            "v": 0,
+            "level": level,
+            "name": "watchbot",
+            "hostname": os.uname().nodename,
+            "pid": os.getpid(),
+            "time": f"{whole}.{int(now % 1 * 1e3):03d}Z",
+        }
+        if message_id:
+            self._fields["watchbot_sqs_message_id"] = message_id
+        self._start = json.dumps(self._fields)[:-1] + ', "msg": '
+
+    def line(self, text: str) -> str:
+        """The line that says this."""
+        return f"{self._start}{encode_basestring_ascii(text)}}}\n"
+
+    def merged(self, fields: Mapping[str, Any]) -> str:
+        """The line with these fields, over ours where they have the same name."""
+        return json.dumps({**self._fields, "msg": "", **fields}, default=str) + "\n"

@@ -1,0 +1,65 @@
+"""What the watcher says of itself: its log records as lines, on standard output."""
+
+import json
+import logging
+from typing import Any
+
+from watchbot.logline import Envelope, prefix
+from watchbot.sink import stdout
+
+_OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "message_id"}
+_LEVELS = {logging.WARNING: 40, logging.ERROR: 50, logging.CRITICAL: 60}  # bunyan's; else 30
+
+
+class TextFormatter(logging.Formatter):
+    """The watcher's lines as text: a fixed phrase, then its facts as name=value."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        message_id = getattr(record, "message_id", None)
+        facts = _facts(record)
+        mark = "[failure] " if facts.pop("worker_event", None) == "failure" else ""
+        said = [f"{name}={_word(value)}" for name, value in facts.items() if value is not None]
+        line = prefix("watcher", message_id) + mark + " ".join([record.getMessage(), *said])
+        return line if not record.exc_info else line + "\n" + self.formatException(record.exc_info)
+
+
+class JsonFormatter(logging.Formatter):
+    """The watcher's lines as JSON objects: the phrase is `msg`, its facts are fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = _facts(record)
+        if record.exc_info:
+            fields["error"] = self.formatException(record.exc_info)
+        level = _LEVELS.get(record.levelno, 30)
+        envelope = Envelope(level=level, message_id=getattr(record, "message_id", None))
+        return envelope.merged({"msg": record.getMessage(), **fields}).removesuffix("\n")
+
+
+class _Writer(logging.Handler):
+    """Writes where the workers' lines go, too, so that lines never mix."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        stdout.write((self.format(record) + "\n").encode(errors="backslashreplace"))
+
+
+def configure(*, structured: bool) -> None:
+    """Sends what watchbot logs to standard output, as text or as JSON lines."""
+    handler = _Writer()
+    handler.setFormatter(JsonFormatter() if structured else TextFormatter())
+    logger = logging.getLogger("watchbot")
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    # What no line of ours shows need not be found out for each.
+    # https://docs.python.org/3/howto/logging.html#optimization
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
+
+def _facts(record: logging.LogRecord) -> dict[str, Any]:
+    return {name: value for name, value in vars(record).items() if name not in _OWN_FIELDS}
+
+
+def _word(value: object) -> str:
+    # A fact may come from a message: no control character of it may begin a line of its own.
+    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    return json.dumps(text) if not text or not text.isprintable() or " " in text else text

@@ -1,0 +1,29 @@
+"""What `watchbot top` looks at."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator
+
+from watchbot.settings.base import Settings, option
+
+
+def _metrics_urls(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_metrics_url(value) for value in values)
+
+
+def _metrics_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise ValueError(f"must be a URL, like http://127.0.0.1:9090/metrics, not {value!r}")
+    return value if parts.path.strip("/") else f"{parts.scheme}://{parts.netloc}/metrics"
+
+
+class TopSettings(Settings):
+    """`watchbot top`."""
+
+    url: Annotated[tuple[str, ...], AfterValidator(_metrics_urls)] = option(
+        ("http://127.0.0.1:9090/metrics",), "A watcher's metrics; may be given often.", "URL"
+    )
+    interval: float = option(2, "From one look to the next.", "S", ge=0.1, le=60)
+    once: bool = option(False, "Look twice, print once, and leave; 1 if nobody answered.")

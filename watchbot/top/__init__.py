@@ -1,0 +1,1 @@
+"""`watchbot top`: what watchers do, live."""

@@ -1,0 +1,48 @@
+"""Fetches what a watcher serves."""
+
+import json
+import time
+import urllib.request
+from http.client import HTTPException
+from typing import Any
+from urllib.parse import urljoin
+
+from watchbot import metrics
+from watchbot.top.reading import Failure, Reading
+
+PATIENCE_S = 5
+# Watchers are near; a proxy is for what is far.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+MOST_BYTES = 10_000_000  # whatever answers there
+
+
+def fetch(url: str) -> Reading | str:
+    """One reading of the watcher whose metrics are at `url`; or why there is none."""
+    try:
+        samples = metrics.parse(_get(url))
+        if not any(name == "watchbot_build_info" for name, _ in samples):
+            return "no watchbot answers there"
+        failures = json.loads(_get(urljoin(url, "failures")))
+        return Reading(
+            at_s=time.monotonic(),
+            samples=samples,
+            failures=tuple(_failure(each) for each in failures),
+        )
+    except (OSError, HTTPException, ValueError, TypeError, KeyError) as error:
+        reason = getattr(error, "reason", None) or error
+        return " ".join(str(getattr(reason, "strerror", None) or reason).split())
+
+
+def _get(url: str) -> str:
+    with _OPENER.open(url, timeout=PATIENCE_S) as answer:
+        read: bytes = answer.read(MOST_BYTES)
+    return read.decode(errors="replace")
+
+
+def _failure(said: dict[str, Any]) -> Failure:
+    return Failure(
+        fingerprint=str(said["fingerprint"]),
+        how=str(said["how"]),
+        count=int(said["count"]),
+        last=str(said["last"]),
+    )

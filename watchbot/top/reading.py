@@ -1,0 +1,113 @@
+"""One look at a watcher, and what two of them say together."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from watchbot.metrics import OUTCOMES, Samples
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Failures that look alike."""
+
+    fingerprint: str
+    how: str
+    count: int
+    last: str  # when, ISO 8601
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a watcher said at one moment, in seconds of any clock."""
+
+    at_s: float
+    samples: Samples
+    failures: tuple[Failure, ...] = ()
+
+    def value(self, name: str, **labels: str) -> float:
+        """The value of one series; 0 if there is none."""
+        return self.samples.get((name, frozenset(labels.items())), 0.0)
+
+    def buckets(self, name: str) -> dict[float, float]:
+        """How many were observed up to each bound, by bound."""
+        return {
+            float(dict(labels)["le"]): value
+            for (sample, labels), value in self.samples.items()
+            if sample == f"{name}_bucket"
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What there is to show of one watcher. Durations are in seconds, rates per second."""
+
+    visible: float
+    hidden: float
+    oldest_s: float
+    busy: float
+    limit: float
+    rates: Mapping[str, float]
+    p50_s: float | None
+    p95_s: float | None
+    leases_lost: float
+    breaker_open: bool
+    failures: tuple[Failure, ...]
+
+
+def summary(before: Reading, after: Reading) -> Summary:
+    """What happened between two readings, and what is so at the second.
+
+    Durations are of the workers that ended between them; if none did, of all since the start.
+    """
+    seconds = max(after.at_s - before.at_s, 1e-9)
+    worker = "watchbot_worker_duration_seconds"
+    ended, all_ended = _grown(before.buckets(worker), after.buckets(worker)), after.buckets(worker)
+    durations = ended if max(ended.values(), default=0) else all_ended
+    settled = "watchbot_messages_settled_total"
+    rates = {
+        each: _growth(before.value(settled, outcome=each), after.value(settled, outcome=each))
+        / seconds
+        for each in OUTCOMES
+    }
+    return Summary(
+        visible=after.value("watchbot_queue_messages", state="visible"),
+        hidden=after.value("watchbot_queue_messages", state="in_flight"),
+        oldest_s=after.value("watchbot_queue_oldest_message_age_seconds"),
+        busy=after.value("watchbot_workers_busy"),
+        limit=after.value("watchbot_workers_limit"),
+        rates=rates,
+        p50_s=quantile(0.5, durations),
+        p95_s=quantile(0.95, durations),
+        leases_lost=after.value("watchbot_leases_lost_total"),
+        breaker_open=after.value("watchbot_breaker_open") > 0,
+        failures=after.failures,
+    )
+
+
+def quantile(share: float, buckets: Mapping[float, float]) -> float | None:
+    """The value below which this share lies, as `histogram_quantile` of Prometheus estimates it.
+
+    None when nothing was observed.
+    """
+    bounds = sorted(buckets)
+    total = buckets[bounds[-1]] if bounds else 0
+    if not total:
+        return None
+    rank = share * total
+    for lower, upper in itertools.pairwise([0.0, *bounds]):
+        if buckets[upper] >= rank:
+            if upper == float("inf"):
+                return lower
+            below = buckets.get(lower, 0.0)
+            return lower + (upper - lower) * (rank - below) / (buckets[upper] - below)
+    return None
+
+
+def _grown(before: Mapping[float, float], after: Mapping[float, float]) -> dict[float, float]:
+    return {bound: _growth(before.get(bound, 0.0), value) for bound, value in after.items()}
+
+
+def _growth(before: float, after: float) -> float:
+    # A counter that shrank was started anew: all of it is growth.
+    return after - before if after >= before else after

@@ -1,0 +1,95 @@
+"""How it looks: a table on a terminal, lines of text elsewhere."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Protocol
+
+import click
+
+from watchbot.errors import MissingExtra
+from watchbot.top.reading import Failure, Summary
+
+HEADINGS = (
+    "watcher", "waiting", "hidden", "oldest", "busy", "per second", "p50", "p95", "lost", "breaker"
+)  # fmt: skip
+
+Board = Mapping[str, Summary | str]  # by URL; text: why there is nothing to show
+
+
+class Screen(Protocol):
+    """Where a board is shown."""
+
+    def show(self, board: Board) -> None:
+        """Shows this, in the place of what was there."""
+
+
+class Plain:
+    """Lines of text, one a watcher, and one a failure."""
+
+    def show(self, board: Board) -> None:
+        """Prints the board below what was printed before."""
+        for url, said in board.items():
+            if isinstance(said, str):
+                click.echo(f"{url}  {said}")
+                continue
+            cells = [
+                f"{name} {text}" for name, text in zip(HEADINGS[1:], _cells(said), strict=True)
+            ]
+            click.echo("  ".join([url, *cells]))
+            for failure in said.failures:
+                click.echo(f"{url}  {_failure(failure)}")
+
+
+@contextmanager
+def live() -> Iterator[Screen]:
+    """A screen on the terminal while open. Raises `MissingExtra` without the library for it."""
+    try:
+        from rich.console import Group
+        from rich.live import Live
+        from rich.table import Table
+        from rich.text import Text
+    except ImportError as error:
+        raise MissingExtra("tools", "watchbot top on a terminal") from error
+
+    class OnTerminal:
+        def show(self, board: Board) -> None:
+            table = Table(*HEADINGS, title="watchbot top (Ctrl-C leaves)", title_justify="left")
+            failures = Table("watcher", "last failures")
+            for url, said in board.items():
+                if isinstance(said, str):
+                    table.add_row(Text(url), Text(said, style="red"))
+                    continue
+                table.add_row(Text(url), *map(Text, _cells(said)))
+                for failure in said.failures:
+                    failures.add_row(Text(url), Text(_failure(failure)))
+            view.update(Group(table, failures) if failures.row_count else table, refresh=True)
+
+    with Live(auto_refresh=False) as view:
+        yield OnTerminal()
+
+
+def _cells(said: Summary) -> list[str]:
+    rates = [f"{name}={rate:.2f}" for name, rate in said.rates.items() if rate]
+    return [
+        f"{said.visible:.0f}",
+        f"{said.hidden:.0f}",
+        _duration(said.oldest_s),
+        f"{said.busy:.0f}/{said.limit:.0f}",
+        ",".join(rates) or "0",
+        _duration(said.p50_s),
+        _duration(said.p95_s),
+        f"{said.leases_lost:.0f}",
+        "OPEN" if said.breaker_open else "closed",
+    ]
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    return f"{seconds:.3g}s" if seconds < 100 else f"{seconds / 60:.0f}min"
+
+
+def _failure(failure: Failure) -> str:
+    how = "".join(letter if letter.isprintable() else "?" for letter in failure.how)
+    times = f"{failure.count} times" if failure.count > 1 else "once"
+    return f"failure {failure.fingerprint}: {how}; {times}, last {failure.last}"

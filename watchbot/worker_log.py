@@ -1,0 +1,143 @@
+"""What a worker logs with: `watchbot-log` in a shell; `log` and `log_stream` in Python.
+
+The standard library alone, and little of it: a script may start `watchbot-log` for every line.
+"""
+
+import io
+import os
+import sys
+from typing import TextIO
+
+from watchbot.logline import Envelope, prefix
+
+LEVELS = {"debug": 20, "info": 30, "warning": 40, "error": 50, "critical": 60}  # bunyan's numbers
+MAX_LINE_BYTES = 65_536  # a longer line is split, so that none can fill the memory
+
+_HELP = f"""\
+usage: watchbot-log [--level LEVEL] [--] [TEXT]...
+
+Prints TEXT, or each line of standard input, with time, [worker] and $MessageId in front; as JSON
+if $structuredLogging. LEVEL: {", ".join(LEVELS)}; without it: info.
+"""
+
+
+def render(text: bytes, level: str) -> bytes:
+    """What is printed for this text: a prefix on each of its lines, or one JSON object.
+
+    Raises `ValueError` for a level that is none.
+    """
+    if level not in LEVELS:
+        raise ValueError(f"level must be one of {', '.join(LEVELS)}, not {level!r}")
+    message_id = os.environ.get("MessageId")
+    if _structured():
+        said = text.decode(errors="backslashreplace")
+        return Envelope(level=LEVELS[level], message_id=message_id).line(said).encode()
+    mark = "" if level == "info" else f"[{level}] "
+    start = os.fsencode(prefix("worker", message_id) + mark)
+    return start + text.replace(b"\n", b"\n" + start) + b"\n"
+
+
+def log(*values: object, sep: str = " ", level: str = "info") -> None:
+    """Prints the values like `print`, as a line of the log.
+
+    Raises `ValueError` for a level that is none, and what `print` raises.
+    """
+    emit(render(sep.join(map(str, values)).encode(errors="backslashreplace"), level))
+
+
+def log_stream(level: str = "info") -> TextIO:
+    """A text file that prints what is written to it, line by line, as lines of the log.
+
+    What has no newline yet is printed on closing, or when it is 64 Ki characters long.
+    """
+    render(b"", level)  # refuses a level that is none here, not at the first line
+    return _LogStream(level)
+
+
+def emit(lines: bytes) -> None:
+    """Prints rendered lines, after what was printed before, at once."""
+    stream = sys.stdout
+    while isinstance(stream, _LogStream):  # somebody has put one in the place of sys.stdout
+        stream = stream.below
+    stream.flush()
+    if hasattr(stream, "buffer"):
+        stream.buffer.write(lines)
+    else:
+        stream.write(lines.decode(errors="backslashreplace"))
+    stream.flush()
+
+
+class _LogStream(io.TextIOBase, TextIO):
+    def __init__(self, level: str) -> None:
+        self.below = sys.stdout
+        self._level = level
+        self._partial = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        *whole, self._partial = (self._partial + text).split("\n")
+        if len(self._partial) >= MAX_LINE_BYTES:
+            whole, self._partial = [*whole, self._partial], ""
+        for line in whole:
+            log(line, level=self._level)
+        return len(text)
+
+    def close(self) -> None:
+        if self._partial:
+            self.write("\n")
+        super().close()
+
+
+def main(words: list[str] | None = None) -> int:
+    """`watchbot-log`; the exit code."""
+    try:
+        level, texts = _options(sys.argv[1:] if words is None else words)
+        if level == "help":
+            _write(_HELP.encode())
+        elif texts:
+            _write(render(os.fsencode(" ".join(texts)), level))
+        else:
+            while line := sys.stdin.buffer.readline(MAX_LINE_BYTES):
+                _write(render(line.removesuffix(b"\n"), level))
+    except ValueError as error:
+        os.write(2, f"watchbot-log: {error}\n".encode(errors="backslashreplace"))
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _options(words: list[str]) -> tuple[str, list[str]]:
+    """The level, and the words to print. What only looks like an option is text."""
+    level = "info"
+    while words:
+        name, equals, value = words[0].partition("=")
+        if words[0] in {"-h", "--help"} and len(words) == 1:
+            return "help", []
+        if words[0] == "--":
+            return level, words[1:]
+        if name != "--level":
+            break
+        level, words = (value, words[1:]) if equals else ("".join(words[1:2]), words[2:])
+        render(b"", level)
+    return level, words
+
+
+def _write(data: bytes) -> None:
+    # To standard error once standard output is closed: the script before us shall go on.
+    for file in (1, 2):
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(file, rest) :]
+        except OSError:
+            continue
+        return
+
+
+def _structured() -> bool:
+    names = ("WATCHBOT_STRUCTURED_LOGGING", "structuredLogging")
+    value = next((value for name in names if (value := os.environ.get(name))), "")
+    return value.lower() in {"1", "t", "true", "y", "yes", "on"}
