@@ -1,10 +1,9 @@
 """Leases: what keeps a message in hand ours, from its receipt to its settling."""
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import TypeVar
 
@@ -22,8 +21,6 @@ from watchbot.sqs.queue import MAX_BATCH, MAX_VISIBILITY_S, Queue, Refusal
 LIMIT_MARGIN_S = 5  # SQS refuses to hide a message to the very end of its twelve hours
 CALL_S = 5  # no call of SQS that works takes so long; a lease has time for several
 SETTLE_TRIES_S = 300  # a settling that AWS refuses for so long will not be had any more
-
-NO_CALL = Refusal(code="NoAnswer", text="the call failed as a whole")
 
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
@@ -127,15 +124,9 @@ class Leases:
                 calls.start_soon(self._delete_batch, batch)
 
     async def _delete_batch(self, leases: Sequence[Lease]) -> None:
-        held = [lease for lease in leases if lease in self._held and not self._ended(lease)]
-        if not held:
-            return
-        async with AsyncExitStack() as calls:
-            for lease in held:
-                await calls.enter_async_context(lease.busy)
-            refusals: Sequence[Refusal | None] = [NO_CALL] * len(held)
-            with contextlib.suppress(AwsError):
-                refusals = await self._queue.delete([lease.message for lease in held])
+        async with _all_busy(leases):
+            held = [lease for lease in leases if self._has(lease)]
+            refusals = await self._delete([lease.message for lease in held]) if held else []
         for lease, refusal in zip(held, refusals, strict=True):
             if refusal is None:
                 self._held.discard(lease)
@@ -198,9 +189,7 @@ class Leases:
         ]
 
     async def _renew(self, due: Sequence[Lease]) -> None:
-        async with AsyncExitStack() as calls:
-            for lease in due:
-                await calls.enter_async_context(lease.busy)
+        async with _all_busy(due):
             # One may have been settled while the others were waited for: it is nobody's now.
             leases = [lease for lease in due if lease in self._held]
             seconds = [min(self._visibility_s, int(lease.left_s)) for lease in leases]
@@ -250,6 +239,15 @@ class Leases:
         metrics.leases_lost.inc()
         log.error("lease lost", extra={"message_id": lease.message.id, "code": code})
         self._on_lost(lease)
+
+
+@asynccontextmanager
+async def _all_busy(leases: Sequence[Lease]) -> AsyncIterator[None]:
+    async with AsyncExitStack() as calls:
+        # In one order: two calls that each held what the other wants would wait for ever.
+        for lease in sorted(leases, key=id):
+            await calls.enter_async_context(lease.busy)
+        yield
 
 
 def batched(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
