@@ -228,6 +228,7 @@ def logs(found: Findings, scale: Scale) -> None:
 def _printed(server: Server, words: list[str], file: Path) -> tuple[float, float]:
     queue = server.queue()
     listen = [word.format(queue=queue) for word in watchbot(*words)]
+    server.call("TellCalls")  # forgets the polls of the watcher before
     with running(listen, environment(server.url)) as process:
         _await_first_poll(server)
         time.sleep(0.3)

@@ -3,6 +3,7 @@
 What a watcher does with a message is in `watcher`: read that first.
 """
 
+import gc
 import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -62,6 +63,8 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
             watcher.protection = await house.enter_async_context(
                 protecting(settings.ecs_agent_uri, watcher.finish)
             )
+        # What is here now stays to the end: the garbage collector need not look at it each time.
+        gc.freeze()
         await watcher.run(stop)
         process.end_orphans()
     return 0
