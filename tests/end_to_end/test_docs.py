@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from tests.cloud import Cloud
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-FENCE = re.compile(r"^```(\w*)[ ]?([^\n]*)\n(.*?)^```$", re.M | re.S)
+FENCE = re.compile(r"^( *)```(\w*)[ ]?([^\n]*)\n(.*?)^\1```$", re.M | re.S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class Block:
 def blocks(page: Path) -> Iterator[Block]:
     written = page.read_text(encoding="utf-8")
     for found in FENCE.finditer(written):
-        yield Block(found[1], found[2], found[3], written.count("\n", 0, found.start()) + 1)
+        line = written.count("\n", 0, found.start()) + 1
+        yield Block(found[2], found[3], textwrap.dedent(found[4]), line)
 
 
 def matches(expected: str, printed: str) -> bool:
