@@ -42,7 +42,9 @@ def _place_in_help(item: tuple[str, Any]) -> int:
 def _click_option(name: str, field: Any, old_flag: str | None) -> Callable[[Command], Command]:
     help_text = f"{field.description} [{', '.join(variables(name))}]"
     if field.default not in (None, False, ()) and not field.is_required():
-        help_text += f" Default: {field.default}."
+        default = field.default
+        many = isinstance(default, tuple)
+        help_text += f" Default: {', '.join(default) if many else default}."
     if field.annotation is bool:
         return click.option(flag(name), name, is_flag=True, help=help_text)
     return click.option(
