@@ -1,8 +1,8 @@
 """The pages, followed word for word: what they say to type is typed, what they promise is seen.
 
-A block of `sh` or `python` is run, in the order of the page, in one folder. A block of `text` right
-after it is what it printed; `…` stands for anything, and alone on a line for any lines. A block that
-cannot be run here says why: `sh norun: needs docker`.
+A block of `sh` or `python` is run, in the order of the page, in one folder. A block of `text`
+right after it is what it printed; `…` stands for anything, and alone on a line for any lines. A
+block that cannot be run here says why: `sh norun: needs docker`.
 """
 
 import json
@@ -26,7 +26,7 @@ FENCE = re.compile(r"^( *)```(\w*)[ ]?([^\n]*)\n(.*?)^\1```$", re.M | re.S)
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced block: its language, the reason for not running it, its text, and where it begins."""
+    """A fenced block: its language, why it is not run, its text, and the line it begins at."""
 
     language: str
     note: str
