@@ -14,7 +14,17 @@ import click
 from watchbot import __version__
 from watchbot.errors import WatchbotError
 
-COMMANDS = ("listen", "record", "tasks", "local", "send", "doctor", "healthcheck", "top")
+COMMANDS = (
+    "listen",
+    "schedule",
+    "record",
+    "tasks",
+    "local",
+    "send",
+    "doctor",
+    "healthcheck",
+    "top",
+)
 
 
 class Commands(click.Group):

@@ -1,5 +1,7 @@
 """What a job is: the fields of the REST API, their types and limits, and how they hang together."""
 
+import functools
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -11,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     NaiveDatetime,
+    PlainSerializer,
     StringConstraints,
     ValidationInfo,
     field_validator,
@@ -69,13 +72,18 @@ def _in_utc(value: datetime) -> datetime:
 
 Count = Annotated[int, BeforeValidator(_no_flag), Field(ge=1, le=MAX_TASKS)]
 Truth = Annotated[bool, BeforeValidator(_truth)]
-Moment = Annotated[AwareDatetime | NaiveDatetime, BeforeValidator(_moment), AfterValidator(_in_utc)]
+Moment = Annotated[
+    AwareDatetime | NaiveDatetime,
+    BeforeValidator(_moment),
+    AfterValidator(_in_utc),
+    PlainSerializer(datetime.isoformat, when_used="json"),
+]
 
 
 class Part(BaseModel):
     """What a body is made of; names are in camel case outside, as ECS has them."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True)
 
 
 class Strict(Part):
@@ -219,12 +227,20 @@ class Job(Part):
         clock = Clock(timezone=self.timezone, dst=self.dst, anchor=self.schedule_start or created)
         return parse(self.schedule, self.dialect, clock)
 
-    def next_fire(self, after: datetime, created: datetime) -> datetime | None:
-        """The first fire after then, within its start and its end."""
+    def fires(self, after: datetime, created: datetime) -> Iterator[datetime]:
+        """Its fires after then, one after the other, within its start and its end."""
+        timetable = self.timetable(created)
         if self.schedule_start:
             after = max(after, self.schedule_start - timedelta(milliseconds=1))
-        found = self.timetable(created).next(after)
-        return None if found and self.schedule_end and found > self.schedule_end else found
+        while found := timetable.next(after):
+            if self.schedule_end and found > self.schedule_end:
+                return
+            yield found
+            after = found
+
+    def next_fire(self, after: datetime, created: datetime) -> datetime | None:
+        """The first fire after then; none while it is suspended."""
+        return None if self.suspended else next(self.fires(after, created), None)
 
     def stored(self) -> str:
         """As JSON, without what was not given."""
@@ -234,6 +250,12 @@ class Job(Part):
 def resolved(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields of a body with each `?` of an aps8 schedule made a number."""
     text = fields.get("schedule")
-    if isinstance(text, str) and fields.get("dialect", dialect_of(text)) == "aps8":
+    if isinstance(text, str) and (fields.get("dialect") or dialect_of(text)) == "aps8":
         return {**fields, "schedule": aps8.resolve(text)}
     return fields
+
+
+@functools.lru_cache(maxsize=2048)
+def read_job(text: str) -> Job:
+    """A job as it was stored. Raises pydantic's `ValidationError`."""
+    return Job.model_validate_json(text)

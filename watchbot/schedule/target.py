@@ -13,7 +13,7 @@ _GROUP = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 class _Message(BaseModel):
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid"
+        alias_generator=to_camel, frozen=True, extra="forbid"
     )
 
     message: str

@@ -1,0 +1,214 @@
+"""Plans what is due, and starts it: two loops, which any number of replicas may run at once."""
+
+import functools
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+
+import anyio
+from anyio.abc import TaskGroup
+
+from watchbot import metrics
+from watchbot.aws import retry_pause
+from watchbot.errors import DatabaseError
+from watchbot.lifecycle import Stop
+from watchbot.schedule.clients import Clients
+from watchbot.schedule.jobs import Now, database_clock
+from watchbot.schedule.ledger import ENDS_ILL, RENEW_S, Ending, Ledger, Run
+from watchbot.schedule.ledger import Lost as LeaseLost
+from watchbot.schedule.notice import tell
+from watchbot.schedule.outcomes import Outcomes
+from watchbot.schedule.planner import plan, seconds_to_next
+from watchbot.schedule.starter import Attempt, Later, Means
+from watchbot.settings.schedule import ScheduleSettings
+from watchbot.sql.database import Database, to_text
+
+LOOK_S = 1  # how often each loop looks, also where it expects nothing: others write, too
+BUG_PAUSE_S = 30
+DATABASE_RETRY_CAP_S = 5
+LAST_WORD_S = 5
+FORGET_EVERY_S = 3600
+
+log = logging.getLogger(__name__)
+
+
+class News:
+    """Wakes whoever waits for it."""
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def tell(self) -> None:
+        """There is something to do."""
+        self._event.set()
+
+    async def wait(self, most_s: float) -> None:
+        """Returns when there is something to do, or after so long."""
+        with anyio.move_on_after(most_s):
+            await self._event.wait()
+        self._event = anyio.Event()
+
+
+class Scheduler:
+    """One replica."""
+
+    def __init__(
+        self,
+        settings: ScheduleSettings,
+        database: Database,
+        clients: Clients,
+        now: Now | None = None,
+    ) -> None:
+        self._settings, self._database, self._clients = settings, database, clients
+        self._now = now or database_clock(database)
+        self._ledger = Ledger(database, self._now, owner=uuid.uuid4().hex)
+        self._means = Means(
+            clients=clients,
+            ledger=self._ledger,
+            cluster=settings.cluster,
+            old_mark=settings.old_started_by,
+        )
+        self._in_hand: dict[tuple[str, str, str], Run] = {}
+        self._jobs_changed, self._runs_changed = News(), News()
+        self._troubles: dict[str, str] = {}
+        self._draining = False
+
+    def unhealthy(self) -> str | None:
+        """Why nothing can be started now, or None."""
+        return next(iter(self._troubles.values()), None)
+
+    def unready(self) -> str | None:
+        """Why it takes no more work, or None."""
+        return "draining" if self._draining else self.unhealthy()
+
+    def look(self) -> None:
+        """Looks at the jobs at once: one of them, or a run, has been written."""
+        self._jobs_changed.tell()
+        self._runs_changed.tell()
+
+    async def run(self, stop: Stop) -> None:
+        """Plans and starts until the stop; returns when nothing is in hand any more."""
+        log.info("started", extra={"database": self._database.place})
+        async with anyio.create_task_group() as chores:
+            chores.start_soon(self._repeat, "renew", News(), self._renew)
+            chores.start_soon(self._repeat, "forget", News(), self._forget)
+            outcomes = Outcomes(self._database, self._now, self._means)
+            chores.start_soon(self._repeat, "outcomes", News(), outcomes.look)
+            async with anyio.create_task_group() as work:
+                async with anyio.create_task_group() as loops:
+                    loops.start_soon(self._repeat, "plan", self._jobs_changed, self._plan)
+                    take = functools.partial(self._take, work)
+                    loops.start_soon(self._repeat, "start", self._runs_changed, take)
+                    await stop.draining.wait()
+                    log.info("draining", extra={"in_hand": len(self._in_hand)})
+                    self._draining = True
+                    loops.cancel_scope.cancel()
+                chores.start_soon(self._cut_short, stop, work.cancel_scope)
+            chores.cancel_scope.cancel()
+        await self._let_go()
+        log.info("stopped")
+
+    async def _cut_short(self, stop: Stop, work: anyio.CancelScope) -> None:
+        with anyio.move_on_after(self._settings.drain_timeout):
+            await stop.forced.wait()
+        work.cancel()  # another replica goes on from there, under the same tokens
+
+    async def _let_go(self) -> None:
+        try:
+            with anyio.move_on_after(LAST_WORD_S):
+                await self._ledger.release()
+        except DatabaseError as error:
+            log.warning("runs not released", extra={"reason": str(error)})
+
+    async def _repeat(self, what: str, news: News, step: Callable[[], Awaitable[float]]) -> None:
+        """Takes the step for ever: again after the seconds that it says, or when there is news."""
+        failures = 0
+        while True:
+            try:
+                pause_s = await step()
+            except DatabaseError as error:
+                failures += 1
+                self._troubles[what] = str(error)
+                log.warning("database failed", extra={"what": what, "reason": str(error)})
+                await anyio.sleep(retry_pause(failures, cap_s=DATABASE_RETRY_CAP_S))
+            else:
+                failures = 0
+                self._troubles.pop(what, None)
+                await news.wait(pause_s)
+
+    async def _renew(self) -> float:
+        if self._in_hand:
+            await self._ledger.renew()
+        return RENEW_S
+
+    async def _forget(self) -> float:
+        while await self._ledger.forget(self._settings.retention):
+            pass
+        return FORGET_EVERY_S
+
+    async def _plan(self) -> float:
+        planned = await plan(self._database, self._now)
+        if planned.due:
+            self._runs_changed.tell()
+        if planned.missed:
+            log.warning("runs missed", extra={"count": planned.missed})
+            metrics.schedule_runs.labels("missed").inc(planned.missed)
+        if planned.more:
+            return 0
+        return await seconds_to_next(self._database, self._now, most=LOOK_S)
+
+    async def _take(self, work: TaskGroup) -> float:
+        free = self._settings.concurrency - len(self._in_hand)
+        if not free:
+            return LOOK_S  # whoever ends says so
+        runs, now = await self._ledger.take(free)
+        for run in runs:
+            # One that is still worked at here was taken again: the database was away for long.
+            if run.key not in self._in_hand:
+                self._in_hand[run.key] = run
+                work.start_soon(self._work, Attempt(run, now, self._means))
+        return 0 if len(runs) == free else await self._ledger.seconds_to_next(most=LOOK_S)
+
+    async def _work(self, attempt: Attempt) -> None:
+        key = attempt.run.key
+        try:
+            await self._attempt(attempt)
+        except LeaseLost:
+            log.warning("run lost to another replica", extra=_facts(attempt.run))
+        except DatabaseError as error:
+            # Its lease ends by itself, and whoever takes it then goes on from the last note.
+            log.warning("run not noted", extra={**_facts(attempt.run), "reason": str(error)})
+        finally:
+            del self._in_hand[key]
+            self._runs_changed.tell()
+
+    async def _attempt(self, attempt: Attempt) -> None:
+        try:
+            result = await attempt.make()
+        except (LeaseLost, DatabaseError):
+            raise
+        except Exception as error:  # of one run, it must not stop the others
+            log.exception("run failed unexpectedly", extra=_facts(attempt.run))
+            result = Later(seconds=BUG_PAUSE_S, reason=repr(error))
+        if isinstance(result, Later):
+            log.info("run put off", extra={**_facts(attempt.run), "reason": result.reason})
+            await self._ledger.put_off(attempt.run, result.seconds, result.reason, result.failed)
+        else:
+            await self._end(attempt.run, result)
+
+    async def _end(self, run: Run, ending: Ending) -> None:
+        ill = ending.status in ENDS_ILL
+        if ill:  # before it is noted: told twice is better than not at all
+            await tell(self._clients, self._settings.notification_topic, run, ending)
+        ended_at = await self._ledger.finish(run, ending)
+        metrics.schedule_runs.labels(ending.status).inc()
+        if ending.status == "started":
+            metrics.schedule_lag.observe(max((ended_at - run.due_at).total_seconds(), 0))
+            if not ending.tasks:
+                metrics.schedule_last_success.labels(run.job.id).set(ended_at.timestamp())
+        facts = {**_facts(run), "reason": ending.reason, "tasks": len(ending.tasks)}
+        log.log(logging.ERROR if ill else logging.INFO, "run %s", ending.status, extra=facts)
+
+
+def _facts(run: Run) -> dict[str, str]:
+    return {"job": run.job.id, "due_at": to_text(run.due_at), "cause": run.cause}
