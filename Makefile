@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint type unit chaos bench docs format clean
+.PHONY: help demo test lint type unit chaos bench docs dist pyz format clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,8 +30,16 @@ unit: $(READY) ## The tests that need no server; a few seconds
 chaos: $(READY) ## The long form of the chaos suite: ten seeds, faults, signals, memory
 	$(BIN)/python -m tests.chaos
 
-docs: $(READY) ## Makes the pages of docs/ that say what the code says
+docs: $(READY) ## Makes the pages that say what the code says, and a site of all pages in build/site
 	$(BIN)/python -m generate
+	$(BIN)/mkdocs build --quiet --strict
+
+dist: $(READY) ## Builds the wheel and the source distribution in dist/, and checks them
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
+
+pyz: $(READY) ## Builds the one-file binary in dist/, for this Python and this kind of machine
+	$(BIN)/python -m release.pyz
 
 bench: $(READY) ## Measures speed and memory, against rivals; about a quarter of an hour
 	$(BIN)/python -m tests.benchmarks --write

@@ -14,7 +14,7 @@ import click
 from watchbot import __version__
 from watchbot.errors import WatchbotError
 
-COMMANDS = ("listen", "record", "tasks", "local", "send", "doctor", "healthcheck", "top")
+COMMANDS = ("listen", "record", "tasks", "local", "send", "doctor", "healthcheck", "top", "log")
 
 
 class Commands(click.Group):
