@@ -24,6 +24,7 @@ COMMANDS = (
     "doctor",
     "healthcheck",
     "top",
+    "log",
 )
 
 
