@@ -1,6 +1,7 @@
 """`watchbot schedule`, as a user runs it, on moto's ECS, SNS and SQS."""
 
 import contextlib
+import itertools
 import re
 import signal
 from collections.abc import Iterator
@@ -179,7 +180,7 @@ def test_three_replicas_of_which_two_are_killed_send_each_message_once(
         due = sorted(run["dueAt"] for run in rows)
         assert {(job_id, run["dueAt"]) for run in rows if run["status"] == "started"} <= set(sent)
         seconds = [int(moment[17:19]) for moment in due]
-        gaps = {(after - before) % 60 for before, after in zip(seconds, seconds[1:], strict=False)}
+        gaps = {(after - before) % 60 for before, after in itertools.pairwise(seconds)}
         assert gaps == {1}  # no second is missing from the ledger
 
 
@@ -217,23 +218,24 @@ def test_health_and_metrics(cloud: Cloud, database: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "env", "code", "said"),
+    ("options", "code", "said"),
     [
-        (["--database", "mysql://u:secret@h/d"], {}, 2, "--database"),
-        (["--database", "sqlite:////no/such/folder/s.db"], {}, 1, "/no/such/folder"),
-        (["--concurrency", "0"], {}, 2, "--concurrency"),
-        (["--port", "99999"], {}, 2, "--port"),
-        (["--notification-topic", "t"], {}, 2, "--notification-topic"),
-        ([], {"ECSS_ECS_CLUSTER": "{NOWHERE}"}, 2, "ECSS_ECS_CLUSTER"),
-        (["--host", "203.0.113.7", "--port", "0"], {}, 2, "--port"),
+        (["--database", "mysql://u:secret@h/d"], 2, "--database"),
+        (["--database", "sqlite:////no/such/folder/s.db"], 1, "/no/such/folder"),
+        (["--concurrency", "0"], 2, "--concurrency"),
+        (["--port", "99999"], 2, "--port"),
+        (["--notification-topic", "t"], 2, "--notification-topic"),
+        (["--host", "203.0.113.7", "--port", "0"], 2, "--port"),
     ],
 )
-def test_bad_option(
-    cloud: Cloud, database: str, options: list[str], env: dict[str, str], code: int, said: str
-) -> None:
-    given = {"WATCHBOT_DATABASE": database, **env}
-
-    done = cloud.watchbot("schedule", *options, env=given)
+def test_bad_option(cloud: Cloud, database: str, options: list[str], code: int, said: str) -> None:
+    done = cloud.watchbot("schedule", *options, env={"WATCHBOT_DATABASE": database})
 
     assert_refused(done, code, said)
     assert "secret" not in done.stderr
+
+
+def test_old_variable_that_names_nothing(cloud: Cloud) -> None:
+    done = cloud.watchbot("schedule", env={"ECSS_ECS_CLUSTER": "{NOWHERE}"})
+
+    assert_refused(done, 2, "ECSS_ECS_CLUSTER", "--cluster")

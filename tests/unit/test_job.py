@@ -76,7 +76,7 @@ def problems(given: dict[str, Any]) -> dict[str, Any]:
             "8192",
         ),
         ({"launchType": "MAGIC"}, "launchType", "Must be one of"),
-        ({"launchType": "FARGATE"}, "networkConfiguration", "FARGATE needs it"),
+        ({"launchType": "FARGATE"}, "launchType", "FARGATE needs"),
         (
             {"launchType": "EC2", "capacityProviderStrategy": [{"capacityProvider": "a"}]},
             "capacityProviderStrategy",

@@ -8,9 +8,9 @@ from typing import Any
 
 from watchbot.errors import DataRefused
 from watchbot.record.event import STOPPED, OtherEvent, TaskState
-from watchbot.task_outcome import EndedContainer, outcome_of
 from watchbot.sql.database import Database, Dialect, Row, Transaction
 from watchbot.sql.rows import as_table
+from watchbot.task_outcome import EndedContainer, outcome_of
 
 JUDGED_AT_ONCE = 1000
 

@@ -1,7 +1,7 @@
 """The API as a whole: the contract of ecs-scheduler, `/v1`, one guard, one way to say no."""
 
 import logging
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 from starlette.applications import Starlette
@@ -29,9 +29,7 @@ except ImportError as error:
 log = logging.getLogger(__name__)
 
 
-def application(
-    settings: ScheduleSettings, database: Database, scheduler: Scheduler
-) -> Starlette:
+def application(settings: ScheduleSettings, database: Database, scheduler: Scheduler) -> Starlette:
     """The API over this database; `scheduler` is told of what has changed."""
     if settings.host not in LOOPBACK and not settings.token:
         log.warning("anybody who reaches the API may start tasks; set --token")
@@ -51,8 +49,8 @@ async def _no_database(_: Request, error: Exception) -> Response:
 
 
 async def _bad_request(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    return JSONResponse({"messages": wrong_request(error)}, 400)
+    invalid = cast(RequestValidationError, error)
+    return JSONResponse({"messages": wrong_request(invalid)}, 400)
 
 
 _REFUSALS: dict[Any, Any] = {

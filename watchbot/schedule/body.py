@@ -1,8 +1,8 @@
-"""The body of a request: JSON, an object, of a bearable size. And answers that say what is wrong."""
+"""The body of a request: a JSON object of a bearable size; and what is said of one that is not."""
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -47,8 +47,8 @@ def _refuse(constant: str) -> Any:
 
 async def tell_status(_: Request, error: Exception) -> Response:
     """A refusal that is a status, as JSON."""
-    assert isinstance(error, HTTPException)
-    return JSONResponse({"message": error.detail}, error.status_code, error.headers)
+    refused = cast(HTTPException, error)
+    return JSONResponse({"message": refused.detail}, refused.status_code, refused.headers)
 
 
 async def tell_problems(_: Request, error: Exception) -> Response:

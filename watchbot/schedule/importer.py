@@ -53,9 +53,7 @@ async def take_over(
         yield await _take(jobs, job_id, fields, dry_run=dry_run)
 
 
-async def _take(
-    jobs: Jobs, job_id: str, fields: dict[str, Any] | str, *, dry_run: bool
-) -> Verdict:
+async def _take(jobs: Jobs, job_id: str, fields: dict[str, Any] | str, *, dry_run: bool) -> Verdict:
     if isinstance(fields, str):
         return Verdict(job_id=job_id, taken=False, problem=fields)
     try:
@@ -151,9 +149,7 @@ async def import_jobs(settings: ImportSettings, stop: Stop) -> int:
     refused = 0
     async with open_database(settings.database) as database:
         await migrate(database, COMPONENT, PACKAGE)
-        verdicts = take_over(
-            database, settings.source, settings.account, dry_run=settings.dry_run
-        )
+        verdicts = take_over(database, settings.source, settings.account, dry_run=settings.dry_run)
         async for verdict in verdicts:
             refused += not verdict.taken
             print(f"{verdict.job_id}: {verdict.problem or 'taken'}", flush=True)

@@ -31,14 +31,17 @@ from watchbot.schedule.target import Target
 from watchbot.schedule.task import CapacityProvider, NetworkConfiguration, Override, overrides_bytes
 
 MAX_TASKS = 50  # that one run starts
-NAME = r"(?i)^[0-9A-Z_-]{1,255}\z"
+NAME = r"^[0-9A-Za-z_-]+\z"
 _FAMILY = (
-    r"(?i)^(?:[0-9A-Z_-]{1,255}(?::[0-9]+)?|arn:[\w-]+:ecs:[\w-]*:\d+:task-definition/[\w:-]+)\z"
+    r"^(?:[0-9A-Za-z_-]+(?::[0-9]+)?|arn:[a-z-]+:ecs:[a-z0-9-]*:[0-9]+:task-definition/[\w:-]+)\z"
 )
 _TOKEN_LIFE_S = 82_800  # ECS knows a token for 24 hours; an hour of it is ours
 
 Overlap = Literal["allow", "skip", "buffer_one", "replace", "top_up"]
-Name = Annotated[str, StringConstraints(pattern=NAME)]
+Name = Annotated[str, StringConstraints(pattern=NAME, max_length=255)]
+
+Family = Annotated[str, StringConstraints(pattern=_FAMILY, max_length=512)]
+Cluster = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_:/-]+\z", max_length=255)]
 
 
 def _whole(value: Any) -> Any:
@@ -135,15 +138,19 @@ class Job(Part):
     schedule: str
     schedule_start: Moment | None = None
     schedule_end: Moment | None = None
-    task_definition: Annotated[str, StringConstraints(pattern=_FAMILY)] | None = None
-    cluster: Annotated[str, StringConstraints(pattern=r"^[\w:/-]{1,255}\z")] | None = None
+    task_definition: Annotated[str, StringConstraints(pattern=_FAMILY, max_length=512)] | None = (
+        None
+    )
+    cluster: (
+        Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_:/-]+\z", max_length=255)] | None
+    ) = None
     task_count: Count = 1
     max_count: Count | None = None
     trigger: Trigger | None = None
     overrides: tuple[Override, ...] = ()
+    network_configuration: NetworkConfiguration | None = None
     launch_type: Literal["EC2", "FARGATE", "EXTERNAL"] | None = None
     capacity_provider_strategy: Annotated[tuple[CapacityProvider, ...], Field(max_length=20)] = ()
-    network_configuration: NetworkConfiguration | None = None
     platform_version: Annotated[str, StringConstraints(max_length=64)] | None = None
     target: Target | None = None
     suspended: Truth = False
@@ -200,13 +207,11 @@ class Job(Part):
             raise PydanticCustomError("capacity", "Give this or launchType, not both.")
         return value
 
-    @field_validator("network_configuration")
+    @field_validator("launch_type")
     @classmethod
-    def _fargate_has_a_network(
-        cls, value: NetworkConfiguration | None, info: ValidationInfo
-    ) -> NetworkConfiguration | None:
-        if value is None and info.data.get("launch_type") == "FARGATE":
-            raise PydanticCustomError("network", "launchType FARGATE needs it.")
+    def _fargate_has_a_network(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value == "FARGATE" and info.data.get("network_configuration") is None:
+            raise PydanticCustomError("network", "FARGATE needs a networkConfiguration.")
         return value
 
     @field_validator("target")

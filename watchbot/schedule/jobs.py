@@ -14,9 +14,7 @@ _NOW: dict[Dialect, str] = {
     "postgres": "SELECT now() AS now",
 }
 # What decides when a job fires: where one of these has changed, its next fire is sought anew.
-_TIMES = {
-    "schedule", "timezone", "dialect", "dst", "schedule_start", "schedule_end", "suspended"
-}
+_TIMES = {"schedule", "timezone", "dialect", "dst", "schedule_start", "schedule_end", "suspended"}
 
 
 class Reader(Protocol):
@@ -142,7 +140,8 @@ async def _call_off(transaction: Transaction, job_id: str, now: datetime, reason
     """Ends the runs that nobody has begun."""
     await transaction.execute(
         "UPDATE schedule_run SET status = 'skipped', reason = :reason, wake_at = NULL "
-        "WHERE job_id = :id AND status = 'due' AND wanted IS NULL AND (owner IS NULL OR wake_at <= :now)",
+        "WHERE job_id = :id AND status = 'due' AND wanted IS NULL "
+        "AND (owner IS NULL OR wake_at <= :now)",
         id=job_id,
         reason=reason,
         now=to_text(now),

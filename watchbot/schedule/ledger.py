@@ -155,7 +155,7 @@ class Ledger:
         self._database, self._now, self._owner = database, now, owner
 
     async def take(self, most: int) -> tuple[list[Run], datetime]:
-        """Up to so many runs that are due, and when that was; after `LEASE` others may take them."""
+        """Up to so many runs that are due, ours for the time of `LEASE`; and when that was."""
         sql = _TAKE.format(skip_locked=_SKIP_LOCKED[self._database.dialect])
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
@@ -296,8 +296,7 @@ class Ledger:
 async def count_failure(transaction: Transaction, job_id: str, reason: str) -> None:
     """Counts a run that failed; pauses the job when it has had its number of them in a row."""
     rows = await transaction.fetch(
-        "UPDATE schedule_job SET failures = failures + 1 WHERE id = :id "
-        "RETURNING fields, failures",
+        "UPDATE schedule_job SET failures = failures + 1 WHERE id = :id RETURNING fields, failures",
         id=job_id,
     )
     for row in rows:

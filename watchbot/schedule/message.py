@@ -1,6 +1,5 @@
 """A run whose target is a message: sends it."""
 
-from watchbot.errors import AwsError
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.ledger import Ending, Run
 from watchbot.schedule.target import QueueTarget, TopicTarget

@@ -73,9 +73,7 @@ def _judged(misfire: Misfire, past: list[datetime], now: datetime) -> Iterator[F
     yield from (Fire(due_at=due_at) for due_at in on_time)
 
 
-def _caught_up(
-    misfire: Misfire, late: list[datetime], on_time: list[datetime]
-) -> list[datetime]:
+def _caught_up(misfire: Misfire, late: list[datetime], on_time: list[datetime]) -> list[datetime]:
     if misfire.policy == "all":
         return late[-misfire.max :]
     return late[-1:] if misfire.policy == "last" and not on_time else []

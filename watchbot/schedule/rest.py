@@ -160,9 +160,9 @@ def _resource(**methods: Callable[..., Any]) -> type[HTTPEndpoint]:
 def _unless_changed(request: Request, old: StoredJob) -> None:
     """Lets through whoever names the generation that is there, or none. Raises `HTTPException`."""
     tags = _tags(request, "if-match")
-    if tags and "*" not in tags:
-        if not any(tag.lstrip('"').startswith(f"{old.generation}.") for tag in tags):
-            raise HTTPException(412, f"Job {old.job.id} has changed.")
+    named = any(tag.lstrip('"').startswith(f"{old.generation}.") for tag in tags)
+    if tags and "*" not in tags and not named:
+        raise HTTPException(412, f"Job {old.job.id} has changed.")
 
 
 def _tags(request: Request, header: str) -> list[str]:

@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from watchbot.schedule.jobs import Now, StoredJob
@@ -12,6 +12,7 @@ from watchbot.sql.database import Database, Row, to_text
 
 MAX_BACKFILL = 1000  # runs that one request may ask for
 
+_INSTANT = timedelta(microseconds=1)  # so that a fire at the start itself is in
 _SHOWN = (
     "due_at, cause, status, reason, attempts, wanted, tasks, failures, created_at, started_at, "
     "outcome"
@@ -27,7 +28,7 @@ def between(stored: StoredJob, start: datetime, end: datetime) -> list[datetime]
     """Its fires from `start` to `end`, one more than `MAX_BACKFILL` at most."""
 
     def found() -> Iterator[datetime]:
-        fires = stored.job.fires(start, stored.created_at)
+        fires = stored.job.fires(start - _INSTANT, stored.created_at)
         return itertools.takewhile(lambda fire: fire <= end, fires)
 
     return list(itertools.islice(found(), MAX_BACKFILL + 1))

@@ -12,9 +12,7 @@ _GROUP = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 
 class _Message(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=to_camel, frozen=True, extra="forbid"
-    )
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True, extra="forbid")
 
     message: str
     group_id: _GROUP | None = None  # FIFO; the job's id, if it is not given

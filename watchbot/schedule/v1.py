@@ -1,4 +1,4 @@
-"""What there is beyond ecs-scheduler's API, under `/v1`: run now, pause, the next fires, the runs."""
+"""What there is beyond ecs-scheduler's API, under `/v1`: run now, pause, next fires, runs."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

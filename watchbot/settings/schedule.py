@@ -99,9 +99,7 @@ class ScheduleSettings(StoreSettings):
     drain_timeout: float = option(
         25, "What runs in hand get when told to stop.", "S", ge=0, le=TWELVE_HOURS_S
     )
-    retention: float = option(
-        30, "Forget runs after so long.", "DAYS", gt=0, le=36_500
-    )
+    retention: float = option(30, "Forget runs after so long.", "DAYS", gt=0, le=36_500)
     notification_topic: TopicArn | None = option(
         None, "Tell this SNS topic of runs that failed.", "ARN"
     )
