@@ -2,7 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, cast
+
+import pytest
 
 from tests.contract.test_ledger import House, a_house, a_job
 from tests.fake_ecs import FakeEcs, no_answer
@@ -83,6 +86,12 @@ async def a_world(url: str, *jobs: Job) -> AsyncIterator[World]:
         yield world
 
 
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    """For what is the same in every database."""
+    return f"sqlite:///{tmp_path}/test.db"
+
+
 def counts(world: World) -> list[int]:
     return [call["count"] for call in world.ecs.calls]
 
@@ -102,8 +111,8 @@ async def test_tasks_are_started_ten_at_a_time_each_call_under_its_token(url: st
     assert len(job.last_run_tasks) == 23
 
 
-async def test_reply_that_was_lost_starts_nothing_twice(url: str) -> None:
-    async with a_world(url, a_job(taskCount=23)) as world:
+async def test_reply_that_was_lost_starts_nothing_twice(file: str) -> None:
+    async with a_world(file, a_job(taskCount=23)) as world:
         world.ecs.after = _breaking(2)
         (later,) = await world.fire()
         assert isinstance(later, Later)
@@ -116,8 +125,8 @@ async def test_reply_that_was_lost_starts_nothing_twice(url: str) -> None:
     assert world.ecs.calls[1] == world.ecs.calls[2]
 
 
-async def test_replica_that_died_in_a_call_starts_nothing_twice(url: str) -> None:
-    async with a_world(url, a_job(taskCount=15)) as world:
+async def test_replica_that_died_in_a_call_starts_nothing_twice(file: str) -> None:
+    async with a_world(file, a_job(taskCount=15)) as world:
         world.clock.on(minutes=1)
         await world.plan()
         (run,) = await world.take(world.one)
@@ -130,8 +139,8 @@ async def test_replica_that_died_in_a_call_starts_nothing_twice(url: str) -> Non
     assert len(ending.tasks) == len(world.ecs.tasks) == 15
 
 
-async def test_what_ecs_could_not_place_is_asked_for_again_and_no_more(url: str) -> None:
-    async with a_world(url, a_job(taskCount=12)) as world:
+async def test_what_ecs_could_not_place_is_asked_for_again_and_no_more(file: str) -> None:
+    async with a_world(file, a_job(taskCount=12)) as world:
         world.ecs.room = 7
         (first,) = await world.fire()
         world.ecs.room = 100
@@ -147,8 +156,8 @@ async def test_what_ecs_could_not_place_is_asked_for_again_and_no_more(url: str)
     assert (row["status"], row["attempts"], row["failures"]) == ("started", 1, "[]")
 
 
-async def test_attempts_come_to_an_end_and_the_run_is_partial(url: str) -> None:
-    async with a_world(url, a_job(taskCount=3, retry={"attempts": 2})) as world:
+async def test_attempts_come_to_an_end_and_the_run_is_partial(file: str) -> None:
+    async with a_world(file, a_job(taskCount=3, retry={"attempts": 2})) as world:
         world.ecs.room = 2
         await world.fire()
         world.clock.on(seconds=60)
@@ -160,9 +169,9 @@ async def test_attempts_come_to_an_end_and_the_run_is_partial(url: str) -> None:
     assert "2 of 3 tasks were started" in row["reason"]
 
 
-async def test_throttled_call_is_made_again_under_the_same_token(url: str) -> None:
+async def test_throttled_call_is_made_again_under_the_same_token(file: str) -> None:
     slow = Throttled(service="ECS", operation="run_task", code="Throttling", text="slow")
-    async with a_world(url, a_job()) as world:
+    async with a_world(file, a_job()) as world:
         world.ecs.before = _breaking(1, slow)
         await world.fire()
         world.clock.on(seconds=60)
@@ -173,9 +182,9 @@ async def test_throttled_call_is_made_again_under_the_same_token(url: str) -> No
     assert len(world.ecs.tasks) == 1
 
 
-async def test_what_aws_refuses_for_good_fails_at_once_and_says_why(url: str) -> None:
+async def test_what_aws_refuses_for_good_fails_at_once_and_says_why(file: str) -> None:
     denied = Denied(service="ECS", operation="run_task", code="AccessDenied", text="no PassRole")
-    async with a_world(url, a_job()) as world:
+    async with a_world(file, a_job()) as world:
         world.ecs.before = _breaking(1, denied)
         await world.fire()
         row = await world.row()
@@ -184,18 +193,18 @@ async def test_what_aws_refuses_for_good_fails_at_once_and_says_why(url: str) ->
     assert "no PassRole" in row["reason"]
 
 
-async def test_limit_that_is_reached_may_pass(url: str) -> None:
+async def test_limit_that_is_reached_may_pass(file: str) -> None:
     text = "You've reached the limit on the number of tasks you can run concurrently"
     full = Rejected(service="ECS", operation="run_task", code="ClientException", text=text)
-    async with a_world(url, a_job()) as world:
+    async with a_world(file, a_job()) as world:
         world.ecs.before = _breaking(1, full)
         (result,) = await world.fire()
 
     assert isinstance(result, Later)
 
 
-async def test_run_that_may_have_started_is_not_said_to_have_failed(url: str) -> None:
-    async with a_world(url, a_job(retry={"attempts": 1})) as world:
+async def test_run_that_may_have_started_is_not_said_to_have_failed(file: str) -> None:
+    async with a_world(file, a_job(retry={"attempts": 1})) as world:
         world.ecs.after = _breaking(1)
         await world.fire()
         row = await world.row()
@@ -204,8 +213,8 @@ async def test_run_that_may_have_started_is_not_said_to_have_failed(url: str) ->
     assert "startedBy wb/j/" in row["reason"]
 
 
-async def test_call_that_ecs_no_longer_knows_is_looked_for_and_not_made_again(url: str) -> None:
-    async with a_world(url, a_job()) as world:
+async def test_call_that_ecs_no_longer_knows_is_looked_for_and_not_made_again(file: str) -> None:
+    async with a_world(file, a_job()) as world:
         world.ecs.after = _breaking(1)
         await world.fire()
         world.clock.on(hours=24)
@@ -216,9 +225,9 @@ async def test_call_that_ecs_no_longer_knows_is_looked_for_and_not_made_again(ur
     assert len(world.ecs.calls) == len(world.ecs.tasks) == 1
 
 
-async def test_top_up_counts_what_runs_of_this_job_alone(url: str) -> None:
+async def test_top_up_counts_what_runs_of_this_job_alone(file: str) -> None:
     job = a_job(taskDefinition="t", taskCount=4, overrides=[{"containerName": "c"}])
-    async with a_world(url, job) as world:
+    async with a_world(file, job) as world:
         world.ecs.add(family="t", startedBy="ecs-svc/1")  # of a service
         world.ecs.add(family="t", startedBy="wb/other/1/s")
         old = {"environment": [{"name": TAG, "value": "j"}]}
@@ -231,9 +240,9 @@ async def test_top_up_counts_what_runs_of_this_job_alone(url: str) -> None:
     assert counts(world) == [3]
 
 
-async def test_jobs_that_skip_wait_or_replace_look_at_what_runs(url: str) -> None:
+async def test_jobs_that_skip_wait_or_replace_look_at_what_runs(file: str) -> None:
     jobs = [a_job(how, overlap=how) for how in ("allow", "skip", "buffer_one", "replace")]
-    async with a_world(url, *jobs) as world:
+    async with a_world(file, *jobs) as world:
         await world.fire()
         first = set(world.ecs.tasks)
         await world.fire()
@@ -269,9 +278,9 @@ async def test_one_run_waits_for_the_one_before_and_no_more_than_one(url: str) -
         assert await world.statuses() == ["started", "started", "skipped", "skipped"]
 
 
-async def test_tasks_for_the_messages_that_wait(url: str) -> None:
+async def test_tasks_for_the_messages_that_wait(file: str) -> None:
     trigger = {"type": "sqs", "queueName": "q", "messagesPerTask": 10}
-    async with a_world(url, a_job(trigger=trigger)) as world:
+    async with a_world(file, a_job(trigger=trigger)) as world:
         await world.fire()
         world.sqs.waiting = 10_000
         await world.fire()
@@ -280,10 +289,10 @@ async def test_tasks_for_the_messages_that_wait(url: str) -> None:
     assert counts(world) == [10] * 5
 
 
-async def test_fargate_has_no_host(url: str) -> None:
+async def test_fargate_has_no_host(file: str) -> None:
     network = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "assignPublicIp": "ENABLED"}}
     job = a_job(launchType="FARGATE", networkConfiguration=network, cluster="blue")
-    async with a_world(url, job) as world:
+    async with a_world(file, job) as world:
         await world.fire()
         stored = await world.jobs.find("j")
 
@@ -295,9 +304,9 @@ async def test_fargate_has_no_host(url: str) -> None:
     assert [task["hostId"] for task in stored.last_run_tasks] == [None]
 
 
-async def test_message_says_what_it_is_of(url: str) -> None:
+async def test_message_says_what_it_is_of(file: str) -> None:
     target = {"type": "sqs", "queueUrl": "https://queues/1/q.fifo", "message": "do it"}
-    async with a_world(url, a_job(target=target)) as world:
+    async with a_world(file, a_job(target=target)) as world:
         await world.fire()
 
     (sent,) = world.sqs.sent
