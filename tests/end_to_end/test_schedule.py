@@ -1,7 +1,6 @@
 """`watchbot schedule`, as a user runs it, on moto's ECS, SNS and SQS."""
 
 import contextlib
-import itertools
 import re
 import signal
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ import requests
 from tests.cloud import REGION, Cloud
 from tests.end_to_end.test_bad_input import assert_refused
 from tests.end_to_end.test_local import read_until
-from tests.postgres import PostgresServer, running_postgres
 
 EVERY_SECOND = {"schedule": "* * * * * *", "dialect": "cron"}
 
@@ -140,48 +138,6 @@ def test_failed_run_is_told_to_topic_and_dead_letter_queue(
     assert notice["Subject"] == "watchbot schedule: j failed"
     assert run["status"] == "failed"
     assert "task definition" in run["reason"]
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    with running_postgres() as server:
-        yield server
-
-
-def test_three_replicas_of_which_two_are_killed_send_each_message_once(
-    cloud: Cloud, postgres: PostgresServer
-) -> None:
-    queue, database = cloud.queue("once.fifo"), postgres.new_database()
-    with contextlib.ExitStack() as replicas:
-        doomed = [replicas.enter_context(scheduling(cloud, database)) for _ in range(2)]
-        process, url, _ = replicas.enter_context(scheduling(cloud, database))
-        for number in range(5):
-            target = {"type": "sqs", "queueUrl": queue, "message": "m"}
-            make(url, id=f"j{number}", target=target, retry={"attempts": 99})
-        for victim, _, _ in doomed:
-            read_until(victim, "run started")
-            victim.kill()
-        for _ in range(15):
-            read_until(process, "run started")
-        for number in range(5):
-            requests.put(f"{url}/jobs/j{number}", json={"suspended": True}, timeout=10)
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
-    with scheduling(cloud, database) as (_, url, _):
-        ledger = {f"j{number}": runs(url, f"j{number}") for number in range(5)}
-
-    sent = [
-        (message["MessageAttributes"]["Job"]["StringValue"], due["StringValue"])
-        for message in cloud.take_all(queue)
-        if (due := message["MessageAttributes"]["DueAt"])
-    ]
-    assert len(sent) == len(set(sent))  # none twice
-    for job_id, rows in ledger.items():
-        due = sorted(run["dueAt"] for run in rows)
-        assert {(job_id, run["dueAt"]) for run in rows if run["status"] == "started"} <= set(sent)
-        seconds = [int(moment[17:19]) for moment in due]
-        gaps = {(after - before) % 60 for before, after in itertools.pairwise(seconds)}
-        assert gaps == {1}  # no second is missing from the ledger
 
 
 def test_old_variables_are_understood_and_named(cloud: Cloud, tmp_path: Path) -> None:

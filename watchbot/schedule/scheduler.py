@@ -1,21 +1,18 @@
 """Plans what is due, and starts it: two loops, which any number of replicas may run at once."""
 
-import functools
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
 
 import anyio
-from anyio.abc import TaskGroup
 
 from watchbot import metrics
-from watchbot.aws import retry_pause
 from watchbot.errors import DatabaseError
 from watchbot.lifecycle import Stop
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.jobs import Now, database_clock
 from watchbot.schedule.ledger import ENDS_ILL, RENEW_S, Ending, Ledger, Run
 from watchbot.schedule.ledger import Lost as LeaseLost
+from watchbot.schedule.loop import Loop
 from watchbot.schedule.notice import tell
 from watchbot.schedule.outcomes import Outcomes
 from watchbot.schedule.planner import plan, seconds_to_next
@@ -24,29 +21,10 @@ from watchbot.settings.schedule import ScheduleSettings
 from watchbot.sql.database import Database, to_text
 
 LOOK_S = 1  # how often each loop looks, also where it expects nothing: others write, too
-BUG_PAUSE_S = 30
-DATABASE_RETRY_CAP_S = 5
 LAST_WORD_S = 5
 FORGET_EVERY_S = 3600
 
 log = logging.getLogger(__name__)
-
-
-class News:
-    """Wakes whoever waits for it."""
-
-    def __init__(self) -> None:
-        self._event = anyio.Event()
-
-    def tell(self) -> None:
-        """There is something to do."""
-        self._event.set()
-
-    async def wait(self, most_s: float) -> None:
-        """Returns when there is something to do, or after so long."""
-        with anyio.move_on_after(most_s):
-            await self._event.wait()
-        self._event = anyio.Event()
 
 
 class Scheduler:
@@ -69,13 +47,14 @@ class Scheduler:
             old_mark=settings.old_started_by,
         )
         self._in_hand: dict[tuple[str, str, str], Run] = {}
-        self._jobs_changed, self._runs_changed = News(), News()
-        self._troubles: dict[str, str] = {}
+        self._work = anyio.create_task_group()
+        self._planning, self._taking = Loop(self._plan), Loop(self._take)
+        self._loops = (self._planning, self._taking)
         self._draining = False
 
     def unhealthy(self) -> str | None:
         """Why nothing can be started now, or None."""
-        return next(iter(self._troubles.values()), None)
+        return next((loop.trouble for loop in self._loops if loop.trouble), None)
 
     def unready(self) -> str | None:
         """Why it takes no more work, or None."""
@@ -83,27 +62,26 @@ class Scheduler:
 
     def look(self) -> None:
         """Looks at the jobs at once: one of them, or a run, has been written."""
-        self._jobs_changed.tell()
-        self._runs_changed.tell()
+        for loop in self._loops:
+            loop.tell()
 
     async def run(self, stop: Stop) -> None:
         """Plans and starts until the stop; returns when nothing is in hand any more."""
         log.info("started", extra={"database": self._database.place})
+        outcomes = Outcomes(self._database, self._now, self._means)
         async with anyio.create_task_group() as chores:
-            chores.start_soon(self._repeat, "renew", News(), self._renew)
-            chores.start_soon(self._repeat, "forget", News(), self._forget)
-            outcomes = Outcomes(self._database, self._now, self._means)
-            chores.start_soon(self._repeat, "outcomes", News(), outcomes.look)
-            async with anyio.create_task_group() as work:
+            for step in (self._renew, self._forget, outcomes.look):
+                chores.start_soon(Loop(step).run)
+            async with self._work:
                 async with anyio.create_task_group() as loops:
-                    loops.start_soon(self._repeat, "plan", self._jobs_changed, self._plan)
-                    take = functools.partial(self._take, work)
-                    loops.start_soon(self._repeat, "start", self._runs_changed, take)
+                    for loop in self._loops:
+                        loops.start_soon(loop.run)
                     await stop.draining.wait()
                     log.info("draining", extra={"in_hand": len(self._in_hand)})
                     self._draining = True
-                    loops.cancel_scope.cancel()
-                chores.start_soon(self._cut_short, stop, work.cancel_scope)
+                    for loop in self._loops:
+                        loop.end()
+                chores.start_soon(self._cut_short, stop, self._work.cancel_scope)
             chores.cancel_scope.cancel()
         await self._let_go()
         log.info("stopped")
@@ -120,22 +98,6 @@ class Scheduler:
         except DatabaseError as error:
             log.warning("runs not released", extra={"reason": str(error)})
 
-    async def _repeat(self, what: str, news: News, step: Callable[[], Awaitable[float]]) -> None:
-        """Takes the step for ever: again after the seconds that it says, or when there is news."""
-        failures = 0
-        while True:
-            try:
-                pause_s = await step()
-            except DatabaseError as error:
-                failures += 1
-                self._troubles[what] = str(error)
-                log.warning("database failed", extra={"what": what, "reason": str(error)})
-                await anyio.sleep(retry_pause(failures, cap_s=DATABASE_RETRY_CAP_S))
-            else:
-                failures = 0
-                self._troubles.pop(what, None)
-                await news.wait(pause_s)
-
     async def _renew(self) -> float:
         if self._in_hand:
             await self._ledger.renew()
@@ -149,7 +111,7 @@ class Scheduler:
     async def _plan(self) -> float:
         planned = await plan(self._database, self._now)
         if planned.due:
-            self._runs_changed.tell()
+            self._taking.tell()
         if planned.missed:
             log.warning("runs missed", extra={"count": planned.missed})
             metrics.schedule_runs.labels("missed").inc(planned.missed)
@@ -157,7 +119,7 @@ class Scheduler:
             return 0
         return await seconds_to_next(self._database, self._now, most=LOOK_S)
 
-    async def _take(self, work: TaskGroup) -> float:
+    async def _take(self) -> float:
         free = self._settings.concurrency - len(self._in_hand)
         if not free:
             return LOOK_S  # whoever ends says so
@@ -166,13 +128,13 @@ class Scheduler:
             # One that is still worked at here was taken again: the database was away for long.
             if run.key not in self._in_hand:
                 self._in_hand[run.key] = run
-                work.start_soon(self._work, Attempt(run, now, self._means))
+                self._work.start_soon(self._attempt, Attempt(run, now, self._means))
         return 0 if len(runs) == free else await self._ledger.seconds_to_next(most=LOOK_S)
 
-    async def _work(self, attempt: Attempt) -> None:
+    async def _attempt(self, attempt: Attempt) -> None:
         key = attempt.run.key
         try:
-            await self._attempt(attempt)
+            await self._make(attempt)
         except LeaseLost:
             log.warning("run lost to another replica", extra=_facts(attempt.run))
         except DatabaseError as error:
@@ -180,16 +142,16 @@ class Scheduler:
             log.warning("run not noted", extra={**_facts(attempt.run), "reason": str(error)})
         finally:
             del self._in_hand[key]
-            self._runs_changed.tell()
+            self._taking.tell()
 
-    async def _attempt(self, attempt: Attempt) -> None:
+    async def _make(self, attempt: Attempt) -> None:
         try:
             result = await attempt.make()
         except (LeaseLost, DatabaseError):
             raise
         except Exception as error:  # of one run, it must not stop the others
             log.exception("run failed unexpectedly", extra=_facts(attempt.run))
-            result = Later(seconds=BUG_PAUSE_S, reason=repr(error))
+            result = attempt.again(repr(error))
         if isinstance(result, Later):
             log.info("run put off", extra={**_facts(attempt.run), "reason": result.reason})
             await self._ledger.put_off(attempt.run, result.seconds, result.reason, result.failed)

@@ -68,7 +68,7 @@ class Attempt:
         except (AwsError, Refused) as error:
             if _passes(error):
                 unknown = self.run.call is not None and not isinstance(error, Throttled)
-                return self._again(str(error), unknown=unknown)
+                return self.again(str(error), unknown=unknown)
             return ended(self.run, str(error))
 
     async def _start_tasks(self) -> Ending | Later:
@@ -89,7 +89,7 @@ class Attempt:
                 replace(self.run, tasks=tuple(known.values()), failures=tuple(failures))
             )
             if failures:
-                return self._again(_reasons(failures))
+                return self.again(_reasons(failures))
         return Ending(status="started", tasks=self.run.tasks)
 
     async def _go_on(self, run: Run) -> None:
@@ -133,7 +133,7 @@ class Attempt:
             return Ending(status="started", tasks=self.run.tasks)
         return ended(self.run, "a call had no answer for 23 hours", unknown=True)
 
-    def _again(self, reason: str, *, unknown: bool = False) -> Ending | Later:
+    def again(self, reason: str, *, unknown: bool = False) -> Ending | Later:
         """One more try, unless it had all of them."""
         retry = self.run.job.retry
         age_s = (self._now - self.run.created_at).total_seconds()
