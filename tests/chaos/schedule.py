@@ -1,6 +1,6 @@
 """Replicas of `watchbot schedule` that are killed, on an ECS that throttles and loses answers.
 
-`python -m tests.chaos.schedule` is the long form: four replicas, forty jobs every second.
+`python -m tests.chaos.schedule [REPLICAS JOBS SECONDS]`: 4, 40 and 20, if not told otherwise.
 """
 
 import contextlib
@@ -9,6 +9,7 @@ import json
 import random
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -93,6 +94,7 @@ class Toll:
     lost: int
     gaps: int
     unsettled: int
+    lag_median_s: float
     lag_p99_s: float
 
 
@@ -204,6 +206,7 @@ def _toll(connection: psycopg.Connection[Any], ecs: FakeEcs, killed: int) -> Tol
         lost=sum((job_id, str(stamp)) not in tasks for job_id, stamp in due),
         gaps=_gaps(connection),
         unsettled=_count(connection, "status NOT IN ('started', 'missed')"),
+        lag_median_s=lags[len(lags) // 2],
         lag_p99_s=lags[int(len(lags) * 0.99)],
     )
 
@@ -219,5 +222,7 @@ def _gaps(connection: psycopg.Connection[Any]) -> int:
 
 
 if __name__ == "__main__":
+    replicas, jobs, seconds = (int(word) for word in (*sys.argv[1:], 4, 40, 20)[:3])
     with running_postgres() as server:
-        print(storm(server, replicas=4, jobs=40, seconds=60, seed=1))  # noqa: T201 - its result
+        toll = storm(server, replicas=replicas, jobs=jobs, seconds=seconds, seed=1)
+    sys.stdout.write(f"{toll}\n")

@@ -137,9 +137,9 @@ async def test_lease_that_is_renewed_holds(url: str) -> None:
         house.clock.on(minutes=1)
         await house.plan()
         (run,) = await house.take(house.one)
-        house.clock.on(seconds=8)
+        house.clock.on(seconds=4)
         await house.one.renew()
-        house.clock.on(seconds=8)
+        house.clock.on(seconds=4)
 
         assert await house.take(house.two) == []
         await house.one.finish(run, Ending(status="started"))

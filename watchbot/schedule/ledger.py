@@ -16,8 +16,8 @@ from watchbot.schedule.jobs import Now, seconds_until
 from watchbot.sql.database import Database, Dialect, Row, Transaction, to_text, to_time
 from watchbot.sql.rows import as_table
 
-LEASE = timedelta(seconds=10)  # what a replica that died holds up its runs for
-RENEW_S = 3
+LEASE = timedelta(seconds=5)  # what a replica that died holds up its runs for
+RENEW_S = 1.5
 FORGOTTEN_AT_ONCE = 1000
 
 Cause = Literal["schedule", "manual", "backfill"]
