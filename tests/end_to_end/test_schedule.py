@@ -14,6 +14,7 @@ import requests
 from tests.cloud import REGION, Cloud
 from tests.end_to_end.test_bad_input import assert_refused
 from tests.end_to_end.test_local import read_until
+from tests.postgres import running_postgres
 
 EVERY_SECOND = {"schedule": "* * * * * *", "dialect": "cron"}
 
@@ -195,3 +196,27 @@ def test_old_variable_that_names_nothing(cloud: Cloud) -> None:
     done = cloud.watchbot("schedule", env={"ECSS_ECS_CLUSTER": "{NOWHERE}"})
 
     assert_refused(done, 2, "ECSS_ECS_CLUSTER", "--cluster")
+
+
+def test_database_that_goes_away_and_comes_back(cloud: Cloud) -> None:
+    queue = cloud.queue("patient.fifo")
+    with running_postgres() as server:
+        with scheduling(cloud, server.new_database()) as (process, url, _):
+            make(url, id="j", target={"type": "sqs", "queueUrl": queue, "message": "tick"})
+            read_until(process, "run started")
+            server.kill()
+            read_until(process, "database failed")
+            away = requests.get(f"{url}/jobs", timeout=30)
+            server.start()
+            read_until(process, "run started")
+            back = requests.get(f"{url}/jobs", timeout=30)
+            requests.delete(f"{url}/jobs/j", timeout=30)
+            ledger = runs(url, "j")
+
+    due = [
+        message["MessageAttributes"]["DueAt"]["StringValue"] for message in cloud.take_all(queue)
+    ]
+    assert (away.status_code, back.status_code) == (503, 200)
+    assert "does not answer" in away.text
+    assert len(due) == len(set(due))  # none twice
+    assert {run["dueAt"] for run in ledger if run["status"] == "started"} <= set(due)
