@@ -222,7 +222,7 @@ def _gaps(connection: psycopg.Connection[Any]) -> int:
 
 
 if __name__ == "__main__":
-    replicas, jobs, seconds = (int(word) for word in (*sys.argv[1:], 4, 40, 20)[:3])
+    replicas, jobs, seconds = map(int, sys.argv[1:4] or (4, 40, 20))
     with running_postgres() as server:
         toll = storm(server, replicas=replicas, jobs=jobs, seconds=seconds, seed=1)
     sys.stdout.write(f"{toll}\n")

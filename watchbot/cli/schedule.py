@@ -8,6 +8,8 @@ from watchbot import logs
 from watchbot.cli.options import options
 from watchbot.settings.schedule import ImportSettings, ScheduleSettings
 
+_TYPED = click.core.ParameterSource.COMMANDLINE
+
 
 @click.group(invoke_without_command=True)
 @options(ScheduleSettings)
@@ -17,7 +19,10 @@ def schedule(settings: ScheduleSettings) -> int:
     Jobs are written over HTTP: POST /jobs. Each run is started once, however many replicas share
     the database, and what was missed while none was there is seen, and caught up with.
     """
-    if click.get_current_context().invoked_subcommand:
+    context = click.get_current_context()
+    if context.invoked_subcommand:
+        if any(context.get_parameter_source(name) is _TYPED for name in context.params):
+            raise click.UsageError(f"write options after {context.invoked_subcommand}")
         return 0
     from watchbot import lifecycle
     from watchbot.schedule.service import schedule

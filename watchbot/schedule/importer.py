@@ -5,7 +5,7 @@ may be done again.
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,9 +16,11 @@ from watchbot.aws import Client, open_client
 from watchbot.errors import SettingError
 from watchbot.lifecycle import Stop
 from watchbot.schedule import COMPONENT, PACKAGE
+from watchbot.schedule.clockwork import fields_of_row
 from watchbot.schedule.job import Job, resolved
 from watchbot.schedule.jobs import Jobs, Taken, database_clock
 from watchbot.schedule.problems import messages
+from watchbot.schedule.stacks import scan
 from watchbot.settings.base import Account, describe
 from watchbot.settings.schedule import ImportSettings
 from watchbot.sql.database import Database, open_database
@@ -108,30 +110,18 @@ async def _of_bucket(client: Client, bucket: str, prefix: str) -> AsyncIterator[
 
 
 async def _of_table(client: Client, table: str) -> AsyncIterator[Found]:
-    start: dict[str, Any] = {}
-    while True:
-        answer = await client.call("scan", TableName=table, ConsistentRead=True, **start)
-        for item in answer.get("Items", ()):
-            texts = {name: value.get("S", "") for name, value in item.items()}
-            yield _of_clockwork(texts) if "cron_time" in texts else _of_item(texts)
-        if not answer.get("LastEvaluatedKey"):
-            return
-        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+    async for row in scan(client, table):
+        if "job-id" in row:
+            yield row["job-id"], _read(row.get("json-data", ""))
+        else:
+            yield row.get("id", "?"), _of_clockwork(row)
 
 
-def _of_item(texts: dict[str, str]) -> Found:
-    return texts.get("job-id", "?"), _read(texts.get("json-data", ""))
-
-
-def _of_clockwork(texts: dict[str, str]) -> Found:
-    # Its workers started a task at each time, whatever still ran.
-    return texts.get("id", "?"), {
-        "schedule": texts["cron_time"],
-        "dialect": "cron",
-        "taskDefinition": texts.get("definition_arn", ""),
-        "cluster": texts.get("ecs_cluster_arn") or None,
-        "overlap": "allow",
-    }
+def _of_clockwork(row: Mapping[str, str]) -> dict[str, Any] | str:
+    try:
+        return fields_of_row(row)
+    except ValueError as error:
+        return str(error)
 
 
 def _read(text: str) -> dict[str, Any] | str:

@@ -54,7 +54,8 @@ class StoredJob:
     last_run_at: datetime | None
     last_run_tasks: list[dict[str, Any]]
     failures: int
-    note: str | None
+    note: str | None = None
+    source_fields: str | None = None  # what its source said last, if it has one
 
 
 class Taken(Exception):
@@ -82,24 +83,41 @@ class Jobs:
         rows = await self._database.fetch("SELECT * FROM schedule_job WHERE id = :id", id=job_id)
         return _stored(rows[0]) if rows else None
 
-    async def add(self, job: Job) -> None:
+    async def of_source(self, source: str) -> set[str]:
+        """The names of the jobs that were added with this source."""
+        rows = await self._database.fetch(
+            "SELECT id FROM schedule_job WHERE source = :source", source=source
+        )
+        return {row["id"] for row in rows}
+
+    async def add(self, job: Job, *, source: str | None = None) -> None:
         """Stores a new job. Raises `Taken`."""
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
             due_at = job.next_fire(now, now)
             added = await transaction.execute(
-                "INSERT INTO schedule_job (id, generation, fields, created_at, next_fire_at) "
-                "VALUES (:id, 1, :fields, :now, :due_at) ON CONFLICT (id) DO NOTHING",
+                "INSERT INTO schedule_job "
+                "(id, generation, fields, source, source_fields, created_at, next_fire_at) VALUES "
+                "(:id, 1, :fields, :source, :source_fields, :now, :due_at) "
+                "ON CONFLICT (id) DO NOTHING",
                 id=job.id,
                 fields=job.stored(),
+                source=source,
+                source_fields=job.stored() if source else None,
                 now=to_text(now),
                 due_at=to_text(due_at) if due_at else None,
             )
         if not added:
             raise Taken
 
-    async def change(self, old: StoredJob, job: Job, note: str | None = None) -> bool:
-        """Stores `job` in the place of `old`; False when somebody else has changed that one."""
+    async def change(
+        self, old: StoredJob, job: Job, note: str | None = None, *, by_source: bool = False
+    ) -> bool:
+        """Stores `job` in the place of `old`; False when somebody else has changed that one.
+
+        `note` says why it is paused; `by_source`, that it is the source that has changed it.
+        """
+        same_state = job.suspended == old.job.suspended
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
             due_at = old.next_fire_at
@@ -107,14 +125,15 @@ class Jobs:
                 due_at = job.next_fire(now, old.created_at)
             changed = await transaction.execute(
                 "UPDATE schedule_job SET generation = generation + 1, fields = :fields, "
-                "note = :note, next_fire_at = :due_at, failures = :failures "
-                "WHERE id = :id AND generation = :generation",
+                "source_fields = :source_fields, note = :note, next_fire_at = :due_at, "
+                "failures = :failures WHERE id = :id AND generation = :generation",
                 id=job.id,
                 generation=old.generation,
                 fields=job.stored(),
-                note=note,
+                source_fields=job.stored() if by_source else old.source_fields,
+                note=note or (old.note if same_state else None),
                 due_at=to_text(due_at) if due_at else None,
-                failures=old.failures if job.suspended == old.job.suspended else 0,
+                failures=old.failures if same_state else 0,
             )
             if changed and job.suspended:
                 await _call_off(transaction, job.id, now, "the job was suspended")
@@ -163,6 +182,7 @@ def _stored(row: Row) -> StoredJob:
         last_run_tasks=json.loads(row["last_run_tasks"]),
         failures=row["failures"],
         note=row["note"],
+        source_fields=row["source_fields"],
     )
 
 

@@ -10,6 +10,8 @@ from watchbot.errors import DatabaseError
 
 RETRY_CAP_S = 5
 
+Step = Callable[[], Awaitable[float]]  # the seconds to the next
+
 log = logging.getLogger(__name__)
 
 
@@ -19,7 +21,7 @@ class Loop:
     A database that fails is the loop's `trouble` until a step succeeds.
     """
 
-    def __init__(self, step: Callable[[], Awaitable[float]]) -> None:
+    def __init__(self, step: Step) -> None:
         self._step = step
         self._news = anyio.Event()
         self._over = False

@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from collections.abc import Sequence
 
 import anyio
 
@@ -9,10 +10,10 @@ from watchbot import metrics
 from watchbot.errors import DatabaseError
 from watchbot.lifecycle import Stop
 from watchbot.schedule.clients import Clients
-from watchbot.schedule.jobs import Now, database_clock
+from watchbot.schedule.jobs import database_clock
 from watchbot.schedule.ledger import ENDS_ILL, RENEW_S, Ending, Ledger, Run
 from watchbot.schedule.ledger import Lost as LeaseLost
-from watchbot.schedule.loop import Loop
+from watchbot.schedule.loop import Loop, Step
 from watchbot.schedule.notice import tell
 from watchbot.schedule.outcomes import Outcomes
 from watchbot.schedule.planner import plan, seconds_to_next
@@ -28,17 +29,17 @@ log = logging.getLogger(__name__)
 
 
 class Scheduler:
-    """One replica."""
+    """One replica. `others` are steps that are taken beside its own."""
 
     def __init__(
         self,
         settings: ScheduleSettings,
         database: Database,
         clients: Clients,
-        now: Now | None = None,
+        others: Sequence[Step] = (),
     ) -> None:
         self._settings, self._database, self._clients = settings, database, clients
-        self._now = now or database_clock(database)
+        self._now, self._others = database_clock(database), others
         self._ledger = Ledger(database, self._now, owner=uuid.uuid4().hex)
         self._means = Means(
             clients=clients,
@@ -70,7 +71,7 @@ class Scheduler:
         log.info("started", extra={"database": self._database.place})
         outcomes = Outcomes(self._database, self._now, self._means)
         async with anyio.create_task_group() as chores:
-            for step in (self._renew, self._forget, outcomes.look):
+            for step in (self._renew, self._forget, outcomes.look, *self._others):
                 chores.start_soon(Loop(step).run)
             async with self._work:
                 async with anyio.create_task_group() as loops:

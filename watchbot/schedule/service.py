@@ -12,7 +12,9 @@ from watchbot.lifecycle import Stop
 from watchbot.schedule import COMPONENT, PACKAGE
 from watchbot.schedule.api import application
 from watchbot.schedule.clients import Clients
+from watchbot.schedule.jobs import Jobs, database_clock
 from watchbot.schedule.scheduler import Scheduler
+from watchbot.schedule.stacks import Stacks
 from watchbot.settings.schedule import ScheduleSettings, old_variables
 from watchbot.sql.database import open_database
 from watchbot.sql.migrate import migrate
@@ -36,7 +38,10 @@ async def schedule(settings: ScheduleSettings, stop: Stop) -> int:
         for name in await migrate(database, COMPONENT, PACKAGE):
             log.info("tables changed", extra={"migration": name})
         clients = await house.enter_async_context(Clients(settings.account, connections))
-        scheduler = Scheduler(settings, database, clients)
+        jobs = Jobs(database, database_clock(database))
+        table = settings.stacks_table
+        others = [Stacks(clients, table, jobs).follow] if table else []
+        scheduler = Scheduler(settings, database, clients, others)
         await house.enter_async_context(
             serving(
                 settings.metrics_host, settings.metrics_port, scheduler.unhealthy, scheduler.unready

@@ -157,5 +157,4 @@ def _unstored(job: Job, now: datetime) -> StoredJob:
         last_run_at=None,
         last_run_tasks=[],
         failures=0,
-        note=None,
     )

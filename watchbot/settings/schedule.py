@@ -106,6 +106,9 @@ class ScheduleSettings(StoreSettings):
     old_started_by: str = option(
         "ecs-scheduler", "What ecs-scheduler called itself: its tasks count as ours.", "NAME"
     )
+    stacks_table: str | None = option(
+        None, "Keep in step with the schedules in this DynamoDB table of stacks.", "NAME"
+    )
     structured_logging: bool = option(False, "Log JSON objects, one a line.")
     metrics_port: Port | None = option(
         None, "Serve /metrics, /healthz and /readyz here; 0: any free port.", "PORT"

@@ -3,6 +3,8 @@ CREATE TABLE schedule_job (
   id text PRIMARY KEY,
   generation integer NOT NULL,          -- one higher with each change
   fields text NOT NULL,                -- JSON, as it was written
+  source text,                         -- the table it is kept in step with; none: the API
+  source_fields text,                  -- JSON: what that table said last
   note text,                           -- why it is paused
   created_at text NOT NULL,
   next_fire_at text,            -- none: it is paused, or over
