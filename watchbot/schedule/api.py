@@ -1,4 +1,4 @@
-"""The API as a whole: the contract of ecs-scheduler, `/v1`, one guard, one way to say no."""
+"""All that is served: ecs-scheduler's contract, `/v1`, the pages; one guard, one way to say no."""
 
 import logging
 from typing import Any, cast
@@ -22,6 +22,7 @@ from watchbot.sql.database import Database
 try:
     from fastapi.exceptions import RequestValidationError
 
+    from watchbot.schedule.page import Pages
     from watchbot.schedule.v1 import V1, wrong_request
 except ImportError as error:
     raise MissingExtra("schedule", "`watchbot schedule`") from error
@@ -36,7 +37,8 @@ def application(settings: ScheduleSettings, database: Database, scheduler: Sched
     now = database_clock(database)
     v1 = V1(database, now, scheduler.look).application()
     rest = Rest(Jobs(database, now), scheduler.look)
-    inner = Starlette(routes=[Mount("/v1", v1), *rest.routes()])
+    pages = Pages(database, now, scheduler.look)
+    inner = Starlette(routes=[Mount("/v1", v1), *pages.routes(), *rest.routes()])
     for app in (inner, v1):
         for kind, handler in _REFUSALS.items():
             app.add_exception_handler(kind, handler)

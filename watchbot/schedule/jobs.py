@@ -55,6 +55,7 @@ class StoredJob:
     last_run_tasks: list[dict[str, Any]]
     failures: int
     note: str | None = None
+    source: str | None = None  # what it is kept in step with
     source_fields: str | None = None  # what its source said last, if it has one
 
 
@@ -182,6 +183,7 @@ def _stored(row: Row) -> StoredJob:
         last_run_tasks=json.loads(row["last_run_tasks"]),
         failures=row["failures"],
         note=row["note"],
+        source=row["source"],
         source_fields=row["source_fields"],
     )
 

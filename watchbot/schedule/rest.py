@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from starlette.endpoints import HTTPEndpoint
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from watchbot.schedule.body import BadBody, read_object
@@ -39,6 +39,8 @@ class Rest:
         ]
 
     async def root(self, request: Request) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return RedirectResponse("/page", 303)  # a browser
         links = [("jobs", "Jobs"), ("spec", "Spec")]
         resources = [
             {"link": {"rel": rel, "title": title, "href": f"/{rel}"}} for rel, title in links

@@ -125,13 +125,19 @@ class V1:
         return {"id": job_id, "dryRun": asked.dryRun, "fires": _texts(moments)}
 
     async def _set(self, job_id: str, *, suspended: bool, note: str | None) -> dict[str, Any]:
-        for _ in range(TRIES):
-            old = await found(self._jobs, job_id)
-            job = Job.model_validate({**old.fields, "suspended": suspended})
-            if await self._jobs.change(old, job, note):
-                self._look()
-                return {**shown(await found(self._jobs, job_id)), "note": note}
-        raise HTTPException(409, f"Job {job_id} is being changed by others; try again.")
+        stored = await set_suspended(self._jobs, job_id, suspended=suspended, note=note)
+        self._look()
+        return {**shown(stored), "note": stored.note}
+
+
+async def set_suspended(jobs: Jobs, job_id: str, *, suspended: bool, note: str | None) -> StoredJob:
+    """Pauses or resumes a job; as it is then. Raises `HTTPException` (404, 409)."""
+    for _ in range(TRIES):
+        old = await found(jobs, job_id)
+        job = Job.model_validate({**old.fields, "suspended": suspended})
+        if await jobs.change(old, job, note):
+            return await found(jobs, job_id)
+    raise HTTPException(409, f"Job {job_id} is being changed by others; try again.")
 
 
 def wrong_request(error: RequestValidationError) -> dict[str, list[str]]:
