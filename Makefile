@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint type unit chaos bench docs dist pyz lambda format clean
+.PHONY: help demo test test-all lint type unit chaos bench docs dist pyz lambda audit format clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,12 +60,17 @@ lambda: $(READY) ## Builds the custom resource of schedules for AWS Lambda, a zi
 bench: $(READY) ## Measures speed and memory, against rivals; about a quarter of an hour
 	$(BIN)/python -m tests.benchmarks --write
 
+audit: ## Asks PyPI for known faults of the versions in constraints.txt; needs the network
+	@$(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	.venv-audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
 format: $(READY) ## Lays the code out as lint wants it
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 clean: ## Takes away what the other commands made
-	rm -rf $(VENV) $(PYTHONS:%=.venv-%) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf $(VENV) $(PYTHONS:%=.venv-%) .venv-audit .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
 
 $(READY): pyproject.toml constraints.txt
 	@echo "Making a virtual environment in $(VENV) (once; about half a minute) ..."

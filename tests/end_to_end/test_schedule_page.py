@@ -20,14 +20,16 @@ def url(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     target = {"type": "sqs", "queueUrl": queue, "message": "<b>m</b>"}
     with cloud.started("schedule", "--port", "0", "--database", f"sqlite:///{path}") as process:
         (found,) = re.findall(r"API url=(\S+)", read_until(process, "serving the API"))
-        for job in (
-            {"id": "daily", "schedule": "@daily"},
-            {"id": "hourly", "schedule": "@hourly"},
-            {"id": "busy", "schedule": "* * * * * *", "dialect": "cron"},
-            {"id": "paused", "schedule": "@daily", "suspended": True},
+        for job_id, schedule in (
+            ("daily", "@daily"),
+            ("hourly", "@hourly"),
+            ("busy", "* * * * * *"),
+            ("paused", "@daily"),
         ):
-            made = requests.post(f"{found}/jobs", json={**job, "target": target}, timeout=10)
-            assert made.status_code == 201
+            job = {"id": job_id, "schedule": schedule, "dialect": "cron", "target": target}
+            paused = {"suspended": job_id == "paused"}
+            made = requests.post(f"{found}/jobs", json={**job, **paused}, timeout=10)
+            assert made.status_code == 201, made.text
         read_until(process, "run started job=busy")
         yield found
 
