@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -26,9 +27,9 @@ def url(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
             ("busy", "* * * * * *"),
             ("paused", "@daily"),
         ):
-            job = {"id": job_id, "schedule": schedule, "dialect": "cron", "target": target}
-            paused = {"suspended": job_id == "paused"}
-            made = requests.post(f"{found}/jobs", json={**job, **paused}, timeout=10)
+            job: dict[str, Any] = {"id": job_id, "schedule": schedule, "dialect": "cron"}
+            job |= {"target": target, "suspended": job_id == "paused"}
+            made = requests.post(f"{found}/jobs", json=job, timeout=10)
             assert made.status_code == 201, made.text
         read_until(process, "run started job=busy")
         yield found
