@@ -64,14 +64,16 @@ class Outcomes:
         """
         runs, now = await self._take()
         ends = await self._recorded([arn for run in runs for arn in run.arns])
-        for run in runs:
-            missing = [arn for arn in run.arns if ends.get(arn, ACTIVE) == ACTIVE]
+        for cluster in {run.job.cluster or self._means.cluster for run in runs}:
+            here = [run for run in runs if (run.job.cluster or self._means.cluster) == cluster]
+            open_arns = [arn for run in here for arn in run.arns if ends.get(arn, ACTIVE) == ACTIVE]
             try:
-                seen = await self._asked(run, missing)
+                ends |= await self._asked(cluster, open_arns)
             except AwsError as error:
                 log.warning("tasks not looked at", extra={"reason": str(error)})
                 continue
-            await self._note(run, together([{**ends, **seen}[arn] for arn in run.arns]), now)
+            for run in here:
+                await self._note(run, together([ends[arn] for arn in run.arns]), now)
         return 0 if len(runs) == AT_ONCE else EVERY_S
 
     async def _take(self) -> tuple[list[Started], datetime]:
@@ -99,13 +101,12 @@ class Outcomes:
             return {}
         return {row["task_arn"]: row["outcome"] for row in rows}
 
-    async def _asked(self, run: Started, arns: Sequence[str]) -> dict[str, str]:
+    async def _asked(self, cluster: str, arns: Sequence[str]) -> dict[str, str]:
         """What ECS says; one that it has forgotten is unknown."""
         if not arns:
             return {}
-        name = run.job.cluster or self._means.cluster
-        ecs = await self._means.clients.near("ecs", name)
-        found = await Cluster(ecs, name, self._means.old_mark).described(arns)
+        ecs = await self._means.clients.near("ecs", cluster)
+        found = await Cluster(ecs, cluster, self._means.old_mark).described(arns)
         told = {task["taskArn"]: await self._judge(ecs, task) for task in found}
         return {arn: told.get(arn, UNKNOWN) for arn in arns}
 

@@ -17,6 +17,7 @@ from watchbot.sql.database import Database, Dialect, Row, Transaction, to_text, 
 from watchbot.sql.rows import as_table
 
 BATCH = 200  # jobs of one transaction
+MOST_ENTRIES = 4000  # and fires, about: after an outage a job may have missed thousands
 
 _MOVED = {"id": "text", "next_fire_at": "timestamptz", "note": "text"}
 _DUE: dict[Dialect, str] = {
@@ -46,6 +47,8 @@ async def plan(database: Database, now_of: Now) -> Planned:
         entries: list[Entry] = []
         moves: list[dict[str, str | None]] = []
         for row in rows:
+            if len(entries) > MOST_ENTRIES:
+                break
             try:
                 made, next_fire_at = _plan_job(row, now)
             except ValidationError as invalid:
@@ -59,7 +62,8 @@ async def plan(database: Database, now_of: Now) -> Planned:
             await _move(transaction, database.dialect, moves)
     behind = any(move["next_fire_at"] and move["next_fire_at"] <= to_text(now) for move in moves)
     due = sum(entry.status == "due" for entry in entries)
-    return Planned(due=due, missed=len(entries) - due, more=len(rows) == BATCH or behind)
+    more = len(rows) == BATCH or len(moves) < len(rows) or behind
+    return Planned(due=due, missed=len(entries) - due, more=more)
 
 
 async def seconds_to_next(database: Database, now_of: Now, most: float) -> float:
@@ -85,7 +89,7 @@ def _entry(job: Job, row: Row, fire: Fire) -> Entry:
         due_at=fire.due_at,
         cause="schedule",
         generation=row["generation"],
-        job=row["fields"],
+        job=row["fields"] if due else "{}",  # nobody will start it
         status=fire.verdict,
         reason=fire.reason,
         wake_at=fire.due_at + _jitter(job, fire.due_at) if due else None,

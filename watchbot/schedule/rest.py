@@ -34,7 +34,7 @@ class Rest:
         return [
             Route("/", _resource(get=self.root)),
             Route("/spec", _resource(get=self.spec)),
-            Route("/jobs", _resource(get=self.list, post=self.create)),
+            Route("/jobs", _resource(get=self.jobs, post=self.create)),
             Route("/jobs/{job_id}", _resource(get=self.read, put=self.update, delete=self.delete)),
         ]
 
@@ -51,7 +51,7 @@ class Rest:
         text = (files("watchbot.schedule") / "spec.json").read_text(encoding="utf-8")
         return answer(request, json.loads(text))
 
-    async def list(self, request: Request) -> Response:
+    async def jobs(self, request: Request) -> Response:
         skip = _whole(request, "skip", 0, _MOST_SKIPPED)
         count = _whole(request, "count", COUNT, MOST)
         jobs, total = await self._jobs.page(skip, count)
@@ -95,6 +95,7 @@ class Rest:
         _unless_changed(request, old)
         only = old.generation if "if-match" in request.headers else None
         if not await self._jobs.remove(old.job.id, only):
+            await found(self._jobs, old.job.id)  # somebody else was faster, or has changed it
             raise HTTPException(412, f"Job {old.job.id} has changed.")
         return answer(request, {"id": old.job.id})
 

@@ -21,6 +21,7 @@ from watchbot.schedule.starter import Attempt, Later, Means
 from watchbot.settings.schedule import ScheduleSettings
 from watchbot.sql.database import Database, to_text
 
+LOCKED_S = 0.02
 LOOK_S = 1  # how often each loop looks, also where it expects nothing: others write, too
 LAST_WORD_S = 5
 FORGET_EVERY_S = 3600
@@ -118,7 +119,8 @@ class Scheduler:
             metrics.schedule_runs.labels("missed").inc(planned.missed)
         if planned.more:
             return 0
-        return await seconds_to_next(self._database, self._now, most=LOOK_S)
+        # What is due and was not planned, another replica has locked for a moment.
+        return max(await seconds_to_next(self._database, self._now, most=LOOK_S), LOCKED_S)
 
     async def _take(self) -> float:
         free = self._settings.concurrency - len(self._in_hand)
@@ -130,7 +132,9 @@ class Scheduler:
             if run.key not in self._in_hand:
                 self._in_hand[run.key] = run
                 self._work.start_soon(self._attempt, Attempt(run, now, self._means))
-        return 0 if len(runs) == free else await self._ledger.seconds_to_next(most=LOOK_S)
+        if len(runs) == free:
+            return 0
+        return max(await self._ledger.seconds_to_next(most=LOOK_S), LOCKED_S)
 
     async def _attempt(self, attempt: Attempt) -> None:
         key = attempt.run.key

@@ -137,7 +137,9 @@ class Attempt:
         """One more try, unless it had all of them."""
         retry = self.run.job.retry
         age_s = (self._now - self.run.created_at).total_seconds()
-        if self.run.attempts + 1 >= retry.attempts or age_s >= retry.max_age:
+        # Jitter, and the run that it waited for, may have taken long before its first try.
+        too_old = age_s >= retry.max_age and self.run.attempts > 0
+        if self.run.attempts + 1 >= retry.attempts or too_old:
             return ended(self.run, f"given up: {reason}", unknown=unknown)
         pause_s = retry_pause(self.run.attempts + 1, cap_s=RETRY_CAP_S)
         return Later(seconds=pause_s, reason=reason, unknown=unknown)
