@@ -1,6 +1,6 @@
 """Replicas of `watchbot schedule` that are killed, on an ECS that throttles and loses answers.
 
-`python -m tests.chaos.schedule [REPLICAS JOBS SECONDS]`: 4, 40 and 20, if not told otherwise.
+`python -m tests.chaos.schedule [REPLICAS JOBS KILLS]`: 4, 40 and 40, if not told otherwise.
 """
 
 import contextlib
@@ -26,6 +26,8 @@ from tests.cloud import BIN
 from tests.fake_ecs import FakeEcs
 from tests.postgres import PostgresServer, running_postgres
 
+RUNS = 20  # between two kills
+HANG_S = 120
 THROTTLED, LOST = 0.05, 0.10  # shares of the calls of RunTask
 
 
@@ -152,8 +154,8 @@ class Replicas:
         return line.rpartition("url=")[2].strip(), process
 
 
-def storm(postgres: PostgresServer, *, replicas: int, jobs: int, seconds: float, seed: int) -> Toll:
-    """Kills a replica now and then, for so long; then waits until all that was due is settled."""
+def storm(postgres: PostgresServer, *, replicas: int, jobs: int, kills: int, seed: int) -> Toll:
+    """Kills a replica after each `RUNS` runs; then waits until all that was due is settled."""
     chance, ecs, database = random.Random(seed), Ecs(seed), postgres.new_database()
     with serving(ecs) as ecs_url:
         running = Replicas(database, ecs_url, replicas)
@@ -161,26 +163,24 @@ def storm(postgres: PostgresServer, *, replicas: int, jobs: int, seconds: float,
             for number in range(jobs):
                 job = {"id": f"j{number}", "schedule": "*", "overlap": "allow"}
                 requests.post(f"{running.url}/jobs", json=job, timeout=30).raise_for_status()
-            end = time.monotonic() + seconds
-            while time.monotonic() < end:
-                time.sleep(chance.uniform(0.5, 2.5))
-                running.kill_one(chance)
             with psycopg.connect(database, autocommit=True) as connection:
-                _calm(connection)
+                for kill in range(kills):
+                    _wait(connection, "status = 'started'", (kill + 1) * RUNS)
+                    running.kill_one(chance)
+                connection.execute("UPDATE schedule_job SET next_fire_at = NULL")
+                _wait(connection, "wake_at IS NULL", _count(connection, "TRUE"))
         finally:
             running.stop()
         with psycopg.connect(database) as connection:
             return _toll(connection, ecs.fake, running.killed)
 
 
-def _calm(connection: psycopg.Connection[Any]) -> None:
-    """No more jobs; returns when all runs are settled."""
-    connection.execute("UPDATE schedule_job SET next_fire_at = NULL")
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if not _count(connection, "wake_at IS NOT NULL"):
-            return
-        time.sleep(0.2)
+def _wait(connection: psycopg.Connection[Any], where: str, count: int) -> None:
+    """Returns when so many runs are as told."""
+    deadline = time.monotonic() + HANG_S
+    while _count(connection, where) < count:
+        assert time.monotonic() < deadline, f"{count} runs were never {where}"
+        time.sleep(0.1)
 
 
 def _count(connection: psycopg.Connection[Any], where: str) -> int:
@@ -222,7 +222,7 @@ def _gaps(connection: psycopg.Connection[Any]) -> int:
 
 
 if __name__ == "__main__":
-    replicas, jobs, seconds = map(int, sys.argv[1:4] or (4, 40, 20))
+    replicas, jobs, kills = map(int, sys.argv[1:4] or (4, 40, 40))
     with running_postgres() as server:
-        toll = storm(server, replicas=replicas, jobs=jobs, seconds=seconds, seed=1)
+        toll = storm(server, replicas=replicas, jobs=jobs, kills=kills, seed=1)
     sys.stdout.write(f"{toll}\n")

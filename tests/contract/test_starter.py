@@ -8,15 +8,19 @@ from typing import Any, cast
 import pytest
 
 from tests.contract.test_ledger import House, a_house, a_job
+from tests.contract.test_record import an_event, states
 from tests.fake_ecs import FakeEcs, no_answer
 from watchbot.aws import Client
 from watchbot.errors import Denied, Rejected, Throttled
+from watchbot.record import service as record
+from watchbot.record.store import store
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.job import Job
 from watchbot.schedule.ledger import Ending, Run
 from watchbot.schedule.outcomes import Outcomes
 from watchbot.schedule.starter import Attempt, Later, Means
 from watchbot.schedule.task import TAG
+from watchbot.sql.migrate import migrate
 
 
 class FakeSqs:
@@ -347,6 +351,20 @@ async def test_outcomes_are_those_of_the_tasks(url: str) -> None:
         assert await _outcomes(world) == {"good": "success", "bad": "failed"}
     assert bad
     assert bad.job.suspended
+
+
+async def test_outcome_is_the_record_s_where_there_is_one(url: str) -> None:
+    containers = [{"name": "main", "exitCode": 3, "lastStatus": "STOPPED"}]
+    async with a_world(url, a_job()) as world:
+        await migrate(world.database, record.COMPONENT, record.PACKAGE)
+        await world.fire()
+        (arn,) = world.ecs.tasks
+        world.ecs.tasks.clear()  # ECS has forgotten it
+        ended = an_event(5, "STOPPED", taskArn=arn, containers=containers)
+        await store(world.database, states(ended))
+        await Outcomes(world.database, world.clock, world.means()).look()
+
+        assert await _outcomes(world) == {"j": "failed"}
 
 
 async def _outcomes(world: World) -> dict[str, str]:
