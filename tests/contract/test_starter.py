@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,10 +17,11 @@ from watchbot.record import service as record
 from watchbot.record.store import store
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.job import Job
-from watchbot.schedule.ledger import Ending, Run
+from watchbot.schedule.ledger import Call, Ending, Run
 from watchbot.schedule.outcomes import Outcomes
 from watchbot.schedule.starter import Attempt, Later, Means
 from watchbot.schedule.task import TAG
+from watchbot.sql.database import to_text
 from watchbot.sql.migrate import migrate
 
 
@@ -143,6 +145,22 @@ async def test_replica_that_died_in_a_call_starts_nothing_twice(file: str) -> No
     assert len(ending.tasks) == len(world.ecs.tasks) == 15
 
 
+async def test_call_of_a_replica_that_died_is_doubtful(url: str) -> None:
+    slow = Throttled(service="ECS", operation="run_task", code="Throttling", text="slow")
+    async with a_world(url, a_job(retry={"attempts": 1})) as world:
+        world.clock.on(minutes=1)
+        await world.plan()
+        (run,) = await world.take(world.one)
+        noted = replace(run, wanted=1, call=Call(number=0, count=1, at=to_text(run.due_at)))
+        await world.one.note(noted)
+        world.clock.on(seconds=30)  # no more was heard of it
+        world.ecs.before = _breaking(9, slow)
+        await world.attempt()
+        row = await world.row()
+
+    assert row["status"] == "uncertain"
+
+
 async def test_what_ecs_could_not_place_is_asked_for_again_and_no_more(file: str) -> None:
     async with a_world(file, a_job(taskCount=12)) as world:
         world.ecs.room = 7
@@ -217,6 +235,19 @@ async def test_run_that_may_have_started_is_not_said_to_have_failed(file: str) -
     assert "startedBy wb/j/" in row["reason"]
 
 
+async def test_doubt_lasts_whatever_is_answered_later(file: str) -> None:
+    slow = Throttled(service="ECS", operation="run_task", code="Throttling", text="slow")
+    async with a_world(file, a_job(retry={"attempts": 2})) as world:
+        world.ecs.after = _breaking(1)
+        await world.fire()
+        world.ecs.before = _breaking(9, slow)
+        world.clock.on(seconds=60)
+        await world.attempt()
+        row = await world.row()
+
+    assert row["status"] == "uncertain"
+
+
 async def test_call_that_ecs_no_longer_knows_is_looked_for_and_not_made_again(file: str) -> None:
     async with a_world(file, a_job()) as world:
         world.ecs.after = _breaking(1)
@@ -227,6 +258,21 @@ async def test_call_that_ecs_no_longer_knows_is_looked_for_and_not_made_again(fi
     assert isinstance(ending, Ending)
     assert ending.status == "started"
     assert len(world.ecs.calls) == len(world.ecs.tasks) == 1
+
+
+async def test_call_that_ecs_knows_in_other_words_is_looked_for(file: str) -> None:
+    async with a_world(file, a_job()) as world:
+        world.ecs.after = _breaking(1)
+        await world.fire()
+        other = a_job(platformVersion="1.4.0").stored()
+        async with world.database.transaction() as transaction:
+            await transaction.execute("UPDATE schedule_run SET job = :job", job=other)
+        world.clock.on(seconds=60)
+        (ending,) = await world.attempt()
+
+    assert isinstance(ending, Ending)
+    assert ending.status == "started"
+    assert len(ending.tasks) == len(world.ecs.tasks) == 1
 
 
 async def test_top_up_counts_what_runs_of_this_job_alone(file: str) -> None:

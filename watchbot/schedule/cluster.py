@@ -10,7 +10,10 @@ from watchbot.schedule.ledger import Call, Run, job_mark
 from watchbot.schedule.task import TAG, container_overrides
 
 DESCRIBED_AT_ONCE = 100  # ECS takes no more
-_CONFLICT = "ConflictException"
+
+
+class ConflictingCall(Exception):
+    """A call was made before in other words: by another version of this program."""
 
 
 class Cluster:
@@ -42,14 +45,16 @@ class Cluster:
         return tasks
 
     async def start(self, run: Run, call: Call) -> tuple[list[dict[str, Any]], list[Any]]:
-        """Starts up to ten tasks: those that were started, and what ECS says of the others."""
+        """Starts up to ten tasks: those that were started, and what ECS says of the others.
+
+        Raises `ConflictingCall` when ECS knows its token, but not from the same request.
+        """
         try:
             answer = await self._ecs.call("run_task", **request(run, call, self._name))
         except Rejected as error:
-            if error.code != _CONFLICT:
-                raise
-            # This call was made before, and ECS has it in other words: what it did is done.
-            return await self.started(run), []
+            if error.code == "ConflictException":
+                raise ConflictingCall(str(error)) from error
+            raise
         return [_short(task) for task in answer.get("tasks", ())], answer.get("failures", [])
 
     async def stop(self, arns: Sequence[str], reason: str) -> None:

@@ -260,7 +260,7 @@ def resolved(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-@functools.lru_cache(maxsize=2048)
+@functools.lru_cache(maxsize=512)
 def read_job(text: str) -> Job:
     """A job as it was stored. Raises pydantic's `ValidationError`."""
     return Job.model_validate_json(text)

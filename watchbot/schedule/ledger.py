@@ -7,7 +7,7 @@ it is made under the name of its owner, so that one who has lost it changes noth
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ FORGOTTEN_AT_ONCE = 1000
 
 Cause = Literal["schedule", "manual", "backfill"]
 Status = Literal["due", "started", "partial", "skipped", "missed", "failed", "uncertain"]
-ENDS_WELL, ENDS_ILL = ("started", "skipped"), ("partial", "failed", "uncertain")
+ENDS_ILL = ("partial", "failed", "uncertain")
 
 _INSERTED = {
     "job_id": "text",
@@ -36,11 +36,14 @@ _INSERTED = {
     "created_at": "timestamptz",
 }
 _SKIP_LOCKED: dict[Dialect, str] = {"sqlite": "", "postgres": "FOR UPDATE SKIP LOCKED"}
+# A call that its owner was cut off from may have been made; one that was put off was not.
+_DOUBTFUL = """replace(call, '"doubtful": false', '"doubtful": true')"""
 _TAKE = """
 WITH free (j, d, c) AS (
   SELECT job_id, due_at, cause FROM schedule_run
   WHERE wake_at <= :now ORDER BY wake_at LIMIT :most {skip_locked})
-UPDATE schedule_run SET owner = :owner, wake_at = :until
+UPDATE schedule_run SET owner = :owner, wake_at = :until,
+  call = CASE WHEN owner IS NULL THEN call ELSE {doubtful} END
 FROM free WHERE job_id = j AND due_at = d AND cause = c
 RETURNING due_at, cause, generation, job, created_at, attempts, wanted, call, tasks, failures
 """
@@ -62,6 +65,7 @@ class Call:
     number: int
     count: int
     at: str  # when it was made first
+    doubtful: bool = False  # it was made, and nobody knows what came of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +91,8 @@ class Run:
     @property
     def started_by(self) -> str:
         """The mark on its tasks, of which ECS takes 128 characters."""
-        stamp = str(int(self.due_at.timestamp() * 1000))
-        return f"{job_mark(self.job.id)}{stamp}/{self.cause[0]}"
+        milliseconds = round(self.due_at.timestamp() * 1000)
+        return f"{job_mark(self.job.id)}{milliseconds}/{self.cause[0]}"
 
     def token(self, number: int) -> str:
         """By which ECS, or a FIFO queue, knows that a call is the same as one before."""
@@ -156,7 +160,7 @@ class Ledger:
 
     async def take(self, most: int) -> tuple[list[Run], datetime]:
         """Up to so many runs that are due, ours for the time of `LEASE`; and when that was."""
-        sql = _TAKE.format(skip_locked=_SKIP_LOCKED[self._database.dialect])
+        sql = _TAKE.format(skip_locked=_SKIP_LOCKED[self._database.dialect], doubtful=_DOUBTFUL)
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
             rows = await transaction.fetch(
@@ -181,7 +185,8 @@ class Ledger:
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
             await transaction.execute(
-                "UPDATE schedule_run SET owner = NULL, wake_at = :now WHERE owner = :owner",
+                f"UPDATE schedule_run SET owner = NULL, wake_at = :now, call = {_DOUBTFUL} "
+                "WHERE owner = :owner",
                 now=to_text(now),
                 owner=self._owner,
             )
@@ -237,7 +242,7 @@ class Ledger:
             now = await self._now(transaction)
             # The job first: whoever deletes it takes the rows in this order, too.
             await self._tell_job(transaction, run, ending, now)
-            began = ending.status in ("started", "partial")
+            began = ending.status == "started" or ending.tasks
             await self._write(
                 transaction,
                 run,
@@ -264,7 +269,7 @@ class Ledger:
     async def _tell_job(
         self, transaction: Transaction, run: Run, ending: Ending, now: datetime
     ) -> None:
-        if ending.status in ("started", "partial"):
+        if ending.status == "started" or ending.tasks:
             await transaction.execute(
                 "UPDATE schedule_job SET last_run_at = :now, last_run_tasks = :tasks, "
                 "failures = CASE WHEN :told THEN failures ELSE 0 END "
@@ -331,7 +336,7 @@ def _run(row: Row) -> Run:
 def _to_json(call: Call | None) -> str | None:
     if call is None:
         return None
-    return json.dumps({"number": call.number, "count": call.count, "at": call.at})
+    return json.dumps(asdict(call))
 
 
 def _short_hash(text: str) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from watchbot.aws import retry_pause
 from watchbot.errors import AwsError, Denied, NotConfigured, NotFound, Rejected, Throttled
 from watchbot.schedule.clients import Clients
-from watchbot.schedule.cluster import Cluster
+from watchbot.schedule.cluster import Cluster, ConflictingCall
 from watchbot.schedule.demand import Decision, Skip, Start, Wait, decide, expected
 from watchbot.schedule.ledger import Call, Ending, Ledger, Run
 from watchbot.schedule.message import Refused, send
@@ -26,15 +26,11 @@ _QUEUE_LENGTH = "ApproximateNumberOfMessages"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Later:
-    """The run is not over; work at it goes on after so many seconds.
-
-    `failed`: it was tried, which counts. `unknown`: tasks may have been started by that.
-    """
+    """The run is not over; work at it goes on after so many seconds. `failed` counts as a try."""
 
     seconds: float
     reason: str
     failed: bool = True
-    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,15 +60,22 @@ class Attempt:
         try:
             if self.run.job.target:
                 return await send(self._means.clients, self.run, self.run.job.target)
-            return await self._start_tasks()
+            return await self._start_tasks(await self._means.cluster_of(self.run))
         except (AwsError, Refused) as error:
-            if _passes(error):
-                unknown = self.run.call is not None and not isinstance(error, Throttled)
-                return self.again(str(error), unknown=unknown)
-            return ended(self.run, str(error))
+            return self.again(str(error)) if _passes(error) else ended(self.run, str(error))
 
-    async def _start_tasks(self) -> Ending | Later:
-        cluster = await self._means.cluster_of(self.run)
+    def again(self, reason: str) -> Ending | Later:
+        """One more try, unless it had all of them."""
+        retry = self.run.job.retry
+        age_s = (self._now - self.run.created_at).total_seconds()
+        # Jitter, and the run that it waited for, may have taken long before its first try.
+        too_old = age_s >= retry.max_age and self.run.attempts > 0
+        if self.run.attempts + 1 >= retry.attempts or too_old:
+            return ended(self.run, f"given up: {reason}")
+        pause_s = retry_pause(self.run.attempts + 1, cap_s=RETRY_CAP_S)
+        return Later(seconds=pause_s, reason=reason)
+
+    async def _start_tasks(self, cluster: Cluster) -> Ending | Later:
         if self.run.wanted is None:
             decision = await self._decide(cluster)
             if isinstance(decision, Skip):
@@ -82,15 +85,29 @@ class Attempt:
             await self._go_on(replace(self.run, wanted=decision.count))
         while call := self.run.call:
             if self._now - to_time(call.at) > TOKEN_LIFE:
-                return await self._find(cluster)
-            tasks, failures = await cluster.start(self.run, call)
-            known = {task["taskId"]: task for task in (*self.run.tasks, *tasks)}
-            await self._go_on(
-                replace(self.run, tasks=tuple(known.values()), failures=tuple(failures))
-            )
+                return await self._find(cluster, call, "a call had no answer for 23 hours")
+            try:
+                failures = await self._call(cluster, call)
+            except ConflictingCall as error:
+                return await self._find(cluster, call, str(error))
             if failures:
                 return self.again(_reasons(failures))
         return Ending(status="started", tasks=self.run.tasks)
+
+    async def _call(self, cluster: Cluster, call: Call) -> list[dict[str, str]]:
+        """Makes a call of RunTask, and notes what came of it; what ECS could not place."""
+        try:
+            tasks, failures = await cluster.start(self.run, call)
+        except Throttled:
+            raise
+        except AwsError as error:
+            if error.transient and not call.doubtful:
+                self.run = replace(self.run, call=replace(call, doubtful=True))
+                await self._means.ledger.note(self.run)
+            raise
+        known = {task["taskId"]: task for task in (*self.run.tasks, *tasks)}
+        await self._go_on(replace(self.run, tasks=tuple(known.values()), failures=tuple(failures)))
+        return failures
 
     async def _go_on(self, run: Run) -> None:
         """Notes what is known now, and the call that is next; it is made only after that."""
@@ -126,28 +143,18 @@ class Attempt:
         )
         return int(answer["Attributes"][_QUEUE_LENGTH])
 
-    async def _find(self, cluster: Cluster) -> Ending:
-        """Looks for what became of a call so old that it cannot be made again."""
-        self.run = replace(self.run, tasks=tuple(await cluster.started(self.run)))
-        if len(self.run.tasks) >= (self.run.wanted or 0):
-            return Ending(status="started", tasks=self.run.tasks)
-        return ended(self.run, "a call had no answer for 23 hours", unknown=True)
-
-    def again(self, reason: str, *, unknown: bool = False) -> Ending | Later:
-        """One more try, unless it had all of them."""
-        retry = self.run.job.retry
-        age_s = (self._now - self.run.created_at).total_seconds()
-        # Jitter, and the run that it waited for, may have taken long before its first try.
-        too_old = age_s >= retry.max_age and self.run.attempts > 0
-        if self.run.attempts + 1 >= retry.attempts or too_old:
-            return ended(self.run, f"given up: {reason}", unknown=unknown)
-        pause_s = retry_pause(self.run.attempts + 1, cap_s=RETRY_CAP_S)
-        return Later(seconds=pause_s, reason=reason, unknown=unknown)
+    async def _find(self, cluster: Cluster, call: Call, reason: str) -> Ending:
+        """Looks for what became of a call that cannot be made again."""
+        tasks = tuple(await cluster.started(self.run))
+        self.run = replace(self.run, tasks=tasks, call=replace(call, doubtful=True))
+        if len(tasks) >= (self.run.wanted or 0):
+            return Ending(status="started", tasks=tasks)
+        return ended(self.run, reason)
 
 
-def ended(run: Run, reason: str, *, unknown: bool = False) -> Ending:
-    """The end of a run that could not be started as a whole; `unknown`: tasks may be there."""
-    if unknown:
+def ended(run: Run, reason: str) -> Ending:
+    """The end of a run that could not be started as a whole."""
+    if run.call and run.call.doubtful:
         reason = f"tasks may have been started, look for startedBy {run.started_by}: {reason}"
         return Ending(status="uncertain", reason=reason, tasks=run.tasks)
     if run.tasks:
