@@ -11,8 +11,9 @@ import pytest
 from tests.databases import a_schedule
 from watchbot.schedule.job import Job
 from watchbot.schedule.jobs import Jobs, Reader, Taken
-from watchbot.schedule.ledger import LEASE, Ending, Ledger, Lost, Run
+from watchbot.schedule.ledger import LEASE, Ledger, Lost
 from watchbot.schedule.planner import Planned, plan, seconds_to_next
+from watchbot.schedule.run import Ending, Run
 from watchbot.sql.database import Database, Row, to_text
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -17,8 +17,8 @@ from watchbot.record import service as record
 from watchbot.record.store import store
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.job import Job
-from watchbot.schedule.ledger import Call, Ending, Run
 from watchbot.schedule.outcomes import Outcomes
+from watchbot.schedule.run import Call, Ending, Run
 from watchbot.schedule.starter import Attempt, Later, Means
 from watchbot.schedule.task import TAG
 from watchbot.sql.database import to_text

@@ -6,7 +6,7 @@ from typing import Any
 from watchbot.aws import Client
 from watchbot.errors import AwsError, NotFound, Rejected
 from watchbot.schedule.job import Job
-from watchbot.schedule.ledger import Call, Run, job_mark
+from watchbot.schedule.run import Call, Run, job_mark
 from watchbot.schedule.task import TAG, container_overrides
 
 DESCRIBED_AT_ONCE = 100  # ECS takes no more

@@ -4,25 +4,21 @@ A run is worked at by whoever has taken it, for as long as that lease is renewed
 it is made under the name of its owner, so that one who has lost it changes nothing.
 """
 
-import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
-from watchbot.schedule.job import Job, read_job
+from watchbot.schedule.job import read_job
 from watchbot.schedule.jobs import Now, seconds_until
+from watchbot.schedule.run import ENDS_ILL, Call, Cause, Ending, Run, Status
 from watchbot.sql.database import Database, Dialect, Row, Transaction, to_text, to_time
 from watchbot.sql.rows import as_table
 
 LEASE = timedelta(seconds=5)  # what a replica that died holds up its runs for
 RENEW_S = 1.5
 FORGOTTEN_AT_ONCE = 1000
-
-Cause = Literal["schedule", "manual", "backfill"]
-Status = Literal["due", "started", "partial", "skipped", "missed", "failed", "uncertain"]
-ENDS_ILL = ("partial", "failed", "uncertain")
 
 _INSERTED = {
     "job_id": "text",
@@ -59,54 +55,6 @@ class Lost(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """A call of RunTask that is under way: the same again is answered as the first time."""
-
-    number: int
-    count: int
-    at: str  # when it was made first
-    doubtful: bool = False  # it was made, and nobody knows what came of it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A run that somebody works at."""
-
-    job: Job
-    due_at: datetime
-    cause: Cause
-    generation: int
-    created_at: datetime
-    attempts: int = 0
-    wanted: int | None = None
-    call: Call | None = None
-    tasks: tuple[dict[str, Any], ...] = ()
-    failures: tuple[dict[str, Any], ...] = ()
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """What tells it from all others."""
-        return self.job.id, to_text(self.due_at), self.cause
-
-    @property
-    def started_by(self) -> str:
-        """The mark on its tasks, of which ECS takes 128 characters."""
-        milliseconds = round(self.due_at.timestamp() * 1000)
-        return f"{job_mark(self.job.id)}{milliseconds}/{self.cause[0]}"
-
-    def token(self, number: int) -> str:
-        """By which ECS, or a FIFO queue, knows that a call is the same as one before."""
-        whole = "|".join([*self.key, str(self.generation), str(number)])
-        return hashlib.sha256(whole.encode()).hexdigest()
-
-
-def job_mark(job_id: str) -> str:
-    """What the `startedBy` of every task of a job begins with."""
-    name = job_id if len(job_id) <= 80 else f"{job_id[:60]}-{_short_hash(job_id)}"
-    return f"wb/{name}/"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A row to be: a time at which a job was due."""
 
@@ -118,15 +66,6 @@ class Entry:
     status: Status
     reason: str | None = None
     wake_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """How the work at a run ended."""
-
-    status: Status
-    reason: str | None = None
-    tasks: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
 
 
 async def enter(
@@ -337,7 +276,3 @@ def _to_json(call: Call | None) -> str | None:
     if call is None:
         return None
     return json.dumps(asdict(call))
-
-
-def _short_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,7 +1,7 @@
 """A run whose target is a message: sends it."""
 
 from watchbot.schedule.clients import Clients
-from watchbot.schedule.ledger import Ending, Run
+from watchbot.schedule.run import Ending, Run
 from watchbot.schedule.target import QueueTarget, TopicTarget
 from watchbot.sql.database import to_text
 from watchbot.sqs.destination import Destination, QueueDestination, TopicDestination

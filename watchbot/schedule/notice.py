@@ -5,7 +5,7 @@ import logging
 
 from watchbot.errors import AwsError
 from watchbot.schedule.clients import Clients
-from watchbot.schedule.ledger import Ending, Run
+from watchbot.schedule.run import Ending, Run
 from watchbot.sql.database import to_text
 
 _SUBJECT = 100  # characters that SNS takes

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watchbot.schedule.jobs import Now, StoredJob
-from watchbot.schedule.ledger import Cause, Entry, enter
+from watchbot.schedule.ledger import Entry, enter
+from watchbot.schedule.run import Cause
 from watchbot.sql.database import Database, Row, to_text
 
 MAX_BACKFILL = 1000  # runs that one request may ask for

@@ -11,12 +11,13 @@ from watchbot.errors import DatabaseError
 from watchbot.lifecycle import Stop
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.jobs import database_clock
-from watchbot.schedule.ledger import ENDS_ILL, RENEW_S, Ending, Ledger, Run
+from watchbot.schedule.ledger import RENEW_S, Ledger
 from watchbot.schedule.ledger import Lost as LeaseLost
 from watchbot.schedule.loop import Loop, Step
 from watchbot.schedule.notice import tell
 from watchbot.schedule.outcomes import Outcomes
 from watchbot.schedule.planner import plan, seconds_to_next
+from watchbot.schedule.run import ENDS_ILL, Ending, Run
 from watchbot.schedule.starter import Attempt, Later, Means
 from watchbot.settings.schedule import ScheduleSettings
 from watchbot.sql.database import Database, to_text
