@@ -87,6 +87,7 @@ NO_TYPE = "Header Content-Type: application/json required to send a request body
 MISSING = ["Missing data for required field."]
 NO_OBJECT = {"messages": {"_schema": ["Invalid input type."]}}
 NONE = {"message": "Job none does not exist."}
+PAST = ["It would never fire: all its times are past."]
 EMPTY = ["a schedule cannot be empty"]
 
 # By name: method, path, body, headers; then status and, where it is word for word, answer.
@@ -173,6 +174,16 @@ CONTRACT: dict[str, tuple[Asked, int, Any]] = {
         ("PUT", "/jobs/j", {"schedule": ""}, {}),
         400,
         {"messages": {"schedule": EMPTY, "parsedSchedule": EMPTY}},
+    ),
+    "all its times are past": (
+        ("POST", "/jobs", {"id": "n", "schedule": "at(2001-01-01T00:00:00)"}, {}),
+        400,
+        {"messages": {"schedule": PAST, "parsedSchedule": PAST}},
+    ),
+    "its end is past": (
+        ("PUT", "/jobs/j", {"scheduleEnd": "2001-01-01T00:00:00Z"}, {}),
+        400,
+        {"messages": {"schedule": PAST, "parsedSchedule": PAST}},
     ),
     "remove": (("DELETE", "/jobs/j", None, {}), 200, {"id": "j"}),
     "no such path": (("GET", "/nothing", None, {}), 404, {"message": "Not Found"}),

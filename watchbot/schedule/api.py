@@ -13,7 +13,7 @@ from starlette.routing import Mount
 from watchbot.errors import DatabaseError, MissingExtra
 from watchbot.pages.site import LOOPBACK, site
 from watchbot.schedule.body import BadBody, Gate, tell_problems, tell_status
-from watchbot.schedule.jobs import Jobs, database_clock
+from watchbot.schedule.jobs import Jobs, NeverFires, database_clock
 from watchbot.schedule.rest import Rest
 from watchbot.schedule.scheduler import Scheduler
 from watchbot.settings.schedule import ScheduleSettings
@@ -59,6 +59,7 @@ _REFUSALS: dict[Any, Any] = {
     BadBody: tell_problems,
     DatabaseError: _no_database,
     HTTPException: tell_status,
+    NeverFires: tell_problems,
     RequestValidationError: _bad_request,
     ValidationError: tell_problems,
 }

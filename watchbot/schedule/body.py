@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from watchbot.schedule.jobs import NeverFires
 from watchbot.schedule.problems import WRONG_BODY, messages
 
 MAX_BYTES = 65_536
@@ -56,6 +57,8 @@ async def tell_problems(_: Request, error: Exception) -> Response:
     problems = error.problems if isinstance(error, BadBody) else None
     if isinstance(error, ValidationError):
         problems = messages(error)
+    if isinstance(error, NeverFires):
+        problems = {"schedule": [str(error)], "parsedSchedule": [str(error)]}
     return JSONResponse({"messages": problems}, 400)
 
 

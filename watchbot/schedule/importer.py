@@ -18,7 +18,7 @@ from watchbot.lifecycle import Stop
 from watchbot.schedule import COMPONENT, PACKAGE
 from watchbot.schedule.clockwork import fields_of_row
 from watchbot.schedule.job import Job, resolved
-from watchbot.schedule.jobs import Jobs, Taken, database_clock
+from watchbot.schedule.jobs import Jobs, NeverFires, Taken, database_clock
 from watchbot.schedule.problems import messages
 from watchbot.schedule.stacks import scan
 from watchbot.settings.base import Account, describe
@@ -69,6 +69,8 @@ async def _take(jobs: Jobs, job_id: str, fields: dict[str, Any] | str, *, dry_ru
             await jobs.add(job)
         except Taken:
             return Verdict(job_id=job_id, taken=False, problem="there is a job of this name")
+        except NeverFires as error:
+            return Verdict(job_id=job_id, taken=False, problem=str(error))
     return Verdict(job_id=job_id, taken=True)
 
 

@@ -243,10 +243,6 @@ class Job(Part):
             yield found
             after = found
 
-    def next_fire(self, after: datetime, created: datetime) -> datetime | None:
-        """The first fire after then; none while it is suspended."""
-        return None if self.suspended else next(self.fires(after, created), None)
-
     def stored(self) -> str:
         """As JSON, without what was not given."""
         return self.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True)

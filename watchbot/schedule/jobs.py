@@ -63,6 +63,13 @@ class Taken(Exception):
     """There is a job of this name."""
 
 
+class NeverFires(Exception):
+    """It has no fire to come: its end, or its one time, is past."""
+
+    def __init__(self) -> None:
+        super().__init__("It would never fire: all its times are past.")
+
+
 class Jobs:
     """The jobs of a database."""
 
@@ -92,10 +99,10 @@ class Jobs:
         return {row["id"] for row in rows}
 
     async def add(self, job: Job, *, source: str | None = None) -> None:
-        """Stores a new job. Raises `Taken`."""
+        """Stores a new job. Raises `Taken` or `NeverFires`."""
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
-            due_at = job.next_fire(now, now)
+            due_at = _next_fire(job, now, now)
             added = await transaction.execute(
                 "INSERT INTO schedule_job "
                 "(id, generation, fields, source, source_fields, created_at, next_fire_at) VALUES "
@@ -116,14 +123,15 @@ class Jobs:
     ) -> bool:
         """Stores `job` in the place of `old`; False when somebody else has changed that one.
 
-        `note` says why it is paused; `by_source`, that it is the source that has changed it.
+        `note` says why it is paused; `by_source`, that it is the source that has changed it. Raises
+        `NeverFires`.
         """
         same_state = job.suspended == old.job.suspended
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
             due_at = old.next_fire_at
             if _times(old.job) != _times(job):
-                due_at = job.next_fire(now, old.created_at)
+                due_at = _next_fire(job, now, old.created_at)
             changed = await transaction.execute(
                 "UPDATE schedule_job SET generation = generation + 1, fields = :fields, "
                 "source_fields = :source_fields, note = :note, next_fire_at = :due_at, "
@@ -166,6 +174,14 @@ async def _call_off(transaction: Transaction, job_id: str, now: datetime, reason
         reason=reason,
         now=to_text(now),
     )
+
+
+def _next_fire(job: Job, now: datetime, created: datetime) -> datetime | None:
+    """None while it is suspended."""
+    found = next(job.fires(now, created), None)
+    if found is None:
+        raise NeverFires
+    return None if job.suspended else found
 
 
 def _times(job: Job) -> dict[str, Any]:

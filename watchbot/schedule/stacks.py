@@ -15,7 +15,7 @@ from watchbot.errors import AwsError
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.clockwork import fields_of_row
 from watchbot.schedule.job import Job
-from watchbot.schedule.jobs import Jobs, Taken
+from watchbot.schedule.jobs import Jobs, NeverFires, Taken
 from watchbot.schedule.problems import messages
 
 EVERY_S = 60
@@ -84,4 +84,7 @@ class Stacks:
                 await self._jobs.add(job, source=self._source)
         except Taken:
             return  # another replica was faster
+        except NeverFires as error:
+            log.warning("row not taken", extra={"job": job.id, "reason": str(error)})
+            return
         log.info("job stored", extra={"job": job.id, "source": self._source})
