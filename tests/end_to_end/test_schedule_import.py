@@ -2,8 +2,10 @@
 
 import json
 import sqlite3
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,32 @@ def in_dynamodb(cloud: Cloud, _: Path) -> str:
     return "dynamodb://jobs"
 
 
+@pytest.fixture
+def index() -> Iterator[str]:
+    """An index of an Elasticsearch that answers searches."""
+
+    class Talk(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            assert self.path == "/old/_search"
+            assert json.loads(self.rfile.read(int(self.headers["content-length"])))["size"]
+            hits = [{"_id": job_id, "_source": fields} for job_id, fields in OLD.items()]
+            body = json.dumps({"hits": {"hits": hits}}).encode()
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Talk)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/old"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
 def put(cloud: Cloud, table: str, key: str, *items: dict[str, str]) -> None:
     dynamodb = client(cloud, "dynamodb")
     dynamodb.create_table(
@@ -91,6 +119,13 @@ def test_jobs_of_ecs_scheduler(
     verdicts = taking(cloud, tmp_path, kept(cloud, tmp_path))
 
     assert set(verdicts) == set(OLD)
+    assert verdicts["nightly"] == verdicts["queue"] == "taken"
+    assert "a schedule cannot be empty" in verdicts["blank"]
+
+
+def test_jobs_in_elasticsearch(cloud: Cloud, tmp_path: Path, index: str) -> None:
+    verdicts = taking(cloud, tmp_path, index)
+
     assert verdicts["nightly"] == verdicts["queue"] == "taken"
     assert "a schedule cannot be empty" in verdicts["blank"]
 
@@ -143,6 +178,7 @@ def test_schedules_of_clockwork(cloud: Cloud, tmp_path: Path) -> None:
     ("source", "code", "said"),
     [
         ("ftp://x", 2, "--source"),
+        ("http://me:secret@127.0.0.1:9/old", 1, "no answer of Elasticsearch"),
         ("sqlite:////no/such.db", 1, "no such file"),
         ("dynamodb://nowhere", 1, "ResourceNotFound"),
     ],
@@ -155,3 +191,4 @@ def test_source_that_cannot_be_read(
     done = cloud.watchbot("schedule", "import", "--source", source, "--database", database)
 
     assert_refused(done, code, said)
+    assert "secret" not in done.stderr

@@ -62,6 +62,9 @@ class StoredJob:
 class Taken(Exception):
     """There is a job of this name."""
 
+    def __init__(self) -> None:
+        super().__init__("there is a job of this name")
+
 
 class NeverFires(Exception):
     """It has no fire to come: its end, or its one time, is past."""

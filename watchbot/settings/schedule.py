@@ -24,15 +24,16 @@ _TAKEN: Mapping[str, tuple[str, Callable[[str], str]]] = {  # of ecs-scheduler: 
     "ECSS_NAME": ("old_started_by", str),
     "ECSS_SQLITE_FILE": ("database", lambda path: f"sqlite:///{path}"),
 }
+_IMPORT = "jobs are kept in --database; move them with `watchbot schedule import`"
 _LEFT: Mapping[str, str] = {  # what is not taken over, and what to do instead
     "ECSS_LOG_LEVEL": "logs go to standard output, all of them",
     "ECSS_LOG_FOLDER": "logs go to standard output",
-    "ECSS_S3_BUCKET": "jobs are kept in --database; move them with `watchbot schedule import`",
-    "ECSS_S3_PREFIX": "jobs are kept in --database; move them with `watchbot schedule import`",
-    "ECSS_DYNAMODB_TABLE": "jobs are kept in --database; move them with `watchbot schedule import`",
-    "ECSS_ELASTICSEARCH_INDEX": "jobs are kept in --database; post them to the new API",
-    "ECSS_ELASTICSEARCH_HOSTS": "jobs are kept in --database; post them to the new API",
-    "ECSS_CONFIG_FILE": "jobs are kept in --database; post them to the new API",
+    "ECSS_S3_BUCKET": _IMPORT,
+    "ECSS_S3_PREFIX": _IMPORT,
+    "ECSS_DYNAMODB_TABLE": _IMPORT,
+    "ECSS_ELASTICSEARCH_INDEX": _IMPORT,
+    "ECSS_ELASTICSEARCH_HOSTS": _IMPORT,
+    "ECSS_CONFIG_FILE": _IMPORT,
 }
 
 
@@ -82,7 +83,9 @@ class StoreSettings(Settings):
 class ImportSettings(StoreSettings):
     """`watchbot schedule import`."""
 
-    source: str = option(..., "sqlite:///FILE, s3://BUCKET/PREFIX or dynamodb://TABLE.", "URL")
+    source: str = option(
+        ..., "sqlite:///FILE, s3://BUCKET/PREFIX, dynamodb://TABLE or http://HOST/INDEX.", "URL"
+    )
     dry_run: bool = option(False, "Say what would be taken, and take nothing.")
 
 
