@@ -14,7 +14,7 @@ import click
 from watchbot import __version__
 from watchbot.errors import WatchbotError
 
-COMMANDS = ("listen", "local", "send", "doctor", "healthcheck", "top")
+COMMANDS = ("listen", "local", "send", "doctor", "healthcheck", "top", "template")
 
 
 class Commands(click.Group):
