@@ -12,7 +12,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 LAYERS = [  # a module imports from its own folder and from the lines above it
     "errors sink logline",
     "settings logs metrics worker_log",
-    "lifecycle aws web log_handler",
+    "lifecycle aws pages web log_handler",
     "sqs sql",
     "doctor healthcheck listen deadletter progress record schedule template send top",
     "local",
@@ -29,6 +29,8 @@ OWNERS = {  # one door to each dangerous thing
     "moto": {"local/server.py"},
     "opentelemetry": {"listen/tracing.py"},
     "prometheus_client": {"metrics.py"},
+    "psycopg": {"sql/postgres.py"},
+    "psycopg_pool": {"sql/postgres.py"},
     "signal": {
         "cli/__init__.py",
         "lifecycle.py",

@@ -125,7 +125,7 @@ async def open_client(
         read_timeout=wait_s + ANSWER_TIMEOUT_S,
         max_pool_connections=connections,
         retries={"mode": "standard", "total_max_attempts": attempts},
-        user_agent_extra=f"watchbot/{__version__}",
+        user_agent=f"watchbot/{__version__}",  # boto's own is made anew for each call
         parameter_validation=False,  # half the cost of a call; our parameters are typed
     )
     try:

@@ -5,6 +5,10 @@ WatchbotError           exit 1
 │   ├── SettingError    an option or its variable is missing or bad
 │   ├── CommandError    the command to run cannot be found or run
 │   └── MissingExtra    an optional part of watchbot is not installed
+├── DatabaseError       a database did not do what was asked
+│   ├── DatabaseDown    it cannot be reached, or has no room or time for us just now
+│   ├── DatabaseTooNew  its tables were made by a newer watchbot
+│   └── DataRefused     it cannot store this value
 └── AwsError            an AWS call did not succeed
     ├── NotFound        the queue, topic or table is not there
     ├── Denied          AWS knows who asks, and says no; or does not know
@@ -46,6 +50,36 @@ class MissingExtra(UsageError):
 
     def __init__(self, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs more packages: pip install 'watchbot[{extra}]'")
+
+
+class DatabaseError(WatchbotError):
+    """A database did not do what was asked. `place` is its URL, without a password."""
+
+    hint = "check its URL, and what its user may do"
+    transient = False  # the same call may succeed later without anybody's doing
+
+    def __init__(self, place: str, text: str) -> None:
+        self.place, self.text = place, text
+        super().__init__(f"database {place}: {text}; {self.hint}")
+
+
+class DatabaseDown(DatabaseError):
+    """It cannot be reached, or has no room or time for us just now."""
+
+    hint = "check that it runs, and its URL (--database)"
+    transient = True
+
+
+class DatabaseTooNew(DatabaseError):
+    """Its tables were made by a newer watchbot."""
+
+    hint = "upgrade watchbot, or name another database"
+
+
+class DataRefused(DatabaseError):
+    """It cannot store this value, now or later."""
+
+    hint = "the value will not be stored as it is"
 
 
 class AwsError(WatchbotError):

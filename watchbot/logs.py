@@ -60,6 +60,7 @@ def configure(*, structured: bool) -> None:
     # What no line of ours shows need not be found out for each.
     # https://docs.python.org/3/howto/logging.html#optimization
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # nor from which line of code it comes
 
 
 def _facts(record: logging.LogRecord) -> dict[str, Any]:

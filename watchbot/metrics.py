@@ -131,6 +131,11 @@ notifications = _counter(
 log_lines = _counter(
     "watchbot_log_lines_total", "Lines that workers printed.", stream=("stdout", "stderr")
 )
+recorded = _counter(
+    "watchbot_record_events_total",
+    "Events that `watchbot record` has written, by what they are.",
+    kind=("task", "other", "rejected"),
+)
 last_receive = _gauge(
     "watchbot_last_receive_timestamp_seconds",
     "When the queue last answered a receive, in seconds since 1970; 0: never.",

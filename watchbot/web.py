@@ -1,4 +1,4 @@
-"""The HTTP server that services share: /metrics, /healthz and /readyz."""
+"""The HTTP server that services share: /metrics, /healthz, /readyz, and what a service adds."""
 
 import logging
 import socket
@@ -30,31 +30,40 @@ async def serving(
     if port is None:
         yield None
         return
-    listener = _listener(host, port)
-    server = _server(unhealthy, unready, pages or {})
+    app = _metrics_and_health(unhealthy, unready, pages or {})
+    async with serving_app(app, host, port, "metrics_port") as url:
+        log.info("serving metrics and health", extra={"url": url})
+        yield url
+
+
+@asynccontextmanager
+async def serving_app(app: Any, host: str, port: int, option: str) -> AsyncIterator[str]:
+    """Serves an ASGI application while open; gives its URL.
+
+    Raises `SettingError`, which names `option`, when the address cannot be had.
+    """
+    listener = _listener(host, port, option)
+    server = _server(app)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(server.serve, [listener])
-        url = f"http://{host}:{listener.getsockname()[1]}"
-        log.info("serving metrics and health", extra={"url": url})
         try:
-            yield url
+            yield f"http://{host}:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
 
 
-def _listener(host: str, port: int) -> socket.socket:
+def _listener(host: str, port: int, option: str) -> socket.socket:
     try:
         return socket.create_server((host, port), reuse_port=False)
     except OSError as error:
         raise SettingError(
-            describe("metrics_port"),
+            describe(option),
             f"cannot serve on {host} port {port}: {error.strerror}; choose another, or 0 for any",
         ) from error
 
 
-def _server(unhealthy: Why, unready: Why, pages: Pages) -> Any:
+def _metrics_and_health(unhealthy: Why, unready: Why, pages: Pages) -> Any:
     # Imported here: a watcher without a metrics port starts faster, and smaller.
-    import uvicorn
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -76,20 +85,26 @@ def _server(unhealthy: Why, unready: Why, pages: Pages) -> Any:
 
         return answer
 
-    class Server(uvicorn.Server):
-        @contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            yield  # signals are the service's
-
     routes = [
         Route("/metrics", scrape),
         Route("/healthz", answering(unhealthy)),
         Route("/readyz", answering(unready)),
         *(Route(path, serving_json(page)) for path, page in pages.items()),
     ]
+    return Starlette(routes=routes)
+
+
+def _server(app: Any) -> Any:
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield  # signals are the service's
+
     return Server(
         uvicorn.Config(
-            Starlette(routes=routes),
+            app,
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -64,3 +64,11 @@ def test_demo_shows_each_fate_and_each_notification() -> None:
 @pytest.mark.parametrize("folder", ["shell", "python", "fifo", "demo"])
 def test_example_is_listed(folder: str) -> None:
     assert f"[{folder}]({folder}/)" in (EXAMPLES / "README.md").read_text()
+
+
+def test_record_is_filled() -> None:
+    said = output_of("examples/record/run", "--exit-when-empty")
+
+    assert "events are in the queue" in said
+    assert re.search(r"serving the page url=http://127\.0\.0\.1:\d+", said)
+    assert "stopped" in said

@@ -339,6 +339,27 @@ def test_old_variable_names_set_the_options(cloud: Cloud) -> None:
     assert hello["level"] == 30
 
 
+@pytest.mark.parametrize("kept_back", [False, True])
+def test_worker_credentials_can_be_left_out(cloud: Cloud, kept_back: bool) -> None:
+    queue = cloud.queue("credentials")
+    cloud.send(queue, "x")
+    planted = {
+        "AWS_ACCESS_KEY_ID": "planted-id",
+        "AWS_SECRET_ACCESS_KEY": "planted-secret",
+        "AWS_SESSION_TOKEN": "planted-token",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/planted",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1/planted",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": "planted-authorization",
+    }
+    option = ["--no-worker-credentials"] if kept_back else []
+
+    done = cloud.listen(queue, *option, "env", env=planted)
+
+    assert "MessageId=" in done.stdout
+    assert "AWS_REGION=" in done.stdout  # where AWS is, is no secret
+    assert done.stdout.count("planted") == (0 if kept_back else len(planted))
+
+
 def test_fifo_messages_behind_a_poison_lose_no_receive(cloud: Cloud) -> None:
     dead = cloud.queue("burnt-dead.fifo")
     redrive = {"deadLetterTargetArn": cloud.arn(dead), "maxReceiveCount": 2}

@@ -1,26 +1,16 @@
-"""The catalogue tells the truth, and so does what is made from it."""
+"""The catalogue tells the truth."""
 
 import re
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from generate.files import FILES
 from watchbot import metrics
 from watchbot.errors import AwsError
 from watchbot.listen import outcome
 from watchbot.listen.outcome import Outcome
 from watchbot.metrics import CATALOGUE, Entry
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.mark.parametrize(("path", "text"), FILES.items(), ids=FILES)
-def test_file_that_is_made_is_fresh(path: str, text: Callable[[], str]) -> None:
-    assert (ROOT / path).read_text() == text(), "run `make docs`"
 
 
 def test_outcomes_are_all_there() -> None:

@@ -14,7 +14,10 @@ import click
 from watchbot import __version__
 from watchbot.errors import WatchbotError
 
-COMMANDS = ("listen", "local", "send", "doctor", "healthcheck", "top", "template")
+COMMANDS = (
+    *("listen", "record", "tasks", "template", "local"),
+    *("send", "doctor", "healthcheck", "top"),
+)
 
 
 class Commands(click.Group):

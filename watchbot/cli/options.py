@@ -28,7 +28,7 @@ def options(kind: type[Settings], *, without: Sequence[str] = ()) -> Callable[[C
         fields = sorted(kind.model_fields.items(), key=_place_in_help)
         for name, field in reversed(fields):  # click lists the last that is added first
             if name not in without:
-                decorated = _click_option(name, field)(decorated)
+                decorated = _click_option(name, field, kind.old_flags.get(name))(decorated)
         return decorated
 
     return decorate
@@ -39,7 +39,7 @@ def _place_in_help(item: tuple[str, Any]) -> int:
     return 0 if field.is_required() else 2 if name in Settings.model_fields else 1
 
 
-def _click_option(name: str, field: Any) -> Callable[[Command], Command]:
+def _click_option(name: str, field: Any, old_flag: str | None) -> Callable[[Command], Command]:
     help_text = f"{field.description} [{', '.join(variables(name))}]"
     if field.default not in (None, False, (), {}) and not field.is_required():
         help_text += f" Default: {_words(field.default)}."
@@ -49,6 +49,7 @@ def _click_option(name: str, field: Any) -> Callable[[Command], Command]:
         return click.option(either, name, is_flag=True, default=None, help=help_text)
     return click.option(
         flag(name),
+        *([old_flag] if old_flag else []),
         name,
         metavar=field.json_schema_extra["metavar"],
         multiple=repeats(field),
@@ -59,7 +60,7 @@ def _click_option(name: str, field: Any) -> Callable[[Command], Command]:
 def _words(default: Any) -> str:
     if default is True:
         return "on"
-    return ",".join(default) if isinstance(default, tuple) else str(default)
+    return ", ".join(default) if isinstance(default, tuple) else str(default)
 
 
 # The command's own options belong to it: ours end at the first word that is no option.

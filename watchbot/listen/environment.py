@@ -34,6 +34,21 @@ _PER_MESSAGE = {
 }
 
 
+# How the AWS libraries find the watcher's own credentials: in variables, or at the address of the
+# container's agent.
+_CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SECURITY_TOKEN",
+    "AWS_SESSION_TOKEN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where and until when one worker runs: its slot, its directory, its end in epoch seconds."""
@@ -43,13 +58,15 @@ class Place:
     deadline: float
 
 
-def base_environment(*, structured: bool = False) -> dict[bytes, bytes]:
+def base_environment(*, structured: bool = False, credentials: bool = True) -> dict[bytes, bytes]:
     """The watcher's own environment, without the names that only a message may set.
 
     With `structured`, its tools log JSON, as the watcher does, also where a flag had asked for it.
+    Without `credentials`, no variable gives or names credentials of AWS.
     """
+    kept_back = _PER_MESSAGE if credentials else _PER_MESSAGE | _CREDENTIALS
     base = {
-        name: value for name, value in os.environb.items() if os.fsdecode(name) not in _PER_MESSAGE
+        name: value for name, value in os.environb.items() if os.fsdecode(name) not in kept_back
     }
     return {**base, b"WATCHBOT_STRUCTURED_LOGGING": b"true"} if structured else base
 

@@ -68,7 +68,10 @@ class Jobs:
 
     def __init__(self, settings: WatcherSettings, command: Command, stop: Stop) -> None:
         self._settings, self._command, self._stop = settings, command, stop
-        self._base = environment.base_environment(structured=settings.structured_logging)
+        self._base = environment.base_environment(
+            structured=settings.structured_logging,
+            credentials=not settings.no_worker_credentials,
+        )
         self._running: dict[Lease, anyio.CancelScope] = {}
         self._released = False
         self._graces: set[anyio.CancelScope] = set()

@@ -15,6 +15,7 @@ import time
 from collections.abc import Collection, Iterator
 
 _PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
+READ_BYTES = 65_536
 LOOK_S = 0.1  # so old may be what is known of the living
 
 
@@ -67,22 +68,16 @@ _living = _Living()
 def _living_groups() -> Iterator[int]:
     with contextlib.suppress(OSError):
         for process in filter(str.isdigit, os.listdir("/proc")):
-            with (
-                contextlib.suppress(OSError, ValueError),
-                open(f"/proc/{process}/stat", "rb") as file,
-            ):
-                state, _, group = file.read().rpartition(b")")[2].split()[:3]
+            with contextlib.suppress(OSError, ValueError):
+                state, _, group = _content(f"/proc/{process}/stat").rpartition(b")")[2].split()[:3]
                 if state not in {b"Z", b"X"}:
                     yield int(group)
 
 
 def _orphans(workers: Collection[int]) -> Iterator[int]:
     # Workers are started by the main thread, and it is the one that inherits orphans.
-    with (
-        contextlib.suppress(OSError),
-        open(f"/proc/self/task/{os.getpid()}/children", "rb") as file,
-    ):
-        for word in file.read().split():
+    with contextlib.suppress(OSError):
+        for word in _content(f"/proc/self/task/{os.getpid()}/children").split():
             # A child in our own session was started by somebody else in this process.
             if (child := int(word)) not in workers and _session(child) != os.getsid(0):
                 yield child
@@ -106,8 +101,16 @@ def _reap(child: int) -> bool:
 
 
 def _variables(process: int) -> list[bytes]:
-    with open(f"/proc/{process}/environ", "rb") as file:
-        return file.read().split(b"\0")
+    return _content(f"/proc/{process}/environ").split(b"\0")
+
+
+def _content(path: str) -> bytes:
+    """All of a file of /proc; asked for after each worker, so without Python's buffers."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return b"".join(iter(lambda: os.read(file, READ_BYTES), b""))
+    finally:
+        os.close(file)
 
 
 def _session(process: int) -> int:

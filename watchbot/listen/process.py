@@ -162,7 +162,8 @@ class _Worker:
         for reader in list(self._pipes):
             self._hang_up(reader)
         if self._pidfd is not None:
-            self._loop.remove_reader(self._pidfd)
+            if not self.exited.is_set():
+                self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = None
 

@@ -3,14 +3,14 @@
 What a watcher does with a message is in `watcher`: read that first.
 """
 
+import gc
 import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 import anyio
 
-from watchbot.aws import open_client, retry_pause
-from watchbot.errors import AwsError, Denied, Unreachable, UsageError
+from watchbot.aws import open_client
 from watchbot.lifecycle import Stop
 from watchbot.listen import agent, environment, orphans, process, spawn
 from watchbot.listen.job import Jobs
@@ -20,16 +20,9 @@ from watchbot.listen.tracing import tracing
 from watchbot.listen.watcher import Watcher
 from watchbot.listen.workspace import open_workspace
 from watchbot.settings.listen import ListenSettings
-from watchbot.sqs.queue import Queue, SqsQueue
+from watchbot.sqs.queue import SqsQueue
+from watchbot.sqs.reach import reach
 from watchbot.web import serving
-
-REACH_S = 5  # what each try to reach the queue gets
-REACH_TRIES = 6  # one fault at the start is no reason to leave; a few in a row are
-REACH_PAUSE_S = 1  # the longest pause between them: the operator looks on
-
-_HUNG = Unreachable(
-    service="SQS", operation="get_queue_attributes", code="Hung", text="no answer came"
-)
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +43,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
             open_client("sqs", account, attempts=1, wait_s=settings.poll_wait, connections=50)
         )
         queue = SqsQueue(sqs, settings.queue_url)
-        if not await _reach(queue, stop):
+        if not await reach(queue, stop):
             return 0
         notifier = await _open_notifier(house, settings)
         jobs = Jobs(settings, command, stop)
@@ -70,48 +63,11 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
             watcher.protection = await house.enter_async_context(
                 protecting(settings.ecs_agent_uri, watcher.finish)
             )
+        # What is here now stays to the end: the garbage collector need not look at it each time.
+        gc.freeze()
         await watcher.run(stop)
         process.end_orphans()
     return 0
-
-
-async def _reach(queue: Queue, stop: Stop) -> bool:
-    """Fails for a queue that is not there, while the operator still looks.
-
-    False when told to stop meanwhile. Raises `UsageError` when nobody answers, `AwsError` for what
-    AWS refuses, in groups.
-    """
-    async with anyio.create_task_group() as trying:
-        trying.start_soon(_cancel_on_drain, stop, trying.cancel_scope)
-        await _try_to_reach(queue)
-        trying.cancel_scope.cancel()
-    return not stop.draining.is_set()
-
-
-async def _cancel_on_drain(stop: Stop, scope: anyio.CancelScope) -> None:
-    await stop.draining.wait()
-    scope.cancel()
-
-
-async def _try_to_reach(queue: Queue) -> None:
-    for failures in range(1, REACH_TRIES + 1):
-        error: AwsError = _HUNG
-        with anyio.move_on_after(REACH_S):
-            try:
-                await queue.facts()
-                return
-            except Denied:
-                log.warning("sqs:GetQueueAttributes is denied; going on without")
-                return
-            except AwsError as refused:
-                error = refused
-        if isinstance(error, Unreachable) and failures == REACH_TRIES:
-            raise UsageError(str(error)) from error
-        if not error.transient or failures == REACH_TRIES:
-            raise error
-        facts = {"code": error.code, "reason": error.text}
-        log.warning("queue not reached, trying again", extra=facts)
-        await anyio.sleep(retry_pause(failures, cap_s=REACH_PAUSE_S))
 
 
 async def _open_notifier(house: AsyncExitStack, settings: ListenSettings) -> Notifier | None:

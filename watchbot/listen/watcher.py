@@ -39,6 +39,7 @@ LAST_SETTLE_S = 5  # what is not settled so long after the end of the last worke
 MACHINE_PAUSE_S = 60  # the longest that nothing is received when the machine starts no worker
 MEASURE_S = 60  # SQS itself knows no better than to a minute
 REAP_S = 5  # how long a dead orphan stays a zombie at most
+WENT_BACK = "one before it in its group went back"
 REMEMBERED = 10_000  # ids of messages done, deleted without a run when they come again
 
 _STATES = {
@@ -183,36 +184,49 @@ class Watcher:
                 self._workers.start_soon(self._work_through, group)
 
     async def _work_through(self, group: str) -> None:
-        """One at a time, in order; when one goes back, so do those behind it."""
+        """One at a time, in order."""
         leases = self._groups[group]
-        while leases and await self._work(leases.popleft()):
-            pass
+        while leases:
+            await self._work(leases[0])
+            leases.popleft()
         del self._groups[group]
-        for lease in leases:
-            self._workers.start_soon(self._work, lease, "one before it in its group went back")
 
-    async def _work(self, lease: Lease, skip_because: str | None = None) -> bool:
-        """Brings one message to its end, and frees its slot; whether it is deleted now."""
+    def _return_rest(self, lease: Lease) -> None:
+        """Gives back what is in hand of the group of this one, which goes back: in order.
+
+        What comes later does so because the queue knows that this one is gone: it may run.
+        """
+        leases = self._groups.get(lease.message.group or "", deque())
+        if leases and leases[0] is lease:
+            leases.popleft()
+            for later in leases:
+                self._workers.start_soon(self._work, later, WENT_BACK)
+            leases.clear()
+            leases.append(lease)
+
+    async def _work(self, lease: Lease, skip_because: str | None = None) -> None:
+        """Brings one message to its end, and frees its slot."""
         try:
             if reason := await self._reason_to_let_go(lease, skip_because):
-                return await self._settle(lease, not_run(lease.message, RELEASED, reason))
-            if lease.message.id in self._done:
+                await self._settle(lease, not_run(lease.message, RELEASED, reason))
+            elif lease.message.id in self._done:
                 done = not_run(lease.message, COMPLETED, "was done before")
-                return await self._settle(lease, done)
-            return await self._run(lease)
+                await self._settle(lease, done)
+            else:
+                await self._run(lease)
         except Exception:  # a fault of ours with one message must not stop the others
             log.exception("message given up", extra={"message_id": lease.message.id})
             # Settled once already, it stays so. Else it waits, as for any failure.
             report = not_run(lease.message, FAILED, "a fault of watchbot")
             self._count(lease, report)
-            return await self._settled(lease, report)
+            await self._settled(lease, report)
         finally:
             self._intake.give_back()
             self._in_hand -= 1
             if self.protection is not None and not self._in_hand:
                 self.protection.idle()
 
-    async def _run(self, lease: Lease) -> bool:
+    async def _run(self, lease: Lease) -> None:
         number = heapq.heappop(self._numbers)
         metrics.busy.inc()
         try:
@@ -226,7 +240,7 @@ class Watcher:
                     self._stumble(error)
                     reason = f"the machine cannot start it: {error.strerror}"
                     report = not_run(lease.message, RELEASED, reason)
-                return await self._settle(lease, report)
+                await self._settle(lease, report)
         finally:
             metrics.busy.dec()
             heapq.heappush(self._numbers, number)
@@ -245,14 +259,14 @@ class Watcher:
             return reason
         return None if await self._leases.confirm(lease) else "not run"
 
-    async def _settle(self, lease: Lease, report: Report) -> bool:
-        """Does to the message what its outcome says; whether it is deleted now."""
+    async def _settle(self, lease: Lease, report: Report) -> None:
+        """Does to the message what its outcome says, and tells of it."""
         if report.outcome.fate is Fate.DELETE:
             self._remember(lease.message.id)
         if lease.lost:
             report = replace(report, outcome=RELEASED, reason=f"lease lost; {report.how}")
         _log_end(report)
-        deleted = await self._settled(lease, report)
+        await self._settled(lease, report)
         self._count(lease, report)
         was_open = self._breaker.open
         if self._breaker.note(report):
@@ -261,7 +275,6 @@ class Watcher:
             self.failures.note(report)
         if report.outcome.notify and self._notifier is not None and not was_open:
             self._notifier.tell(report, stopped=self._breaker.open)
-        return deleted
 
     def _count(self, lease: Lease, report: Report) -> None:
         if lease not in self._uncounted:  # a fault of ours came after its end
@@ -284,17 +297,19 @@ class Watcher:
         else:
             log.info("breaker closed")
 
-    async def _settled(self, lease: Lease, report: Report) -> bool:
+    async def _settled(self, lease: Lease, report: Report) -> None:
+        if lease.lost or report.outcome.fate is not Fate.DELETE:
+            self._return_rest(lease)
         if lease.lost:
-            return False
+            return
         if report.outcome.fate is Fate.DELETE:
-            return await self._leases.delete(lease)
+            await self._leases.delete(lease)
+            return
         pause_s = 0
         if report.outcome.fate is Fate.RETURN:
             longest_s = self._settings.max_backoff
             pause_s = retry_delay(report.message.receives, longest_s, lease.left_s)
         await self._leases.hide(lease, pause_s)
-        return False
 
     def _remember(self, message_id: str) -> None:
         self._done[message_id] = None

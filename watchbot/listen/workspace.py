@@ -44,8 +44,11 @@ class Workspace:
             yield scratch
         finally:
             self._jobs -= 1
-            with anyio.CancelScope(shield=True):
-                await self._clean(scratch)
+            if not self._volumes and _is_as_new(scratch):
+                self._spare.append(scratch)
+            else:
+                with anyio.CancelScope(shield=True):
+                    await self._clean(scratch)
 
     def _make(self) -> str:
         self._made += 1

@@ -148,6 +148,9 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, _Environment(settings_cls)
 
+    # What a program that came before called the flag of an option.
+    old_flags: ClassVar[Mapping[str, str]] = {}
+
     region: str | None = option(None, "AWS region; else AWS_REGION, or the queue's.", "NAME")
     endpoint_url: EndpointUrl | None = option(
         None, "Where AWS is, if not at AWS; else AWS_ENDPOINT_URL.", "URL"

@@ -104,6 +104,9 @@ class WatcherSettings(Settings):
         "continue|kill",
     )
     no_protection: bool = option(False, "Do not ask ECS to spare this task while workers run.")
+    no_worker_credentials: bool = option(
+        False, "Leave the variables that hold or name AWS credentials out of workers' environment."
+    )
     give_up_after: float = option(
         300, "Leave, exit 1, once AWS has refused for so long.", "S", ge=0, le=TWELVE_HOURS_S
     )

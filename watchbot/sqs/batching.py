@@ -18,8 +18,8 @@ Answer = TypeVar("Answer")
 class Batcher(Generic[Entry, Answer]):
     """Gathers what many tasks submit into calls of up to ten entries.
 
-    A batch goes out when it is full, when it has lingered for 10 ms, or at once when `more` says
-    that nothing further can come to fill it. Leaving the context sends what is left.
+    A batch goes out when it is full, when it has lingered for 10 ms, or as soon as `more` says that
+    nothing further can come to fill it. Leaving the context sends what is left.
     """
 
     def __init__(
@@ -48,15 +48,21 @@ class Batcher(Generic[Entry, Answer]):
 
     async def submit(self, entry: Entry) -> Answer:
         """The answer for this entry; raises what the call of its batch raised."""
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Answer] = loop.create_future()
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((entry, answer))
         if len(self._waiting) >= MAX_BATCH:
             self._send()
-        elif self._timer is None:
+        elif not self._more():
             # Even with nothing to wait for: others that end in this turn of the loop come along.
-            self._timer = loop.call_later(LINGER_S if self._more() else 0, self._send)
+            self._send_in(0)
+        elif self._timer is None:
+            self._send_in(LINGER_S)
         return await answer
+
+    def _send_in(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._send)
 
     def _send(self) -> None:
         if self._timer is not None:

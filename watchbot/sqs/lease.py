@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import TypeVar
 
@@ -114,6 +114,25 @@ class Leases:
         """Deletes the message, trying until it is done; False if the lease had ended instead."""
         return await self._settle(lease, lambda: self._deletes.submit(lease.message))
 
+    async def delete_all(self, leases: Sequence[Lease]) -> None:
+        """Deletes many that end together, without gathering them one by one.
+
+        What the queue refuses is tried on as `delete` does.
+        """
+        async with anyio.create_task_group() as calls:
+            for batch in batched(leases, MAX_BATCH):
+                calls.start_soon(self._delete_batch, batch)
+
+    async def _delete_batch(self, leases: Sequence[Lease]) -> None:
+        async with _all_busy(leases):
+            held = [lease for lease in leases if self._has(lease)]
+            refusals = await self._delete([lease.message for lease in held]) if held else []
+        for lease, refusal in zip(held, refusals, strict=True):
+            if refusal is None:
+                self._held.discard(lease)
+            else:
+                await self.delete(lease)
+
     async def hide(self, lease: Lease, seconds: int) -> bool:
         """Gives the message back, visible in `seconds`; False if the lease had ended instead.
 
@@ -170,9 +189,7 @@ class Leases:
         ]
 
     async def _renew(self, due: Sequence[Lease]) -> None:
-        async with AsyncExitStack() as calls:
-            for lease in due:
-                await calls.enter_async_context(lease.busy)
+        async with _all_busy(due):
             # One may have been settled while the others were waited for: it is nobody's now.
             leases = [lease for lease in due if lease in self._held]
             seconds = [min(self._visibility_s, int(lease.left_s)) for lease in leases]
@@ -222,6 +239,15 @@ class Leases:
         metrics.leases_lost.inc()
         log.error("lease lost", extra={"message_id": lease.message.id, "code": code})
         self._on_lost(lease)
+
+
+@asynccontextmanager
+async def _all_busy(leases: Sequence[Lease]) -> AsyncIterator[None]:
+    async with AsyncExitStack() as calls:
+        # In one order: two calls that each held what the other wants would wait for ever.
+        for lease in sorted(leases, key=id):
+            await calls.enter_async_context(lease.busy)
+        yield
 
 
 def batched(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

@@ -1,0 +1,72 @@
+"""docs/reference/commands.md, from the commands themselves."""
+
+import inspect
+import re
+from collections.abc import Iterator
+
+import click
+
+from watchbot.cli import COMMANDS, watchbot
+
+_START = """\
+# Commands
+
+Each option can be set by the variables in its row instead; the flag counts first, then the first
+of the variables that is set. An empty variable counts as not set. `watchbot COMMAND --help` says
+the same.
+
+Exit codes: 0 done; 1 AWS or a database refused for good, or a check did not pass; 2 something is
+wrong with what was asked, and nothing was touched.
+
+This page is made by `make docs`.
+"""
+KEPT = "\b\n"
+
+
+def commands_page() -> str:
+    """The page."""
+    root = click.Context(watchbot, info_name="watchbot")
+    sections = (_section(name, watchbot.get_command(root, name), root) for name in COMMANDS)
+    return _START + "".join(sections)
+
+
+def _section(name: str, command: click.Command | None, parent: click.Context) -> str:
+    assert command is not None
+    context = click.Context(command, info_name=name, parent=parent)
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    level = "#" * (2 + context.command_path.count(" ") - 1)
+    parts = [f"\n{level} {context.command_path}\n\n```text\n{usage}\n```\n\n{_text(command)}\n"]
+    rows = [_row(option) for option in _options(command)]
+    if rows:
+        parts.append("\n| option | what it does |\n|---|---|\n" + "".join(rows))
+    if isinstance(command, click.Group):
+        names = command.list_commands(context)
+        parts += (_section(each, command.get_command(context, each), context) for each in names)
+    return "".join(parts)
+
+
+def _text(command: click.Command) -> str:
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+    return "\n\n".join(
+        # After click's mark, lines are kept as they are.
+        f"```text\n{each.removeprefix(KEPT)}\n```"
+        if each.startswith(KEPT)
+        else " ".join(each.split())
+        for each in paragraphs
+    )
+
+
+def _options(command: click.Command) -> Iterator[click.Option]:
+    return (each for each in command.params if isinstance(each, click.Option) and not each.hidden)
+
+
+def _row(option: click.Option) -> str:
+    word = "" if option.is_flag else f" {option.metavar or option.type.name.upper()}"
+    names = ", ".join(f"`{name}{word}`" for name in option.opts)
+    text = re.sub(
+        r"\[((?:\w+(?:, )?)+)\]",
+        lambda found: " ".join(f"`{name}`" for name in found[1].split(", ")),
+        option.help or "",
+    )
+    cells = [cell.replace("|", r"\|") for cell in (names, text)]
+    return f"| {cells[0]} | {cells[1]} |\n"

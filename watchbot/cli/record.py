@@ -1,0 +1,25 @@
+"""`watchbot record`."""
+
+import functools
+
+import click
+
+from watchbot import logs
+from watchbot.cli.options import options
+from watchbot.settings.record import RecordSettings
+
+
+@click.command
+@options(RecordSettings)
+def record(settings: RecordSettings) -> int:
+    """Keep the state of every ECS task in a database.
+
+    Takes the events of ECS from a queue: an EventBridge rule for source aws.ecs sends them there.
+    Keeps the newest state of each task, and all that came before. Makes its tables by itself.
+    Ask with `watchbot tasks`, or in SQL.
+    """
+    from watchbot import lifecycle
+    from watchbot.record.service import record
+
+    logs.configure(structured=settings.structured_logging)
+    return lifecycle.run(functools.partial(record, settings))

@@ -1,0 +1,106 @@
+"""`watchbot tasks`."""
+
+import asyncio
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from watchbot.cli.options import options
+from watchbot.settings.record import DatabaseSettings, TasksSettings
+
+AWS_OPTIONS = ["region", "endpoint_url"]  # the record is asked, not AWS
+
+
+@click.group
+def tasks() -> None:
+    """Ask what `watchbot record` knows of ECS tasks.
+
+    A TIME is ISO 8601, or how long ago: 90s, 5m, 2h, 7d. A TASK is an ARN, or a task's id.
+    """
+
+
+def _question(command: Callable[..., Any]) -> Callable[..., int]:
+    """Gives a command the choice of forms; it returns the question, which is then asked."""
+
+    @click.option("--json", "form", flag_value="json", help="Print one JSON object a line.")
+    @click.option("--csv", "form", flag_value="csv", help="Print comma-separated values.")
+    @functools.wraps(command)
+    def run(settings: Any, form: str | None, **given: Any) -> int:
+        from watchbot.record.ask import ask
+
+        return asyncio.run(ask(settings, command(settings, **given), form or "table"))
+
+    return run
+
+
+@tasks.command
+@options(TasksSettings, without=AWS_OPTIONS)
+@_question
+def running(settings: TasksSettings) -> Any:
+    """List the tasks that run now."""
+    from watchbot.record import ask
+
+    return ask.running(settings)
+
+
+@tasks.command
+@click.argument("time")
+@options(TasksSettings, without=AWS_OPTIONS)
+@_question
+def at(settings: TasksSettings, time: str) -> Any:
+    """List the tasks that ran at TIME."""
+    from watchbot.record import ask
+
+    return ask.at(settings, time)
+
+
+@tasks.command
+@click.argument("task")
+@options(DatabaseSettings, without=AWS_OPTIONS)
+@_question
+def outcome(settings: DatabaseSettings, task: str) -> Any:
+    """Say how TASK ended.
+
+    active, success, failed, failed_to_start, stopped (by a person or by its service), lost (ECS
+    forgot it, and its end was not seen), or unknown.
+    """
+    from watchbot.record import ask
+
+    return ask.outcome(task)
+
+
+@tasks.command
+@click.option("--since", default="7d", metavar="TIME", help="Count from then. Default: 7d.")
+@click.option("--by", type=click.Choice(["day", "hour", "family"]), default="day")
+@options(TasksSettings, without=[*AWS_OPTIONS, "limit", "page"])
+@_question
+def failures(settings: TasksSettings, since: str, by: str) -> Any:
+    """Count the tasks that ended, and those that failed."""
+    from watchbot.record import ask
+
+    return ask.failures(settings, since, by)
+
+
+@tasks.command
+@click.argument("task")
+@options(DatabaseSettings, without=AWS_OPTIONS)
+@_question
+def history(settings: DatabaseSettings, task: str) -> Any:
+    """List every state of TASK that was seen."""
+    from watchbot.record import ask
+
+    return ask.history(task)
+
+
+@tasks.command
+@options(
+    TasksSettings, without=[*AWS_OPTIONS, "cluster", "family", "group", "started_by", "service"]
+)
+@_question
+def missed(settings: TasksSettings) -> Any:
+    """List the tasks of which events were lost."""
+    from watchbot.record import ask
+
+    return ask.missed(settings)

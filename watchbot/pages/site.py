@@ -1,0 +1,128 @@
+"""A site of server-rendered pages: one style, no script, nothing from elsewhere."""
+
+import base64
+import hmac
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from watchbot.errors import DatabaseError, UsageError
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
+
+log = logging.getLogger(__name__)
+
+
+class Templates:
+    """The templates of a service, in its folder `templates`; `layout.html` is shared."""
+
+    def __init__(self, package: str, filters: Mapping[str, Callable[..., Any]]) -> None:
+        self._environment = Environment(
+            loader=ChoiceLoader([PackageLoader(package), PackageLoader("watchbot.pages")]),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters.update(filters)
+
+    def page(self, name: str, status: int = 200, **facts: Any) -> HTMLResponse:
+        """A page; every fact in it is escaped."""
+        return HTMLResponse(self._environment.get_template(name).render(**facts), status)
+
+
+def site(routes: Sequence[BaseRoute], *, host: str, token: str | None) -> Starlette:
+    """An application of these routes and the style.
+
+    With `token`, it answers those who know it: as a bearer token, or as the password of any user.
+    On loopback it answers to no other name, so that no web site of others can read it by one.
+    """
+    middleware = [Middleware(_Headers)]
+    if host in LOOPBACK:
+        middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK)))
+    if token:
+        middleware.append(Middleware(_Guard, token=token))
+    handlers: dict[Any, Any] = {UsageError: _bad_request, DatabaseError: _no_database}
+    return Starlette(
+        routes=[Route("/style.css", _style), *routes],
+        middleware=middleware,
+        exception_handlers=handlers,
+    )
+
+
+async def _style(_: Request) -> Response:
+    text = (files("watchbot.pages") / "templates" / "style.css").read_text(encoding="utf-8")
+    return Response(text, media_type="text/css")
+
+
+async def _bad_request(request: Request, error: Exception) -> Response:
+    return _refusal(request, str(error), 400)
+
+
+async def _no_database(request: Request, error: Exception) -> Response:
+    log.warning("page not served", extra={"reason": str(error)})
+    return _refusal(request, "the database does not answer; try again", 503)
+
+
+def _refusal(request: Request, text: str, status: int) -> Response:
+    if request.url.path.startswith("/v1/"):
+        return JSONResponse({"message": text}, status)
+    return PlainTextResponse(f"{text}\n", status)
+
+
+class _Headers:
+    """Puts the headers on every answer that keep a browser from loading anything else."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                added = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
+                message["headers"] = [*message["headers"], *added]
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+class _Guard:
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app, self._token = app, token.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer: Callable[[Scope, Receive, Send], Awaitable[None]] = self._app
+        if scope["type"] == "http" and not self._knows(Request(scope).headers):
+            answer = PlainTextResponse(
+                "give the token of --http-token\n", 401, {"www-authenticate": "Basic, Bearer"}
+            )
+        await answer(scope, receive, send)
+
+    def _knows(self, headers: Mapping[str, str]) -> bool:
+        scheme, _, value = headers.get("authorization", "").partition(" ")
+        given = value.strip().encode()
+        if scheme.lower() == "basic":
+            try:
+                given = base64.b64decode(given, validate=True).partition(b":")[2]
+            except ValueError:
+                return False
+        elif scheme.lower() != "bearer":
+            return False
+        return hmac.compare_digest(given, self._token)

@@ -1,0 +1,204 @@
+"""The questions that a record answers. Each is one query, the same for the command and the page."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from watchbot.errors import UsageError
+from watchbot.record.outcome import FAILURES
+from watchbot.sql.database import Database, Row, to_text
+
+PAGE = 100  # tasks on one page
+
+_LISTED = (
+    "task_arn, task_id, cluster, family, revision, outcome, last_status, started_at, ended_at, "
+    "created_at, stop_code, stopped_reason, started_by, task_group, launch_type"
+)
+_AT = {  # an interval index in PostgreSQL; two columns of an index in SQLite
+    "postgres": "run_range @> :at::timestamptz",
+    "sqlite": "started_at <= :at AND (ended_at IS NULL OR ended_at >= :at)",
+}
+_BUCKETS = {  # the start of a bucket, and how it is written
+    "postgres": ("date_trunc('{by}', stopped_at AT TIME ZONE 'UTC')", "to_char(bucket, '{form}')"),
+    "sqlite": ("substr(stopped_at, 1, {length})", "replace(bucket, 'T', ' ') || '{rest}'"),
+}
+_FORMS = {
+    "day": {"form": "YYYY-MM-DD", "length": 10, "rest": ""},
+    "hour": {"form": "YYYY-MM-DD HH24:00", "length": 13, "rest": ":00"},
+}
+BY = ("day", "hour", "family")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which tasks are asked about; None: all."""
+
+    cluster: str | None = None
+    family: str | None = None
+    group: str | None = None
+    started_by: str | None = None
+    service: str | None = None
+
+    def conditions(self) -> tuple[str, dict[str, Any]]:
+        """SQL to put behind a WHERE, and its values."""
+        wanted = {
+            "cluster": self.cluster and self.cluster.rpartition("/")[2],
+            "family": self.family,
+            "task_group": f"service:{self.service}" if self.service else self.group,
+            "started_by": self.started_by,
+        }
+        values = {name: value for name, value in wanted.items() if value}
+        return "".join(f" AND {name} = :{name}" for name in values), values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A part of a long list: the `number`th from 0, of `size` rows."""
+
+    number: int = 0
+    size: int = PAGE
+
+
+ALL, FIRST = Filters(), Page()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """One task, its containers, and every state of it that was seen, the first one first."""
+
+    task: Row
+    containers: Sequence[Row] = field(default_factory=list)
+    events: Sequence[Row] = field(default_factory=list)
+
+
+async def running(database: Database, filters: Filters = ALL, page: Page = FIRST) -> list[Row]:
+    """The tasks that run now, the latest one first."""
+    return await _listed(database, "last_status = 'RUNNING' AND gone_at IS NULL", filters, page, {})
+
+
+async def count_running(database: Database, filters: Filters = ALL) -> int:
+    """How many tasks run now."""
+    more, chosen = filters.conditions()
+    (row,) = await database.fetch(
+        f"SELECT count(*) AS tasks FROM ecs_task_running WHERE 1 = 1{more}", **chosen
+    )
+    return int(row["tasks"])
+
+
+async def at(
+    database: Database, moment: datetime, filters: Filters = ALL, page: Page = FIRST
+) -> list[Row]:
+    """The tasks that ran at that moment, the latest one first."""
+    return await _listed(database, _AT[database.dialect], filters, page, {"at": to_text(moment)})
+
+
+async def between(
+    database: Database, span: tuple[datetime, datetime], filters: Filters = ALL, page: Page = FIRST
+) -> list[Row]:
+    """The tasks that ran at some time of the span, the latest one first."""
+    values = {"since": to_text(span[0]), "until": to_text(span[1])}
+    return await _listed(database, _DURING, filters, page, values)
+
+
+# Along the index of starts: a page is soon full, whatever the span.
+_DURING = "started_at <= :until AND (ended_at IS NULL OR ended_at >= :since)"
+
+
+async def _listed(
+    database: Database, condition: str, filters: Filters, page: Page, values: Mapping[str, Any]
+) -> list[Row]:
+    more, chosen = filters.conditions()
+    return await database.fetch(
+        f"SELECT {_LISTED} FROM ecs_task_outcome WHERE {condition}{more} "
+        "ORDER BY started_at DESC, task_arn LIMIT :size OFFSET :skip",
+        **values,
+        **chosen,
+        size=page.size,
+        skip=page.number * page.size,
+    )
+
+
+async def failures(
+    database: Database, since: datetime, by: str = "day", filters: Filters = ALL
+) -> list[Row]:
+    """How many tasks ended since then, and how many of them failed; by day, hour or family."""
+    more, chosen = filters.conditions()
+    bucket, written = "family", "bucket"
+    if by != "family":
+        bucket, written = (part.format(by=by, **_FORMS[by]) for part in _BUCKETS[database.dialect])
+    failed = ", ".join(f"'{name}'" for name in FAILURES)
+    return await database.fetch(
+        f"SELECT {written} AS {by}, failed, ended FROM (SELECT {bucket} AS bucket, "
+        f"sum(CASE WHEN ended_outcome IN ({failed}) THEN 1 ELSE 0 END) AS failed, "
+        f"count(*) AS ended FROM ecs_task WHERE stopped_at >= :since{more} "
+        "GROUP BY 1) AS counted ORDER BY bucket",
+        since=to_text(since),
+        **chosen,
+    )
+
+
+async def find(database: Database, name: str) -> Row | None:
+    """The task with this ARN, or with this id as the last part of its ARN; or None."""
+    rows = await database.fetch(
+        f"SELECT {_LISTED}, cluster_arn, task_definition_arn, container_instance_arn, version, "
+        "source, seen_at, gone_at, detail FROM ecs_task_outcome "
+        "WHERE task_id = :id AND (task_arn = :name OR task_id = :name)",
+        id=name.rpartition("/")[2],
+        name=name,
+    )
+    return rows[0] if rows else None
+
+
+async def history(database: Database, name: str) -> History | None:
+    """All that is known of one task; None if it is not known."""
+    task = await find(database, name)
+    if task is None:
+        return None
+    containers = await database.fetch(
+        "SELECT name, last_status, exit_code, reason, image, image_digest "
+        "FROM ecs_task_container WHERE task_arn = :arn AND version = :version ORDER BY name",
+        arn=task["task_arn"],
+        version=task["version"],
+    )
+    events = await database.fetch(
+        "SELECT version, event_time, last_status, desired_status, source, received_at "
+        "FROM ecs_task_event WHERE task_arn = :arn ORDER BY version",
+        arn=task["task_arn"],
+    )
+    return History(task=task, containers=containers, events=events)
+
+
+async def missed(database: Database, page: Page = FIRST) -> list[Row]:
+    """The tasks of which events are missing, those that miss the most first."""
+    return await database.fetch(
+        "SELECT * FROM ecs_task_missed ORDER BY missed DESC, task_arn LIMIT :size OFFSET :skip",
+        size=page.size,
+        skip=page.number * page.size,
+    )
+
+
+async def reconciled_at(database: Database) -> str | None:
+    """When every cluster that is asked about had last been asked; None: never."""
+    (row,) = await database.fetch("SELECT min(reconciled_at) AS at FROM ecs_reconciliation")
+    moment: str | None = row["at"]
+    return moment
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """A time as people type it: ISO 8601 (without a zone: UTC), or how long ago: 90s, 5m, 2h, 7d.
+
+    Raises `UsageError`.
+    """
+    ago = re.fullmatch(r"(\d{1,6})([smhdw])", text.strip())
+    try:
+        if ago:
+            unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+            return now - timedelta(**{unit[ago[2]]: int(ago[1])})
+        found = datetime.fromisoformat(text.strip())
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"{text[:40]!r} is no time; write 2026-11-21T03:47Z, or 2h for two hours ago"
+        ) from None

@@ -1,0 +1,147 @@
+"""The record over HTTP, as JSON: the same answers under /v1, and the changes as they come."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from watchbot.errors import UsageError
+from watchbot.record import answers
+from watchbot.record.answers import BY, Filters, Page
+from watchbot.sql.database import Database, Row
+
+MAX_PAGE_SIZE = 1000
+STREAM_PAUSE_S = 1
+STREAMED_AT_ONCE = 500
+
+# In PostgreSQL a row may be committed after one with a higher number: those are shown that belong
+# to transactions older than any that still runs.
+_SETTLED = {
+    "sqlite": "",
+    "postgres": "AND tx < pg_snapshot_xmin(pg_current_snapshot())::text::bigint",
+}
+
+
+class Api:
+    """The JSON half of the page."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/v1/tasks", self.running),
+            Route("/v1/tasks/at/{time}", self.at),
+            Route("/v1/tasks/{arn:path}", self.task),
+            Route("/v1/failures", self.failures),
+            Route("/v1/stream/tasks", self.stream),
+        ]
+
+    async def running(self, request: Request) -> Response:
+        page = page_of(request)
+        rows = await answers.running(self._database, filters_of(request), page)
+        at = await answers.reconciled_at(self._database)
+        return JSONResponse({"tasks": rows, "page": page.number, "reconciled_at": at})
+
+    async def at(self, request: Request) -> Response:
+        moment = answers.moment(request.path_params["time"], datetime.now(UTC))
+        page = page_of(request)
+        rows = await answers.at(self._database, moment, filters_of(request), page)
+        return JSONResponse({"tasks": rows, "page": page.number})
+
+    async def task(self, request: Request) -> Response:
+        found = await answers.history(self._database, request.path_params["arn"])
+        if found is None:
+            return JSONResponse({"message": "no such task is in the record"}, 404)
+        task = {**found.task, "detail": json.loads(found.task["detail"])}
+        return JSONResponse({"task": task, "containers": found.containers, "events": found.events})
+
+    async def failures(self, request: Request) -> Response:
+        since, by = since_of(request, timedelta(days=7)), by_of(request)
+        rows = await answers.failures(self._database, since, by, filters_of(request))
+        return JSONResponse({"by": by, "failures": rows})
+
+    async def stream(self, request: Request) -> Response:
+        """Server-sent events; the id of each is where `since` (or Last-Event-ID) goes on.
+
+        Without either, it begins with what comes next; `since=0` begins with the oldest.
+        """
+        asked = request.headers.get("last-event-id") or request.query_params.get("since")
+        position = _position(asked) if asked else await self._now()
+        return StreamingResponse(self._changes(position), media_type="text/event-stream")
+
+    async def _now(self) -> tuple[int, int]:
+        rows = await self._database.fetch(
+            f"SELECT tx, seq FROM ecs_task_event WHERE TRUE {_SETTLED[self._database.dialect]} "
+            "ORDER BY tx DESC, seq DESC LIMIT 1"
+        )
+        return (rows[0]["tx"], rows[0]["seq"]) if rows else (0, 0)
+
+    async def _changes(self, position: tuple[int, int]) -> AsyncIterator[str]:
+        yield ": watchbot\n\n"
+        while True:
+            rows = await self._after(position)
+            for row in rows:
+                position = (row.pop("tx"), row.pop("seq"))
+                yield f"id: {position[0]}.{position[1]}\nevent: task\ndata: {json.dumps(row)}\n\n"
+            if len(rows) < STREAMED_AT_ONCE:
+                yield ": \n\n"  # tells proxies, and us, that the line is open
+                await anyio.sleep(STREAM_PAUSE_S)
+
+    async def _after(self, position: tuple[int, int]) -> list[Row]:
+        return await self._database.fetch(
+            "SELECT tx, seq, task_arn, version, event_time, last_status, desired_status, source "
+            f"FROM ecs_task_event WHERE (tx, seq) > (:tx, :seq) "
+            f"{_SETTLED[self._database.dialect]} ORDER BY tx, seq LIMIT {STREAMED_AT_ONCE}",
+            tx=position[0],
+            seq=position[1],
+        )
+
+
+def filters_of(request: Request) -> Filters:
+    """The filters that the address names."""
+    asked = request.query_params
+    return Filters(
+        cluster=asked.get("cluster"),
+        family=asked.get("family"),
+        group=asked.get("group"),
+        started_by=asked.get("started_by"),
+        service=asked.get("service"),
+    )
+
+
+def page_of(request: Request) -> Page:
+    """The page that the address names. Raises `UsageError`."""
+    number = _whole(request.query_params.get("page", "0"), 10_000)
+    size = _whole(request.query_params.get("limit", str(answers.PAGE)), MAX_PAGE_SIZE)
+    return Page(number=number, size=max(size, 1))
+
+
+def since_of(request: Request, default: timedelta) -> datetime:
+    """Where the asked-for time begins. Raises `UsageError`."""
+    now = datetime.now(UTC)
+    asked = request.query_params.get("since")
+    return answers.moment(asked, now) if asked else now - default
+
+
+def by_of(request: Request) -> str:
+    """What failures are counted by. Raises `UsageError`."""
+    by = request.query_params.get("by", "day")
+    if by not in BY:
+        raise UsageError(f"by must be one of {', '.join(BY)}")
+    return by
+
+
+def _position(text: str) -> tuple[int, int]:
+    tx, _, seq = text.partition(".")
+    return _whole(tx, 2**62), _whole(seq or "0", 2**62)
+
+
+def _whole(text: str, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
+        raise UsageError(f"{text[:40]!r} is no number from 0 to {most}")
+    return int(text)

@@ -1,0 +1,132 @@
+"""`watchbot tasks`: asks one question and prints the answer."""
+
+import csv
+import json
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from watchbot.errors import UsageError
+from watchbot.record import answers
+from watchbot.record.answers import Filters, Page
+from watchbot.record.service import COMPONENT, PACKAGE
+from watchbot.settings.record import DatabaseSettings, TasksSettings
+from watchbot.sql.database import Database, Row, open_database
+from watchbot.sql.migrate import verify
+
+_SHOWN = ("task_id", "cluster", "family", "outcome", "last_status", "started_at", "ended_at")
+
+Question = Callable[[Database], Awaitable[list[Row]]]
+
+
+async def ask(settings: DatabaseSettings, question: Question, form: str) -> int:
+    """Prints the rows that `question` finds; the exit code.
+
+    `form` is `table`, which leaves fields out, `json`, one object a line, or `csv`.
+    """
+    async with open_database(settings.database, connections=1, create=False) as database:
+        await verify(database, COMPONENT, PACKAGE)
+        rows = await question(database)
+    _PRINTERS[form](rows)
+    return 0
+
+
+def running(settings: TasksSettings) -> Question:
+    """What runs now?"""
+    return lambda database: answers.running(database, _filters(settings), _page(settings))
+
+
+def at(settings: TasksSettings, time: str) -> Question:
+    """What ran then?"""
+    moment = answers.moment(time, datetime.now(UTC))
+    return lambda database: answers.at(database, moment, _filters(settings), _page(settings))
+
+
+def failures(settings: TasksSettings, since: str, by: str) -> Question:
+    """How many failed?"""
+    moment = answers.moment(since, datetime.now(UTC))
+    return lambda database: answers.failures(database, moment, by, _filters(settings))
+
+
+def missed(settings: TasksSettings) -> Question:
+    """Of which tasks were events lost?"""
+    return lambda database: answers.missed(database, _page(settings))
+
+
+def outcome(name: str) -> Question:
+    """How did this task end?"""
+
+    async def question(database: Database) -> list[Row]:
+        task = await answers.find(database, name)
+        if task is None:
+            raise _unknown(name)
+        return [{key: task[key] for key in (*_SHOWN, "stop_code", "stopped_reason")}]
+
+    return question
+
+
+def history(name: str) -> Question:
+    """What happened to this task?"""
+
+    async def question(database: Database) -> list[Row]:
+        found = await answers.history(database, name)
+        if found is None:
+            raise _unknown(name)
+        return list(found.events)
+
+    return question
+
+
+def _unknown(name: str) -> UsageError:
+    return UsageError(f"no task {name[:200]!r} is in the record; give its ARN, or its id")
+
+
+def _filters(settings: TasksSettings) -> Filters:
+    return Filters(
+        cluster=settings.cluster,
+        family=settings.family,
+        group=settings.group,
+        started_by=settings.started_by,
+        service=settings.service,
+    )
+
+
+def _page(settings: TasksSettings) -> Page:
+    return Page(number=settings.page, size=settings.limit)
+
+
+def _print_json(rows: Sequence[Row]) -> None:
+    for row in rows:
+        print(json.dumps(row))
+
+
+def _print_csv(rows: Sequence[Row]) -> None:
+    if rows:
+        writer = csv.DictWriter(sys.stdout, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _print_table(rows: Sequence[Row]) -> None:
+    if not rows:
+        print("none", file=sys.stderr)
+        return
+    names = [name for name in rows[0] if name in _SHOWN or not set(_SHOWN) & set(rows[0])]
+    table = [[_cell(row, name) for name in names] for row in rows]
+    widths = [max(map(len, column)) for column in zip(names, *table, strict=True)]
+    for line in [names, *table]:
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print("  ".join(padded).rstrip())
+
+
+def _cell(row: Mapping[str, Any], name: str) -> str:
+    text = "-" if row[name] is None else str(row[name])
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+_PRINTERS: Mapping[str, Callable[[Sequence[Row]], None]] = {
+    "table": _print_table,
+    "json": _print_json,
+    "csv": _print_csv,
+}

@@ -1,0 +1,117 @@
+"""Charts as figures for SVG: where each bar begins, and how wide it is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from watchbot.sql.database import Row, to_time
+
+WIDTH, LEFT, TOP = 1200, 150, 26
+LANE, BAR, GAP = 14, 10, 12
+MIN_BAR = 3.0
+TICKS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """A rectangle, in units of the chart."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    kind: str
+    label: str
+    task_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A text at a place."""
+
+    x: float
+    y: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """What a template draws."""
+
+    height: float
+    bars: Sequence[Bar]
+    names: Sequence[Mark]
+    ticks: Sequence[Mark]
+
+
+def timeline(tasks: Sequence[Row], since: datetime, until: datetime) -> Chart:
+    """The tasks as bars over time, family by family, those that overlap below each other."""
+    span_s = max((until - since).total_seconds(), 1.0)
+
+    def place(moment: datetime) -> float:
+        part = (moment - since).total_seconds() / span_s
+        return LEFT + (WIDTH - LEFT) * min(max(part, 0.0), 1.0)
+
+    bars: list[Bar] = []
+    names: list[Mark] = []
+    y = float(TOP)
+    ordered = sorted(tasks, key=lambda row: (row["family"] or "", row["started_at"]))
+    for family, group in groupby(ordered, key=lambda row: row["family"] or "-"):
+        names.append(Mark(x=0, y=y + BAR, text=family[:22]))
+        ends: list[float] = []  # of each lane, where it is free again
+        for row in group:
+            x = place(to_time(row["started_at"]))
+            end = place(to_time(row["ended_at"]) if row["ended_at"] else until)
+            end = max(end, x + MIN_BAR)
+            lane = next((lane for lane, free in enumerate(ends) if free <= x), len(ends))
+            ends[lane : lane + 1] = [end + 1]
+            bars.append(
+                Bar(
+                    x=round(x, 1),
+                    y=y + lane * LANE,
+                    width=round(end - x, 1),
+                    height=BAR,
+                    kind=row["outcome"],
+                    label=f"{family} {row['task_id']}: {row['outcome']}",
+                    task_id=row["task_id"],
+                )
+            )
+        y += len(ends) * LANE + GAP
+    step = timedelta(seconds=span_s / TICKS)
+    moments = [since + step * number for number in range(TICKS)]
+    form = "%d %b %H:%M" if span_s > 86_400 else "%H:%M"
+    ticks = [Mark(x=round(place(at), 1), y=12, text=at.strftime(form)) for at in moments]
+    return Chart(height=y, bars=bars, names=names, ticks=ticks)
+
+
+def columns(rows: Sequence[Row], by: str) -> Chart:
+    """For each row a column of all that ended, the failed part at its foot."""
+    tall, foot = 180.0, 210.0
+    most = max((row["ended"] for row in rows), default=1)
+    width = min((WIDTH - 40) / max(len(rows), 1), 90.0)
+    bars: list[Bar] = []
+    ticks: list[Mark] = []
+    every = max(1, round(90 / width))
+    for number, row in enumerate(rows):
+        name = row[by] or "-"
+        x = 40 + number * width
+        whole, failed = tall * row["ended"] / most, tall * row["failed"] / most
+        label = f"{name}: {row['failed']} of {row['ended']} failed"
+        for kind, height in (("rest", whole), ("failed", failed)):
+            bars.append(
+                Bar(
+                    x=round(x, 1),
+                    y=round(foot - height, 1),
+                    width=round(width * 0.8, 1),
+                    height=round(height, 1),
+                    kind=kind,
+                    label=label,
+                )
+            )
+        if number % every == 0:
+            ticks.append(
+                Mark(x=round(x, 1), y=foot + 16, text=name[5:] if by != "family" else name)
+            )
+    names = [Mark(x=0, y=foot - tall + 4, text=str(most)), Mark(x=0, y=foot, text="0")]
+    return Chart(height=foot + 26, bars=bars, names=names, ticks=ticks)

@@ -1,0 +1,49 @@
+"""How a stopped task ended: a pure function of its stop code and its containers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SUCCESS, FAILED, UNKNOWN = "success", "failed", "unknown"
+BY_STOP_CODE = {
+    "TaskFailedToStart": "failed_to_start",
+    "UserInitiated": "stopped",
+    "ServiceSchedulerInitiated": "stopped",
+}
+KILLED = {137, 143}  # by SIGKILL or SIGTERM: what ECS does to the rest once one has ended
+
+FAILURES = ("failed", "failed_to_start")  # what counts as a failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedContainer:
+    """A container of a stopped task.
+
+    `essential` is None where the task definition is not known. `stopped_in` is the lowest version
+    of the task in which it was seen stopped.
+    """
+
+    exit_code: int | None
+    essential: bool | None = None
+    stopped_in: int = 0
+
+
+def outcome_of(stop_code: str | None, containers: Sequence[EndedContainer]) -> str:
+    """`success`, `failed`, `failed_to_start`, `stopped`, or `unknown` where nobody can say.
+
+    Essential containers alone count, and of several the one that stopped first: then ECS killed
+    the others. Where the definition is not known they all count, and must agree.
+    """
+    if stop_code in BY_STOP_CODE:
+        return BY_STOP_CODE[stop_code]
+    guessed = any(container.essential is None for container in containers)
+    counted = [container for container in containers if container.essential is not False]
+    if not guessed and counted:
+        first = min(container.stopped_in for container in counted)
+        counted = [container for container in counted if container.stopped_in == first]
+    codes = {container.exit_code for container in counted}
+    if not codes or None in codes:
+        return UNKNOWN
+    if len(counted) > 1 and guessed and 0 in codes and codes != {0}:
+        return UNKNOWN
+    # Seen stopped together: those that were killed did not stop first, unless all were.
+    return SUCCESS if (codes - KILLED or codes) == {0} else FAILED

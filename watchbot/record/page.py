@@ -1,0 +1,98 @@
+"""The record as web pages."""
+
+from datetime import UTC, datetime, timedelta
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from watchbot.pages.site import Templates
+from watchbot.record import answers, chart
+from watchbot.record.answers import Page
+from watchbot.record.api import by_of, filters_of, page_of, since_of
+from watchbot.sql.database import Database, to_time
+
+DRAWN = 400  # tasks on one timeline
+NAV = (("/", "Running"), ("/timeline", "Timeline"), ("/failures", "Failures"))
+
+
+class Pages:
+    """The HTML half of the page."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._templates = Templates("watchbot.record", {"time": _time, "lasted": _lasted})
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/", self.running),
+            Route("/timeline", self.timeline),
+            Route("/failures", self.failures),
+            Route("/tasks/{id}", self.task),
+        ]
+
+    async def running(self, request: Request) -> Response:
+        page = page_of(request)
+        tasks = await answers.running(self._database, filters_of(request), page)
+        day = datetime.now(UTC) - timedelta(days=1)
+        families = await answers.failures(self._database, day, "family", filters_of(request))
+        return self._render(
+            request,
+            "running.html",
+            tasks=tasks,
+            page=page,
+            running=await answers.count_running(self._database, filters_of(request)),
+            failed=sum(row["failed"] for row in families),
+            ended=sum(row["ended"] for row in families),
+            reconciled_at=await answers.reconciled_at(self._database),
+        )
+
+    async def timeline(self, request: Request) -> Response:
+        since = since_of(request, timedelta(hours=6))
+        asked = request.query_params.get("until")
+        until = answers.moment(asked, datetime.now(UTC)) if asked else datetime.now(UTC)
+        number = page_of(request).number
+        page = Page(number=number, size=DRAWN)
+        tasks = await answers.between(self._database, (since, until), filters_of(request), page)
+        drawn = chart.timeline(tasks, since, until)
+        return self._render(
+            request, "timeline.html", chart=drawn, count=len(tasks), page=page, width=chart.WIDTH
+        )
+
+    async def failures(self, request: Request) -> Response:
+        by = by_of(request)
+        since = since_of(request, timedelta(days=7))
+        rows = await answers.failures(self._database, since, by, filters_of(request))
+        drawn = chart.columns(rows, by)
+        return self._render(
+            request, "failures.html", rows=rows, by=by, chart=drawn, width=chart.WIDTH
+        )
+
+    async def task(self, request: Request) -> Response:
+        found = await answers.history(self._database, request.path_params["id"])
+        if found is None:
+            return self._render(request, "missing.html", status=404)
+        return self._render(request, "task.html", found=found)
+
+    def _render(
+        self, request: Request, template: str, status: int = 200, **facts: object
+    ) -> Response:
+        def link(**changed: object) -> str:
+            return f"?{request.url.include_query_params(**changed).query}"
+
+        shared = {"nav": NAV, "path": request.url.path, "asked": request.query_params, "link": link}
+        return self._templates.page(template, status, **shared, **facts)
+
+
+def _time(text: str | None) -> str:
+    return f"{text[:10]} {text[11:19]}" if text else "–"  # noqa: RUF001 - a dash for people
+
+
+def _lasted(start: str | None, end: str | None) -> str:
+    if start is None:
+        return "–"  # noqa: RUF001 - a dash for people
+    took_s = int(((to_time(end) if end else datetime.now(UTC)) - to_time(start)).total_seconds())
+    for unit, size_s in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if took_s >= 2 * size_s:
+            return f"{took_s // size_s} {unit}"
+    return f"{max(took_s, 0)} s"

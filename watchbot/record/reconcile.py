@@ -1,0 +1,179 @@
+"""Asks ECS itself: for what events did not tell, and for what no event tells.
+
+Events may be lost, and tell nothing of tasks that were there before the rule. So ECS is asked for
+its tasks now and then, and its answer goes the way of an event: the higher version wins. A task
+that ECS no longer knows is marked gone; no row is deleted.
+"""
+
+import json
+import logging
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import anyio
+
+from watchbot.aws import Client, retry_pause
+from watchbot.errors import AwsError, DatabaseError, Denied
+from watchbot.record.event import TaskState, Unreadable, read_task
+from watchbot.record.store import learn_definition, store
+from watchbot.sql.database import Database, to_text
+
+DESCRIBED_AT_ONCE = 100  # ECS takes no more
+TRIES = 8  # of one call that ECS throttles or does not answer
+LEARN_S = 30  # how often definitions are asked for that an outcome waits for
+STATUSES = ("RUNNING", "STOPPED")
+
+log = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """Keeps the record in step with ECS, for these clusters (`all`: every one there is)."""
+
+    def __init__(self, database: Database, ecs: Client, clusters: Sequence[str]) -> None:
+        self._database, self._ecs, self._clusters = database, ecs, clusters
+        self._asked: set[str] = set()  # definitions, whether or not ECS knew them
+
+    async def run(self, every_s: float) -> None:
+        """Reconciles now and every `every_s`; what fails is logged, and tried the next time."""
+        while True:
+            try:
+                await self.reconcile()
+            except (AwsError, DatabaseError) as error:
+                log.error("not reconciled", extra={"reason": str(error)})  # noqa: TRY400 - one line
+            await anyio.sleep(every_s)
+
+    async def learn_for_ever(self) -> None:
+        """Looks up task definitions that outcomes wait for, as long as ECS lets us."""
+        while True:
+            try:
+                await self.learn()
+            except Denied:
+                log.warning("ecs:DescribeTaskDefinition is denied; some outcomes stay unknown")
+                return
+            except (AwsError, DatabaseError) as error:
+                log.warning("definitions not learned", extra={"reason": str(error)})
+            await anyio.sleep(LEARN_S)
+
+    async def reconcile(self) -> None:
+        """One pass over all clusters. Raises `AwsError` or `DatabaseError`."""
+        clusters = list(self._clusters)
+        if clusters == ["all"]:
+            clusters = [arn async for arn in self._pages("list_clusters", "clusterArns")]
+        for cluster in clusters:
+            await self._reconcile(cluster)
+        await self.learn()
+
+    async def learn(self) -> None:
+        """Learns the definitions of which an outcome is unknown. Raises as `reconcile` does."""
+        rows = await self._database.fetch(
+            "SELECT DISTINCT task_definition_arn AS arn FROM ecs_task "
+            "WHERE ended_outcome = 'unknown' AND task_definition_arn NOT IN "
+            "(SELECT task_definition_arn FROM ecs_task_definition)"
+        )
+        for row in rows:
+            if row["arn"] not in self._asked:
+                await self._learn(row["arn"])
+                self._asked.add(row["arn"])
+
+    async def _learn(self, arn: str) -> None:
+        try:
+            answer = await self._call("describe_task_definition", taskDefinition=arn)
+        except Denied:
+            raise
+        except AwsError as error:
+            if error.transient:
+                raise
+            log.warning("no such definition", extra={"arn": arn, "reason": error.text})
+            return
+        containers = answer["taskDefinition"]["containerDefinitions"]
+        # One that does not say is essential: so ECS has it.
+        essential = {each["name"]: each.get("essential", True) for each in containers}
+        await learn_definition(self._database, arn, essential)
+
+    async def _reconcile(self, cluster: str) -> None:
+        began = to_text(datetime.now(UTC))
+        seen: set[str] = set()
+        for status in STATUSES:
+            arns = [
+                arn
+                async for arn in self._pages(
+                    "list_tasks", "taskArns", cluster=cluster, desiredStatus=status
+                )
+            ]
+            for start in range(0, len(arns), DESCRIBED_AT_ONCE):
+                tasks, _ = await self._describe(cluster, arns[start : start + DESCRIBED_AT_ONCE])
+                seen.update(tasks)
+        gone = await self._mark_gone(cluster, began, seen)
+        async with self._database.transaction() as transaction:
+            await transaction.execute(
+                "INSERT INTO ecs_reconciliation VALUES (:cluster, :at, :tasks) "
+                "ON CONFLICT (cluster_arn) DO UPDATE SET reconciled_at = excluded.reconciled_at, "
+                "tasks = excluded.tasks",
+                cluster=cluster,
+                at=began,
+                tasks=len(seen),
+            )
+        log.info("reconciled", extra={"cluster": cluster, "tasks": len(seen), "gone": gone})
+
+    async def _mark_gone(self, cluster: str, began: str, seen: set[str]) -> int:
+        """Asks once more, by their ARNs, for those that were in no list; marks the missing."""
+        rows = await self._database.fetch(
+            "SELECT task_arn FROM ecs_task WHERE last_status <> 'STOPPED' AND gone_at IS NULL "
+            "AND cluster = :cluster AND seen_at <= :began",
+            cluster=cluster.rpartition("/")[2],
+            began=began,
+        )
+        doubtful = sorted({row["task_arn"] for row in rows} - seen)
+        missing: list[str] = []
+        for start in range(0, len(doubtful), DESCRIBED_AT_ONCE):
+            _, lost = await self._describe(cluster, doubtful[start : start + DESCRIBED_AT_ONCE])
+            missing += lost
+        async with self._database.transaction() as transaction:
+            for arn in missing:
+                await transaction.execute(
+                    "UPDATE ecs_task SET gone_at = :began "
+                    "WHERE task_arn = :arn AND last_status <> 'STOPPED' AND seen_at <= :began",
+                    arn=arn,
+                    began=began,
+                )
+        return len(missing)
+
+    async def _describe(self, cluster: str, arns: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Stores these tasks; the ARNs of those that ECS knows, and of those it does not."""
+        answer = await self._call("describe_tasks", cluster=cluster, tasks=list(arns))
+        now = to_text(datetime.now(UTC))
+        states = [state for raw in answer["tasks"] if (state := _read(raw, now))]
+        await store(self._database, states)
+        known = [state.task_arn for state in states]
+        failures = answer.get("failures", ())
+        return known, [each["arn"] for each in failures if each.get("reason") == "MISSING"]
+
+    async def _pages(self, operation: str, key: str, **parameters: Any) -> AsyncIterator[str]:
+        token: dict[str, str] = {}
+        while True:
+            answer = await self._call(operation, **parameters, **token)
+            for arn in answer.get(key, ()):
+                yield arn
+            if not answer.get("nextToken"):
+                return
+            token = {"nextToken": answer["nextToken"]}
+
+    async def _call(self, operation: str, **parameters: Any) -> Any:
+        for failures in range(1, TRIES):
+            try:
+                return await self._ecs.call(operation, **parameters)
+            except AwsError as error:
+                if not error.transient:
+                    raise
+                await anyio.sleep(retry_pause(failures))
+        return await self._ecs.call(operation, **parameters)
+
+
+def _read(raw: dict[str, Any], now: str) -> TaskState | None:
+    detail = json.loads(json.dumps(raw, default=to_text))  # boto makes datetimes of its times
+    try:
+        return read_task(detail, source="reconcile", event_time=now)
+    except Unreadable as error:
+        log.warning("task not read", extra={"arn": detail.get("taskArn"), "reason": str(error)})
+        return None

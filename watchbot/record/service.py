@@ -1,0 +1,278 @@
+"""`watchbot record`: receive, read, write, delete. Start reading here.
+
+Messages wait in one line. Each writer takes a batch of what waits, writes it in one transaction,
+and only then deletes the messages. A database that is down keeps writers trying, and messages
+leased; nothing is deleted that is not written.
+"""
+
+import functools
+import logging
+from collections import deque
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import anyio
+
+from watchbot import metrics
+from watchbot.aws import open_client, retry_pause
+from watchbot.errors import AwsError, DatabaseError, DataRefused
+from watchbot.lifecycle import Stop
+from watchbot.record.event import OtherEvent, TaskState, Unreadable, read
+from watchbot.record.reconcile import Reconciler
+from watchbot.record.retention import forget_for_ever
+from watchbot.record.store import Reject, store
+from watchbot.settings.record import RecordSettings
+from watchbot.sql.database import Database, open_database
+from watchbot.sql.migrate import migrate
+from watchbot.sqs.intake import Intake
+from watchbot.sqs.lease import Lease, Leases
+from watchbot.sqs.message import Message, open_envelope
+from watchbot.sqs.queue import Queue, SqsQueue
+from watchbot.sqs.reach import reach
+from watchbot.web import serving, serving_app
+
+COMPONENT, PACKAGE = "record", "watchbot.record"
+LAST_POLL_S = 5  # a poll that is abandoned may take messages with it: it gets this to come back
+LAST_SETTLE_S = 5
+DATABASE_RETRY_CAP_S = 10
+
+log = logging.getLogger(__name__)
+
+
+async def record(settings: RecordSettings, stop: Stop) -> int:
+    """Writes the events of a queue into the database until told to stop; the exit code.
+
+    Raises `UsageError` or `DatabaseError` for what is wrong before the first message, `AwsError`
+    for what AWS refuses for good.
+    """
+    account = settings.account.near(settings.queue_url)
+    async with AsyncExitStack() as house:
+        database = await house.enter_async_context(
+            open_database(settings.database, connections=settings.concurrency + 4)
+        )
+        for name in await migrate(database, COMPONENT, PACKAGE):
+            log.info("tables changed", extra={"migration": name})
+        sqs = await house.enter_async_context(
+            open_client("sqs", account, attempts=1, wait_s=settings.poll_wait, connections=50)
+        )
+        queue = SqsQueue(sqs, settings.queue_url)
+        if not await reach(queue, stop):
+            return 0
+        recorder = Recorder(settings, queue, database)
+        await house.enter_async_context(
+            serving(
+                settings.metrics_host, settings.metrics_port, recorder.unhealthy, recorder.unready
+            )
+        )
+        await _keep_in_step(house, settings, database)
+        await _show(house, settings, database)
+        await recorder.run(stop)
+    return 0
+
+
+async def _show(house: AsyncExitStack, settings: RecordSettings, database: Database) -> None:
+    """Serves the web page, if it was asked for."""
+    if settings.http_port is None:
+        return
+    from watchbot.pages.site import site  # a recorder without a page starts faster, and smaller
+    from watchbot.record.api import Api
+    from watchbot.record.page import Pages
+
+    routes = [*Pages(database).routes(), *Api(database).routes()]
+    app = site(routes, host=settings.http_host, token=settings.http_token)
+    url = await house.enter_async_context(
+        serving_app(app, settings.http_host, settings.http_port, "http_port")
+    )
+    log.info("serving the page", extra={"url": url})
+
+
+async def _keep_in_step(
+    house: AsyncExitStack, settings: RecordSettings, database: Database
+) -> None:
+    """Asks ECS and forgets in the background, for as long as the service runs."""
+    account = settings.account.near(settings.queue_url)
+    ecs = await house.enter_async_context(open_client("ecs", account))
+    reconciler = Reconciler(database, ecs, settings.reconcile)
+    asking = await house.enter_async_context(anyio.create_task_group())
+    house.callback(asking.cancel_scope.cancel)
+    asking.start_soon(reconciler.learn_for_ever)
+    if settings.retention is not None:
+        asking.start_soon(forget_for_ever, database, settings.retention)
+    if settings.reconcile:
+        asking.start_soon(reconciler.run, settings.reconcile_every)
+
+
+@dataclass(slots=True)
+class Batch:
+    """Messages in hand, and what is in them."""
+
+    leases: list[Lease]
+    tasks: list[TaskState]
+    others: list[OtherEvent]
+    rejects: list[Reject]
+
+
+class Recorder:
+    """Moves events from a queue into a database."""
+
+    def __init__(self, settings: RecordSettings, queue: Queue, database: Database) -> None:
+        self._settings, self._database = settings, database
+        self._intake = Intake(
+            queue,
+            self._deliver,
+            # As many again as are being written may wait: no writer is idle while a poll is out.
+            slots=2 * settings.concurrency * settings.batch,
+            wait_s=max(settings.poll_wait, 1) if settings.exit_when_empty else settings.poll_wait,
+            visibility_s=settings.visibility_timeout,
+        )
+        self._leases = Leases(queue, settings.visibility_timeout)
+        self._line: deque[Lease] = deque()
+        self._news = anyio.Event()
+        self._over = False  # no message comes any more
+        self._trouble: str | None = None
+        self._draining = False
+        self._fatal: ExceptionGroup[AwsError] | None = None
+
+    def unhealthy(self) -> str | None:
+        """Why it does no good any more, or None."""
+        return self._trouble or (self._intake.trouble if self._intake.reached else None)
+
+    def unready(self) -> str | None:
+        """Why no event would be written now, or None."""
+        return "draining" if self._draining else self._trouble or self._intake.trouble
+
+    async def run(self, stop: Stop) -> None:
+        """Receives and writes until the stop; returns when nothing is in hand any more.
+
+        Raises `AwsError`, in a group, when AWS refuses receives for good.
+        """
+        log.info("started", extra={"database": self._database.place})
+        async with self._leases, anyio.create_task_group() as signals:
+            async with anyio.create_task_group() as writers:
+                with anyio.CancelScope() as polls:
+                    signals.start_soon(self._drain, stop, polls, writers.cancel_scope)
+                    for _ in range(self._settings.concurrency):
+                        writers.start_soon(self._write_for_ever)
+                    await self._receive(stop)
+                self._over = True
+                self._news.set()
+            with anyio.move_on_after(LAST_SETTLE_S):
+                await self._release()
+            signals.cancel_scope.cancel()
+        log.info("stopped")
+        if self._fatal is not None:
+            raise self._fatal
+
+    async def _receive(self, stop: Stop) -> None:
+        try:
+            await self._intake.run(
+                until_empty=self._settings.exit_when_empty,
+                give_up_s=self._settings.give_up_after,
+            )
+        except* AwsError as refused:
+            self._fatal = refused
+            stop.draining.set()
+
+    async def _drain(
+        self, stop: Stop, polls: anyio.CancelScope, writers: anyio.CancelScope
+    ) -> None:
+        await stop.draining.wait()
+        log.info("draining", extra={"in_hand": self._intake.in_hand})
+        self._draining = True
+        self._intake.stop()
+        polls.deadline = anyio.current_time() + LAST_POLL_S
+        with anyio.move_on_after(self._settings.drain_timeout):
+            await stop.forced.wait()
+        polls.cancel()
+        writers.cancel()  # what is not written by now is released
+
+    def _deliver(self, messages: list[Message]) -> None:
+        self._line.extend(map(self._leases.take, messages))
+        self._news.set()
+
+    async def _write_for_ever(self) -> None:
+        while leases := await self._next():
+            try:
+                await self._write(_read(leases))
+            except anyio.get_cancelled_exc_class():
+                self._line.extend(leases)
+                raise
+
+    async def _next(self) -> list[Lease]:
+        """Up to a batch of those that wait; none once no more will come."""
+        while not self._line and not self._over:
+            self._news = anyio.Event() if self._news.is_set() else self._news
+            await self._news.wait()
+        count = min(len(self._line), self._settings.batch)
+        return [self._line.popleft() for _ in range(count)]
+
+    async def _write(self, batch: Batch) -> None:
+        await self._insist(batch)
+        metrics.recorded.labels("task").inc(len(batch.tasks))
+        metrics.recorded.labels("other").inc(len(batch.others))
+        metrics.recorded.labels("rejected").inc(len(batch.rejects))
+        await self._leases.delete_all(batch.leases)
+        for lease in batch.leases:
+            metrics.receives.observe(lease.message.receives)
+            metrics.settled("released" if lease.lost else "completed")
+        self._intake.give_back(len(batch.leases))
+
+    async def _insist(self, batch: Batch) -> None:
+        """Writes the batch, however long the database is down."""
+        failures = 0
+        while True:
+            try:
+                await store(self._database, batch.tasks, batch.others, batch.rejects)
+            except DataRefused as error:
+                await self._write_apart(batch, error)
+                return
+            except DatabaseError as error:
+                failures += 1
+                self._trouble = str(error)
+                pause_s = retry_pause(failures, cap_s=DATABASE_RETRY_CAP_S)
+                log.warning("not written, trying again", extra={"reason": error.text})
+                await anyio.sleep(pause_s)
+            else:
+                self._trouble = None
+                return
+
+    async def _write_apart(self, batch: Batch, error: DataRefused) -> None:
+        """Halves the batch until what the database refuses is alone; that is rejected."""
+        if len(batch.leases) == 1:
+            await self._insist(_rejected(batch.leases[0], f"the database refuses it: {error.text}"))
+            return
+        middle = len(batch.leases) // 2
+        for half in (batch.leases[:middle], batch.leases[middle:]):
+            await self._insist(_read(half))
+
+    async def _release(self) -> None:
+        async with anyio.create_task_group() as hides:
+            for lease in self._line:
+                metrics.settled("released")
+                hides.start_soon(functools.partial(self._leases.hide, lease, 0))
+
+
+def _read(leases: Sequence[Lease]) -> Batch:
+    batch = Batch(leases=list(leases), tasks=[], others=[], rejects=[])
+    for lease in leases:
+        message = lease.message
+        try:
+            event = read(open_envelope(message).body, message.id)
+        except Unreadable as error:
+            log.warning("event rejected", extra={"message_id": message.id, "reason": str(error)})
+            batch.rejects += _rejected(lease, str(error)).rejects
+        else:
+            if isinstance(event, TaskState):
+                batch.tasks.append(event)
+            else:
+                batch.others.append(event)
+    return batch
+
+
+def _rejected(lease: Lease, error: str) -> Batch:
+    message = lease.message
+    reject = Reject(
+        message_id=message.id, body=message.body, error=error, receive_count=message.receives
+    )
+    return Batch(leases=[lease], tasks=[], others=[], rejects=[reject])

@@ -1,0 +1,1 @@
+"""Databases, as the services that keep something in one see them."""

@@ -1,0 +1,199 @@
+"""PostgreSQL, by psycopg 3 and its pool."""
+
+import functools
+import logging
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+
+from watchbot.errors import (
+    DatabaseDown,
+    DatabaseError,
+    DataRefused,
+    MissingExtra,
+    SettingError,
+)
+from watchbot.settings.base import describe
+from watchbot.sql.database import Dialect, Row
+
+try:
+    import psycopg
+    import psycopg_pool
+    from psycopg.abc import AdaptContext
+    from psycopg.adapt import Buffer
+    from psycopg.adapt import Loader as BaseLoader
+    from psycopg.rows import dict_row
+    from psycopg.types.string import TextLoader
+except ImportError as error:
+    raise MissingExtra("postgres", "PostgreSQL") from error
+
+WAIT_S = 10  # for a connection of the pool
+DEFAULTS = {  # where the URL does not say otherwise
+    "application_name": "watchbot",
+    "connect_timeout": "5",
+    "tcp_user_timeout": "20000",  # ms; a server that went away without a word is noticed
+}
+
+Connection = psycopg.AsyncConnection[Row]
+
+
+@asynccontextmanager
+async def open_postgres(url: str, connections: int) -> AsyncIterator["PostgresDatabase"]:
+    """The database at `url`, once it has answered."""
+    place, conninfo = _where(url)
+    _Pool.quiet()
+    with _named(place):  # the pool would try on in the background, and not say why
+        first = await psycopg.AsyncConnection.connect(conninfo)
+        await first.close()
+    pool = psycopg_pool.AsyncConnectionPool(
+        conninfo,
+        connection_class=Connection,
+        kwargs={"autocommit": True, "row_factory": dict_row},
+        configure=_configure,
+        min_size=1,
+        max_size=connections,
+        timeout=WAIT_S,
+        reconnect_timeout=0,  # a server that is down is tried when somebody asks
+        open=False,
+    )
+    await pool.open()
+    try:
+        yield PostgresDatabase(place, pool)
+    finally:
+        with anyio.move_on_after(WAIT_S, shield=True):
+            await pool.close()
+
+
+class PostgresDatabase:
+    """A `Database` of a PostgreSQL server."""
+
+    dialect: Dialect = "postgres"
+
+    def __init__(self, place: str, pool: "psycopg_pool.AsyncConnectionPool[Connection]") -> None:
+        self.place = place
+        self._pool = pool
+
+    async def fetch(self, sql: str, **values: Any) -> list[Row]:
+        async with self._connection() as connection:
+            return await PostgresTransaction(connection).fetch(sql, **values)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["PostgresTransaction"]:
+        async with self._connection() as connection, connection.transaction():
+            yield PostgresTransaction(connection)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        try:
+            with _named(self.place):
+                async with self._pool.connection() as connection:
+                    yield connection
+        except DatabaseDown:
+            # After a restart of the server every connection is dead, not this one alone.
+            await self._pool.check()
+            raise
+
+
+class PostgresTransaction:
+    """A `Transaction`: statements of one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def fetch(self, sql: str, **values: Any) -> list[Row]:
+        cursor = await self._connection.execute(_with_percent(sql), values)
+        return await cursor.fetchall()
+
+    async def execute(self, sql: str, **values: Any) -> int:
+        cursor = await self._connection.execute(_with_percent(sql), values)
+        return max(cursor.rowcount, 0)
+
+    async def script(self, sql: str) -> None:
+        await self._connection.execute(sql)
+
+
+class _Moment(BaseLoader):
+    """2026-11-21 03:47:10.123456+00 as 2026-11-21T03:47:10.123Z."""
+
+    def load(self, data: "Buffer") -> str:
+        text = bytes(data).decode().removesuffix("+00")
+        whole, _, fraction = text.replace(" ", "T", 1).partition(".")
+        return f"{whole}.{fraction[:3]:0<3}Z"
+
+
+class _Pool:
+    """The pool logs each failed try; its users get an error and log that."""
+
+    @staticmethod
+    def quiet() -> None:
+        logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+
+
+async def _configure(connection: Connection) -> None:
+    context: AdaptContext = connection
+    adapters = context.adapters
+    assert adapters is not None
+    adapters.register_loader("timestamptz", _Moment)
+    adapters.register_loader("json", TextLoader)
+    adapters.register_loader("jsonb", TextLoader)
+    await connection.execute("SET timezone = 'UTC'; SET datestyle = 'ISO'")
+
+
+@functools.lru_cache(maxsize=256)
+def _with_percent(sql: str) -> str:
+    """`:name` as `%(name)s`; `::type` stays."""
+    return re.sub(r"(?<!:):([a-z_][a-z0-9_]*)", r"%(\1)s", sql.replace("%", "%%"))
+
+
+def _where(url: str) -> tuple[str, str]:
+    """The URL as it may be shown, and as libpq takes it."""
+    try:
+        parts = urlsplit(url)
+        user = parts.username
+        given = {name: str(value) for name, value in psycopg.conninfo.conninfo_to_dict(url).items()}
+        # Unescaped, a part of the password would pass for a host or a port, and be printed as one.
+        sound = parts.port != 0 and "@" not in url.replace(f"//{parts.netloc}", "", 1)
+        sound = sound and parts.netloc.count("@") < 2
+    except (ValueError, psycopg.Error):
+        sound = False
+    if not sound:
+        raise SettingError(
+            describe("database"),
+            "is no URL of a PostgreSQL; write postgresql://USER:PASSWORD@HOST:5432/NAME, "
+            "with @ : / of the password as %40 %3A %2F",
+        )
+    host = parts.netloc.rpartition("@")[2] or given.get("host", "")
+    shown = f"postgresql://{user + '@' if user else ''}{host}/{given.get('dbname', '')}"
+    return shown, psycopg.conninfo.make_conninfo(**{**DEFAULTS, **given})
+
+
+@contextmanager
+def _named(place: str) -> Iterator[None]:
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        raise DataRefused(place, "text that is not Unicode") from error
+    except psycopg.Error as error:
+        raise _kind(error)(place, _one_line(error)) from error
+    except psycopg_pool.PoolTimeout as error:
+        raise DatabaseDown(place, f"no connection within {WAIT_S} s") from error
+
+
+def _kind(error: psycopg.Error) -> type[DatabaseError]:
+    state = (error.sqlstate or "")[:2]
+    if state in {"22", "23", "54"}:  # data, constraint, a limit of size or depth
+        return DataRefused
+    if error.sqlstate == "25006":  # read-only: a standby that is about to be the primary
+        return DatabaseDown
+    if isinstance(error, psycopg.OperationalError):
+        return DatabaseDown
+    return DatabaseError
+
+
+def _one_line(error: psycopg.Error) -> str:
+    text = error.diag.message_primary or str(error)
+    return " ".join(text.split()).rstrip(".")[:300]

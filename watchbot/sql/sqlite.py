@@ -1,0 +1,169 @@
+"""SQLite: a file of this machine. One connection writes, a few read; each call is in a thread."""
+
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import anyio
+import anyio.to_thread
+
+from watchbot.errors import DatabaseDown, DatabaseError, DataRefused, SettingError
+from watchbot.settings.base import describe
+from watchbot.sql.database import Dialect, Row
+
+BUSY_S = 10  # how long another process may hold the file
+READERS = 4
+
+_LATER = {  # primary codes of faults that pass
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+}
+
+Answer = TypeVar("Answer")
+
+
+@asynccontextmanager
+async def open_sqlite(url: str, create: bool) -> AsyncIterator["SqliteDatabase"]:
+    """The database in the file that `url` names; made where there is none, if so asked."""
+    parts = urlsplit(url)
+    path = unquote(parts.path).removeprefix("/")
+    if parts.netloc or not path or parts.query:
+        raise SettingError(describe("database"), f"must be sqlite:///FILE, not {url!r}")
+    place = f"sqlite:///{path}"
+    if not create and not await anyio.Path(path).exists():
+        raise DatabaseDown(place, "there is no such file")
+    with ExitStack() as connections:
+
+        def connect(opened: Callable[[str], sqlite3.Connection]) -> sqlite3.Connection:
+            return connections.enter_context(closing(opened(path)))
+
+        with _named(place):
+            writer = await anyio.to_thread.run_sync(connect, _open_writer)
+            readers = [connect(_open_reader) for _ in range(READERS)]
+        yield SqliteDatabase(place, writer, readers)
+
+
+class SqliteDatabase:
+    """A `Database` in one file."""
+
+    dialect: Dialect = "sqlite"
+
+    def __init__(
+        self, place: str, writer: sqlite3.Connection, readers: list[sqlite3.Connection]
+    ) -> None:
+        self.place = place
+        self._writer = SqliteTransaction(place, writer)
+        self._writing = anyio.Lock()
+        self._readers = readers
+        self._free = anyio.Semaphore(len(readers))
+
+    async def fetch(self, sql: str, **values: Any) -> list[Row]:
+        async with self._free:
+            reader = self._readers.pop()
+            try:
+                return await SqliteTransaction(self.place, reader).fetch(sql, **values)
+            finally:
+                self._readers.append(reader)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["SqliteTransaction"]:
+        async with self._writing:
+            # At once the writer's: one that reads first and writes later may be refused then.
+            await self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                await self._writer.execute("COMMIT")
+            except BaseException:
+                with anyio.CancelScope(shield=True):
+                    await self._writer.undo()
+                raise
+
+
+class SqliteTransaction:
+    """A `Transaction`: statements of one connection, one after the other."""
+
+    def __init__(self, place: str, connection: sqlite3.Connection) -> None:
+        self._place, self._connection = place, connection
+
+    async def fetch(self, sql: str, **values: Any) -> list[Row]:
+        def call() -> list[Row]:
+            cursor = self._connection.execute(sql, values)
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+
+        return await self._run(call)
+
+    async def execute(self, sql: str, **values: Any) -> int:
+        return await self._run(lambda: max(self._connection.execute(sql, values).rowcount, 0))
+
+    async def script(self, sql: str) -> None:
+        # Not `executescript`: that would commit what is open.
+        def call() -> None:
+            for statement in _statements(sql):
+                self._connection.execute(statement)
+
+        await self._run(call)
+
+    async def undo(self) -> None:
+        """Rolls back, if SQLite has not done so by itself."""
+        if self._connection.in_transaction:
+            await self.execute("ROLLBACK")
+
+    async def _run(self, call: Callable[[], Answer]) -> Answer:
+        with _named(self._place):
+            return await anyio.to_thread.run_sync(call)
+
+
+def _open_writer(path: str) -> sqlite3.Connection:
+    connection = _connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")  # who reads does not stop who writes
+    connection.execute("PRAGMA synchronous = FULL")  # what is committed survives a power cut
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _open_reader(path: str) -> sqlite3.Connection:
+    connection = _connect(path)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    # Transactions are ours; calls come from any thread, one at a time.
+    return sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+
+
+def _statements(sql: str) -> Iterator[str]:
+    statement = ""
+    for piece in re.split(r"(?<=;)", sql):  # some of these semicolons are in texts or triggers
+        statement += piece
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip():
+        yield statement
+
+
+@contextmanager
+def _named(place: str) -> Iterator[None]:
+    try:
+        yield
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise DataRefused(place, str(error)) from error
+    except sqlite3.Error as error:
+        raise _kind(error)(place, str(error)) from error
+
+
+def _kind(error: sqlite3.Error) -> type[DatabaseError]:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _LATER:
+        return DatabaseDown
+    if isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError)) or "JSON" in str(error):
+        return DataRefused
+    return DatabaseError
