@@ -15,6 +15,11 @@ def options(**more: Any) -> dict[str, Any]:
     return {"service": "resize", "image": IMAGE, "command": "./resize.sh", **more}
 
 
+def record(**more: Any) -> dict[str, Any]:
+    """The options of a record; `more` of them, or others."""
+    return {"service": "ecs-record", "kind": "record", "image": IMAGE, **more}
+
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "standard": options(),
     "fifo": options(fifo=True),
@@ -79,6 +84,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
         },
     ),
     "versioned": options(image=None, service_version="abc123"),
+    "record": record(database=SECRET, reconcile="all", retention=90),
+    "record_asking": record(dashboard=False),
+    "record_on_ec2": record(
+        capacity="EC2", cluster="shared", database="/ecs/database", kms_key=KEY, reconcile="a,b"
+    ),
 }
 
 

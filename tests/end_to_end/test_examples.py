@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.cloud import BIN
 
@@ -61,7 +62,7 @@ def test_demo_shows_each_fate_and_each_notification() -> None:
     assert sorted(notices) == ["failed", "failed", "rejected"]
 
 
-@pytest.mark.parametrize("folder", ["shell", "python", "fifo", "demo"])
+@pytest.mark.parametrize("folder", ["shell", "python", "fifo", "demo", "record", "stack", "kubernetes"])
 def test_example_is_listed(folder: str) -> None:
     assert f"[{folder}]({folder}/)" in (EXAMPLES / "README.md").read_text()
 
@@ -72,3 +73,24 @@ def test_record_is_filled() -> None:
     assert "events are in the queue" in said
     assert re.search(r"serving the page url=http://127\.0\.0\.1:\d+", said)
     assert "stopped" in said
+
+
+def test_stack_is_deployed_and_its_queue_worked_on() -> None:
+    said = output_of("examples/stack/run")
+
+    assert "WatchbotQueueUrl: http://127.0.0.1:" in said
+    assert "Hello, world!" in said
+    assert said.count("completed") == 1
+
+
+def test_pod_gets_longer_than_its_drain() -> None:
+    text = (EXAMPLES / "kubernetes/watchbot.yaml").read_text()
+    parts = {each["kind"]: each["spec"] for each in yaml.safe_load_all(text) if "spec" in each}
+    pod = parts["Deployment"]["template"]["spec"]
+    told = {each["name"]: each["value"] for each in pod["containers"][0]["env"]}
+    (trigger,) = parts["ScaledObject"]["triggers"]
+
+    assert pod["terminationGracePeriodSeconds"] == int(told["WATCHBOT_DRAIN_TIMEOUT"]) + 10
+    assert trigger["metadata"]["queueLength"] == told["WATCHBOT_CONCURRENCY"]
+    assert trigger["metadata"]["queueURL"] == told["QueueUrl"]
+    assert "replicas" not in parts["Deployment"]

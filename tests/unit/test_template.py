@@ -1,13 +1,17 @@
 """What is in a template: the promises that `watchbot listen` and its users rely on."""
 
 import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import watchbot
-from tests.stacks import CLUSTER, KEY, SECRET, TOPIC, VARIANTS, options, refer
+from tests.stacks import CLUSTER, KEY, SECRET, TOPIC, VARIANTS, options, record, refer
 from watchbot.errors import UsageError
+from watchbot.template.permissions import WILDCARDS
 
 
 def resources(kind: str, **chosen: Any) -> dict[str, dict[str, Any]]:
@@ -191,6 +195,37 @@ def test_outputs_have_the_names_that_the_dead_letter_tool_looks_up() -> None:
         }
 
 
+@pytest.mark.parametrize("made", VARIANTS.values(), ids=VARIANTS)
+def test_runbook_has_a_section_for_each_alarm(made: dict[str, Any]) -> None:
+    page = (Path(__file__).parents[2] / "docs/how-to/alarms.md").read_text()
+    sections = {name.lower() for name in re.findall(r"^## (\w+)$", page, re.M)}
+
+    named = re.findall(r"docs/how-to/alarms.md#(\w+)", json.dumps(watchbot.template(made)))
+
+    assert len(named) >= 4
+    assert set(named) <= sections
+
+
+def statements(made: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for resource in made["Resources"].values():
+        properties = resource.get("Properties", {})
+        policies = [each["PolicyDocument"] for each in properties.get("Policies", ())]
+        for document in [*policies, properties.get("PolicyDocument", {"Statement": ()})]:
+            yield from document["Statement"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_each_wildcard_of_a_policy_has_its_reason(variant: str) -> None:
+    chosen = {**VARIANTS[variant], "permissions": ()}  # the caller's own are the caller's
+
+    for statement in statements(watchbot.template(chosen)):
+        actions = statement["Action"]
+        named = [actions] if isinstance(actions, str) else actions
+        wide = "*" in json.dumps(statement["Resource"])
+        for action in named:
+            assert action in WILDCARDS or not (wide or "*" in action), statement
+
+
 def test_each_alarm_names_its_runbook() -> None:
     alarms = resources("CloudWatch::Alarm", alarm_runbook="https://wiki.example.com/watchbot")
     said = {name: each["AlarmDescription"] for name, each in alarms.items()}
@@ -220,11 +255,78 @@ def test_webhook_needs_its_key() -> None:
     assert method["ApiKeyRequired"] is False
 
 
+def test_webhook_that_changes_is_deployed_anew() -> None:
+    first = resources("ApiGateway::Deployment", webhook=True)
+    again = resources("ApiGateway::Deployment", webhook=True, max_size=7)
+    with_key = resources("ApiGateway::Deployment", webhook=True, webhook_key=True)
+
+    assert first == again
+    assert set(first).isdisjoint(with_key)
+
+
 def test_dashboard_is_json() -> None:
     (board,) = resources("CloudWatch::Dashboard").values()
     widgets = json.loads(board["DashboardBody"]["Fn::Sub"][0])["widgets"]
 
     assert len({(each["x"], each["y"]) for each in widgets}) == len(widgets) > 9
+
+
+def of_record(kind: str, **more: Any) -> dict[str, dict[str, Any]]:
+    found = resources(kind, **record(**more), command=None)
+    return {name.removeprefix("Watchbot"): each for name, each in found.items()}
+
+
+def test_record_gets_the_events_of_every_cluster() -> None:
+    rule = of_record("Events::Rule")["EventsRule"]
+
+    assert rule["EventPattern"]["source"] == ["aws.ecs"]
+    assert "ECS Task State Change" in rule["EventPattern"]["detail-type"]
+    assert rule["Targets"][0]["Arn"] == {"Fn::GetAtt": ["WatchbotQueue", "Arn"]}
+    said = json.dumps(of_record("SQS::QueuePolicy"))
+    assert said.count('"Service": "events.amazonaws.com"') == 2  # and what cannot be delivered
+
+
+def test_record_has_its_database_from_a_secret() -> None:
+    def told(**more: Any) -> dict[str, Any]:
+        task = of_record("ECS::TaskDefinition", **more)["TaskDefinition"]
+        (secret,) = task["ContainerDefinitions"][0]["Secrets"]
+        assert secret["Name"] == "WATCHBOT_DATABASE"
+        found: dict[str, Any] = secret["ValueFrom"]
+        return found
+
+    assert told(database=SECRET) == SECRET
+    assert told() == refer("WatchbotDatabase")
+    assert watchbot.template(record())["Parameters"]["WatchbotDatabase"]["Type"] == "String"
+
+
+def test_record_runs_once_and_is_not_scaled() -> None:
+    assert of_record("ECS::Service")["Service"]["DesiredCount"] == 1
+    assert of_record("ApplicationAutoScaling::ScalingPolicy") == {}
+    task = of_record("ECS::TaskDefinition", reconcile="a,b", retention=90)["TaskDefinition"]
+    (recorder,) = task["ContainerDefinitions"]
+    told = {each["Name"]: each["Value"] for each in recorder["Environment"]}
+    assert recorder["EntryPoint"] == ["watchbot", "record"]
+    assert told["WATCHBOT_RECONCILE"] == {"Fn::Join": [",", ["a", "b"]]}
+    assert told["WATCHBOT_RETENTION"] == "90"
+
+
+def test_record_may_ask_ecs_only_where_it_reconciles() -> None:
+    assert "ecs:ListTasks" in json.dumps(of_record("IAM::Role", reconcile="all"))
+    assert "ecs:ListTasks" not in json.dumps(of_record("IAM::Role"))
+
+
+def test_dead_letters_of_a_record_are_told() -> None:
+    alarms = of_record("CloudWatch::Alarm")
+
+    assert set(alarms) == {
+        *("QueueSizeAlarm", "OldestMessageAlarm", "DeadLettersAlarm", "CpuAlarm", "MemoryAlarm")
+    }
+
+
+def test_variable_may_hold_json() -> None:
+    found = variables(env=['LIMITS={"a": 1}', 'QUEUE={"Ref": "Other"}', "LIST=[1]"])
+
+    assert (found["LIMITS"], found["QUEUE"], found["LIST"]) == ('{"a": 1}', refer("Other"), "[1]")
 
 
 def test_merge_refuses_one_name_for_two_things() -> None:

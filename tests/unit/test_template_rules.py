@@ -8,6 +8,7 @@ import watchbot
 from tests.stacks import TOPIC, options
 from watchbot.errors import SettingError
 
+RECORD: dict[str, Any] = {"kind": "record", "command": None}
 EC2 = {"capacity": "EC2", "cluster": "shared"}
 
 BAD: dict[str, tuple[dict[str, Any], str, str]] = {
@@ -15,6 +16,12 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "odd service": ({"service": "a b"}, "service", "letters, digits"),
     "no image": ({"image": None}, "image", "--service-version"),
     "no command": ({"command": ""}, "command", "is empty"),
+    "kind": ({"kind": "sing"}, "kind", "'listen' or 'record'"),
+    "record of listen": ({"database": "/x"}, "database", "--kind record"),
+    "listen of record": ({"kind": "record"}, "command", "--kind listen"),
+    "retention of history": (RECORD | {"retention": 0}, "retention", "1 to 36500"),
+    "number for a list": (RECORD | {"reconcile": 5}, "reconcile", "a list"),
+    "FIFO record": (RECORD | {"fifo": True}, "fifo", "--kind listen"),
     "min over max": ({"min_size": 3, "max_size": 2}, "min-size", "--max-size 2"),
     "prefix": ({"prefix": "my-app"}, "prefix", "letters and digits"),
     "email and topic": (

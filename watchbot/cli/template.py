@@ -22,8 +22,9 @@ from watchbot.settings.template import TemplateSettings
 def template(settings: TemplateSettings, form: str, output: str | None) -> int:
     """Print the stack of CloudFormation for a service.
 
-    Queue, dead-letter queue, topics, logs, tasks, roles, scaling, alarms and a dashboard. Where
-    a value stands, '{"Ref": "NAME"}' may stand, too. Nothing is deployed:
+    Queue, dead-letter queue, topics, logs, tasks, roles, scaling, alarms and a dashboard. With
+    --kind record: the stack for `watchbot record`, and the rule that sends it the events of ECS.
+    Where a value stands, '{"Ref": "NAME"}' may stand, too. Nothing is deployed:
 
     \b
     watchbot template --service NAME --image URI --command CMD -o stack.json
@@ -31,9 +32,9 @@ def template(settings: TemplateSettings, form: str, output: str | None) -> int:
       --capabilities CAPABILITY_IAM --parameter-overrides WatchbotSubnets=ID,ID
     """
     from watchbot.template.build import build
-    from watchbot.template.document import as_text
+    from watchbot.template.document import written
 
-    text = as_text(build(settings), form)
+    text = written(build(settings), form)
     if output is None:
         click.echo(text, nl=False)
         return 0

@@ -4,7 +4,7 @@ Where a value is free, a parameter or another function of CloudFormation may sta
 `values`. What decides which resources there are must be known when the template is made.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator
 
@@ -87,13 +87,28 @@ class TemplateSettings(Settings):
     """`watchbot template`."""
 
     # What runs
+    kind: Literal["listen", "record"] = option(
+        "listen", "What the tasks run: `watchbot listen` or `watchbot record`.", "listen|record"
+    )
     service: Annotated[str, SERVICE] = option(..., "What the service is called (required).", "NAME")
     image: Text | None = option(None, "The image to run, watchbot in it.", "URI")
     service_version: Text | None = option(
         None, "The tag of an image in this account's ECR, in the repository SERVICE.", "TAG"
     )
-    command: Annotated[Texts, BeforeValidator(_command), AfterValidator(_not_empty)] = option(
-        ..., "What runs for each message; a JSON list: word by word (required).", "CMD"
+    command: Annotated[Texts, BeforeValidator(_command), AfterValidator(_not_empty)] | None = (
+        option(None, "What runs for each message (required); a JSON list: word by word.", "CMD")
+    )
+    database: Text | None = option(
+        None,
+        "The secret with the URL of the record's database, by its ARN, or its name in Parameter "
+        "Store; else the stack asks for it.",
+        "ARN",
+    )
+    reconcile: Texts = option(
+        (), "Clusters that the record asks ECS about, too; all: every one.", "CLUSTER,...|all"
+    )
+    retention: Annotated[int | Intrinsic, whole(1, 36_500)] | None = option(
+        None, "The record forgets history after so long; else never.", "DAYS"
     )
     family: Annotated[str | Intrinsic, FAMILY] | None = option(
         None, "The family of the task definition; else SERVICE.", "NAME"

@@ -93,7 +93,7 @@ def _pairs(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(name): _element(each) for name, each in value.items()}
     pairs: dict[str, Any] = {}
-    for item in [value] if isinstance(value, str) else value:
+    for item in _listed(value):
         parsed = _parsed(item)
         if isinstance(parsed, dict):
             pairs |= _pairs(parsed)
@@ -101,8 +101,17 @@ def _pairs(value: Any) -> Any:
         name, equals, rest = str(item).partition("=")
         if not name or not equals:
             raise ValueError(f"must be NAME=VALUE, not {item!r}")
-        pairs[name] = _element(_parsed(rest))
+        pairs[name] = _function(rest)
     return pairs
+
+
+def _function(words: str) -> Any:
+    """The function of CloudFormation that is written there; other JSON is a text like any."""
+    try:
+        parsed = json.loads(words)
+    except ValueError:
+        return words
+    return parsed if is_intrinsic(parsed) else words
 
 
 def _elements(value: Any) -> Any:
@@ -112,7 +121,7 @@ def _elements(value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip())
     if is_intrinsic(value):
         return value
-    if isinstance(value, dict):
+    if not isinstance(value, list | tuple):
         raise ValueError(f"must be a list, or like {{'Ref': 'NAME'}}, not {value!r}")
     return tuple(_element(each) for each in value)
 
@@ -130,13 +139,17 @@ def _element(value: Any) -> Any:
 def _objects(value: Any) -> Any:
     """A list of JSON objects, as flags or Python give it; as a tuple."""
     found: list[Any] = []
-    for item in [value] if isinstance(value, str | dict) else value:
+    for item in _listed(value):
         parsed = _parsed(item)
         found += parsed if isinstance(parsed, list) else [parsed]
     for each in found:
         if not isinstance(each, dict):
             raise ValueError(f"must be JSON objects, not {each!r}")
     return tuple(found)
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 ANY_TEXT = text(r"(?s).+", "a text")

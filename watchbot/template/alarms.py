@@ -39,6 +39,14 @@ def watches(options: TemplateSettings) -> list[Watch]:
         of="DeadLetterQueue",
         threshold=options.alarm_dead_letters,
     )
+    worker_errors = Watch(
+        name="WorkerErrors",
+        text="Workers fail.",
+        home="",
+        metric="WorkerErrors",
+        statistic="Sum",
+        threshold=options.alarm_worker_errors,
+    )
     return [
         Watch(
             name="QueueSize",
@@ -62,14 +70,7 @@ def watches(options: TemplateSettings) -> list[Watch]:
             threshold=options.alarm_oldest_message,
             period_s=300,
         ),
-        Watch(
-            name="WorkerErrors",
-            text="Workers fail.",
-            home="",
-            metric="WorkerErrors",
-            statistic="Sum",
-            threshold=options.alarm_worker_errors,
-        ),
+        *([worker_errors] if options.kind == "listen" else []),
         *([dead_letters] if options.dead_letter_alarm else []),
         Watch(
             name="Cpu",

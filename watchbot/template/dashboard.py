@@ -1,10 +1,11 @@
-"""A dashboard of CloudWatch: the queue, the workers, the tasks."""
+"""A dashboard of CloudWatch: the queue, the tasks, and the workers if there are any."""
 
 import json
 from typing import Any
 
-from troposphere import Ref, Sub, cloudwatch
+from troposphere import Sub, cloudwatch
 
+from watchbot.settings.template import TemplateSettings
 from watchbot.template.stack import Stack
 
 _WIDTH, _HEIGHT, _COLUMNS = 12, 6, 2
@@ -21,19 +22,25 @@ def add_dashboard(stack: Stack) -> None:
         cloudwatch.Dashboard,
         DashboardName=Sub("${AWS::StackName}-" + stack.name("") + "-${AWS::Region}"),
         DashboardBody=Sub(
-            json.dumps({"widgets": _widgets(stack.options.prefix)}),
+            json.dumps({"widgets": _widgets(stack.options)}),
             Queue=stack.attribute("Queue", "QueueName"),
             Dead=stack.attribute("DeadLetterQueue", "QueueName"),
             Cluster=stack.cluster,
             Service=stack.attribute("Service", "Name"),
-            LogGroup=Ref(stack.name("LogGroup")),
+            **({"LogGroup": stack.of("LogGroup")} if stack.options.kind == "listen" else {}),
         ),
     )
 
 
-def _widgets(prefix: str) -> list[dict[str, Any]]:
+def _widgets(options: TemplateSettings) -> list[dict[str, Any]]:
+    workers = _workers(options.prefix) if options.kind == "listen" else []
+    widgets = [*_queue(), *_tasks(), *workers]
+    return [_placed(widget, place) for place, widget in enumerate(widgets)]
+
+
+def _queue() -> list[dict[str, Any]]:
     counts = ("ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesNotVisible")
-    pictures = [
+    return [
         _picture("Messages waiting and in flight", *((_SQS, each, *_QUEUE) for each in counts)),
         _picture("Age of the oldest message (s)", (_SQS, "ApproximateAgeOfOldestMessage", *_QUEUE)),
         _picture(
@@ -43,10 +50,11 @@ def _widgets(prefix: str) -> list[dict[str, Any]]:
             statistic="Sum",
         ),
         _picture("Dead messages", (_SQS, counts[0], *_DEAD)),
-        _quantiles("How long workers ran (s)", f"{prefix}WorkerDuration"),
-        _quantiles("From sent to settled (s)", f"{prefix}ResponseDuration"),
-        _picture("Workers that failed", (_OURS, f"{prefix}WorkerErrors"), statistic="Sum"),
-        _picture("Receives of a message", (_OURS, f"{prefix}MessageReceives")),
+    ]
+
+
+def _tasks() -> list[dict[str, Any]]:
+    return [
         _picture("Tasks", (_ECS, "CPUUtilization", *_SERVICE), statistic="SampleCount"),
         _picture(
             "CPU and memory of a task (%)",
@@ -55,7 +63,16 @@ def _widgets(prefix: str) -> list[dict[str, Any]]:
             statistic="Average",
         ),
     ]
-    return [_placed(picture, place) for place, picture in enumerate([*pictures, _failures()])]
+
+
+def _workers(prefix: str) -> list[dict[str, Any]]:
+    return [
+        _quantiles("How long workers ran (s)", f"{prefix}WorkerDuration"),
+        _quantiles("From sent to settled (s)", f"{prefix}ResponseDuration"),
+        _picture("Workers that failed", (_OURS, f"{prefix}WorkerErrors"), statistic="Sum"),
+        _picture("Receives of a message", (_OURS, f"{prefix}MessageReceives")),
+        _failures(),
+    ]
 
 
 def _picture(title: str, *metrics: Any, statistic: str = "Maximum") -> dict[str, Any]:

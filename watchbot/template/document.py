@@ -46,10 +46,10 @@ def _joined(section: str, ours: dict[str, Any], theirs: Mapping[str, Any]) -> di
     return {**ours, **theirs}
 
 
-def as_text(template: Mapping[str, Any], form: str) -> str:
+def written(template: Mapping[str, Any], form: str) -> str:
     """The template as a file holds it; `form` is json or yaml."""
     whole = json.dumps(template, indent=2)
     if form == "json":
         return whole + "\n"
-    text: str = cfn_flip.to_yaml(whole, clean_up=True)
+    text: str = cfn_flip.to_yaml(whole)
     return text

@@ -4,8 +4,9 @@ from typing import Any
 
 from troposphere import Ref, Sub, ecs, servicediscovery
 
-from watchbot.settings.template import FARGATE
-from watchbot.template.stack import Stack, given
+from watchbot.settings.template import FARGATE, TemplateSettings
+from watchbot.template.stack import Stack, as_text, given
+from watchbot.template.variables import secret_variables, variables
 
 STOP_MARGIN_S = 10  # after the drain: two kills, and the last calls of SQS
 MOST_STOP_S = 120  # Fargate kills a container that takes longer
@@ -33,8 +34,8 @@ def _add_task_definition(stack: Stack) -> None:
         Family=given(options.family) or options.service,
         RequiresCompatibilities=["FARGATE" if fargate else "EC2"],
         NetworkMode="awsvpc" if options.own_network else "bridge",
-        Cpu=_text(options.cpu) if fargate else None,
-        Memory=_text(options.memory) if fargate else None,
+        Cpu=as_text(options.cpu) if fargate else None,
+        Memory=as_text(options.memory) if fargate else None,
         EphemeralStorage=ecs.EphemeralStorage(SizeInGiB=given(storage)) if storage else None,
         RuntimePlatform=ecs.RuntimePlatform(
             CpuArchitecture=given(options.architecture), OperatingSystemFamily="LINUX"
@@ -48,27 +49,23 @@ def _add_task_definition(stack: Stack) -> None:
 
 def _container(stack: Stack) -> Any:
     options = stack.options
-    limits: dict[str, Any] = {}
-    if not options.fargate:
-        limits = {"Cpu": given(options.cpu), "Memory": given(options.memory)}
-        if options.soft_memory is not None:
-            limits["MemoryReservation"] = given(options.soft_memory)
-        if options.privileged:
-            limits["Privileged"] = True
+    limits = {} if options.fargate else _limits(options)
+    if options.command is not None:
+        limits["Command"] = given(options.command)
     if options.health_check != "none":
         limits["HealthCheck"] = _health_check(options.health_check)
-    if options.secrets:
+    secrets = secret_variables(options)
+    if secrets:
         limits["Secrets"] = [
-            ecs.Secret(Name=name, ValueFrom=given(value)) for name, value in options.secrets.items()
+            ecs.Secret(Name=name, ValueFrom=given(value)) for name, value in secrets.items()
         ]
     return ecs.ContainerDefinition(
         Name=options.service,
         Image=_image(stack),
         # The image may have an entry point of its own.
-        EntryPoint=["watchbot", "listen"],
-        Command=given(options.command),
+        EntryPoint=["watchbot", options.kind],
         Environment=[
-            ecs.Environment(Name=name, Value=value) for name, value in environment(stack).items()
+            ecs.Environment(Name=name, Value=value) for name, value in variables(stack).items()
         ],
         Essential=True,
         StopTimeout=_stop_timeout(options.drain_timeout),
@@ -87,6 +84,15 @@ def _container(stack: Stack) -> Any:
     )
 
 
+def _limits(options: TemplateSettings) -> dict[str, Any]:
+    limits = {"Cpu": given(options.cpu), "Memory": given(options.memory)}
+    if options.soft_memory is not None:
+        limits["MemoryReservation"] = given(options.soft_memory)
+    if options.privileged:
+        limits["Privileged"] = True
+    return limits
+
+
 def _image(stack: Stack) -> Any:
     if stack.options.image is not None:
         return given(stack.options.image)
@@ -95,34 +101,6 @@ def _image(stack: Stack) -> Any:
         f"{stack.options.service}:${{Version}}",
         Version=given(stack.options.service_version),
     )
-
-
-def environment(stack: Stack) -> dict[str, Any]:
-    """The variables of the watcher, which workers have, too; the caller's own come last."""
-    options = stack.options
-    ours = {
-        "QueueUrl": stack.of("Queue"),
-        "NotificationTopic": stack.notified,
-        "LogGroup": stack.of("LogGroup"),
-        "StackName": Ref("AWS::StackName"),
-        "maxJobDuration": _text(options.max_job_duration),
-        "WATCHBOT_VISIBILITY_TIMEOUT": _text(options.visibility_timeout),
-        "WATCHBOT_CONCURRENCY": _text(options.concurrency),
-        "WATCHBOT_DRAIN_TIMEOUT": _text(options.drain_timeout),
-        "WATCHBOT_METRICS_PORT": _text(options.metrics_port),
-    }
-    if stack.has("Topic"):
-        ours["WorkTopic"] = stack.of("Topic")
-    if stack.has("ProgressTable"):
-        ours["ProgressTable"] = stack.of("ProgressTable")
-    emptied = [mount for mount in options.mounts if ":" not in mount]
-    if emptied:
-        ours["Volumes"] = ",".join(emptied)
-    if options.writable_filesystem:
-        ours["writableFilesystem"] = "true"
-    if options.structured_logging:
-        ours["structuredLogging"] = "true"
-    return {**ours, **{name: given(value) for name, value in options.env.items()}}
 
 
 def _stop_timeout(drain_s: Any) -> int:
@@ -168,7 +146,8 @@ def _add_service(stack: Stack) -> None:
         ecs.Service,
         Cluster=given(options.cluster) or stack.of("Cluster"),
         TaskDefinition=stack.of("TaskDefinition"),
-        # No DesiredCount: it belongs to the scaling, and a deployment would reset it.
+        # The number of watchers belongs to the scaling: a deployment would reset it.
+        DesiredCount=1 if options.kind == "record" else None,
         DeploymentConfiguration=ecs.DeploymentConfiguration(
             # New tasks first: of one task, no share of it can be left running.
             MinimumHealthyPercent=100,
@@ -233,7 +212,3 @@ def _registry(stack: Stack) -> Any:
         ContainerName=stack.options.service,
         ContainerPort=given(stack.options.metrics_port),
     )
-
-
-def _text(value: Any) -> Any:
-    return str(value) if isinstance(value, int) else given(value)

@@ -47,8 +47,8 @@ def namespace() -> Any:
     return Sub("Watchbot/${AWS::StackName}")
 
 
-def add_logs(stack: Stack) -> None:
-    """The log group and its metric filters."""
+def add_log_group(stack: Stack) -> None:
+    """The log group."""
     options = stack.options
     stack.add(
         "LogGroup",
@@ -56,7 +56,11 @@ def add_logs(stack: Stack) -> None:
         RetentionInDays=given(options.log_retention_days),
         KmsKeyId=given(options.kms_key),
     )
-    stack.tell("LogGroup", stack.of("LogGroup"), "Where watchers and workers log", ref="log_group")
+    stack.tell("LogGroup", stack.of("LogGroup"), "Where tasks log", ref="log_group")
+
+
+def add_log_metrics(stack: Stack) -> None:
+    """The filters that make metrics of a watcher's lines."""
     for reading in READINGS:
         _add_filter(stack, reading)
 

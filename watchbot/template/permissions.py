@@ -1,6 +1,6 @@
-"""The roles of the tasks: what watcher and workers may do, and what ECS may do to start them.
+"""The roles of the tasks: what they may do, and what ECS may do to start them.
 
-Least privilege: each statement names what it is about. The one `*` is AWS's own demand.
+Least privilege: each statement names what it is about. `WILDCARDS` has each exception's reason.
 """
 
 import re
@@ -9,8 +9,27 @@ from typing import Any
 from troposphere import Sub, iam
 
 from watchbot.template.stack import Stack, given
+from watchbot.template.variables import secret_variables
 
 Statement = dict[str, Any]
+
+_NO_RESOURCE = "IAM knows no resource for it"
+_LATER = "a task gets its id when it starts"
+_ANY_IMAGE = "the image is a parameter: which repository it is in is not known yet"
+
+WILDCARDS = {  # why an action is allowed, or denied, for what a `*` matches
+    "ecr:GetAuthorizationToken": _NO_RESOURCE,
+    "ecr:BatchCheckLayerAvailability": _ANY_IMAGE,
+    "ecr:BatchGetImage": _ANY_IMAGE,
+    "ecr:GetDownloadUrlForLayer": _ANY_IMAGE,
+    "ecs:GetTaskProtection": _LATER,
+    "ecs:UpdateTaskProtection": _LATER,
+    "ecs:DescribeTasks": _LATER,
+    "ecs:DescribeTaskDefinition": _NO_RESOURCE,
+    "ecs:ListClusters": _NO_RESOURCE,
+    "ecs:ListTasks": "IAM knows it by machines, and Fargate has none",
+    "sqs:*": "it denies: nothing goes without TLS",
+}
 
 _ECR_IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.[a-z.]+/([^:@]+)")
 
@@ -36,38 +55,28 @@ def policy(name: str, statements: list[Statement]) -> Any:
 def add_roles(stack: Stack) -> None:
     """The role of the task, and the role that starts it."""
     own = list(stack.options.permissions)
-    policies = [policy("watchbot", _watcher(stack))]
+    granted = _listen(stack) if stack.options.kind == "listen" else _record(stack)
+    policies = [policy("watchbot", granted)]
     if own:
         policies.append(policy("permissions", own))
-    for what, granted in (
-        ("TaskRole", policies),
-        ("ExecutionRole", [policy("start", _start(stack))]),
-    ):
+    for what, held in (("TaskRole", policies), ("ExecutionRole", [policy("start", _start(stack))])):
         stack.add(
             what,
             iam.Role,
             AssumeRolePolicyDocument=assumed_by("ecs-tasks.amazonaws.com"),
-            Policies=granted,
+            Policies=held,
         )
+    stack.tell("TaskRoleName", stack.of("TaskRole"), "Attach to it what workers may do")
 
 
-def _watcher(stack: Stack) -> list[Statement]:
+def _listen(stack: Stack) -> list[Statement]:
     options = stack.options
     topics = [stack.notified] + ([stack.of("Topic")] if stack.has("Topic") else [])
+    own_tasks = Sub(_ecs_arn("task/${Cluster}/*"), Cluster=stack.cluster)
     statements = [
-        allow(
-            "sqs:ReceiveMessage sqs:DeleteMessage sqs:ChangeMessageVisibility"
-            " sqs:GetQueueAttributes",
-            stack.arn("Queue"),
-        ),
+        _consume(stack),
         allow("sns:Publish", topics),
-        allow(
-            "ecs:GetTaskProtection ecs:UpdateTaskProtection",
-            Sub(
-                "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task/${Cluster}/*",
-                Cluster=stack.cluster,
-            ),
-        ),
+        allow("ecs:GetTaskProtection ecs:UpdateTaskProtection", own_tasks),
     ]
     if options.fifo:
         statements.append(allow("sqs:SendMessage", stack.arn("Queue")))
@@ -82,6 +91,26 @@ def _watcher(stack: Stack) -> list[Statement]:
     return statements + use_of_key(stack)
 
 
+def _record(stack: Stack) -> list[Statement]:
+    asked = "ecs:DescribeTaskDefinition"  # which containers are essential
+    statements = [_consume(stack)]
+    if stack.options.reconcile:
+        asked += " ecs:ListClusters ecs:ListTasks"
+        statements.append(allow("ecs:DescribeTasks", Sub(_ecs_arn("task/*"))))
+    return [*statements, allow(asked, "*"), *use_of_key(stack)]
+
+
+def _consume(stack: Stack) -> Statement:
+    return allow(
+        "sqs:ReceiveMessage sqs:DeleteMessage sqs:ChangeMessageVisibility sqs:GetQueueAttributes",
+        stack.arn("Queue"),
+    )
+
+
+def _ecs_arn(resource: str) -> str:
+    return "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:" + resource
+
+
 def use_of_key(stack: Stack) -> list[Statement]:
     """What reading and sending encrypted messages needs, where there is a key of one's own."""
     key = stack.options.kms_key
@@ -90,12 +119,13 @@ def use_of_key(stack: Stack) -> list[Statement]:
 
 def _start(stack: Stack) -> list[Statement]:
     options = stack.options
+    secrets = secret_variables(options)
     statements = [
         allow("logs:CreateLogStream logs:PutLogEvents", stack.arn("LogGroup")),
         *_pull(stack),
-        *(_read_secret(arn) for arn in options.secrets.values()),
+        *(_read_secret(arn) for arn in secrets.values()),
     ]
-    if options.secrets and options.kms_key:
+    if secrets and options.kms_key:
         statements.append(allow("kms:Decrypt", given(options.kms_key)))
     return statements
 

@@ -1,15 +1,21 @@
-"""Where messages come from: the topic, the queue, and the queue for dead letters."""
+"""Where messages come from: the queue, the queue for dead letters, and what is before them."""
 
 from typing import Any
 
-from troposphere import Sub, dynamodb, sns, sqs
+from troposphere import Sub, dynamodb, events, sns, sqs
 
 from watchbot.settings.template import TWO_WEEKS_S
 from watchbot.template.stack import Stack, given
 
+ECS_EVENTS = (  # by their names: calls of ECS that CloudTrail tells of have the same source
+    "ECS Task State Change",
+    "ECS Container Instance State Change",
+    "ECS Service Action",
+    "ECS Deployment State Change",
+)
 
 def add_queues(stack: Stack) -> None:
-    """The two queues, what may be done with them, and the topic before them."""
+    """The two queues."""
     options = stack.options
     common = {
         "KmsMasterKeyId": given(options.kms_key),
@@ -36,9 +42,6 @@ def add_queues(stack: Stack) -> None:
         ),
         **common,
     )
-    if not options.fifo or options.fifo_topic:
-        _add_topic(stack)
-    _add_policies(stack)
     stack.tell("QueueUrl", stack.of("Queue"), "The queue to work on", ref="queue_url")
     stack.tell("QueueArn", stack.arn("Queue"), "Its ARN", ref="queue_arn")
     stack.ref["queue_name"] = stack.attribute("Queue", "QueueName").to_dict()
@@ -55,7 +58,8 @@ def _fifo_name(stack: Stack, what: str) -> Any:
     return Sub(f"${{AWS::StackName}}-{stack.name(what)}.fifo") if stack.options.fifo else None
 
 
-def _add_topic(stack: Stack) -> None:
+def add_topic(stack: Stack) -> None:
+    """The topic whose messages come to the queue."""
     options = stack.options
     stack.add(
         "Topic",
@@ -75,11 +79,31 @@ def _add_topic(stack: Stack) -> None:
     stack.tell("TopicArn", stack.of("Topic"), "Messages published here are worked on", ref="topic")
 
 
-def _add_policies(stack: Stack) -> None:
+def add_events(stack: Stack) -> None:
+    """The rule that sends what ECS tells of its tasks to the queue, whatever cluster they are in."""
+    stack.add(
+        "EventsRule",
+        events.Rule,
+        Description="What happens to the tasks of ECS, for watchbot record",
+        EventPattern={"source": ["aws.ecs"], "detail-type": list(ECS_EVENTS)},
+        Targets=[
+            events.Target(
+                Id="queue",
+                Arn=stack.arn("Queue"),
+                DeadLetterConfig=events.DeadLetterConfig(Arn=stack.arn("DeadLetterQueue")),
+            )
+        ],
+    )
+
+
+def add_queue_policies(stack: Stack) -> None:
+    """Who may send to the queues without a role, and that nobody may without TLS."""
     for what in ("Queue", "DeadLetterQueue"):
         statements = [_tls_only(stack.arn(what))]
         if what == "Queue" and stack.has("Topic"):
-            statements.append(_let_topic_send(stack))
+            statements.append(_let_send("sns", stack.arn(what), stack.of("Topic")))
+        if stack.has("EventsRule"):
+            statements.append(_let_send("events", stack.arn(what), stack.arn("EventsRule")))
         document = {"Version": "2012-10-17", "Statement": statements}
         stack.add(
             f"{what}Policy", sqs.QueuePolicy, Queues=[stack.of(what)], PolicyDocument=document
@@ -97,14 +121,13 @@ def _tls_only(arn: Any) -> dict[str, Any]:
     }
 
 
-def _let_topic_send(stack: Stack) -> dict[str, Any]:
+def _let_send(service: str, queue: Any, source: Any) -> dict[str, Any]:
     return {
-        "Sid": "TopicSends",
         "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
+        "Principal": {"Service": f"{service}.amazonaws.com"},
         "Action": "sqs:SendMessage",
-        "Resource": stack.arn("Queue"),
-        "Condition": {"ArnEquals": {"aws:SourceArn": stack.of("Topic")}},
+        "Resource": queue,
+        "Condition": {"ArnEquals": {"aws:SourceArn": source}},
     }
 
 

@@ -22,6 +22,24 @@ FARGATE_MEMORY = {  # MiB by CPU units: the least, the most, the step between
 }
 
 
+LISTEN_ALONE = (
+    *("command", "max_size", "min_size", "concurrency", "max_job_duration", "writable_filesystem"),
+    *("fifo", "fifo_topic", "content_based_deduplication", "user", "webhook", "webhook_key"),
+    *("reduce", "alarm_worker_errors"),
+)
+RECORD_ALONE = ("database", "reconcile", "retention")
+
+
+def kind(options: TemplateSettings) -> Broken:
+    listens = options.kind == "listen"
+    for name in RECORD_ALONE if listens else LISTEN_ALONE:
+        if getattr(options, name) != TemplateSettings.model_fields[name].default:
+            needed = "record" if listens else "listen"
+            yield name, f"is for {flag('kind')} {needed}; leave it out"
+    if listens and options.command is None:
+        yield "command", "is missing; name what runs for each message"
+
+
 def image(options: TemplateSettings) -> Broken:
     if options.image is None and options.service_version is None:
         yield "image", f"is missing; name it, or a tag in ECR with {flag('service_version')}"
@@ -112,6 +130,7 @@ def notifications(options: TemplateSettings) -> Broken:
 
 
 RULES: tuple[Rule, ...] = (
+    kind,
     image,
     sizes,
     capacity,

@@ -18,7 +18,10 @@ LARGEST_SHARE = 0.1  # of max_size, added at once
 SETTLE_S = 180  # a task takes this long to start and to be counted
 EMPTY_MINUTES = 5  # SQS's counts are a minute old, and those of a message on its way are off
 
-MOST = f"CEIL(${{Max}}*{LARGEST_SHARE})"
+# CEIL takes a series, no number: adding `running` times 0 makes it one.
+MOST = f"CEIL(running*0+${{Max}}*{LARGEST_SHARE})"
+# Where no task runs none reports, and of nothing FILL makes nothing; `visible` is always there.
+RUNNING = "SUM([FILL(reported, 0), visible*0])"
 
 
 def gap(*, fifo: bool) -> str:
@@ -105,8 +108,7 @@ def _add_backlog_alarm(stack: Stack) -> None:
         Metrics=[
             *_queue_metrics(stack),
             _metric(stack, "reported", "AWS/ECS", "CPUUtilization", "SampleCount"),
-            # Each task reports once a minute. None does where none runs.
-            _expression("running", "FILL(reported, 0)"),
+            _expression("running", RUNNING),  # each task reports once a minute
             _expression("gap", wanted),
             _expression("most", at_once),
             _expression("add", "IF(gap>most, most, gap)", returned=True),

@@ -1,5 +1,6 @@
 """Ways for others to send messages: a user with an access key, and a webhook."""
 
+import hashlib
 import json
 from typing import Any
 
@@ -9,6 +10,7 @@ from watchbot.template.permissions import allow, assumed_by, policy, use_of_key
 from watchbot.template.stack import Stack
 
 STAGE = "watchbot"
+_ACCEPTED = """{"messageId": "$input.path('$.PublishResponse.PublishResult.MessageId')"}"""
 MOST_PER_S, MOST_AT_ONCE = 50, 100
 
 
@@ -61,7 +63,7 @@ def add_webhook(stack: Stack) -> None:
 
 
 def _add_method(stack: Stack) -> None:
-    answers = {"200": '{"messageId": "$input.path(\'$..MessageId\')"}', "500": "{}"}
+    answers = {"200": _ACCEPTED, "500": "{}"}
     stack.add(
         "WebhookMethod",
         apigateway.Method,
@@ -102,8 +104,13 @@ def _request(stack: Stack) -> Any:
 
 
 def _add_stage(stack: Stack) -> None:
+    # A deployment is a copy, made once: a method that changes needs another, by another name. The
+    # webhook would stay open else when it is given a key.
+    method = stack.document.resources[stack.name("WebhookMethod")].to_dict()
+    digest = hashlib.sha256(json.dumps(method, sort_keys=True).encode()).hexdigest()[:8]
+    deployment = f"WebhookDeployment{digest}"
     stack.add(
-        "WebhookDeployment",
+        deployment,
         apigateway.Deployment,
         DependsOn=[stack.name("WebhookMethod")],
         RestApiId=stack.of("WebhookApi"),
@@ -112,7 +119,7 @@ def _add_stage(stack: Stack) -> None:
         "WebhookStage",
         apigateway.Stage,
         RestApiId=stack.of("WebhookApi"),
-        DeploymentId=stack.of("WebhookDeployment"),
+        DeploymentId=stack.of(deployment),
         StageName=STAGE,
         MethodSettings=[
             apigateway.MethodSetting(

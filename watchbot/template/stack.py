@@ -31,6 +31,11 @@ def given(value: Any) -> Any:
     return value
 
 
+def as_text(value: Any) -> Any:
+    """The same for a number that must be written as a text."""
+    return str(value) if isinstance(value, int) else given(value)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stack:
     """What the parts of a template are added to. `ref` is what `watchbot.template()` tells."""
