@@ -1,5 +1,6 @@
 """The examples, run as a reader runs them."""
 
+import json
 import os
 import re
 import subprocess
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cfnlint import api, core
 
 from tests.cloud import BIN
 
@@ -75,12 +77,14 @@ def test_record_is_filled() -> None:
     assert "stopped" in said
 
 
-def test_stack_is_deployed_and_its_queue_worked_on() -> None:
-    said = output_of("examples/stack/run")
+def test_stack_has_the_service_and_the_bucket_before_it() -> None:
+    made = json.loads(output_of("examples/stack/run"))
 
-    assert "WatchbotQueueUrl: http://127.0.0.1:" in said
-    assert "Hello, world!" in said
-    assert said.count("completed") == 1
+    bucket = made["Resources"]["Pictures"]["Properties"]["NotificationConfiguration"]
+    assert bucket["TopicConfigurations"][0]["Topic"] == {"Ref": "WatchbotTopic"}
+    assert set(made["Parameters"]) == {"Image", "WatchbotSubnets"}
+    found = api.lint(json.dumps(made), core.get_rules([], [], []), ["eu-west-1"])
+    assert [str(match) for match in found] == []
 
 
 def test_pod_gets_longer_than_its_drain() -> None:
