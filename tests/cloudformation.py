@@ -90,20 +90,21 @@ class _MetricFilter(_Kept):
         )
 
 
-def _known(kind: str, model: type[_Kept]) -> None:
+def _model(kind: str, model: type[_Kept]) -> type:
     """moto finds a model among the subclasses of its own."""
-    type(
+    return type(
         kind.replace("::", ""),
         (model, CloudFormationModel),
         {"cloudformation_type": staticmethod(lambda: f"AWS::{kind}")},
     )
 
 
-for _kind in KEPT:
-    _known(_kind, _Kept)
-_known("SNS::Subscription", _Subscription)
-_known("SQS::QueuePolicy", _QueuePolicy)
-_known("Logs::MetricFilter", _MetricFilter)
+MODELS = [  # kept: moto holds them weakly
+    *(_model(kind, _Kept) for kind in KEPT),
+    _model("SNS::Subscription", _Subscription),
+    _model("SQS::QueuePolicy", _QueuePolicy),
+    _model("Logs::MetricFilter", _MetricFilter),
+]
 
 
 class Stacks:

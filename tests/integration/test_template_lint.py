@@ -2,28 +2,32 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint import api, core
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import watchbot
+from tests.lint import complaints
 from tests.stacks import LATER, VARIANTS, options, parameter, refer, with_parameters
 from watchbot.errors import SettingError
+ROOT = Path(__file__).parents[2]
 
-RULES = core.get_rules([], [], [], include_experimental=True)
+
+def complaints_of(template: dict[str, Any]) -> list[str]:
+    return complaints(json.dumps(template))
 
 
-def complaints(template: dict[str, Any]) -> list[str]:
-    found = api.lint(json.dumps(template), RULES, ["eu-west-1"])
-    return [f"{match.rule.id} {match.path}: {match.message}" for match in found]
+@pytest.mark.parametrize("file", sorted(ROOT.glob("cloudformation/*.yaml")), ids=lambda f: f.stem)
+def test_ready_made_stack_is_clean(file: Path) -> None:
+    assert complaints(file.read_text()) == []
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_variant_is_clean(variant: str) -> None:
-    assert complaints(watchbot.template(VARIANTS[variant])) == []
+    assert complaints_of(watchbot.template(VARIANTS[variant])) == []
 
 
 def test_linter_sees_what_is_wrong() -> None:
@@ -31,14 +35,14 @@ def test_linter_sees_what_is_wrong() -> None:
     template["Resources"]["WatchbotQueue"]["Properties"]["VisibilityTimeout"] = "soon"
     template["Resources"]["WatchbotService"]["Properties"]["TaskDefinition"] = {"Ref": "Nothing"}
 
-    assert len(complaints(template)) == 2
+    assert len(complaints_of(template)) == 2
 
 
 def test_values_may_be_parameters_on_fargate() -> None:
     later = {name: refer(parameter(name)) for name in LATER}
     made = watchbot.template(options(**later))
 
-    assert complaints(with_parameters(made, list(LATER))) == []
+    assert complaints_of(with_parameters(made, list(LATER))) == []
 
 
 def test_values_may_be_parameters_on_ec2() -> None:
@@ -46,14 +50,14 @@ def test_values_may_be_parameters_on_ec2() -> None:
     later = {name: refer(parameter(name)) for name in names}
     made = watchbot.template(options(capacity="EC2", **later))
 
-    assert complaints(with_parameters(made, names)) == []
+    assert complaints_of(with_parameters(made, names)) == []
 
 
 def test_two_services_fit_into_one_stack() -> None:
     one = watchbot.template(options(prefix="One"))
     two = watchbot.template(options(prefix="Two", fifo=True, webhook=False))
 
-    assert complaints(watchbot.merge(one, two)) == []
+    assert complaints_of(watchbot.merge(one, two)) == []
 
 
 PLAIN = {
@@ -95,7 +99,7 @@ def test_options_make_a_clean_stack_or_one_complaint(chosen: dict[str, Any]) -> 
         return
     key = {"Parameters": {**made.get("Parameters", {}), "Key": {"Type": "String"}}}
     needs_key = chosen.get("kms_key") is not None
-    assert complaints({**made, **key} if needs_key else made) == []
+    assert complaints_of({**made, **key} if needs_key else made) == []
 
 
 def made_or_refused(chosen: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
