@@ -5,7 +5,9 @@ rest is there, too: a subscription subscribes, a queue's policy and a metric fil
 everything else keeps its properties, with each reference in them worked out.
 """
 
+import contextlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -112,25 +114,25 @@ class Stacks:
 
     def __init__(self, cloud: Cloud) -> None:
         access = {"endpoint_url": cloud.url, "region_name": REGION}
-        self._client: Any = boto3.client("cloudformation", **access)
+        self.client: Any = boto3.client("cloudformation", **access)
         self.ecs: Any = boto3.client("ecs", **access)
 
     def create(self, name: str, template: dict[str, Any], **parameters: str) -> dict[str, str]:
         """The outputs of a new stack."""
-        self._client.create_stack(StackName=name, **_request(template, parameters))
+        self.client.create_stack(StackName=name, **_request(template, parameters))
         return self._outputs(name, "CREATE_COMPLETE")
 
     def update(self, name: str, template: dict[str, Any], **parameters: str) -> dict[str, str]:
         """The outputs of a stack that was changed."""
-        self._client.update_stack(StackName=name, **_request(template, parameters))
+        self.client.update_stack(StackName=name, **_request(template, parameters))
         return self._outputs(name, "UPDATE_COMPLETE")
 
     def delete(self, name: str) -> None:
-        self._client.delete_stack(StackName=name)
+        self.client.delete_stack(StackName=name)
 
     def kinds(self, name: str) -> dict[str, str]:
         """The types of its resources, by their logical names."""
-        found = self._client.describe_stack_resources(StackName=name)["StackResources"]
+        found = self.client.describe_stack_resources(StackName=name)["StackResources"]
         return {each["LogicalResourceId"]: each["ResourceType"] for each in found}
 
     def properties(self, name: str, resource: str) -> dict[str, Any]:
@@ -140,9 +142,18 @@ class Stacks:
         return found
 
     def _outputs(self, name: str, status: str) -> dict[str, str]:
-        (stack,) = self._client.describe_stacks(StackName=name)["Stacks"]
+        (stack,) = self.client.describe_stacks(StackName=name)["Stacks"]
         assert stack["StackStatus"] == status
         return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+
+
+@contextlib.contextmanager
+def running_stacks(cloud: Cloud) -> Iterator[Stacks]:
+    """CloudFormation of this cloud, until the block is left."""
+    stacks = Stacks(cloud)
+    yield stacks
+    stacks.client.close()
+    stacks.ecs.close()
 
 
 def _request(template: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any]:

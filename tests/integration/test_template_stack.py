@@ -1,12 +1,13 @@
 """Stacks as CloudFormation makes them: created, updated, deleted, and worked on."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import watchbot
-from tests.cloud import Cloud
-from tests.cloudformation import Stacks
+from tests.cloud import Cloud, running_cloud
+from tests.cloudformation import Stacks, running_stacks
 from tests.log_filters import reading
 from tests.stacks import VARIANTS, options
 
@@ -14,10 +15,16 @@ ASKED = {"WatchbotSubnets": "subnet-0a1b2c3d", "WatchbotDatabase": "/ecs/databas
 
 
 @pytest.fixture
-def stacks(cloud: Cloud) -> Stacks:
-    found = Stacks(cloud)
-    found.ecs.create_cluster(clusterName="shared")
-    return found
+def cloud() -> Iterator[Cloud]:
+    with running_cloud() as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def stacks(cloud: Cloud) -> Iterator[Stacks]:
+    with running_stacks(cloud) as stacks:
+        stacks.ecs.create_cluster(clusterName="shared")
+        yield stacks
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -8,6 +8,7 @@ import watchbot
 from tests.stacks import TOPIC, options
 from watchbot.errors import SettingError
 
+URL = "postgresql://writer:hunter2@db.example.com/ecs"
 RECORD: dict[str, Any] = {"kind": "record", "command": None}
 EC2 = {"capacity": "EC2", "cluster": "shared"}
 
@@ -19,6 +20,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "kind": ({"kind": "sing"}, "kind", "'listen' or 'record'"),
     "record of listen": ({"database": "/x"}, "database", "--kind record"),
     "listen of record": ({"kind": "record"}, "command", "--kind listen"),
+    "URL of a database": (RECORD | {"database": URL}, "database", "not what was given"),
     "retention of history": (RECORD | {"retention": 0}, "retention", "1 to 36500"),
     "number for a list": (RECORD | {"reconcile": 5}, "reconcile", "a list"),
     "FIFO record": (RECORD | {"fifo": True}, "fifo", "--kind listen"),
@@ -68,6 +70,7 @@ def test_bad_option_is_named_with_what_is_allowed(case: str) -> None:
 
     assert str(refused.value).startswith(f"--{name} (WATCHBOT_")
     assert said in str(refused.value)
+    assert "hunter2" not in str(refused.value)
     assert "\n" not in str(refused.value)
     assert refused.value.exit_code == 2
 

@@ -80,6 +80,12 @@ KEY = text(r"arn:[\w-]+:kms:[\w-]+:\d{12}:key/.+", "the ARN of a key of KMS")
 NAMESPACE = text(r"ns-\w+", "the id of a namespace of Cloud Map, like ns-abc123")
 CLUSTER = text(r"arn:[\w-]+:ecs:[\w-]+:\d{12}:cluster/[\w-]+|[\w-]{1,255}", "a name or an ARN")
 FAMILY = text(r"[\w-]{1,255}", "letters, digits, - and _")
+# Often somebody gives the URL itself, with its password.
+SECRET = text(
+    r"arn:[\w-]+:(secretsmanager|ssm):.+|/?[\w.-]+(/[\w.-]+)*",
+    "the ARN of a secret, or a name in Parameter Store",
+    secret=True,
+)
 YES_OR_NO = one_of("ENABLED", "DISABLED")
 
 
@@ -98,11 +104,11 @@ class TemplateSettings(Settings):
     command: Annotated[Texts, BeforeValidator(_command), AfterValidator(_not_empty)] | None = (
         option(None, "What runs for each message (required); a JSON list: word by word.", "CMD")
     )
-    database: Text | None = option(
+    database: Annotated[str | Intrinsic, SECRET] | None = option(
         None,
-        "The secret with the URL of the record's database, by its ARN, or its name in Parameter "
-        "Store; else the stack asks for it.",
-        "ARN",
+        "The secret with the URL of the record's database: ARN, or name in Parameter Store; else "
+        "the stack asks for it.",
+        "ARN|NAME",
     )
     reconcile: Texts = option(
         (), "Clusters that the record asks ECS about, too; all: every one.", "CLUSTER,...|all"

@@ -32,12 +32,13 @@ def whole(least: int, most: int) -> WrapValidator:
     return _or_intrinsic(check)
 
 
-def text(pattern: str, wanted: str) -> WrapValidator:
-    """A text that matches; `wanted` says in words what does."""
+def text(pattern: str, wanted: str, *, secret: bool = False) -> WrapValidator:
+    """A text that matches; `wanted` says in words what does. A secret one is not repeated."""
 
     def check(value: str) -> None:
         if not re.fullmatch(pattern, value):
-            raise ValueError(f"must be {wanted}, not {value!r}")
+            given = "what was given" if secret else repr(value)
+            raise ValueError(f"must be {wanted}, not {given}")
 
     return _or_intrinsic(check)
 
