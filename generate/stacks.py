@@ -77,7 +77,9 @@ def stack(name: str) -> Callable[[], str]:
     def text() -> str:
         made = _stack(name)
         required = [
-            f"{each}=..." for each, declared in made["Parameters"].items() if "Default" not in declared
+            f"{each}=..."
+            for each, declared in made["Parameters"].items()
+            if "Default" not in declared
         ]
         start = _START.format(file=f"cloudformation/{name}.yaml", required=" ".join(required))
         return start + written(made, "yaml")

@@ -18,9 +18,9 @@ from watchbot.template.rules import LISTEN_ALONE, RECORD_ALONE
 _START = """\
 # The template
 
-What `watchbot template` and `watchbot.template(options)` make. [How to deploy it](../how-to/deploy.md)
-says how to use it; [why it scales as it does](../explanation/scaling.md) is a page of its own. On the
-command line, `some_name` is `--some-name`.
+What `watchbot template` and `watchbot.template(options)` make. [How to deploy
+it](../how-to/deploy.md) says how to use it, and [how it scales](../explanation/scaling.md) why it
+does so. On the command line, `some_name` is `--some-name`.
 
 This page is made by `make docs`.
 
@@ -61,8 +61,9 @@ def template_page() -> str:
             "`queue_name` and `secret_access_key`\nare in `.ref` alone.\n\n",
             "| output | `.ref` | with | what it is |\n|---|---|---|---|\n",
             *_outputs(made),
-            "\n## Permissions\n\nAll that the roles and the user of a stack may do, and why where a "
-            "`*` stands. `permissions` and\n`secrets` add to it, and `kms_key` the use of that key."
+            "\n## Permissions\n\nAll that the roles and the user of a stack may do, and why, "
+            "where a `*` stands.\n`permissions` and `secrets` add to it, and `kms_key` the use of "
+            "that key."
             "\n\n| who | may | on | why `*` |\n|---|---|---|---|\n",
             *_permissions(made),
         ]
@@ -115,9 +116,7 @@ def _outputs(made: dict[str, Template]) -> Iterator[str]:
             if name not in told:
                 told.add(name)
                 refs = (ref for ref, value in template.ref.items() if value == output["Value"])
-                yield _row(
-                    f"`{_bare(name)}`", _code(list(refs)[:1]), when, output["Description"]
-                )
+                yield _row(f"`{_bare(name)}`", _code(list(refs)[:1]), when, output["Description"])
 
 
 def _permissions(made: dict[str, Template]) -> Iterator[str]:

@@ -12,8 +12,8 @@ from typing import Any
 
 import boto3
 from moto.cloudformation.models import cloudformation_backends
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.common_models import CloudFormationModel
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.logs.models import logs_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
@@ -137,7 +137,7 @@ class Stacks:
 
     def properties(self, name: str, resource: str) -> dict[str, Any]:
         """What a resource that is merely kept was given, references worked out."""
-        stack = cloudformation_backends[DEFAULT_ACCOUNT_ID][REGION].get_stack(name)
+        stack: Any = cloudformation_backends[DEFAULT_ACCOUNT_ID][REGION].get_stack(name)
         found: dict[str, Any] = stack.resource_map[resource].properties
         return found
 

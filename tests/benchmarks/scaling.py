@@ -172,6 +172,23 @@ class _Service:
         heapq.heappush(self.events, (at_s, number, what, of))
         return number
 
+    def happen(self, now_s: float, number: int, what: str, of: float) -> None:
+        """One event, and what follows at once."""
+        if what in {"sent", "back"}:
+            self.queue.append(of)
+            self.hidden -= what == "back"
+        elif what == "started":
+            self.starting -= 1
+            self.idle += 1
+        elif what == "minute":
+            self.count(now_s)
+        elif number in self.busy:  # it is done
+            self.busy.discard(number)
+            self.idle += 1
+        self.work(now_s)
+        if what == "done":
+            self.scale(now_s)
+
     def work(self, now_s: float) -> None:
         """Idle tasks take what waits."""
         while self.idle and self.queue:
@@ -205,9 +222,7 @@ class _Service:
         """A minute is over: it is counted, and the rule asked about one that is known by now."""
         running = self.idle + len(self.busy)
         self.history.append(
-            Counts(
-                visible=len(self.queue), in_flight=len(self.busy) + self.hidden, running=running
-            )
+            Counts(visible=len(self.queue), in_flight=len(self.busy) + self.hidden, running=running)
         )
         self.day.backlog.append(len(self.queue))
         self.day.running.append(running)
@@ -227,20 +242,7 @@ def simulate(rule: Any, max_size: int, sent_s: Sequence[float], *, until_s: floa
         service.later(minute * MINUTE_S, "minute")
     while service.events:
         now_s, number, what, of = heapq.heappop(service.events)
-        if what in {"sent", "back"}:
-            service.queue.append(of)
-            service.hidden -= what == "back"
-        elif what == "started":
-            service.starting -= 1
-            service.idle += 1
-        elif what == "done" and number in service.busy:
-            service.busy.discard(number)
-            service.idle += 1
-        elif what == "minute":
-            service.count(now_s)
-        service.work(now_s)
-        if what == "done":
-            service.scale(now_s)
+        service.happen(now_s, number, what, of)
     return service.day
 
 

@@ -64,7 +64,9 @@ def test_demo_shows_each_fate_and_each_notification() -> None:
     assert sorted(notices) == ["failed", "failed", "rejected"]
 
 
-@pytest.mark.parametrize("folder", ["shell", "python", "fifo", "demo", "record", "stack", "kubernetes"])
+@pytest.mark.parametrize(
+    "folder", ["shell", "python", "fifo", "demo", "record", "stack", "kubernetes"]
+)
 def test_example_is_listed(folder: str) -> None:
     assert f"[{folder}]({folder}/)" in (EXAMPLES / "README.md").read_text()
 

@@ -13,6 +13,7 @@ import watchbot
 from tests.lint import complaints
 from tests.stacks import LATER, VARIANTS, options, parameter, refer, with_parameters
 from watchbot.errors import SettingError
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -14,13 +14,16 @@ from watchbot.errors import UsageError
 from watchbot.template.permissions import WILDCARDS
 
 
-def resources(kind: str, **chosen: Any) -> dict[str, dict[str, Any]]:
-    """The properties of the resources of a kind, by their names."""
-    made = watchbot.template(options(**chosen))
+def resources(type_: str, **chosen: Any) -> dict[str, dict[str, Any]]:
+    """The properties of the resources of a type, by their names."""
+    return of_type(type_, watchbot.template(options(**chosen)))
+
+
+def of_type(type_: str, made: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {
         name: resource.get("Properties", {})
         for name, resource in made["Resources"].items()
-        if resource["Type"] == f"AWS::{kind}"
+        if resource["Type"] == f"AWS::{type_}"
     }
 
 
@@ -271,8 +274,8 @@ def test_dashboard_is_json() -> None:
     assert len({(each["x"], each["y"]) for each in widgets}) == len(widgets) > 9
 
 
-def of_record(kind: str, **more: Any) -> dict[str, dict[str, Any]]:
-    found = resources(kind, **record(**more), command=None)
+def of_record(type_: str, **more: Any) -> dict[str, dict[str, Any]]:
+    found = of_type(type_, watchbot.template(record(**more)))
     return {name.removeprefix("Watchbot"): each for name, each in found.items()}
 
 
@@ -287,15 +290,14 @@ def test_record_gets_the_events_of_every_cluster() -> None:
 
 
 def test_record_has_its_database_from_a_secret() -> None:
-    def told(**more: Any) -> dict[str, Any]:
+    def secrets(**more: Any) -> list[dict[str, Any]]:
         task = of_record("ECS::TaskDefinition", **more)["TaskDefinition"]
-        (secret,) = task["ContainerDefinitions"][0]["Secrets"]
-        assert secret["Name"] == "WATCHBOT_DATABASE"
-        found: dict[str, Any] = secret["ValueFrom"]
+        found: list[dict[str, Any]] = task["ContainerDefinitions"][0]["Secrets"]
         return found
 
-    assert told(database=SECRET) == SECRET
-    assert told() == refer("WatchbotDatabase")
+    told = {"Name": "WATCHBOT_DATABASE", "ValueFrom": SECRET}
+    assert secrets(database=SECRET) == [told]
+    assert secrets() == [{**told, "ValueFrom": refer("WatchbotDatabase")}]
     assert watchbot.template(record())["Parameters"]["WatchbotDatabase"]["Type"] == "String"
 
 

@@ -14,6 +14,7 @@ ECS_EVENTS = (  # by their names: calls of ECS that CloudTrail tells of have the
     "ECS Deployment State Change",
 )
 
+
 def add_queues(stack: Stack) -> None:
     """The two queues."""
     options = stack.options
@@ -80,7 +81,7 @@ def add_topic(stack: Stack) -> None:
 
 
 def add_events(stack: Stack) -> None:
-    """The rule that sends what ECS tells of its tasks to the queue, whatever cluster they are in."""
+    """The rule that sends to the queue what ECS tells of its tasks, in whatever cluster."""
     stack.add(
         "EventsRule",
         events.Rule,
