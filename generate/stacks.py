@@ -5,7 +5,8 @@ from typing import Any
 
 import watchbot
 from watchbot.settings.template import TemplateSettings
-from watchbot.template.document import Template, written
+from watchbot.template.build import SECTIONS
+from watchbot.template.document import written
 
 _START = """\
 # Made by `make docs`. Nothing needs to be installed to deploy it:
@@ -49,16 +50,14 @@ _STACKS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 }
 
 
-def _stack(name: str) -> Template:
+def _stack(name: str) -> dict[str, Any]:
     fixed, asked = _STACKS[name]
     later: dict[str, Any] = {option: {"Ref": _parameter(option)} for option in asked}
     if "command" in later:
         later["command"] = [later["command"]]  # one word: a shell takes it apart
     made = watchbot.template({"service": "worker", **later, **fixed})
-    made["Parameters"] = {
-        _parameter(option): _declared(option, kind) for option, kind in asked.items()
-    }
-    return made
+    asking = {_parameter(option): _declared(option, kind) for option, kind in asked.items()}
+    return {name: {**made, "Parameters": asking}[name] for name in SECTIONS}
 
 
 def _declared(option: str, kind: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ _BASE = {"service": "SERVICE", "image": {"Ref": "Image"}, "subnets": {"Ref": "Su
 _LISTEN = {**_BASE, "command": "CMD"}
 _RECORD = {**_BASE, "kind": "record", "database": {"Ref": "Database"}}
 _STACKS: dict[str, dict[str, Any]] = {
-    "always": _LISTEN,
+    "": _LISTEN,
     "`fifo`, `fifo_topic`": {**_LISTEN, "fifo": True, "fifo_topic": True},
     "`notification_email`": {**_LISTEN, "notification_email": "ops@example.com"},
     "`reduce`": {**_LISTEN, "reduce": True},
@@ -54,7 +54,9 @@ def template_page() -> str:
         [
             _START,
             *_options(),
-            "\n## Resources\n\nTheir names begin with the `prefix`, `Watchbot`.\n\n",
+            "\n## Resources\n\nTheir names begin with the `prefix`, `Watchbot`. A FIFO queue has a topic with "
+            "`fifo_topic` alone.\n`kind: record` has no topic, no metric filters and no scaling."
+            "\n\n",
             "| resource | type | with |\n|---|---|---|\n",
             *_resources(made),
             "\n## Outputs\n\nEach is exported as `STACK-NAME`. `.ref` is its name in Python; "
@@ -104,8 +106,8 @@ def _resources(made: dict[str, Template]) -> Iterator[str]:
     told: set[str] = set()
     for when, template in made.items():
         for name, resource in template["Resources"].items():
-            if name not in told:
-                told.add(name)
+            if _bare(name) not in told:
+                told.add(_bare(name))
                 yield _row(f"`{_bare(name)}`", f"`{resource['Type']}`", when)
 
 
@@ -125,7 +127,7 @@ def _permissions(made: dict[str, Template]) -> Iterator[str]:
         for name, resource in template["Resources"].items():
             for policy in resource.get("Properties", {}).get("Policies", ()):
                 for statement in policy["PolicyDocument"]["Statement"]:
-                    who = f"`{_bare(name)}`" + ("" if when == "always" else f" ({when})")
+                    who = f"`{_bare(name)}`" + (f" ({when})" if when else "")
                     said = _statement(statement)
                     if said not in told:
                         told.add(said)

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 _FIELD = re.compile(r'\[[^\]]*\]|"[^"]*"|\S+')
-_COMPARISON = re.compile(r'\{ \$\.(\w+) = (?:"([^"]*)"|(\*)) \}')
+_COMPARISON = re.compile(r'\$\.(\w+) = (?:"([^"]*)"|(\*))')
 
 
 def reading(pattern: str, value: str, line: str) -> float | None:
@@ -31,15 +31,17 @@ def _fields(pattern: str, line: str) -> dict[str, Any] | None:
 
 
 def _of_json(pattern: str, line: str) -> dict[str, Any] | None:
-    comparison = _COMPARISON.fullmatch(pattern)
-    assert comparison, f"a form that is not written here: {pattern}"
-    name, wanted, anything = comparison.groups()
     try:
-        found = json.loads(line)
+        found: dict[str, Any] = json.loads(line)
     except ValueError:
         return None
-    matches = name in found and (anything or found[name] == wanted)
-    return found if matches else None
+    for condition in pattern.strip("{} ").split(" && "):
+        comparison = _COMPARISON.fullmatch(condition)
+        assert comparison, f"a form that is not written here: {pattern}"
+        name, wanted, anything = comparison.groups()
+        if name not in found or not (anything or found[name] == wanted):
+            return None
+    return found
 
 
 def _by_place(pattern: str, line: str) -> dict[str, Any] | None:

@@ -76,7 +76,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     ),
     "secrets": options(
         image="docker.io/library/busybox:1",
-        env={"STAGE": "test", "QUEUE": {"Fn::ImportValue": "other-queue"}},
+        env={"STAGE": "test", "QUEUE": {"Fn::Sub": "${AWS::StackName}-more"}},
         secrets={
             "A": SECRET,
             "B": "/pictures/b",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.benchmarks.scaling import Before, Counts, Template, bursts, simulate
+from tests.benchmarks.scaling import Counts, Template, bursts, compare, simulate
 
 HOURS_3 = 3 * 3600
 
@@ -52,9 +52,10 @@ def test_no_container_is_stopped_at_work(max_size: int) -> None:
     assert day.running[-1] == 0
 
 
-def test_messages_wait_less_than_under_the_rule_before() -> None:
-    sent_s = bursts(100, until_s=HOURS_3)
-    ours = simulate(Template(100), 100, sent_s, until_s=HOURS_3)
-    before = simulate(Before(100), 100, sent_s, until_s=HOURS_3)
+def test_heaps_of_a_day_wait_less_and_cost_less_than_under_the_rule_before() -> None:
+    days = compare(100)
+    ours, before = days["watchbot"], days["ecs-watchbot"]
 
     assert sum(ours.waits_s) < sum(before.waits_s)
+    assert ours.task_s < 0.8 * before.task_s
+    assert before.killed_at_work > ours.killed_at_work == 0

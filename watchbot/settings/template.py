@@ -126,7 +126,9 @@ class TemplateSettings(Settings):
     prefix: Annotated[str, PREFIX] = option(
         "Watchbot", "Begins the name of each resource; two services in one stack differ.", "NAME"
     )
-    tags: Pairs = option({}, "A tag for every resource; may be given often.", "NAME=VALUE")
+    tags: Pairs = option(
+        {}, "A tag of every resource that takes tags; may be given often.", "NAME=VALUE"
+    )
 
     # Where it runs
     cluster: Annotated[str | Intrinsic, CLUSTER] | None = option(
@@ -244,13 +246,13 @@ class TemplateSettings(Settings):
         40, "Alarm when more messages wait.", "N"
     )
     alarm_queue_periods: Annotated[int | Intrinsic, whole(1, 288)] = option(
-        24, "For so many times five minutes.", "N"
+        24, "Alarm when they wait for so many times five minutes.", "N"
     )
     alarm_worker_errors: Annotated[int | Intrinsic, whole(1, 10**9)] = option(
         10, "Alarm when so many workers fail within a minute.", "N"
     )
     alarm_oldest_message: Annotated[int | Intrinsic, whole(60, TWO_WEEKS_S)] = option(
-        86_400, "Alarm when a message is older.", "S"
+        86_400, "Alarm when a message is older than that.", "S"
     )
     alarm_cpu: Annotated[int | Intrinsic, whole(1, 1000)] = option(
         90, "Alarm when tasks use more of their CPU for ten minutes.", "PERCENT"

@@ -12,7 +12,9 @@ from troposphere import Sub, logs
 
 from watchbot.template.stack import Stack, given
 
-FIGURES = "[..., a=duration_s, duration_s, b=response_s, response_s, c=receives, receives]"
+# A line has all of them, or is another line.
+IN_JSON = "{ $.duration_s = * && $.response_s = * && $.receives = * }"
+IN_TEXT = "[..., a=duration_s, duration_s, b=response_s, response_s, c=receives, receives]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,8 @@ class Reading:
 
 def _readings(metric: str, figure: str, unit: str) -> tuple[Reading, Reading]:
     return (
-        Reading(metric, "Plain", FIGURES, f"${figure}", unit),
-        Reading(metric, "Json", f"{{ $.{figure} = * }}", f"$.{figure}", unit),
+        Reading(metric, "Plain", IN_TEXT, f"${figure}", unit),
+        Reading(metric, "Json", IN_JSON, f"$.{figure}", unit),
     )
 
 
