@@ -54,9 +54,9 @@ def template_page() -> str:
         [
             _START,
             *_options(),
-            "\n## Resources\n\nTheir names begin with the `prefix`, `Watchbot`. A FIFO queue has a topic with "
-            "`fifo_topic` alone.\n`kind: record` has no topic, no metric filters and no scaling."
-            "\n\n",
+            "\n## Resources\n\nTheir names begin with the `prefix`, `Watchbot`. A FIFO queue has a "
+            "topic with `fifo_topic` alone.\n`kind: record` has no topic, no metric filters and no "
+            "scaling.\n\n",
             "| resource | type | with |\n|---|---|---|\n",
             *_resources(made),
             "\n## Outputs\n\nEach is exported as `STACK-NAME`. `.ref` is its name in Python; "
