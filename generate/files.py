@@ -8,6 +8,7 @@ from generate.dashboard import dashboard
 from generate.metrics_page import metrics_page
 from generate.stacks import STACKS
 from generate.template_page import template_page
+from generate.worker_page import worker_page
 
 FILES: dict[str, Callable[[], str]] = {
     "docs/dashboards/alerts.yml": alerts,
@@ -15,5 +16,6 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/reference/commands.md": commands_page,
     "docs/reference/metrics.md": metrics_page,
     "docs/reference/template.md": template_page,
+    "docs/reference/worker.md": worker_page,
     **STACKS,
 }

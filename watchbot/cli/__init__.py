@@ -16,7 +16,7 @@ from watchbot.errors import WatchbotError
 
 COMMANDS = (
     *("listen", "record", "tasks", "template", "local"),
-    *("send", "doctor", "healthcheck", "top"),
+    *("send", "doctor", "healthcheck", "top", "log"),
 )
 
 
