@@ -164,7 +164,7 @@ class TemplateSettings(Settings):
     )
     privileged: bool = option(False, "Give the container the host's rights (EC2).")
     mounts: Annotated[tuple[str, ...], BeforeValidator(_mounts)] = option(
-        ("/tmp",),
+        ("/tmp",),  # noqa: S108 - of the container, and every image has it
         "Directories that workers may write; emptied after jobs. HOST:PATH (EC2) is not.",
         "PATH,PATH",
     )
