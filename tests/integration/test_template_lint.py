@@ -61,50 +61,86 @@ def test_two_services_fit_into_one_stack() -> None:
     assert complaints_of(watchbot.merge(one, two)) == []
 
 
-PLAIN = {
-    "fifo": st.booleans(),
-    "fifo_topic": st.booleans(),
-    "webhook": st.booleans(),
-    "webhook_key": st.booleans(),
-    "user": st.booleans(),
-    "reduce": st.booleans(),
-    "dashboard": st.booleans(),
-    "writable_filesystem": st.booleans(),
-    "privileged": st.booleans(),
-    "capacity": st.sampled_from(
-        ["EC2", "FARGATE", "FARGATE_SPOT", "FARGATE=1,FARGATE_SPOT=2", "mine=1", "FARGATE=1,mine=1"]
-    ),
-    "cluster": st.sampled_from([None, "shared"]),
-    "cpu": st.sampled_from([128, 256, 512, 4096]),
-    "memory": st.sampled_from([512, 1024, 1536, 8192]),
-    "soft_memory": st.sampled_from([None, 256, 1024]),
-    "mounts": st.sampled_from(["", "/tmp", "/tmp,/host:/data"]),
+WHERE = [
+    {"capacity": "FARGATE_SPOT"},
+    {"cpu": 512, "memory": 1024, "ephemeral_storage_gib": 30, "subnets": "subnet-0a1b2c3d"},
+    {"capacity": "mine=1", "cluster": "shared", "subnets": "subnet-0a1b2c3d"},
+    {"capacity": "EC2", "cluster": "shared", "cpu": 128, "soft_memory": 256, "privileged": True}
+    | {"mounts": "/tmp,/host:/data", "drain_timeout": 600},
+]
+WHENCE = [
+    {"user": True},
+    {"webhook": True},
+    {"webhook": True, "webhook_key": True, "user": True},
+    {"fifo": True, "user": True},
+    {"fifo": True, "fifo_topic": True, "content_based_deduplication": True},
+]
+WHO = [
+    {},
+    {"notification_email": "ops@example.com"},
+    {"notification_topic": "arn:aws:sns:eu-west-1:123456789012:ops"},
+]
+YES_OR_NO = (
+    *("reduce", "dashboard", "writable_filesystem", "structured_logging"),
+    *("dead_letter_alarm", "deployment_circuit_breaker"),
+)
+ANYWAY: dict[str, st.SearchStrategy[Any]] = {
+    **{name: st.booleans() for name in YES_OR_NO},
+    "kms_key": st.just(refer("Key")),
+    "service_discovery": st.just("ns-abc123"),
+    "secrets": st.just({"PASSWORD": "/pictures/password"}),
+    "tags": st.just({"Team": "maps"}),
     "min_size": st.integers(0, 3),
-    "max_size": st.integers(1, 3),
-    "kms_key": st.sampled_from([None, refer("Key")]),
-    "notification_email": st.sampled_from([None, "ops@example.com"]),
-    "notification_topic": st.sampled_from([None, "arn:aws:sns:eu-west-1:123456789012:ops"]),
-    "service_discovery": st.sampled_from([None, "ns-abc123"]),
-    "subnets": st.sampled_from(["", "subnet-0a1b2c3d"]),
-    "ephemeral_storage_gib": st.sampled_from([None, 30]),
-    "drain_timeout": st.sampled_from([0, 110, 600]),
+    "max_size": st.integers(3, 5000),
 }
 
-
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(chosen=st.fixed_dictionaries({}, optional=PLAIN))
-def test_options_make_a_clean_stack_or_one_complaint(chosen: dict[str, Any]) -> None:
-    made, complaint = made_or_refused(chosen)
-    if made is None:
-        assert re.fullmatch(r"--[a-z0-9-]+ \(WATCHBOT_\w+.*?\): .+", complaint)
-        return
-    key = {"Parameters": {**made.get("Parameters", {}), "Key": {"Type": "String"}}}
-    needs_key = chosen.get("kms_key") is not None
-    assert complaints_of({**made, **key} if needs_key else made) == []
+known = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def made_or_refused(chosen: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
+@settings(known, max_examples=12)
+@given(
+    where=st.sampled_from(WHERE),
+    whence=st.sampled_from(WHENCE),
+    who=st.sampled_from(WHO),
+    more=st.fixed_dictionaries({}, optional=ANYWAY),
+)
+def test_options_that_fit_make_a_clean_stack(
+    where: dict[str, Any], whence: dict[str, Any], who: dict[str, Any], more: dict[str, Any]
+) -> None:
+    made = watchbot.template(options(**where, **whence, **who, **more))
+    declared = {"Parameters": {"Key": {"Type": "String"}}} if "kms_key" in more else {}
+
+    assert complaints_of(watchbot.merge(made, declared)) == []
+
+
+@settings(known, max_examples=100)
+@given(
+    chosen=st.lists(st.sampled_from([*WHERE, *WHENCE, *WHO]), max_size=4),
+    more=st.fixed_dictionaries(
+        {},
+        optional={
+            "cpu": st.integers(0, 20_000),
+            "memory": st.integers(0, 130_000),
+            "min_size": st.integers(-1, 10),
+            "max_size": st.integers(0, 5001),
+            "capacity": st.sampled_from(["EC2", "FARGATE=1,mine=1", "EC2=1,mine=1", "FARGATE=0"]),
+            "kind": st.sampled_from(["listen", "record"]),
+            "drain_timeout": st.integers(0, 200),
+            "prefix": st.text(max_size=3),
+            "service": st.text(max_size=3),
+        },
+    ),
+)
+def test_any_options_make_a_stack_or_one_complaint(
+    chosen: list[dict[str, Any]], more: dict[str, Any]
+) -> None:
+    given = options()
+    for each in [*chosen, more]:
+        given |= each
+    complaint = None
     try:
-        return watchbot.template(options(**chosen)), ""
+        watchbot.template(given)
     except SettingError as error:
-        return None, str(error)
+        complaint = str(error)
+
+    assert complaint is None or re.fullmatch(r"--[a-z0-9-]+ \(WATCHBOT_\w+.*?\): .+", complaint)
