@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import watchbot
-from watchbot.settings.template import TemplateSettings
+from watchbot.settings.template import LOG_RETENTION_DAYS, TemplateSettings
 from watchbot.template.build import SECTIONS
 from watchbot.template.document import written
 
@@ -32,6 +32,18 @@ _WORKER = {
     "dead_letter_threshold": "Number",
 }
 _FARGATE = {"subnets": "List<AWS::EC2::Subnet::Id>", "public_ip": "String"}
+
+_ABOUT = {  # what is asked of who deploys a stack, where it is not what an option asks for
+    "command": "What runs for each message; a shell reads it.",
+    "subnets": "Where tasks run; they must reach SQS, SNS, ECR and CloudWatch Logs.",
+    "security_groups": "What guards the task; the database must let them in.",
+    "database": "The ARN of the secret that holds postgresql://USER:PASSWORD@HOST/NAME.",
+    "cluster": "The cluster of ECS, by its name or ARN; it has the machines.",
+}
+_ALLOWED = {
+    "public_ip": ("DISABLED", "ENABLED"),
+    "log_retention_days": LOG_RETENTION_DAYS,
+}
 
 _STACKS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "fargate": ({}, _COMMON | _WORKER | _FARGATE),
@@ -62,8 +74,12 @@ def _stack(name: str) -> dict[str, Any]:
 
 def _declared(option: str, kind: str) -> dict[str, Any]:
     field = TemplateSettings.model_fields[option]
-    known = {} if field.default in (None, ()) else {"Default": field.default}
-    return {"Type": kind, **known, "Description": field.description}
+    about: dict[str, Any] = {"Type": kind, "Description": _ABOUT.get(option, field.description)}
+    if field.default not in (None, ()):
+        about["Default"] = field.default
+    if option in _ALLOWED:
+        about["AllowedValues"] = list(_ALLOWED[option])
+    return about
 
 
 def _parameter(option: str) -> str:
