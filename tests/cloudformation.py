@@ -116,6 +116,7 @@ class Stacks:
         access = {"endpoint_url": cloud.url, "region_name": REGION}
         self.client: Any = boto3.client("cloudformation", **access)
         self.ecs: Any = boto3.client("ecs", **access)
+        self.events: Any = boto3.client("events", **access)
 
     def create(self, name: str, template: dict[str, Any], **parameters: str) -> dict[str, str]:
         """The outputs of a new stack."""
@@ -126,6 +127,11 @@ class Stacks:
         """The outputs of a stack that was changed."""
         self.client.update_stack(StackName=name, **_request(template, parameters))
         return self._outputs(name, "UPDATE_COMPLETE")
+
+    def happen(self, source: str, kind: str, detail: dict[str, Any]) -> None:
+        """EventBridge gets an event."""
+        entry = {"Source": source, "DetailType": kind, "Detail": json.dumps(detail)}
+        self.events.put_events(Entries=[entry])
 
     def delete(self, name: str) -> None:
         self.client.delete_stack(StackName=name)
@@ -154,6 +160,7 @@ def running_stacks(cloud: Cloud) -> Iterator[Stacks]:
     yield stacks
     stacks.client.close()
     stacks.ecs.close()
+    stacks.events.close()
 
 
 def _request(template: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Stacks as CloudFormation makes them: created, updated, deleted, and worked on."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +11,9 @@ import watchbot
 from tests.cloud import Cloud, running_cloud
 from tests.cloudformation import Stacks, running_stacks
 from tests.log_filters import reading
-from tests.stacks import VARIANTS, options
+from tests.stacks import VARIANTS, options, record
 
+EVENTS = Path(__file__).parents[1] / "events"
 ASKED = {"WatchbotSubnets": "subnet-0a1b2c3d", "WatchbotDatabase": "/ecs/database"}
 
 
@@ -73,6 +76,25 @@ def test_failure_of_a_published_message_is_measured(
     assert seen["WatchbotMessageReceives"] == [1]
     (ran_s,), (took_s,) = seen["WatchbotWorkerDuration"], seen["WatchbotResponseDuration"]
     assert 0 < ran_s <= took_s
+
+
+def test_event_reaches_the_record(cloud: Cloud, stacks: Stacks, tmp_path: Path) -> None:
+    outputs = stacks.create("recorded", watchbot.template(record()), **ASKED)
+    event = json.loads((EVENTS / "02_task_state_change_fargate.json").read_text())
+    stacks.happen(event["source"], event["detail-type"], event["detail"])
+    stacks.happen("aws.ecs", "AWS API Call via CloudTrail", {})
+    assert cloud.depth(outputs["WatchbotQueueUrl"]) == (1, 0)
+    database = f"sqlite:///{tmp_path}/ecs.db"
+
+    done = cloud.watchbot(
+        *("record", "--exit-when-empty", "--poll-wait", "1", "--database", database),
+        env={"QueueUrl": outputs["WatchbotQueueUrl"]},
+    )
+    told = cloud.watchbot("tasks", "running", "--csv", "--database", database)
+
+    assert done.returncode == 0, done.stderr
+    assert event["detail"]["taskArn"].rpartition("/")[2] in told.stdout
+    assert len(told.stdout.splitlines()) == 2
 
 
 def readings(log_filter: dict[str, Any], lines: list[str]) -> tuple[str, list[float]]:
