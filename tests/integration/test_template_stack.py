@@ -78,6 +78,17 @@ def test_failure_of_a_published_message_is_measured(
     assert 0 < ran_s <= took_s
 
 
+def test_message_of_a_fifo_topic_reaches_the_queue(cloud: Cloud, stacks: Stacks) -> None:
+    outputs = stacks.create("in-order", watchbot.template(VARIANTS["fifo_topic"]), **ASKED)
+    topic, queue_url = outputs["WatchbotTopicArn"], outputs["WatchbotQueueUrl"]
+    cloud.sns.publish(TopicArn=topic, Message="hello", MessageGroupId="a")
+
+    done = cloud.listen(queue_url, 'echo "$MessageGroupId: $Message"')
+
+    assert "a: hello" in done.stdout
+    assert cloud.depth(queue_url) == (0, 0)
+
+
 def test_event_reaches_the_record(cloud: Cloud, stacks: Stacks, tmp_path: Path) -> None:
     outputs = stacks.create("recorded", watchbot.template(record()), **ASKED)
     event = json.loads((EVENTS / "02_task_state_change_fargate.json").read_text())
