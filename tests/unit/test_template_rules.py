@@ -13,7 +13,10 @@ RECORD: dict[str, Any] = {"kind": "record", "command": None}
 EC2 = {"capacity": "EC2", "cluster": "shared"}
 
 BAD: dict[str, tuple[dict[str, Any], str, str]] = {
-    "no service": ({"service": None}, "service", "must be"),
+    "no service": ({"service": None}, "service", "is missing"),
+    "number for a text": ({"service": 5}, "service", "must be a text"),
+    "text for a switch": ({"fifo": "maybe"}, "fifo", "true or false"),
+    "function for a switch": ({"fifo": {"Ref": "Fifo"}}, "fifo", "true or false"),
     "odd service": ({"service": "a b"}, "service", "letters, digits"),
     "no image": ({"image": None}, "image", "--service-version"),
     "no command": ({"command": ""}, "command", "is empty"),

@@ -204,9 +204,13 @@ def _problem(error: Any) -> str:
     if kind == "literal_error":
         return f"must be {limits['expected']}, not {given!r}"
     wants = {
+        "string_type": "a text",
+        "int_type": "a whole number",
         "int_parsing": "a whole number",
         "int_from_float": "a whole number",
+        "finite_number": "a whole number",
         "float_parsing": "a number of seconds",
+        "bool_type": "true or false",
         "bool_parsing": "true or false",
     }
     return f"must be {wants.get(kind, error['msg'])}, not {given!r}"

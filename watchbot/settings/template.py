@@ -59,7 +59,8 @@ def _mounts(value: object) -> tuple[str, ...]:
     given = [value] if isinstance(value, str) else value
     if not isinstance(given, list | tuple):
         raise ValueError(f"must be paths, not {value!r}")
-    mounts = tuple(part.strip() for each in given for part in str(each).split(",") if part.strip())
+    named = (part.strip() for each in given for part in str(each).split(","))
+    mounts = tuple(dict.fromkeys(mount for mount in named if mount))
     for mount in mounts:
         if not _is_mount(mount):
             raise ValueError(f"must be /PATH, or /HOST/PATH:/PATH, not {mount!r}")

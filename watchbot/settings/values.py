@@ -60,7 +60,7 @@ def one_of(*allowed: str | int) -> WrapValidator:
     def check(value: str | int) -> None:
         if value not in allowed:
             listed = ", ".join(str(each) for each in allowed)
-            raise ValueError(f"must be one of {listed}, not {value}")
+            raise ValueError(f"must be one of {listed}, not {value!r}")
 
     return _or_intrinsic(check)
 

@@ -58,12 +58,13 @@ def parts(options: TemplateSettings) -> dict[Part, bool]:
 def template(options: Mapping[str, Any]) -> Template:
     """The template of a service with these options, by their names: `service`, `image`...
 
-    No variable is read: the same options make the same stack everywhere. Raises `SettingError`
-    for the first option that is bad.
+    None is as good as left out. No variable is read: the same options make the same stack
+    everywhere. Raises `SettingError` for the first option that is bad.
     """
     fields = TemplateSettings.model_fields.items()
     defaults = {name: field.default for name, field in fields if not field.is_required()}
-    return build(load(TemplateSettings, {**defaults, **options}))
+    given = {name: value for name, value in options.items() if value is not None}
+    return build(load(TemplateSettings, {**defaults, **given}))
 
 
 def build(options: TemplateSettings) -> Template:
