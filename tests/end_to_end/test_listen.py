@@ -297,6 +297,23 @@ def test_volumes_and_scratch_are_empty_for_the_next_job(cloud: Cloud, tmp_path: 
     assert not scratch.parent.exists()
 
 
+@pytest.mark.parametrize("below", [".", "deep/below"])
+def test_volume_may_hold_the_scratch_directories(cloud: Cloud, tmp_path: Path, below: str) -> None:
+    queue, volume = cloud.queue(f"tmp-{len(below)}"), tmp_path / "tmp"
+    (volume / below).mkdir(parents=True)
+    cloud.send_many(queue, ["a", "b"])
+
+    done = cloud.listen(
+        queue, "--volumes", str(volume),
+        f"ls -A {volume}; touch {volume}/left $WATCHBOT_SCRATCH/left",
+        env={"TMPDIR": str(volume / below)},
+    )  # fmt: skip
+
+    assert done.stdout.count("completed") == 2
+    assert "left" not in done.stdout
+    assert "not cleaned" not in done.stdout
+
+
 def test_words_reach_the_command_unchanged(cloud: Cloud) -> None:
     queue = cloud.queue("words")
     cloud.send(queue, "x")

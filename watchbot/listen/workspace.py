@@ -112,7 +112,7 @@ def _empty(volumes: Sequence[Path], spared: str) -> None:
             log.warning("volume not emptied", extra={"path": volume, "reason": error.strerror})
             continue
         for entry in entries:
-            if os.path.realpath(entry.path) == spared:
+            if f"{spared}/".startswith(f"{os.path.realpath(entry.path)}/"):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 _remove(entry.path)
