@@ -37,25 +37,34 @@ TABLE = [
 
 @pytest.fixture(scope="module")
 def played(cloud: Cloud) -> dict[str, Any]:
-    """One watcher has run every row of the table, each in a queue message sent by `aws`."""
-    queue, notices = cloud.queue("table"), cloud.queue("table-notices")
+    """Every row of the table has been run, each in a queue message sent by `aws`.
+
+    What times out has a watcher of its own: beside it, the others would outlive their backoff.
+    """
+    quick, slow = cloud.queue("table"), cloud.queue("table-slow")
+    notices = cloud.queue("table-notices")
     topic = cloud.topic("table-topic", notices)
     ids = {}
     for row in TABLE:
-        sent = cloud.aws("sqs", "send-message", "--queue-url", queue, "--message-body", row.body)
+        url = slow if row.outcome == "timed_out" else quick
+        sent = cloud.aws("sqs", "send-message", "--queue-url", url, "--message-body", row.body)
         ids[row.body] = sent["MessageId"]
-    done = cloud.listen(
-        queue,
-        *("--notification-topic", topic, "--concurrency", str(len(TABLE))),
-        *("--max-job-duration", "1", "--visibility-timeout", "60", "--kill-grace", "1"),
-        'echo "I do: $Message"; eval "$Message"',
-    )
-    assert done.returncode == 0, done.stderr
+    log = ""
+    for url in (quick, slow):
+        done = cloud.listen(
+            url,
+            *("--notification-topic", topic, "--concurrency", str(len(TABLE))),
+            *("--max-job-duration", "1", "--visibility-timeout", "60", "--kill-grace", "1"),
+            'echo "I do: $Message"; eval "$Message"',
+        )
+        assert done.returncode == 0, done.stderr
+        log += done.stdout
     time.sleep(2.1)  # the backoff of a first receive is 2 s
+    returned = [*cloud.take_all(quick), *cloud.take_all(slow)]
     return {
         "ids": ids,
-        "log": done.stdout,
-        "returned": {message["Body"]: message for message in cloud.take_all(queue)},
+        "log": log,
+        "returned": {message["Body"]: message for message in returned},
         "notices": cloud.notices(notices),
     }
 
