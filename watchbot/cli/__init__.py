@@ -15,16 +15,8 @@ from watchbot import __version__
 from watchbot.errors import WatchbotError
 
 COMMANDS = (
-    "listen",
-    "schedule",
-    "record",
-    "tasks",
-    "local",
-    "send",
-    "doctor",
-    "healthcheck",
-    "top",
-    "log",
+    *("listen", "schedule", "record", "tasks", "template", "local"),
+    *("send", "doctor", "healthcheck", "top", "log"),
 )
 
 
