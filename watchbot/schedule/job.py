@@ -8,9 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     NaiveDatetime,
     PlainSerializer,
@@ -19,7 +17,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from watchbot.errors import BadSchedule
@@ -27,19 +24,18 @@ from watchbot.schedule.cron import aps8
 from watchbot.schedule.cron.dialects import Clock, Dialect, dialect_of, parse
 from watchbot.schedule.cron.timetable import Dst, Timetable
 from watchbot.schedule.cron.zone import find_zone
+from watchbot.schedule.part import Part, Strict
 from watchbot.schedule.target import Target
 from watchbot.schedule.task import CapacityProvider, NetworkConfiguration, Override, overrides_bytes
 
 MAX_TASKS = 50  # that one run starts
-NAME = r"^[0-9A-Za-z_-]+\z"
 _FAMILY = (
     r"^(?:[0-9A-Za-z_-]+(?::[0-9]+)?|arn:[a-z-]+:ecs:[a-z0-9-]*:[0-9]+:task-definition/[\w:-]+)\z"
 )
 _TOKEN_LIFE_S = 82_800  # ECS knows a token for 24 hours; an hour of it is ours
 
 Overlap = Literal["allow", "skip", "buffer_one", "replace", "top_up"]
-Name = Annotated[str, StringConstraints(pattern=NAME, max_length=255)]
-
+Name = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_-]+\z", max_length=255)]
 Family = Annotated[str, StringConstraints(pattern=_FAMILY, max_length=512)]
 Cluster = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_:/-]+\z", max_length=255)]
 
@@ -81,18 +77,6 @@ Moment = Annotated[
     AfterValidator(_in_utc),
     PlainSerializer(datetime.isoformat, when_used="json"),
 ]
-
-
-class Part(BaseModel):
-    """What a body is made of; names are in camel case outside, as ECS has them."""
-
-    model_config = ConfigDict(alias_generator=to_camel, frozen=True)
-
-
-class Strict(Part):
-    """A part that takes no other fields than its own: a slip of the pen is told."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Trigger(Part):

@@ -2,18 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
+from watchbot.schedule.part import Strict
 from watchbot.sqs.outgoing import Outgoing, flaw
 
 _GROUP = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 
-class _Message(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, frozen=True, extra="forbid")
-
+class _Message(Strict):
     message: str
     group_id: _GROUP | None = None  # FIFO; the job's id, if it is not given
 

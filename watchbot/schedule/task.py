@@ -4,28 +4,23 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from pydantic.alias_generators import to_camel
+from pydantic import Field, StringConstraints
+
+from watchbot.schedule.part import Part, Strict
+
+_Variable = Annotated[str, StringConstraints(min_length=1)]
 
 TAG = "ECS_SCHEDULER_OVERRIDE_TAG"  # ecs-scheduler's mark, by which its tasks are known
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, frozen=True)
-
-
-class _Strict(_Part):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Override(_Part):
+class Override(Part):
     """What one container gets in its environment."""
 
     container_name: Annotated[str, StringConstraints(min_length=1, max_length=255)]
-    environment: dict[Annotated[str, StringConstraints(min_length=1)], str] = {}
+    environment: Annotated[dict[_Variable, str], Field(default_factory=dict)]
 
 
-class CapacityProvider(_Strict):
+class CapacityProvider(Strict):
     """Where a share of the tasks runs."""
 
     capacity_provider: Annotated[str, StringConstraints(min_length=1, max_length=255)]
@@ -33,7 +28,7 @@ class CapacityProvider(_Strict):
     base: Annotated[int, Field(ge=0, le=100_000)] = 0
 
 
-class AwsVpc(_Strict):
+class AwsVpc(Strict):
     """The network that tasks of mode awsvpc are in."""
 
     subnets: Annotated[tuple[str, ...], Field(min_length=1, max_length=16)]
@@ -41,7 +36,7 @@ class AwsVpc(_Strict):
     assign_public_ip: Literal["ENABLED", "DISABLED"] = "DISABLED"
 
 
-class NetworkConfiguration(_Strict):
+class NetworkConfiguration(Strict):
     """As RunTask has it."""
 
     awsvpc_configuration: AwsVpc
