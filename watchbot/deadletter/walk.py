@@ -1,0 +1,125 @@
+"""A walk through a queue: each message once, ours until the walk is over, then put back."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import anyio
+
+from watchbot.lifecycle import Stop
+from watchbot.sqs.lease import Lease, Leases, batched
+from watchbot.sqs.message import Message
+from watchbot.sqs.queue import MAX_BATCH, Queue
+
+WAIT_S = 1  # a poll that does not wait asks few of SQS's servers: its "empty" proves nothing
+LANES = 4  # polls at once
+PUT_BACK_AT_ONCE = 200
+PUT_BACK_S = 30  # what is not put back by then comes back when its lease runs out
+
+
+class Walk:
+    """Hands out the messages of a queue in waves, and holds them; `delete` lets go of some.
+
+    One that was handed out already, and comes again as SQS may have it, is not handed out again;
+    if it was to be deleted, that is tried once more.
+    """
+
+    def __init__(self, queue: Queue, leases: Leases, visibility_s: int, stop: Stop) -> None:
+        self._queue, self._leases, self._visibility_s = queue, leases, visibility_s
+        self._stop = stop
+        self._held: dict[str, Lease] = {}
+        self._seen: set[str] = set()
+        self._undeleted: set[str] = set()
+
+    @property
+    def undeleted(self) -> int:
+        """How many messages were to be deleted, and were not: they stay in the queue."""
+        return len(self._undeleted)
+
+    @property
+    def held(self) -> int:
+        """How many messages are hidden from others now."""
+        return len(self._held)
+
+    async def waves(self) -> AsyncIterator[list[Message]]:
+        """The messages, some at a time, until there are no more, or until the stop.
+
+        Raises `AwsError`.
+        """
+        lanes = 1
+        while not self._stop.draining.is_set():
+            wave = await self._receive(lanes)
+            if not wave:
+                return
+            # While there is a backlog. More polls of a FIFO queue would find its groups closed.
+            full = len(wave) == lanes * MAX_BATCH and not self._queue.fifo
+            lanes = min(2 * lanes, LANES) if full else 1
+            fresh = [self._hold(message) for message in wave]
+            await self.delete([each for each in wave if each.id in self._undeleted])
+            if messages := [each for each in fresh if each]:
+                yield messages
+
+    async def delete(self, messages: Sequence[Message]) -> None:
+        """Deletes messages that were handed out, as far as they are still ours."""
+        self._undeleted.update(message.id for message in messages)
+        leases = [(message.id, self._held.pop(message.id)) for message in messages]
+
+        async def delete(message_id: str, lease: Lease) -> None:
+            if await self._leases.delete(lease):
+                self._undeleted.discard(message_id)
+
+        async with anyio.create_task_group() as deleting:
+            for message_id, lease in leases:
+                deleting.start_soon(delete, message_id, lease)
+
+    async def put_back(self) -> None:
+        """Lets go of all that is held, unchanged, visible at once."""
+        leases = list(self._held.values())
+        self._held.clear()
+        for some in batched(leases, PUT_BACK_AT_ONCE):
+            async with anyio.create_task_group() as returning:
+                for lease in some:
+                    returning.start_soon(self._leases.hide, lease, 0)
+
+    def _hold(self, message: Message) -> Message | None:
+        """The message, unless it was handed out before; its body is not kept."""
+        is_fresh = message.id not in self._seen
+        self._seen.add(message.id)
+        slim = replace(message, body="", attributes={}, system={})
+        self._held[message.id] = self._leases.take(slim)
+        return message if is_fresh else None
+
+    async def _receive(self, lanes: int) -> list[Message]:
+        received: list[list[Message]] = [[]] * lanes
+
+        async def receive(lane: int) -> None:
+            received[lane] = await self._queue.receive(MAX_BATCH, WAIT_S, self._visibility_s)
+
+        async with anyio.create_task_group() as polls:
+            for lane in range(lanes):
+                polls.start_soon(receive, lane)
+        return [message for messages in received for message in messages]
+
+
+@asynccontextmanager
+async def walking(queue: Queue, visibility_s: int, stop: Stop) -> AsyncIterator[Walk]:
+    """A walk through `queue`. At its end, also by an error, what it holds is put back.
+
+    The stop ends it between two waves; a second one at once: then what it holds is hidden for up
+    to `visibility_s` more seconds.
+    """
+    async with anyio.create_task_group() as signals:
+        signals.start_soon(_abandon, stop, signals.cancel_scope)
+        async with Leases(queue, visibility_s) as leases:
+            walk = Walk(queue, leases, visibility_s, stop)
+            try:
+                yield walk
+            finally:
+                with anyio.move_on_after(PUT_BACK_S):
+                    await walk.put_back()
+        signals.cancel_scope.cancel()
+
+
+async def _abandon(stop: Stop, scope: anyio.CancelScope) -> None:
+    await stop.forced.wait()
+    scope.cancel()
