@@ -15,7 +15,7 @@ demo: $(READY) ## Runs the main job on this machine: real messages, real command
 	  --send-file examples/demo/messages examples/demo/work.sh
 
 test: lint type $(READY) ## Everything CI checks: style, types, all tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 4 --dist loadfile
 
 lint: $(READY) ## Style and layout of the code
 	$(BIN)/ruff check

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.benchmarks import record
 from tests.benchmarks.bench import (
     RIVALS,
     Run,
@@ -45,11 +46,13 @@ class Scale:
     lifetime: int = 100_000
     sleepers: int = 1000
     printed_mb: int = 1000
+    recorded: int = 4000
+    answered: int = 100_000
 
 
 QUICK = Scale(
     rounds=1, messages=1500, rival_messages=400, widths=(16,), latencies_ms=(0, 10), singles=30,
-    lifetime=5000, sleepers=200, printed_mb=200,
+    lifetime=5000, sleepers=200, printed_mb=200, recorded=1000, answered=5000,
 )  # fmt: skip
 
 
@@ -225,6 +228,22 @@ def logs(found: Findings, scale: Scale) -> None:
                 found.add(f"{kind} log, MB of memory", grown)
 
 
+def recording(found: Findings, scale: Scale) -> None:
+    """How fast `watchbot record` writes events, from eight consumers."""
+    for _ in range(scale.rounds):
+        for database, rate in record.ingest_rates(scale.recorded).items():
+            found.add(f"events recorded in {database} a second", rate)
+
+
+def answering(found: Findings, scale: Scale) -> None:
+    """How fast `watchbot record` answers, with many tasks in PostgreSQL."""
+    for question, times_ms in record.answer_times_ms(scale.answered).items():
+        for time_ms in times_ms:
+            found.add(f"answer, ms: {question}", time_ms)
+        found.add("slowest answer, ms", statistics.median(times_ms))
+    found.figures["slowest answer, ms"] = [max(found.figures["slowest answer, ms"])]
+
+
 def _printed(server: Server, words: list[str], file: Path) -> tuple[float, float]:
     queue = server.queue()
     listen = [word.format(queue=queue) for word in watchbot(*words)]
@@ -270,5 +289,16 @@ def _lag_ms(url: str) -> float:
 
 
 CASES: dict[str, Case] = {
-    case.__name__: case for case in (throughput, latency, idle, startup, lifetime, sleepers, logs)
+    case.__name__: case
+    for case in (
+        throughput,
+        latency,
+        idle,
+        startup,
+        lifetime,
+        sleepers,
+        logs,
+        recording,
+        answering,
+    )
 }

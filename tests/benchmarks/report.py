@@ -63,6 +63,11 @@ TARGETS = [
     Target(name="text log, MB/s", at_least=200, of=("text log, MB/s",)),
     Target(name="structured log, MB/s", at_least=25, of=("structured log, MB/s",)),
     Target(name="memory for printing it all, MB", at_most=8, of=("text log, MB of memory",)),
+    Target(name="events recorded in SQLite a second", at_least=8000,
+           of=("events recorded in SQLite a second",)),
+    Target(name="events recorded in PostgreSQL a second", at_least=5000,
+           of=("events recorded in PostgreSQL a second",)),
+    Target(name="slowest answer with 100,000 tasks, ms", at_most=100, of=("slowest answer, ms",)),
 ]  # fmt: skip
 
 
