@@ -1,7 +1,5 @@
 """`watchbot dead-letter`."""
 
-from typing import Any
-
 import click
 
 from watchbot.cli.options import options
@@ -17,7 +15,9 @@ VERBS = ("list", "show", "export", "replay", "delete", "purge", "summary", "logs
 @click.option("--json", "as_json", is_flag=True, help="Print JSON objects, one a line.")
 @click.option("--yes", is_flag=True, help="Do not ask; overwrite FILE.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
-def dead_letter(settings: DeadLetterSettings, **request: Any) -> int:
+def dead_letter(
+    settings: DeadLetterSettings, verb: str | None, words: tuple[str, ...], **flags: bool
+) -> int:
     """Look at dead messages, send them once more, or delete them.
 
     Without a VERB, and on a terminal, it asks what to do.
@@ -36,6 +36,11 @@ def dead_letter(settings: DeadLetterSettings, **request: Any) -> int:
     sent is named and kept, and the exit code is 1.
     """
     from watchbot.deadletter.desk import Request
+    from watchbot.deadletter.selection import selected
     from watchbot.deadletter.service import dead_letter
 
-    return dead_letter(settings, Request(**request))
+    ids = () if verb == "export" else words
+    selection = selected(settings, ids)
+    return dead_letter(
+        Request(settings=settings, selection=selection, verb=verb, words=words, **flags)
+    )

@@ -19,8 +19,7 @@ async def replay(desk: Desk) -> int:
     queue_url = queue_url_of(desk)
     if desk.request.dry_run:
         return await _only_say(desk, "replayed")
-    whole = desk.selection.every and desk.settings.max is None
-    if whole and not desk.queue.fifo and (moved := await _move(desk, queue_url)) is not None:
+    if desk.request.whole and not desk.queue.fifo and (moved := await _move(desk, queue_url)) is not None:
         return _conclude(desk, Tally(replayed=moved), kept=0)
     return await replay_each(desk, queue_url)
 
@@ -30,8 +29,12 @@ async def replay_each(desk: Desk, queue_url: str) -> int:
     async with open_destination(queue_url, desk.settings.account) as destination:
         async with desk.walk() as walk:
             work = Replay(walk, destination, desk.shown.say)
-            async for messages in desk.meant(walk):
-                await work.replay(messages)
+            try:
+                async for messages in desk.meant(walk):
+                    await work.replay(messages)
+            except* AwsError:
+                desk.shown.say(f"{work.tally.replayed} replayed; run this again for the rest")
+                raise
             kept = walk.held
     return _conclude(desk, work.tally, kept)
 
@@ -50,7 +53,7 @@ async def delete(desk: Desk) -> int:
     if undeleted:
         desk.shown.say(f"{undeleted} could not be deleted: run this again")
     _tell(desk, {"deleted": deleted, "kept": kept}, f"{deleted} deleted, {kept} kept")
-    return 1 if undeleted else 0
+    return desk.concluded(1 if undeleted else 0)
 
 
 async def purge(desk: Desk) -> int:
@@ -90,7 +93,7 @@ async def _move(desk: Desk, queue_url: str) -> int | None:
         destination = (await SqsQueue(sqs, queue_url).facts())["QueueArn"]
         move = Move(sqs, source, destination)
         if refusal := await move.start():
-            desk.shown.say(f"SQS moves them not by itself ({refusal.code}); sending each")
+            desk.shown.say(f"SQS does not move them by itself ({refusal.code}): sending each")
             return None
         return await move.finish(desk.stop, desk.shown.advance)
 
@@ -113,7 +116,7 @@ def _conclude(desk: Desk, tally: Tally, kept: int) -> int:
         "refused": [{"id": each, **asdict(why)} for each, why in tally.refused],
     }
     _tell(desk, facts, f"{tally.replayed} replayed, {kept} kept")
-    return 1 if tally.refused or tally.doubled else 0
+    return desk.concluded(1 if tally.refused or tally.doubled else 0)
 
 
 def _tell(desk: Desk, facts: dict[str, object], text: str) -> None:

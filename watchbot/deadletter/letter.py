@@ -53,6 +53,11 @@ def origin(message: Message) -> str:
     return evidence.message_id if evidence else message.id
 
 
+def ids_of(message: Message) -> set[str]:
+    """The ids by which it may be called: its own, and the one in the workers' logs."""
+    return {message.id, origin(message)}
+
+
 def sent_ms(message: Message, evidence: Evidence | None) -> int | None:
     """When it was sent to the queue it came from, in milliseconds since 1970."""
     return message.sent_ms if evidence is None else evidence.sent_ms

@@ -3,7 +3,8 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from watchbot.aws import open_client
@@ -24,20 +25,17 @@ async def list_all(desk: Desk) -> int:
     else:
         _print([letter.COLUMNS] if found else [])
         _print(map(letter.line, found))
-    return 0
+    return desk.concluded()
 
 
 async def show(desk: Desk) -> int:
-    """Prints all there is to know of those that were named; 1 when one of them is not there."""
+    """Prints all there is to know of those that were named; the exit code."""
     found: list[dict[str, Any]] = []
     async with desk.walk() as walk:
         async for messages in desk.meant(walk):
             found += map(letter.everything, messages)
     _print(map(letter.as_json if desk.request.as_json else letter.page, found))
-    missing = set(desk.selection.ids) - {facts["id"] for facts in found}
-    for message_id in sorted(missing):
-        desk.shown.say(f"no message {message_id} was found in {desk.place.name}")
-    return 1 if missing else 0
+    return desk.concluded()
 
 
 async def summary(desk: Desk) -> int:
@@ -63,17 +61,15 @@ async def summary(desk: Desk) -> int:
 async def export(desk: Desk) -> int:
     """Writes them to a file that only we can read, as JSON, one a line; the exit code."""
     path, written = desk.request.words[0], 0
-    try:
-        with _opened(desk.request) as file:
-            async with desk.walk() as walk:
-                async for messages in desk.meant(walk):
-                    written += len(messages)
-                    lines = (letter.as_json(letter.everything(each)) for each in messages)
+    with _saving(path):
+        file = _opened(desk.request)
+    with _saving(path), file:
+        async with desk.walk() as walk:
+            async for messages in desk.meant(walk):
+                written += len(messages)
+                lines = (letter.as_json(letter.everything(each)) for each in messages)
+                with _saving(path):
                     file.writelines(f"{line}\n" for line in lines)
-    except FileExistsError:
-        raise SettingError("FILE", f"{path!r} exists; name another, or add --yes") from None
-    except OSError as fault:
-        raise WatchbotError(f"cannot write {path!r}: {fault.strerror}") from fault
     desk.shown.say(f"{written} messages {'would be ' if desk.request.dry_run else ''}written")
     return 0
 
@@ -109,6 +105,16 @@ def log_group_of(desk: Desk) -> str:
             describe("log_group"), "is not known; name it, or the stack (--stack-name)"
         )
     return desk.place.log_group
+
+
+@contextmanager
+def _saving(path: str) -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError:
+        raise SettingError("FILE", f"{path!r} exists; name another, or add --yes") from None
+    except OSError as fault:
+        raise WatchbotError(f"cannot write {path!r}: {fault.strerror}") from fault
 
 
 def _opened(request: Request) -> TextIO:

@@ -1,6 +1,5 @@
 """Where dead letters are: the two queues and the logs, from URLs or from a CloudFormation stack."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from watchbot.errors import NotFound, Rejected, SettingError
 from watchbot.settings.base import describe
 from watchbot.settings.deadletter import DeadLetterSettings
 from watchbot.sqs.queue import SqsQueue
+from watchbot.sqs.redrive import redrive
 
 _OUTPUT = re.compile(r"(?P<before>.*)DeadLetterQueueUrl(?P<after>.*)")
 
@@ -46,7 +46,7 @@ async def find(settings: DeadLetterSettings) -> list[Place]:
 async def _of_queues(settings: DeadLetterSettings, sqs: Client) -> Place:
     queue_url, dead_url = settings.queue_url, settings.dead_letter_queue_url
     if dead_url is None:
-        dead_url = await dead_letter_queue_of(sqs, queue_url or "")
+        dead_url = await _dead_letter_queue_of(sqs, queue_url or "")
         if dead_url is None:
             raise SettingError(
                 describe("queue_url"),
@@ -60,23 +60,9 @@ async def _of_queues(settings: DeadLetterSettings, sqs: Client) -> Place:
     return Place(name=name, dead_letter_queue_url=dead_url, queue_url=queue_url, log_group=group)
 
 
-async def dead_letter_queue_of(sqs: Client, queue_url: str) -> str | None:
-    """The URL of the queue that this one's redrive policy names."""
-    facts = await SqsQueue(sqs, queue_url).facts()
-    arn = dead_letter_arn(facts)
-    if arn is None:
-        return None
-    account_id, name = arn.split(":")[-2:]
-    found = await sqs.call("get_queue_url", QueueName=name, QueueOwnerAWSAccountId=account_id)
-    url: str = found["QueueUrl"]
-    return url
-
-
-def dead_letter_arn(facts: Mapping[str, str]) -> str | None:
-    """The ARN of the dead-letter queue in a queue's own attributes."""
-    policy = json.loads(facts.get("RedrivePolicy") or "{}")
-    arn: str | None = policy.get("deadLetterTargetArn")
-    return arn
+async def _dead_letter_queue_of(sqs: Client, queue_url: str) -> str | None:
+    policy = redrive(await SqsQueue(sqs, queue_url).facts())
+    return policy.target_url(queue_url) if policy else None
 
 
 async def _only_source_of(sqs: Client, dead_url: str) -> str | None:
@@ -151,7 +137,7 @@ async def _made_by(cloudformation: Client, settings: DeadLetterSettings, stack: 
     places: list[Place] = []
     for url in urls:
         async with open_client("sqs", settings.account.near(url)) as sqs:
-            dead_url = await dead_letter_queue_of(sqs, url)
+            dead_url = await _dead_letter_queue_of(sqs, url)
         if dead_url is not None:
             name = url.rpartition("/")[2]
             place = Place(

@@ -5,7 +5,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from watchbot.deadletter.letter import sent_ms
+from watchbot.deadletter.letter import ids_of, sent_ms
 from watchbot.settings.deadletter import DeadLetterSettings
 from watchbot.sqs.evidence import NAMES, original, read
 from watchbot.sqs.message import Message, open_envelope
@@ -15,7 +15,7 @@ from watchbot.sqs.message import Message, open_envelope
 class Selection:
     """Messages with one of these ids, and all that the options ask for."""
 
-    ids: Collection[str]
+    ids: frozenset[str]
     pattern: str | None
     attributes: Collection[tuple[str, str]]
     sent_before_ms: float | None
@@ -28,7 +28,7 @@ class Selection:
     def takes(self, message: Message) -> bool:
         """Whether this one is meant."""
         return (
-            (not self.ids or message.id in self.ids)
+            (not self.ids or bool(self.ids & ids_of(message)))
             and (self.pattern is None or self._matches(message, self.pattern))
             and all(_value(message, name) == value for name, value in self.attributes)
             and (self.sent_before_ms is None or self._is_old(message, self.sent_before_ms))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import anyio
 
+from watchbot.errors import WatchbotError
 from watchbot.lifecycle import Stop
 from watchbot.sqs.lease import Lease, Leases, batched
 from watchbot.sqs.message import Message
@@ -62,14 +63,14 @@ class Walk:
     async def delete(self, messages: Sequence[Message]) -> None:
         """Deletes messages that were handed out, as far as they are still ours."""
         self._undeleted.update(message.id for message in messages)
-        leases = [(message.id, self._held.pop(message.id)) for message in messages]
+        leases = {each.id: self._held.pop(each.id) for each in messages if each.id in self._held}
 
         async def delete(message_id: str, lease: Lease) -> None:
             if await self._leases.delete(lease):
                 self._undeleted.discard(message_id)
 
         async with anyio.create_task_group() as deleting:
-            for message_id, lease in leases:
+            for message_id, lease in leases.items():
                 deleting.start_soon(delete, message_id, lease)
 
     async def put_back(self) -> None:
@@ -105,8 +106,8 @@ class Walk:
 async def walking(queue: Queue, visibility_s: int, stop: Stop) -> AsyncIterator[Walk]:
     """A walk through `queue`. At its end, also by an error, what it holds is put back.
 
-    The stop ends it between two waves; a second one at once: then what it holds is hidden for up
-    to `visibility_s` more seconds.
+    The stop ends it between two waves. A second one ends it at once, and raises `WatchbotError`:
+    what it holds stays hidden for up to `visibility_s` more seconds.
     """
     async with anyio.create_task_group() as signals:
         signals.start_soon(_abandon, stop, signals.cancel_scope)
@@ -118,6 +119,8 @@ async def walking(queue: Queue, visibility_s: int, stop: Stop) -> AsyncIterator[
                 with anyio.move_on_after(PUT_BACK_S):
                     await walk.put_back()
         signals.cancel_scope.cancel()
+    if stop.forced.is_set():
+        raise WatchbotError(f"ended at once: messages may stay hidden for {visibility_s} s more")
 
 
 async def _abandon(stop: Stop, scope: anyio.CancelScope) -> None:
