@@ -59,7 +59,7 @@ class Desk:
 
     def walk(self) -> AbstractAsyncContextManager[Walk]:
         """A walk through the dead-letter queue; see `walking`."""
-        return walking(self.queue, self.settings.visibility_timeout, self.stop)
+        return walking(self.queue, self.stop, visibility_s=self.settings.visibility_timeout)
 
     async def meant(self, walk: Walk) -> AsyncIterator[list[Message]]:
         """The messages that are meant, some at a time, and no more than were asked for."""

@@ -25,9 +25,11 @@ class Walk:
     if it was to be deleted, that is tried once more.
     """
 
-    def __init__(self, queue: Queue, leases: Leases, visibility_s: int, stop: Stop) -> None:
-        self._queue, self._leases, self._visibility_s = queue, leases, visibility_s
-        self._stop = stop
+    def __init__(
+        self, queue: Queue, leases: Leases, stop: Stop, *, visibility_s: int, wait_s: int
+    ) -> None:
+        self._queue, self._leases, self._stop = queue, leases, stop
+        self._visibility_s, self._wait_s = visibility_s, wait_s
         self._held: dict[str, Lease] = {}
         self._seen: set[str] = set()
         self._undeleted: set[str] = set()
@@ -94,7 +96,9 @@ class Walk:
         received: list[list[Message]] = [[]] * lanes
 
         async def receive(lane: int) -> None:
-            received[lane] = await self._queue.receive(MAX_BATCH, WAIT_S, self._visibility_s)
+            received[lane] = await self._queue.receive(
+                MAX_BATCH, self._wait_s, self._visibility_s
+            )
 
         async with anyio.create_task_group() as polls:
             for lane in range(lanes):
@@ -103,7 +107,9 @@ class Walk:
 
 
 @asynccontextmanager
-async def walking(queue: Queue, visibility_s: int, stop: Stop) -> AsyncIterator[Walk]:
+async def walking(
+    queue: Queue, stop: Stop, *, visibility_s: int, wait_s: int = WAIT_S
+) -> AsyncIterator[Walk]:
     """A walk through `queue`. At its end, also by an error, what it holds is put back.
 
     The stop ends it between two waves. A second one ends it at once, and raises `WatchbotError`:
@@ -112,7 +118,7 @@ async def walking(queue: Queue, visibility_s: int, stop: Stop) -> AsyncIterator[
     async with anyio.create_task_group() as signals:
         signals.start_soon(_abandon, stop, signals.cancel_scope)
         async with Leases(queue, visibility_s) as leases:
-            walk = Walk(queue, leases, visibility_s, stop)
+            walk = Walk(queue, leases, stop, visibility_s=visibility_s, wait_s=wait_s)
             try:
                 yield walk
             finally:
