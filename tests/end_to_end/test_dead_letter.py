@@ -137,9 +137,7 @@ def test_summary_counts_by_fingerprint_and_reason(kept: tuple[Queues, list[str]]
     assert kinds[0]["newest"]["id"] in ids[1:]
 
 
-def test_export_writes_a_file_for_us_alone(
-    kept: tuple[Queues, list[str]], tmp_path: Path
-) -> None:
+def test_export_writes_a_file_for_us_alone(kept: tuple[Queues, list[str]], tmp_path: Path) -> None:
     place, ids = kept
     file = tmp_path / "dead.jsonl"
 
@@ -150,9 +148,7 @@ def test_export_writes_a_file_for_us_alone(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_export_overwrites_nothing_unasked(
-    kept: tuple[Queues, list[str]], tmp_path: Path
-) -> None:
+def test_export_overwrites_nothing_unasked(kept: tuple[Queues, list[str]], tmp_path: Path) -> None:
     place, _ = kept
     file = tmp_path / "dead.jsonl"
     file.write_text("mine")

@@ -1,4 +1,4 @@
-"""`watchbot dead-letter --stack-name`: the stacks of ecs-watchbot, and those that are no watchbot's."""
+"""`watchbot dead-letter --stack-name`: the stacks of ecs-watchbot, and others."""
 
 import json
 import subprocess

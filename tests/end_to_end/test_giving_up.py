@@ -51,8 +51,8 @@ def test_message_that_failed_its_last_attempt_says_why(cloud: Cloud) -> None:
     first, last = cloud.notices(notices)
     assert "failed: the message goes back to the queue" in first["Message"]
     assert "failed: the message is in the dead-letter queue" in last["Message"]
-    assert text(letter, "watchbot.fingerprint") == (
-        last["MessageAttributes"]["fingerprint"]["Value"]
+    assert (
+        text(letter, "watchbot.fingerprint") == (last["MessageAttributes"]["fingerprint"]["Value"])
     )
 
 
@@ -96,9 +96,7 @@ def test_last_receive_that_sqs_allows_is_explained_too(cloud: Cloud) -> None:
 def test_fifo_group_goes_on_behind_a_message_that_was_given_up(cloud: Cloud) -> None:
     queue, dead = queues(cloud, "group.fifo")
     for number in range(3):
-        cloud.send(
-            queue, f"m{number}", MessageGroupId="g", MessageDeduplicationId=f"d{number}"
-        )
+        cloud.send(queue, f"m{number}", MessageGroupId="g", MessageDeduplicationId=f"d{number}")
     worker = ("/bin/sh", "-c", 'echo "ran $Message"; [ "$Message" != m0 ]')
 
     done = cloud.listen(queue, "--max-attempts", "2", *ONCE_MORE, *worker)

@@ -39,9 +39,7 @@ def test_evidence_is_read_as_it_was_noted() -> None:
 
 
 def test_operators_find_it_under_its_names() -> None:
-    assert {
-        name: item.value for name, item in noted().items() if name != "watchbot.message"
-    } == {
+    assert {name: item.value for name, item in noted().items() if name != "watchbot.message"} == {
         "watchbot.reason": "exit code 1",
         "watchbot.exit_code": "1",
         "watchbot.fingerprint": "0123456789abcdef",

@@ -7,7 +7,7 @@ import pytest
 
 from watchbot.aws import Client
 from watchbot.deadletter.move import Move
-from watchbot.errors import AwsError, Rejected, Unreachable, WatchbotError
+from watchbot.errors import AwsError, WatchbotError
 from watchbot.lifecycle import Stop
 
 UNKNOWN = {"service": "SQS", "operation": "start", "code": "UnsupportedOperation", "text": "no"}

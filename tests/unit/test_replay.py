@@ -1,6 +1,7 @@
 """Replay: what is sent, what is deleted, and what of a failure half-way is lost (nothing)."""
 
 from collections.abc import Sequence
+
 import anyio
 import pytest
 

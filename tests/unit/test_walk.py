@@ -118,10 +118,13 @@ async def test_message_that_comes_again_after_its_delete_failed_is_deleted() -> 
 async def test_error_puts_back_what_was_in_hand() -> None:
     queue = filled(5)
 
-    with pytest.raises(ExceptionGroup):
+    async def fail() -> None:
         async with a_walk(queue, Stop()) as walk:
             async for _ in walk.waves():
                 raise ValueError
+
+    with pytest.raises(ExceptionGroup):
+        await fail()
 
     assert await depth(queue) == (5, 0)
 
@@ -140,12 +143,15 @@ async def test_stop_ends_it_between_two_waves() -> None:
 async def test_second_stop_ends_it_at_once_and_says_what_stays_hidden() -> None:
     queue, stop = filled(5), Stop()
 
-    with pytest.raises(WatchbotError, match="hidden for 60 s more"), anyio.fail_after(5):
+    async def stop_twice() -> None:
         async with a_walk(queue, stop) as walk:
             async for _ in walk.waves():
                 stop.ask()
                 stop.ask()
-                await anyio.sleep_forever()
+                await anyio.sleep(5)
+
+    with pytest.raises(WatchbotError, match="hidden for 60 s more"):
+        await stop_twice()
 
     assert await depth(queue) == (0, 5)
 

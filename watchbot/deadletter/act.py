@@ -19,7 +19,11 @@ async def replay(desk: Desk) -> int:
     queue_url = queue_url_of(desk)
     if desk.request.dry_run:
         return await _only_say(desk, "replayed")
-    if desk.request.whole and not desk.queue.fifo and (moved := await _move(desk, queue_url)) is not None:
+    if (
+        desk.request.whole
+        and not desk.queue.fifo
+        and (moved := await _move(desk, queue_url)) is not None
+    ):
         return _conclude(desk, Tally(replayed=moved), kept=0)
     return await replay_each(desk, queue_url)
 

@@ -40,8 +40,9 @@ async def triage(desk: Desk) -> int:
 class _Triage:
     def __init__(self, desk: Desk, walk: Walk, replay: Replay | None) -> None:
         self._desk, self._walk, self._replay = desk, walk, replay
-        possible = {LOGS: desk.place.log_group, RETURN: replay, KEEP: True, DELETE: True, STOP: True}
-        self._choices = [choice for choice, is_possible in possible.items() if is_possible]
+        logs = [LOGS] if desk.place.log_group else []
+        replays = [RETURN] if replay else []
+        self._choices = [*logs, *replays, KEEP, DELETE, STOP]
 
     async def run(self) -> None:
         asked = 0

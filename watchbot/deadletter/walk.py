@@ -96,9 +96,7 @@ class Walk:
         received: list[list[Message]] = [[]] * lanes
 
         async def receive(lane: int) -> None:
-            received[lane] = await self._queue.receive(
-                MAX_BATCH, self._wait_s, self._visibility_s
-            )
+            received[lane] = await self._queue.receive(MAX_BATCH, self._wait_s, self._visibility_s)
 
         async with anyio.create_task_group() as polls:
             for lane in range(lanes):

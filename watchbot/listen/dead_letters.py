@@ -82,9 +82,10 @@ class DeadLetters:
         dedup_id = message.id if self._destination.fifo else None
         outgoing = again(letter, dedup_id=dedup_id)
         try:
-            return [each async for each in Publisher(self._destination).publish([outgoing])][0]
+            [result] = [each async for each in Publisher(self._destination).publish([outgoing])]
         except AwsError as error:
             return Unsent(code=error.code, text=error.text, passing=True)
+        return result
 
 
 async def open_dead_letters(settings: ListenSettings, sqs: Client) -> DeadLetters | None:

@@ -99,8 +99,7 @@ class WatcherSettings(Settings):
     )
     max_attempts: int = option(
         0,
-        "After so many failed runs a message goes to the dead-letter queue, and says why; "
-        "0: only SQS moves it there.",
+        "Move a message that failed so often to the dead-letter queue; 0: leave it to SQS.",
         "N",
         ge=0,
         le=1000,
