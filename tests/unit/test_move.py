@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from watchbot.aws import Client
 from watchbot.deadletter.move import Move
 from watchbot.errors import AwsError, WatchbotError
 from watchbot.lifecycle import Stop
 
-UNKNOWN = {"service": "SQS", "operation": "start", "code": "UnsupportedOperation", "text": "no"}
+UNKNOWN: Any = {
+    "Error": {"Code": "UnsupportedOperation", "Message": "no such action"},
+    "ResponseMetadata": {"HTTPStatusCode": 400},
+}
 
 
 class Raw:
@@ -73,7 +77,7 @@ async def test_task_that_fails_says_why() -> None:
 
 
 async def test_server_without_the_task_says_so() -> None:
-    raw = Raw(refusal=NotImplementedError("no such action"))
+    raw = Raw(refusal=ClientError(UNKNOWN, "StartMessageMoveTask"))
 
     refusal = await Move(Client("sqs", raw), "a", "b").start()
 

@@ -10,7 +10,7 @@ from watchbot.aws import Client, open_client
 from watchbot.deadletter.letter import ids_of
 from watchbot.deadletter.place import Place
 from watchbot.deadletter.selection import Selection
-from watchbot.deadletter.walk import WAIT_S, Walk, walking
+from watchbot.deadletter.walk import Walk, walking
 from watchbot.display import Display, display
 from watchbot.lifecycle import Stop
 from watchbot.settings.deadletter import DeadLetterSettings
@@ -59,7 +59,13 @@ class Desk:
 
     def walk(self) -> AbstractAsyncContextManager[Walk]:
         """A walk through the dead-letter queue; see `walking`."""
-        return walking(self.queue, self.stop, visibility_s=self.settings.visibility_timeout)
+        settings = self.settings
+        return walking(
+            self.queue,
+            self.stop,
+            visibility_s=settings.visibility_timeout,
+            wait_s=settings.poll_wait,
+        )
 
     async def meant(self, walk: Walk) -> AsyncIterator[list[Message]]:
         """The messages that are meant, some at a time, and no more than were asked for."""
@@ -102,7 +108,7 @@ class Desk:
 async def open_desk(request: Request, place: Place, stop: Stop) -> AsyncIterator[Desk]:
     """A desk with an open connection. Raises `AwsError` when the queue cannot be asked."""
     account = request.settings.account.near(place.dead_letter_queue_url)
-    async with open_client("sqs", account, wait_s=WAIT_S) as sqs:
+    async with open_client("sqs", account, wait_s=request.settings.poll_wait) as sqs:
         facts = await SqsQueue(sqs, place.dead_letter_queue_url).facts()
         total = int(facts.get("ApproximateNumberOfMessages", 0))
         # A bar would stand in the way of questions.

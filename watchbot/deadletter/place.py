@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from watchbot.aws import Client, open_client
@@ -80,17 +80,29 @@ async def _in_stack(settings: DeadLetterSettings, stack: str) -> list[Place]:
         found = _named_by(outputs, settings.log_group)
         if not found:
             found = await _made_by(cloudformation, settings, stack)
-    if settings.dead_letter_queue_url:
-        found = [
-            each for each in found if each.dead_letter_queue_url == settings.dead_letter_queue_url
-        ]
     if not found:
         raise SettingError(
             describe("stack_name"),
             f"the stack {stack} has no dead-letter queue: no output named DeadLetterQueueUrl, and "
             f"no queue with a redrive policy; name the queue: {describe('queue_url')}",
         )
+    if settings.dead_letter_queue_url:
+        return [_the_one(found, settings.dead_letter_queue_url)]
     return found
+
+
+def _the_one(places: Sequence[Place], dead_url: str) -> Place:
+    for place in places:
+        # Account and name: the host may be an endpoint of one's own.
+        if place.dead_letter_queue_url.split("/")[-2:] == dead_url.split("/")[-2:]:
+            return replace(place, dead_letter_queue_url=dead_url)
+    raise SettingError(
+        describe("dead_letter_queue_url"), f"is none of the stack's; it has {_named(places)}"
+    )
+
+
+def _named(places: Sequence[Place]) -> str:
+    return ", ".join(f"{each.name} ({each.dead_letter_queue_url})" for each in places)
 
 
 async def _outputs(cloudformation: Client, stack: str) -> dict[str, str]:
@@ -165,8 +177,7 @@ async def _resources(cloudformation: Client, stack: str) -> list[tuple[str, str]
 def chosen(places: Sequence[Place]) -> Place:
     """The only place. Raises `SettingError` when there are several to choose from."""
     if len(places) > 1:
-        named = ", ".join(f"{each.name} ({each.dead_letter_queue_url})" for each in places)
         raise SettingError(
-            describe("dead_letter_queue_url"), f"the stack has several; name one: {named}"
+            describe("dead_letter_queue_url"), f"the stack has several; name one: {_named(places)}"
         )
     return places[0]

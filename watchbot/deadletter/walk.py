@@ -12,7 +12,6 @@ from watchbot.sqs.lease import Lease, Leases, batched
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import MAX_BATCH, Queue
 
-WAIT_S = 1  # a poll that does not wait asks few of SQS's servers: its "empty" proves nothing
 LANES = 4  # polls at once
 PUT_BACK_AT_ONCE = 200
 PUT_BACK_S = 30  # what is not put back by then comes back when its lease runs out
@@ -106,12 +105,13 @@ class Walk:
 
 @asynccontextmanager
 async def walking(
-    queue: Queue, stop: Stop, *, visibility_s: int, wait_s: int = WAIT_S
+    queue: Queue, stop: Stop, *, visibility_s: int, wait_s: int
 ) -> AsyncIterator[Walk]:
-    """A walk through `queue`. At its end, also by an error, what it holds is put back.
+    """A walk through `queue`, until a poll has waited `wait_s` for nothing.
 
-    The stop ends it between two waves. A second one ends it at once, and raises `WatchbotError`:
-    what it holds stays hidden for up to `visibility_s` more seconds.
+    At its end, also by an error, what it holds is put back. The stop ends it between two waves. A
+    second one ends it at once, and raises `WatchbotError`: what it holds stays hidden for up to
+    `visibility_s` more seconds.
     """
     async with anyio.create_task_group() as signals:
         signals.start_soon(_abandon, stop, signals.cancel_scope)

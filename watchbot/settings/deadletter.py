@@ -61,6 +61,10 @@ class DeadLetterSettings(Settings):
     )
     max: int | None = option(None, "No more messages than that.", "N", ge=1)
     since: Duration = option(21_600, "Logs from so long ago.", "TIME", ge=1)
+    # A poll that does not wait asks few of SQS's servers: its "empty" proves nothing.
+    poll_wait: int = option(
+        1, "How long to wait for one more message before the end.", "S", ge=0, le=20
+    )
     visibility_timeout: int = option(
         60, "How long a message stays ours if we are killed.", "S", ge=1, le=TWELVE_HOURS_S
     )

@@ -1,14 +1,21 @@
 """`watchbot dead-letter --stack-name`: the stacks of ecs-watchbot, and others."""
 
 import json
-import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.cloud import Cloud
+from tests.cloud import Cloud, running_cloud
+from tests.inside import Done, run
 
 LOG_GROUP = "arn:aws:logs:us-east-1:123456789012:log-group:{name}:*"
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    with running_cloud() as cloud:
+        yield cloud
 
 
 def queue(name: str, dead: str | None = None) -> dict[str, Any]:
@@ -46,8 +53,10 @@ def url(cloud: Cloud, name: str) -> str:
     return found
 
 
-def run(cloud: Cloud, name: str, *words: str) -> subprocess.CompletedProcess[str]:
-    return cloud.watchbot("dead-letter", "-s", name, "-r", "us-east-1", *words)
+def run_on(cloud: Cloud, name: str, *words: str) -> Done:
+    """One `watchbot dead-letter` on a stack."""
+    where = ("-s", name, "-r", "us-east-1", "--endpoint-url", cloud.url)
+    return run("dead-letter", *where, "--poll-wait", "0", *words)
 
 
 def test_outputs_of_ecs_watchbot_name_queues_and_logs(cloud: Cloud) -> None:
@@ -56,12 +65,12 @@ def test_outputs_of_ecs_watchbot_name_queues_and_logs(cloud: Cloud) -> None:
     logs = cloud.client("logs")
     logs.create_log_group(logGroupName="Watchbot")
 
-    nothing = run(cloud, "nine", "logs", "some-id")
-    replayed = run(cloud, "nine", "replay", "--match", "x")
+    nothing = run_on(cloud, "nine", "logs", "some-id")
+    replayed = run_on(cloud, "nine", "replay", "--match", "x")
 
-    assert (nothing.returncode, nothing.stdout) == (1, "")
-    assert "no line about some-id in arn:aws:logs" in nothing.stderr
-    assert (replayed.returncode, replayed.stdout) == (0, "1 replayed, 0 kept\n")
+    assert (nothing.code, nothing.out) == (1, "")
+    assert "no line about some-id in arn:aws:logs" in nothing.err
+    assert (replayed.code, replayed.out) == (0, "1 replayed, 0 kept\n")
     assert cloud.depth(url(cloud, "WatchbotQueue")) == (1, 0)
 
 
@@ -70,12 +79,14 @@ def test_stack_with_several_asks_which(cloud: Cloud) -> None:
     dead = url(cloud, "SecondDeadLetterQueue")
     cloud.send(dead, "x")
 
-    unclear = run(cloud, "two", "list")
-    clear = run(cloud, "two", "list", "--json", "--dead-letter-queue-url", dead)
+    unclear = run_on(cloud, "two", "list")
+    clear = run_on(cloud, "two", "list", "--json", "--dead-letter-queue-url", dead)
+    wrong = run_on(cloud, "two", "list", "--dead-letter-queue-url", f"{dead}-not")
 
-    assert unclear.returncode == 2
-    assert "the stack has several; name one: First (http" in unclear.stderr
-    assert json.loads(clear.stdout)["text"] == "x"
+    assert (unclear.code, wrong.code) == (2, 2)
+    assert "is none of the stack's; it has First (http" in wrong.err
+    assert "the stack has several; name one: First (http" in unclear.err
+    assert json.loads(clear.out)["text"] == "x"
 
 
 def test_stack_of_version_10_is_known_by_its_queues(cloud: Cloud) -> None:
@@ -83,9 +94,9 @@ def test_stack_of_version_10_is_known_by_its_queues(cloud: Cloud) -> None:
     stack(cloud, "ten", (resources, {"TopicOutput": {"Value": "arn"}}))
     cloud.send(url(cloud, "ten-dead"), "x")
 
-    done = run(cloud, "ten", "replay", "--match", "x")
+    done = run_on(cloud, "ten", "replay", "--match", "x")
 
-    assert (done.returncode, done.stdout) == (0, "1 replayed, 0 kept\n")
+    assert (done.code, done.out) == (0, "1 replayed, 0 kept\n")
 
 
 @pytest.mark.parametrize(
@@ -99,8 +110,8 @@ def test_stack_that_does_not_help_is_one_line(cloud: Cloud, name: str, problem: 
     if name == "bare":
         stack(cloud, "bare", ({"Q": queue("bare")}, {"Name": {"Value": "x"}}))
 
-    done = run(cloud, name, "list")
+    done = run_on(cloud, name, "list")
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert len(done.stderr.splitlines()) == 1
-    assert problem in done.stderr
+    assert (done.code, done.out) == (2, "")
+    assert len(done.err.splitlines()) == 1
+    assert problem in done.err
