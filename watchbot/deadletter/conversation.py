@@ -20,8 +20,8 @@ async def converse(request: Request, places: Sequence[Place], stop: Stop) -> int
     code = 0
     while place is not None:
         actions = _actions(place)
-        question = f"{place.name}: about {await _count(request, place, stop)} dead messages."
-        choice = await choose(f"{question} What to do?", [*actions, LEAVE], stop)
+        question = f"{place.name} has about {await _count(request, place, stop)}. What to do?"
+        choice = await choose(question, [*actions, LEAVE], stop)
         if choice not in actions:
             break
         verb, act_on = actions[choice]
