@@ -2,9 +2,10 @@
 
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pexpect
 import pytest
@@ -39,13 +40,13 @@ class Talk:
 
 
 @contextmanager
-def talk(cloud: Cloud, *words: str) -> Iterator[Talk]:
+def talk(cloud: Cloud, *words: str, env: Mapping[str, str] | None = None) -> Iterator[Talk]:
     # It asks the terminal where its cursor is, and this one does not answer.
-    environment = {**cloud.environment, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
+    terminal = {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
     child = pexpect.spawn(
         str(BIN / "watchbot"),
         ["dead-letter", *words],
-        env=environment,
+        env={**cloud.environment, **terminal, **(env or {})},
         encoding="utf-8",
         timeout=PATIENCE_S,
         dimensions=(40, 160),
@@ -148,6 +149,26 @@ def test_interrupted_triage_puts_its_messages_back(cloud: Cloud, how: str) -> No
         assert talks.ends() == 130
 
     assert cloud.depth(dead) == (2, 0)
+
+
+def test_verb_that_destroys_asks_before(cloud: Cloud) -> None:
+    queue, dead = queues(cloud, "asked", "first")
+
+    with talk(cloud, "--queue-url", queue, "purge") as talks:
+        talks.hears("Delete ALL dead messages of http.*\\?")
+        talks.answers("n")
+        assert talks.ends() == 130
+
+    assert cloud.depth(dead) == (1, 0)
+
+
+def test_conversation_without_its_extra_says_what_to_install(cloud: Cloud, tmp_path: Path) -> None:
+    (tmp_path / "questionary.py").write_text("raise ImportError")
+    queue, _ = queues(cloud, "bare")
+
+    with talk(cloud, "--queue-url", queue, env={"PYTHONPATH": str(tmp_path)}) as talks:
+        talks.hears("pip install 'watchbot\\[tools\\]'")
+        assert talks.ends() == 2
 
 
 def test_stack_with_several_watchbots_asks_which(cloud: Cloud) -> None:

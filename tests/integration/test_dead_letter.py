@@ -250,6 +250,18 @@ def test_fifo_replay_keeps_order_and_groups(cloud: Cloud) -> None:
         assert bodies == list(range(group, 24, 2))
 
 
+def test_list_of_a_fifo_queue_tells_what_it_cannot_see(cloud: Cloud) -> None:
+    place = queues(cloud, "unseen.fifo")
+    for number in range(12):
+        cloud.send(place.dead, "x", MessageGroupId="g", MessageDeduplicationId=str(number))
+
+    done = place.run("list")
+
+    assert (done.code, len(done.out.splitlines())) == (0, 1 + 10)
+    assert "about 2 more are not seen" in done.err
+    assert cloud.depth(place.dead) == (12, 0)
+
+
 def test_message_that_its_queue_refuses_is_kept(cloud: Cloud) -> None:
     place = queues(cloud, "small")
     cloud.sqs.set_queue_attributes(QueueUrl=place.url, Attributes={"MaximumMessageSize": "1024"})
