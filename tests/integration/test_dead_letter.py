@@ -2,6 +2,7 @@
 
 import json
 import stat
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.cloud import Cloud, running_cloud
+from tests.cloud import BIN, Cloud, running_cloud
 from tests.inside import Done, run
 
 RED = {"colour": {"DataType": "String", "StringValue": "red"}}
@@ -273,6 +274,30 @@ def test_message_that_its_queue_refuses_is_kept(cloud: Cloud) -> None:
     assert (done.code, done.out) == (1, "1 replayed, 1 kept\n")
     assert f"watchbot: {big}: InvalidParameterValue" in done.err
     assert (cloud.depth(place.dead), cloud.depth(place.url)) == ((1, 0), (1, 0))
+
+
+def test_queue_is_found_from_its_dead_letter_queue(cloud: Cloud) -> None:
+    place = queues(cloud, "found")
+    cloud.send(place.dead, "x")
+
+    done = run("dead-letter", "replay", "--match", "x", "--dead-letter-queue-url", place.dead)
+
+    assert (done.code, done.out) == (0, "1 replayed, 0 kept\n")
+    assert cloud.depth(place.url) == (1, 0)
+
+
+def test_program_has_its_old_name_too(cloud: Cloud) -> None:
+    place = queues(cloud, "old-name")
+    words = ("list", "--queue-url", place.url)
+
+    done = subprocess.run(
+        [BIN / "watchbot-dead-letter", *words],
+        env=cloud.environment,
+        capture_output=True,
+        check=True,
+    )
+
+    assert done.stdout == b""
 
 
 def test_delete_takes_those_that_were_chosen(cloud: Cloud) -> None:

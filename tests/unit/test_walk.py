@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from watchbot.deadletter.walk import Walk, walking
-from watchbot.errors import WatchbotError
+from watchbot.errors import AwsError, WatchbotError
 from watchbot.lifecycle import Stop
 from watchbot.sqs.memory import MemoryQueue
 from watchbot.sqs.message import Message
@@ -127,6 +127,29 @@ async def test_error_puts_back_what_was_in_hand() -> None:
         await fail()
 
     assert await depth(queue) == (5, 0)
+
+
+async def test_poll_that_is_refused_loses_nothing_of_what_the_others_bring() -> None:
+    class Refusing(MemoryQueue):
+        """Refuses the third receive."""
+
+        receives = 0
+
+        async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
+            self.receives += 1
+            if self.receives == 3:
+                raise AwsError(service="SQS", operation="receive_message", code="Odd", text="no")
+            return await super().receive(count, wait_s, visibility_s)
+
+    queue = Refusing()
+    for number in range(30):
+        queue.send(str(number))
+
+    with pytest.raises(ExceptionGroup) as error:
+        await walked(queue)
+
+    assert error.value.subgroup(AwsError)
+    assert await depth(queue) == (30, 0)
 
 
 async def test_stop_ends_it_between_two_waves() -> None:

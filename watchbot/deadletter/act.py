@@ -19,28 +19,10 @@ async def replay(desk: Desk) -> int:
     queue_url = queue_url_of(desk)
     if desk.request.dry_run:
         return await _only_say(desk, "replayed")
-    if (
-        desk.request.whole
-        and not desk.queue.fifo
-        and (moved := await _move(desk, queue_url)) is not None
-    ):
-        return _conclude(desk, Tally(replayed=moved), kept=0)
-    return await replay_each(desk, queue_url)
-
-
-async def replay_each(desk: Desk, queue_url: str) -> int:
-    """The same, message by message, without SQS's own task."""
-    async with open_destination(queue_url, desk.settings.account) as destination:
-        async with desk.walk() as walk:
-            work = Replay(walk, destination, desk.shown.say)
-            try:
-                async for messages in desk.meant(walk):
-                    await work.replay(messages)
-            except* AwsError:
-                desk.shown.say(f"{work.tally.replayed} replayed; run this again for the rest")
-                raise
-            kept = walk.held
-    return _conclude(desk, work.tally, kept)
+    moved = await _move(desk, queue_url) if desk.request.whole and not desk.queue.fifo else None
+    if moved is None:
+        return await _replay_each(desk, queue_url)
+    return _conclude(desk, Tally(replayed=moved), kept=0)
 
 
 async def delete(desk: Desk) -> int:
@@ -92,7 +74,8 @@ def queue_url_of(desk: Desk) -> str:
 
 
 async def _move(desk: Desk, queue_url: str) -> int | None:
-    async with open_client("sqs", desk.settings.account.near(queue_url), attempts=1) as sqs:
+    """How many SQS itself has moved; None where it does not do so."""
+    async with open_client("sqs", desk.settings.account.near(queue_url)) as sqs:
         source = (await desk.queue.facts())["QueueArn"]
         destination = (await SqsQueue(sqs, queue_url).facts())["QueueArn"]
         move = Move(sqs, source, destination)
@@ -100,6 +83,20 @@ async def _move(desk: Desk, queue_url: str) -> int | None:
             desk.shown.say(f"SQS does not move them by itself ({refusal.code}): sending each")
             return None
         return await move.finish(desk.stop, desk.shown.advance)
+
+
+async def _replay_each(desk: Desk, queue_url: str) -> int:
+    async with open_destination(queue_url, desk.settings.account) as destination:
+        async with desk.walk() as walk:
+            work = Replay(walk, destination, desk.shown.say)
+            try:
+                async for messages in desk.meant(walk):
+                    await work.replay(messages)
+            except* AwsError:
+                desk.shown.say(f"{work.tally.replayed} replayed; run this again for the rest")
+                raise
+            kept = walk.held
+    return _conclude(desk, work.tally, kept)
 
 
 async def _only_say(desk: Desk, participle: str) -> int:

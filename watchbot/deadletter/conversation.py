@@ -11,7 +11,14 @@ from watchbot.deadletter.prompt import Choice, choose, confirm
 from watchbot.deadletter.triage import triage
 from watchbot.lifecycle import Stop
 
+TRIAGE = Choice(text="Triage them one by one", key="t")
+PRINT = Choice(text="Print all", key="p")
+RETURN = Choice(text="Return all to the queue", key="r")
+PURGE = Choice(text="Purge: delete all", key="d")
 LEAVE = Choice(text="Leave", key="l")
+
+# What can be done, and the verb that does the same, where there is one.
+Actions = dict[Choice, tuple[str | None, Callable[[Desk], Awaitable[int]]]]
 
 
 async def converse(request: Request, places: Sequence[Place], stop: Stop) -> int:
@@ -20,12 +27,13 @@ async def converse(request: Request, places: Sequence[Place], stop: Stop) -> int
     code = 0
     while place is not None:
         actions = _actions(place)
-        question = f"{place.name} has about {await _count(request, place, stop)}. What to do?"
+        async with open_desk(request, place, stop) as desk:
+            question = f"{place.name} has about {desk.total}. What to do?"
         choice = await choose(question, [*actions, LEAVE], stop)
         if choice not in actions:
             break
         verb, act_on = actions[choice]
-        if verb == "purge" and not await confirm("Delete ALL of them?", stop):
+        if choice == PURGE and not await confirm("Delete ALL of them?", stop):
             continue
         async with open_desk(replace(request, verb=verb), place, stop) as desk:
             code = await act_on(desk)
@@ -40,23 +48,11 @@ async def _choose_place(places: Sequence[Place], stop: Stop) -> Place | None:
     return named[choice] if choice else None
 
 
-async def _count(request: Request, place: Place, stop: Stop) -> str:
-    async with open_desk(request, place, stop) as desk:
-        return (await desk.queue.facts()).get("ApproximateNumberOfMessages", "0")
-
-
-def _actions(place: Place) -> dict[Choice, tuple[str | None, Callable[[Desk], Awaitable[int]]]]:
-    """What can be done there, and the verb that does the same, where there is one."""
-    return {
-        Choice(text="Triage them one by one", key="t"): (None, triage),
-        Choice(text="Print all", key="p"): (None, _print_all),
-        **(
-            {Choice(text="Return all to the queue", key="r"): ("replay", act.replay)}
-            if place.queue_url
-            else {}
-        ),
-        Choice(text="Purge: delete all", key="d"): ("purge", _purge),
-    }
+def _actions(place: Place) -> Actions:
+    actions: Actions = {TRIAGE: (None, triage), PRINT: (None, _print_all)}
+    if place.queue_url:
+        actions[RETURN] = ("replay", act.replay)
+    return {**actions, PURGE: ("purge", _purge)}
 
 
 async def _print_all(desk: Desk) -> int:

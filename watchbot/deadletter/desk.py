@@ -38,13 +38,18 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """One place, and one request. `missing` are ids that were asked for, and not met yet."""
+    """One place, and one request.
+
+    `total` is about how many messages wait there. `missing` are ids that were asked for, and not
+    met yet.
+    """
 
     request: Request
     place: Place
     sqs: Client
     stop: Stop
     shown: Display
+    total: int
     missing: set[str]
 
     @property
@@ -82,7 +87,8 @@ class Desk:
                 yield messages
             if left <= 0:
                 return
-        await self._tell_of_unseen(walk)
+        if not self.stop.draining.is_set():
+            await self._tell_of_unseen(walk)
 
     def concluded(self, code: int = 0) -> int:
         """The exit code: this one, or 1 when a message that was named was not met, which it says.
@@ -120,5 +126,6 @@ async def open_desk(request: Request, place: Place, stop: Stop) -> AsyncIterator
                 sqs=sqs,
                 stop=stop,
                 shown=shown,
+                total=total,
                 missing=set(request.selection.ids),
             )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from watchbot.aws import Client, open_client
-from watchbot.errors import NotFound, Rejected, SettingError
+from watchbot.errors import Denied, NotFound, Rejected, SettingError
 from watchbot.settings.base import describe
 from watchbot.settings.deadletter import DeadLetterSettings
 from watchbot.sqs.queue import SqsQueue
@@ -68,8 +68,8 @@ async def _dead_letter_queue_of(sqs: Client, queue_url: str) -> str | None:
 async def _only_source_of(sqs: Client, dead_url: str) -> str | None:
     try:
         answer = await sqs.call("list_dead_letter_source_queues", QueueUrl=dead_url)
-    except Rejected:
-        return None  # a server that does not know this call
+    except (Denied, Rejected):
+        return None  # who only looks need not know; and some servers do not know this call
     urls: Sequence[str] = answer.get("queueUrls", ())
     return urls[0] if len(urls) == 1 else None
 

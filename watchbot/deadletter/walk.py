@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import anyio
 
-from watchbot.errors import WatchbotError
+from watchbot.errors import AwsError, WatchbotError
 from watchbot.lifecycle import Stop
 from watchbot.sqs.lease import Lease, Leases, batched
 from watchbot.sqs.message import Message
@@ -56,10 +56,11 @@ class Walk:
             # While there is a backlog. More polls of a FIFO queue would find its groups closed.
             full = len(wave) == lanes * MAX_BATCH and not self._queue.fifo
             lanes = min(2 * lanes, LANES) if full else 1
-            fresh = [self._hold(message) for message in wave]
+            fresh = {each.id: each for each in wave if each.id not in self._seen}
+            self._seen.update(fresh)
             await self.delete([each for each in wave if each.id in self._undeleted])
-            if messages := [each for each in fresh if each]:
-                yield messages
+            if fresh:
+                yield list(fresh.values())
 
     async def delete(self, messages: Sequence[Message]) -> None:
         """Deletes messages that were handed out, as far as they are still ours."""
@@ -83,24 +84,28 @@ class Walk:
                 for lease in some:
                     returning.start_soon(self._leases.hide, lease, 0)
 
-    def _hold(self, message: Message) -> Message | None:
-        """The message, unless it was handed out before; its body is not kept."""
-        is_fresh = message.id not in self._seen
-        self._seen.add(message.id)
-        slim = replace(message, body="", attributes={}, system={})
-        self._held[message.id] = self._leases.take(slim)
-        return message if is_fresh else None
-
     async def _receive(self, lanes: int) -> list[Message]:
-        received: list[list[Message]] = [[]] * lanes
+        wave: list[Message] = []
+        refused: list[AwsError] = []
 
-        async def receive(lane: int) -> None:
-            received[lane] = await self._queue.receive(MAX_BATCH, self._wait_s, self._visibility_s)
+        async def receive() -> None:
+            try:
+                wave.extend(await self._queue.receive(MAX_BATCH, self._wait_s, self._visibility_s))
+            except AwsError as error:  # what the other polls bring is to be held all the same
+                refused.append(error)
 
         async with anyio.create_task_group() as polls:
-            for lane in range(lanes):
-                polls.start_soon(receive, lane)
-        return [message for messages in received for message in messages]
+            for _ in range(lanes):
+                polls.start_soon(receive)
+        for message in wave:
+            self._hold(message)
+        if refused:
+            raise refused[0]
+        return wave
+
+    def _hold(self, message: Message) -> None:
+        slim = replace(message, body="", attributes={}, system={})  # thousands may be held
+        self._held[message.id] = self._leases.take(slim)
 
 
 @asynccontextmanager
