@@ -83,7 +83,7 @@ def server() -> Iterator[Server]:
 def test_replay_that_is_killed_half_way_and_run_again_loses_nothing(server: Server) -> None:
     place = Place(server, MANY)
 
-    with place.started("replay", "--older-than", "0s", "--visibility-timeout", "1") as process:
+    with place.started("replay", "--older-than", "0s", "--visibility-timeout", "3") as process:
         wait_until(lambda: place.count(place.url) >= MANY / 2)
         process.kill()
     wait_until(lambda: place.count(place.dead, "NotVisible") == 0)
