@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict, deque
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
@@ -230,7 +231,8 @@ class Watcher:
                 try:
                     scratch = await room.enter_async_context(self._workspace.job())
                     _log_start(lease.message, bodies=self._settings.log_bodies)
-                    report = await self._jobs.run(lease, number, scratch)
+                    held = partial(self._leases.holds, lease)
+                    report = await self._jobs.run(lease, number, scratch, held)
                     self._stumbles = 0
                 except OSError as error:
                     self._stumble(error)
