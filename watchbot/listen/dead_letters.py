@@ -2,20 +2,22 @@
 
 import logging
 from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from watchbot import metrics
-from watchbot.aws import Client
-from watchbot.errors import AwsError, Denied, NotFound, SettingError
+from watchbot.aws import open_client
+from watchbot.errors import AwsError, Denied, SettingError
 from watchbot.listen.job import Report
 from watchbot.settings.base import describe
 from watchbot.settings.listen import ListenSettings
-from watchbot.sqs.destination import Destination, QueueDestination, Result
+from watchbot.sqs.destination import Destination, Result, open_destination
 from watchbot.sqs.evidence import Evidence, attested
 from watchbot.sqs.outgoing import Unsent, again
 from watchbot.sqs.publish import Publisher
 from watchbot.sqs.queue import SqsQueue
-from watchbot.sqs.redrive import Redrive, redrive
+from watchbot.sqs.redrive import redrive
 
 REMEMBERED = 10_000  # messages whose failed runs are counted
 RECEIVES_AN_ATTEMPT = 4  # where no redrive policy says how many receives are the most
@@ -88,15 +90,17 @@ class DeadLetters:
         return result
 
 
-async def open_dead_letters(settings: ListenSettings, sqs: Client) -> DeadLetters | None:
+@asynccontextmanager
+async def open_dead_letters(settings: ListenSettings) -> AsyncIterator[DeadLetters | None]:
     """What gives up messages, where that was asked for.
 
     Raises `SettingError` when there is no dead-letter queue for it, or a wrong one, and `NotFound`
     when it does not exist.
     """
     if not settings.max_attempts:
-        return None
-    policy = await _policy(SqsQueue(sqs, settings.queue_url))
+        yield None
+        return
+    policy = redrive(await _facts(settings, settings.queue_url))
     url = settings.dead_letter_queue_url or (policy and policy.target_url(settings.queue_url))
     if not url:
         raise SettingError(
@@ -104,33 +108,29 @@ async def open_dead_letters(settings: ListenSettings, sqs: Client) -> DeadLetter
             "the queue names no dead-letter queue; set one in its redrive policy, or name it: "
             f"{describe('dead_letter_queue_url')}",
         )
-    if url == settings.queue_url:
-        raise SettingError(describe("dead_letter_queue_url"), "is the queue itself")
-    if url.endswith(".fifo") != settings.queue_url.endswith(".fifo"):
-        raise SettingError(
-            describe("dead_letter_queue_url"), "one queue is FIFO, and the other is not"
-        )
-    await _look_at(SqsQueue(sqs, url))
+    _check(settings, url)
+    await _facts(settings, url)
     most = policy.max_receives if policy else RECEIVES_AN_ATTEMPT * settings.max_attempts
-    return DeadLetters(
-        QueueDestination(sqs, url), max_attempts=settings.max_attempts, last_receive=most
-    )
+    async with open_destination(url, settings.account) as destination:
+        yield DeadLetters(destination, max_attempts=settings.max_attempts, last_receive=most)
 
 
-async def _policy(queue: SqsQueue) -> Redrive | None:
-    try:
-        return redrive(await queue.facts())
-    except Denied:
-        return None
+def _check(settings: ListenSettings, url: str) -> None:
+    name = describe("dead_letter_queue_url")
+    if url == settings.queue_url:
+        raise SettingError(name, "is the queue itself")
+    if url.endswith(".fifo") != settings.queue_url.endswith(".fifo"):
+        raise SettingError(name, "one queue is FIFO, and the other is not")
 
 
-async def _look_at(queue: SqsQueue) -> None:
-    try:
-        await queue.facts()
-    except NotFound:
-        raise
-    except AwsError as error:  # to send to it is another permission
-        log.warning("dead-letter queue not seen", extra={"code": error.code, "reason": error.text})
+async def _facts(settings: ListenSettings, url: str) -> Mapping[str, str]:
+    """What is known of a queue; nothing where that is denied: to send is another permission."""
+    async with open_client("sqs", settings.account.near(url)) as sqs:
+        try:
+            return await SqsQueue(sqs, url).facts()
+        except Denied:
+            log.warning("sqs:GetQueueAttributes is denied; going on without", extra={"queue": url})
+            return {}
 
 
 def _evidence(report: Report) -> Evidence:

@@ -49,7 +49,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
         notifier = await _open_notifier(house, settings)
         jobs = Jobs(settings, command, stop)
         watcher = Watcher(settings, queue, workspace, jobs, notifier)
-        watcher.dead_letters = await open_dead_letters(settings, sqs)
+        watcher.dead_letters = await house.enter_async_context(open_dead_letters(settings))
         await house.enter_async_context(
             serving(
                 settings.metrics_host,
