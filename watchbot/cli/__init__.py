@@ -16,16 +16,8 @@ from watchbot import __version__
 from watchbot.errors import WatchbotError
 
 COMMANDS = (
-    "listen",
-    "record",
-    "tasks",
-    "local",
-    "send",
-    "dead-letter",
-    "doctor",
-    "healthcheck",
-    "top",
-    "log",
+    *("listen", "record", "tasks", "template", "local", "send"),
+    *("dead-letter", "doctor", "healthcheck", "top", "log"),
 )
 
 
