@@ -8,6 +8,8 @@ import pytest
 
 from tests.cloud import Cloud, running_cloud
 from tests.inside import Done, run
+from tests.stacks import options
+from watchbot import template
 
 LOG_GROUP = "arn:aws:logs:us-east-1:123456789012:log-group:{name}:*"
 
@@ -72,6 +74,23 @@ def test_outputs_of_ecs_watchbot_name_queues_and_logs(cloud: Cloud) -> None:
     assert "no line about some-id in arn:aws:logs" in nothing.err
     assert (replayed.code, replayed.out) == (0, "1 replayed, 0 kept\n")
     assert cloud.depth(url(cloud, "WatchbotQueue")) == (1, 0)
+
+
+def test_outputs_of_our_own_template_are_understood(cloud: Cloud) -> None:
+    # Queues and outputs alone: the rest of the stack is its own tests' affair.
+    made = template(options())
+    kept = {"WatchbotQueue", "WatchbotDeadLetterQueue"}
+    resources = {name: made["Resources"][name] for name in kept}
+    outputs = {name: made["Outputs"][name] for name in made["Outputs"] if "Queue" in name}
+    stack(cloud, "ours", (resources, outputs))
+    [dead] = [
+        url for url in cloud.sqs.list_queues()["QueueUrls"] if "ours-" in url and "Dead" in url
+    ]
+    cloud.send(dead, "x")
+
+    done = run_on(cloud, "ours", "replay", "--match", "x")
+
+    assert (done.code, done.out) == (0, "1 replayed, 0 kept\n")
 
 
 def test_stack_with_several_asks_which(cloud: Cloud) -> None:
