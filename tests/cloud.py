@@ -32,14 +32,25 @@ class Cloud:
             "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
             "PATH": f"{BIN}:{os.environ['PATH']}",
         }
-        access: dict[str, str] = {
-            "region_name": REGION,
-            "endpoint_url": url,
-            "aws_access_key_id": "test",
-            "aws_secret_access_key": "test",
-        }
-        self.sqs: Any = boto3.client("sqs", **access)
-        self.sns: Any = boto3.client("sns", **access)
+        self._clients: list[Any] = []
+        self.sqs = self.client("sqs")
+        self.sns = self.client("sns")
+
+    def client(self, service: str) -> Any:
+        """A boto3 client, closed when the cloud is."""
+        client: Any = boto3.client(
+            service,
+            region_name=REGION,
+            endpoint_url=self.url,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        self._clients.append(client)
+        return client
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
 
     def queue(self, name: str, **attributes: str) -> str:
         """The URL of a new queue."""
@@ -179,7 +190,5 @@ class Cloud:
 def running_cloud() -> Iterator[Cloud]:
     """A cloud, until the block is left."""
     with running_server() as url:
-        cloud = Cloud(url)
-        yield cloud
-        cloud.sqs.close()
-        cloud.sns.close()
+        with contextlib.closing(Cloud(url)) as cloud:
+            yield cloud

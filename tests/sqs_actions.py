@@ -69,6 +69,7 @@ class Sqs:
         self.url, self.latency_s = url, latency_s
         self._served: dict[str, Served] = {}
         self._calls: defaultdict[str, Calls] = defaultdict(Calls)
+        self._moves: dict[str, Answer] = {}  # the last one from each queue, by its ARN
 
     def queue(self, name: str) -> MemoryQueue:
         """The queue of this name, to send to and to look into without HTTP."""
@@ -109,6 +110,22 @@ class Sqs:
         for number in range(request["Count"]):
             queue.send(str(number))
         return {}
+
+    def move(self, request: Request) -> Answer:
+        """Moves at once what SQS moves in its own time."""
+        source, destination = (
+            self.queue(request[name].rpartition(":")[2]) for name in ("SourceArn", "DestinationArn")
+        )
+        moved = source.move_to(destination)
+        self._moves[source.arn] = {
+            "Status": "COMPLETED",
+            "ApproximateNumberOfMessagesMoved": moved,
+        }
+        return {"TaskHandle": source.arn}
+
+    def list_moves(self, request: Request) -> Answer:
+        move = self._moves.get(request["SourceArn"])
+        return {"Results": [move] if move else []}
 
     def find(self, request: Request) -> Answer:
         return {"QueueUrl": self._of({"QueueUrl": request["QueueName"]}).url}
@@ -228,10 +245,12 @@ OF_SERVER: dict[str, Callable[[Sqs, Request], Answer]] = {
     "CreateQueue": Sqs.create,
     "DeleteQueue": Sqs.remove,
     "GetQueueUrl": Sqs.find,
+    "ListMessageMoveTasks": Sqs.list_moves,
     "ListQueues": Sqs.list_all,
     "FillQueue": Sqs.fill,
     "TellCalls": Sqs.tell_calls,
     "SetQueueAttributes": Sqs.change,
+    "StartMessageMoveTask": Sqs.move,
 }
 OF_QUEUE: dict[str, Callable[[Served, Request], Awaitable[Answer]]] = {
     "ChangeMessageVisibility": hide,

@@ -11,7 +11,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = [  # a module imports from its own folder and from the lines above it
     "errors sink logline task_outcome",
-    "settings logs metrics worker_log",
+    "display settings logs metrics worker_log",
     "lifecycle aws pages web log_handler",
     "sqs sql",
     "doctor healthcheck listen deadletter progress record schedule template send top",
@@ -32,6 +32,7 @@ OWNERS = {  # one door to each dangerous thing
     "prometheus_client": {"metrics.py"},
     "psycopg": {"sql/postgres.py"},
     "psycopg_pool": {"sql/postgres.py"},
+    "questionary": {"deadletter/prompt.py"},
     "signal": {
         "cli/__init__.py",
         "lifecycle.py",

@@ -128,6 +128,11 @@ notifications = _counter(
     "Notifications, by result; dropped: too many waited.",
     result=("sent", "failed", "dropped"),
 )
+dead_letters = _counter(
+    "watchbot_dead_letters_total",
+    "Messages given up after --max-attempts; failed: the dead-letter queue did not take it.",
+    result=("sent", "failed"),
+)
 log_lines = _counter(
     "watchbot_log_lines_total", "Lines that workers printed.", stream=("stdout", "stderr")
 )

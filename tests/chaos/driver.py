@@ -40,7 +40,7 @@ class Scenario:
     faults: Faults = NO_FAULTS
     blows: tuple[str, ...] = ("terminate",)
     visibility_s: int = 30
-    max_receives: int = 12  # blows take receives, too; so many in a row fall on no message
+    max_receives: int = 20  # blows take receives, too; so many fall on no one message
 
     @property
     def gentle(self) -> bool:

@@ -51,8 +51,11 @@ def matches(expected: str, printed: str) -> bool:
 
 @pytest.fixture
 def place(cloud: Cloud, tmp_path: Path) -> dict[str, str]:
-    """The variables of a reader who has a queue, and nothing else."""
-    return {**cloud.environment, "HOME": str(tmp_path), "QueueUrl": cloud.queue("readers")}
+    """The variables of a reader who has a queue with a dead-letter queue, and nothing else."""
+    dead = cloud.arn(cloud.queue("readers-dead"))
+    policy = json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": 10})
+    queue = cloud.queue("readers", RedrivePolicy=policy)
+    return {**cloud.environment, "HOME": str(tmp_path), "QueueUrl": queue}
 
 
 def typed(block: Block, folder: Path, variables: dict[str, str]) -> tuple[str, Path]:

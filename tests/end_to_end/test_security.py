@@ -45,6 +45,11 @@ RUNS = {
         ["--queue-url", "URL", "hello"],
         ["--queue-url", f"{NOBODY}/1/q", "--endpoint-url", NOBODY, "hello"],
     ],
+    "dead-letter": [
+        ["list", "--dead-letter-queue-url", "URL", "--json"],
+        ["show", "nowhere", "--dead-letter-queue-url", "URL"],
+        ["list", "--queue-url", f"{NOBODY}/1/q", "--endpoint-url", NOBODY],
+    ],
     "doctor": [["--queue-url", "URL", "--topic", TOPIC], ["--queue-url", "URL", "--json"]],
     "healthcheck": [["--port", "9"]],
     "top": [["--once", "--url", f"http://me:{PLANTED}-page@127.0.0.1:9/metrics"]],

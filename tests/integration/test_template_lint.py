@@ -90,7 +90,7 @@ ANYWAY: dict[str, st.SearchStrategy[Any]] = {
     "service_discovery": st.just("ns-abc123"),
     "secrets": st.just({"PASSWORD": "/pictures/password"}),
     "tags": st.just({"Team": "maps"}),
-    "min_size": st.integers(0, 3),
+    "min_size": st.integers(0, 1),
     "max_size": st.integers(3, 5000),
 }
 

@@ -1,6 +1,6 @@
 from tests.unit.test_notify import a_report
 from watchbot.listen.breaker import FIRST_PAUSE_S, LONGEST_PAUSE_S, Breaker
-from watchbot.listen.outcome import COMPLETED, REJECTED, RETURNED
+from watchbot.listen.outcome import COMPLETED, FAILED, REJECTED, RETURNED
 
 
 def test_opens_when_so_many_different_messages_fail_alike() -> None:
@@ -9,6 +9,15 @@ def test_opens_when_so_many_different_messages_fail_alike() -> None:
     turned = [breaker.note(a_report(number)) for number in (1, 2, 2, 3)]
 
     assert turned == [False, False, False, True]
+    assert breaker.open
+
+
+def test_message_that_was_given_up_has_failed_like_any_other() -> None:
+    breaker = Breaker(2)
+
+    for number in range(2):
+        breaker.note(a_report(number, outcome=FAILED.buried))
+
     assert breaker.open
 
 

@@ -47,6 +47,7 @@ QUEUE = {
     "Policy": policy(),
 }
 DEAD_LETTERS = {"QueueArn": "dead", "MessageRetentionPeriod": "1209600"}
+DEAD_URL = f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/elsewhere"
 MACHINE = Machine(stack_bytes=8_388_608, variables_bytes=2_000, own_pid=7, first_process="systemd")
 
 
@@ -96,6 +97,13 @@ def test_healthy_set_up_has_no_fault() -> None:
 
 
 BAD = {
+    "nowhere to give up to": (
+        queues.giving_up, facts(max_attempts=3, queue=queue(RedrivePolicy="")), Level.ERROR,
+        "--dead-letter-queue-url",
+    ),
+    "fewer receives than attempts": (
+        queues.giving_up, facts(max_attempts=10), Level.WARNING, "set maxReceiveCount to 20",
+    ),
     "no redrive policy": (
         queues.redrive_policy, facts(queue=queue(RedrivePolicy="")), Level.ERROR, "RedrivePolicy",
     ),
@@ -208,6 +216,11 @@ def test_fault_is_found_with_its_fix(check: Check, known: Facts, level: Level, f
 
 
 GOOD = {
+    "attempts": (queues.giving_up, facts(max_attempts=5)),
+    "attempts with a queue of their own": (
+        queues.giving_up,
+        facts(max_attempts=5, dead_letter_queue_url=DEAD_URL, queue=queue(RedrivePolicy="")),
+    ),
     "enough receives": (queues.redrive_policy, facts(queue=queue(RedrivePolicy=redrive("d", 5)))),
     "dead-letter queue is there": (queues.dead_letter_queue, facts()),
     "dead-letter queue admits this one": (

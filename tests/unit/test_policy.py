@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 
 from watchbot.aws import RETRY_CAP_S, retry_pause
 from watchbot.listen.backoff import retry_delay
-from watchbot.listen.outcome import COMPLETED, FAILED, REJECTED, RETURNED, Outcome, outcome_of
+from watchbot.listen.outcome import (
+    COMPLETED,
+    FAILED,
+    REJECTED,
+    RELEASED,
+    RETURNED,
+    TIMED_OUT,
+    Outcome,
+    outcome_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -15,6 +24,25 @@ from watchbot.listen.outcome import COMPLETED, FAILED, REJECTED, RETURNED, Outco
 )
 def test_exit_code_gives_the_outcome(exit_code: int | None, outcome: Outcome) -> None:
     assert outcome_of(exit_code) is outcome
+
+
+@pytest.mark.parametrize(
+    ("outcome", "failed", "removes"),
+    [
+        (COMPLETED, False, True),
+        (REJECTED, False, True),
+        (RETURNED, False, False),
+        (RELEASED, False, False),
+        (FAILED, True, False),
+        (TIMED_OUT, True, False),
+        (FAILED.buried, True, True),
+        (TIMED_OUT.buried, True, True),
+    ],
+)
+def test_failures_alone_count_and_alone_can_be_given_up(
+    outcome: Outcome, failed: bool, removes: bool
+) -> None:
+    assert (outcome.failed, outcome.removes) == (failed, removes)
 
 
 @pytest.mark.parametrize(

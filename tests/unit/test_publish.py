@@ -176,6 +176,30 @@ async def test_call_that_is_refused_for_its_only_message_is_that_messages_fault(
     assert results == [Unsent(code="Code", text="text"), "id-1"]
 
 
+@pytest.mark.parametrize(
+    ("fifo", "last"), [(False, "id-2"), (True, "a message before it in its group was not sent")]
+)
+async def test_call_that_is_refused_for_one_of_its_messages_costs_the_others_nothing(
+    fifo: bool, last: str
+) -> None:
+    refused = Rejected(**FACTS)
+    destination = FakeDestination(fifo=fifo, errors=[refused, None, refused])
+
+    results = await published(destination, numbered(3, group_id="g"))
+
+    assert results[:2] == ["id-0", Unsent(code="Code", text="text")]
+    assert (results[2].text if isinstance(results[2], Unsent) else results[2]) == last
+
+
+async def test_calls_that_are_refused_whatever_is_in_them_end_the_sending() -> None:
+    destination = FakeDestination(errors=[Rejected(**FACTS)] * 4)
+
+    with pytest.raises(Rejected):
+        await published(destination, numbered(3))
+
+    assert destination.taken == []
+
+
 FLAWS = [
     pytest.param("x" * (MESSAGE_BYTES + 1), "MessageTooLarge", id="too large"),
     pytest.param("é" * (MESSAGE_BYTES // 2 + 1), "MessageTooLarge", id="too many bytes"),
@@ -385,6 +409,18 @@ async def test_queue_gets_the_subject_in_an_envelope() -> None:
     content = open_envelope(Message(id="m", receipt="r", body=body, asked_at=0))
     assert (content.subject, content.body) == ("subject", "body")
     assert not queue.fifo
+
+
+async def test_queue_gets_the_trace_header() -> None:
+    raw = RawClient({"Successful": [{"Id": "0", "MessageId": "m"}]})
+    queue = QueueDestination(Client("sqs", raw), "https://sqs.us-east-1.amazonaws.com/1/q")
+
+    await queue.send([a_message("body", trace_header="Root=1-5759e988")])
+
+    [entry] = raw.request["Entries"]
+    assert entry["MessageSystemAttributes"] == {
+        "AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1-5759e988"}
+    }
 
 
 async def test_queue_gets_a_body_without_subject_as_it_is() -> None:

@@ -12,9 +12,9 @@ import anyio
 import pytest
 
 from tests.destination import FakeDestination, no_pause
+from watchbot.display import display
 from watchbot.errors import Denied, SettingError, WatchbotError
 from watchbot.send import Streams, send
-from watchbot.send.display import display
 from watchbot.send.lines import CHUNK_BYTES, lines
 from watchbot.send.options import planned
 from watchbot.send.service import carry_out
@@ -358,7 +358,7 @@ def test_progress_lets_problems_through(installed: bool, monkeypatch: pytest.Mon
         monkeypatch.setitem(sys.modules, "rich", None)
     err = Terminal()
 
-    with display(err, progress=True, total_bytes=None) as shown:
+    with display(err, progress=True, total=None) as shown:
         shown.advance(10)
         shown.say("line 3: [bold]bad[/bold]")
         shown.advance(10)

@@ -7,6 +7,7 @@ it runs.
 import importlib
 import os
 import signal
+import sys
 from collections.abc import Sequence
 
 import click
@@ -15,8 +16,8 @@ from watchbot import __version__
 from watchbot.errors import WatchbotError
 
 COMMANDS = (
-    *("listen", "schedule", "record", "tasks", "template", "local"),
-    *("send", "doctor", "healthcheck", "top", "log"),
+    *("listen", "schedule", "record", "tasks", "template", "local", "send"),
+    *("dead-letter", "doctor", "healthcheck", "top", "log"),
 )
 
 
@@ -70,6 +71,11 @@ def main(words: Sequence[str] | None = None) -> int:
         _complain(str(error))
         return error.exit_code
     return code if isinstance(code, int) else 0
+
+
+def dead_letter() -> int:
+    """`watchbot-dead-letter`: the command under the name that ecs-watchbot gave it."""
+    return main(["dead-letter", *sys.argv[1:]])
 
 
 def _complain(problem: str) -> None:

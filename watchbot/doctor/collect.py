@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from watchbot.aws import Client, open_client
-from watchbot.doctor.facts import Facts, Machine, Probe, Redrive, redrive
+from watchbot.doctor.facts import Facts, Machine, Probe
 from watchbot.errors import AwsError, Denied, NotFound, Rejected
 from watchbot.lifecycle import now
 from watchbot.settings.doctor import DoctorSettings
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import SqsQueue
+from watchbot.sqs.redrive import redrive
 
 Answer = TypeVar("Answer")
 # Whoever may act is told that the receipt is nonsense; whoever may not is told that.
@@ -71,13 +72,8 @@ async def _ask_sqs(
         dead = redrive(attributes)
         if dead is None:
             return attributes, {}
-        dead_queue = SqsQueue(client, _dead_letter_url(settings.queue_url, dead))
+        dead_queue = SqsQueue(client, dead.target_url(settings.queue_url))
         return attributes, await tried.ask(Probe.READ_DEAD_LETTERS, dead_queue.facts) or {}
-
-
-def _dead_letter_url(queue_url: str, dead: Redrive) -> str:
-    # SQS demands that it is of the same account and region: only the name differs.
-    return f"{queue_url.rstrip('/').rpartition('/')[0]}/{dead.target_name}"
 
 
 async def _ask_topic(settings: DoctorSettings, tried: Tried) -> Mapping[str, str] | None:

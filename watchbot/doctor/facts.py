@@ -1,13 +1,12 @@
 """What the doctor knows of a set-up, and what it says of it."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from watchbot.errors import AwsError, Denied, NotFound
 from watchbot.settings.doctor import DoctorSettings
+from watchbot.sqs.redrive import Redrive, redrive
 
 
 class Level(StrEnum):
@@ -83,7 +82,7 @@ class Facts:
         return self.settings.queue_url.rstrip("/").endswith(".fifo")
 
     @property
-    def redrive(self) -> "Redrive | None":
+    def redrive(self) -> Redrive | None:
         """Where the queue sends its dead messages, if anywhere."""
         return redrive(self.queue)
 
@@ -93,29 +92,6 @@ class Facts:
 
     def denied(self, probe: Probe) -> bool:
         return isinstance(self.answers.get(probe), Denied)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Redrive:
-    """A redrive policy."""
-
-    target_arn: str
-    max_receives: int
-
-    @property
-    def target_name(self) -> str:
-        return self.target_arn.rpartition(":")[2]
-
-
-def redrive(queue: Mapping[str, str]) -> Redrive | None:
-    """The redrive policy in the attributes of a queue."""
-    policy: dict[str, Any] = json.loads(queue.get("RedrivePolicy") or "{}")
-    if "deadLetterTargetArn" not in policy:
-        return None
-    return Redrive(
-        target_arn=policy["deadLetterTargetArn"],
-        max_receives=int(policy.get("maxReceiveCount", 10)),
-    )
 
 
 Check = Callable[[Facts], Finding | None]  # None: there is nothing to say in this set-up

@@ -89,6 +89,25 @@ def backoffs(facts: Facts) -> Finding | None:
     return ok(f"{what} take up to {_span(needed_s)}, a message is kept {_span(kept_s)}")
 
 
+def giving_up(facts: Facts) -> Finding | None:
+    attempts = facts.settings.max_attempts
+    if not attempts or not facts.queue:
+        return None
+    redrive = facts.redrive
+    if redrive is None and facts.settings.dead_letter_queue_url is None:
+        return error(
+            f"--max-attempts {attempts} has no dead-letter queue to move messages to",
+            "give the queue a RedrivePolicy, or name one: --dead-letter-queue-url",
+        )
+    if redrive is not None and redrive.max_receives <= attempts:
+        return warning(
+            f"maxReceiveCount is {redrive.max_receives}, and counts what is released, too: a"
+            f" message may be given up before its {attempts} attempts",
+            f"set maxReceiveCount to {2 * attempts} in the RedrivePolicy",
+        )
+    return ok(f"given up after {attempts} failed runs")
+
+
 def order(facts: Facts) -> Finding | None:
     if not facts.fifo or facts.redrive is None:
         return None
@@ -181,6 +200,7 @@ CHECKS: tuple[Check, ...] = (
     dead_letter_queue,
     dead_letter_retention,
     backoffs,
+    giving_up,
     order,
     encryption,
     body_size,

@@ -2,7 +2,7 @@
 
 from watchbot.lifecycle import now
 from watchbot.listen.job import Report
-from watchbot.listen.outcome import COMPLETED, FAILED, TIMED_OUT
+from watchbot.listen.outcome import COMPLETED
 
 FIRST_PAUSE_S = 30.0
 LONGEST_PAUSE_S = 900.0
@@ -29,7 +29,7 @@ class Breaker:
         """Takes in how a job ended; whether that opened or closed it, or changed its pause."""
         if report.outcome is COMPLETED and report.ending is not None:
             return self._close()
-        if report.outcome in (FAILED, TIMED_OUT) and not self._succeeded and self._limit:
+        if report.outcome.failed and not self._succeeded and self._limit:
             return self._fail(report)
         return False
 

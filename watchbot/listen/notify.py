@@ -1,7 +1,6 @@
 """Tells an SNS topic what went wrong: in the background, and never at a job's cost."""
 
 import logging
-import re
 import time
 import uuid
 from collections import deque
@@ -16,6 +15,7 @@ from watchbot.errors import AwsError
 from watchbot.lifecycle import now
 from watchbot.listen.job import Report
 from watchbot.logline import date
+from watchbot.sqs.outgoing import clean
 
 MAX_WAITING = 1_000
 MAX_TEXT_BYTES = 250_000  # SNS takes 262,144, attributes included
@@ -172,9 +172,7 @@ def _text(report: Report, count: int, service: str, container: Mapping[str, str]
     }
     lines = [f"{name}: {value}" for name, value in facts.items() if value]
     text = "\n".join([*lines, "", "Last output:", report.tail or "(none)"])
-    # SNS refuses what XML has no character for, as SQS does.
-    clean = re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)
-    return clean.encode()[:MAX_TEXT_BYTES].decode(errors="ignore")
+    return clean(text).encode()[:MAX_TEXT_BYTES].decode(errors="ignore")
 
 
 def _without_bulk(report: Report) -> Report:

@@ -1,7 +1,7 @@
 """What became of a worker, and what that means for its message."""
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 class Fate(enum.Enum):
@@ -10,6 +10,7 @@ class Fate(enum.Enum):
     DELETE = "is deleted"
     RETURN = "goes back to the queue, and is tried again after a pause"
     RELEASE = "is visible again at once"
+    BURY = "is in the dead-letter queue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,21 @@ class Outcome:
     name: str
     fate: Fate
     notify: bool
+
+    @property
+    def failed(self) -> bool:
+        """Whether the run went wrong, and another may go better."""
+        return self.name in ("failed", "timed_out")
+
+    @property
+    def removes(self) -> bool:
+        """Whether the message leaves the queue."""
+        return self.fate in (Fate.DELETE, Fate.BURY)
+
+    @property
+    def buried(self) -> "Outcome":
+        """The same for a message that was given up."""
+        return replace(self, fate=Fate.BURY)
 
 
 COMPLETED = Outcome("completed", Fate.DELETE, notify=False)

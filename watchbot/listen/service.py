@@ -13,6 +13,7 @@ import anyio
 from watchbot.aws import open_client
 from watchbot.lifecycle import Stop
 from watchbot.listen import agent, environment, orphans, process, spawn
+from watchbot.listen.dead_letters import open_dead_letters
 from watchbot.listen.job import Jobs
 from watchbot.listen.notify import Notifier
 from watchbot.listen.protection import protecting
@@ -48,6 +49,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
         notifier = await _open_notifier(house, settings)
         jobs = Jobs(settings, command, stop)
         watcher = Watcher(settings, queue, workspace, jobs, notifier)
+        watcher.dead_letters = await house.enter_async_context(open_dead_letters(settings))
         await house.enter_async_context(
             serving(
                 settings.metrics_host,

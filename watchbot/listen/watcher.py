@@ -4,7 +4,6 @@ A message's way: the intake reserves a slot and receives it; its lease is renewe
 command runs; the exit code gives the outcome; the outcome settles the message; the slot is free.
 """
 
-import contextlib
 import heapq
 import logging
 import time
@@ -22,6 +21,8 @@ from watchbot.lifecycle import Stop
 from watchbot.listen import process
 from watchbot.listen.backoff import retry_delay
 from watchbot.listen.breaker import Breaker
+from watchbot.listen.dead_letters import DeadLetters
+from watchbot.listen.depth import measure_for_ever
 from watchbot.listen.failures import Failures
 from watchbot.listen.job import LAST_GRACE_S, LEAVING, Jobs, Report, not_run
 from watchbot.listen.notify import Notifier
@@ -30,6 +31,7 @@ from watchbot.listen.protection import Protection
 from watchbot.listen.tracing import Spans
 from watchbot.listen.workspace import Workspace
 from watchbot.settings.listen import WatcherSettings
+from watchbot.sqs.evidence import original
 from watchbot.sqs.intake import Intake
 from watchbot.sqs.lease import Lease, Leases
 from watchbot.sqs.message import Message
@@ -38,16 +40,9 @@ from watchbot.sqs.queue import Queue
 LAST_POLL_S = 5  # a poll that is abandoned may take messages with it: it gets this to come back
 LAST_SETTLE_S = 5  # what is not settled so long after the end of the last worker never will be
 MACHINE_PAUSE_S = 60  # the longest that nothing is received when the machine starts no worker
-MEASURE_S = 60  # SQS itself knows no better than to a minute
 REAP_S = 5  # how long a dead orphan stays a zombie at most
 WENT_BACK = "one before it in its group went back"
 REMEMBERED = 10_000  # ids of messages done, deleted without a run when they come again
-
-_STATES = {
-    "visible": "ApproximateNumberOfMessages",
-    "in_flight": "ApproximateNumberOfMessagesNotVisible",
-    "delayed": "ApproximateNumberOfMessagesDelayed",
-}
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +81,7 @@ class Watcher:
         self._stumbles = 0  # pauses in a row because the machine could start no worker
         self.protection: Protection | None = None
         self.spans: Spans | None = None
+        self.dead_letters: DeadLetters | None = None
         self._draining = False
         self._leaving = anyio.Event()
         self._received = anyio.Event()  # no poll is under way any more, nor will be
@@ -125,7 +121,7 @@ class Watcher:
                     signals.start_soon(self._heed, stop, polls)
                     signals.start_soon(self._drain, stop, polls)
                     signals.start_soon(_reap_for_ever)
-                    signals.start_soon(_measure_for_ever, self._queue)
+                    signals.start_soon(measure_for_ever, self._queue)
                     await self._receive(stop)
                 self._received.set()
             signals.cancel_scope.cancel()
@@ -172,7 +168,7 @@ class Watcher:
         if self.protection is not None:
             self.protection.busy()
         for message in messages:
-            lease = self._leases.take(message)
+            lease = self._leases.take(original(message))  # one that was replayed is as it was
             self._uncounted.add(lease)
             metrics.receives.observe(message.receives)
             group = message.group if self._queue.fifo else None
@@ -267,6 +263,9 @@ class Watcher:
             self._remember(lease.message.id)
         if lease.lost:
             report = replace(report, outcome=RELEASED, reason=f"lease lost; {report.how}")
+        elif self.dead_letters is not None and await self.dead_letters.take(report):
+            self._remember(lease.message.id)
+            report = replace(report, outcome=report.outcome.buried)
         _log_end(report)
         await self._settled(lease, report)
         self._count(lease, report)
@@ -300,11 +299,11 @@ class Watcher:
             log.info("breaker closed")
 
     async def _settled(self, lease: Lease, report: Report) -> None:
-        if lease.lost or report.outcome.fate is not Fate.DELETE:
+        if lease.lost or not report.outcome.removes:
             self._return_rest(lease)
         if lease.lost:
             return
-        if report.outcome.fate is Fate.DELETE:
+        if report.outcome.removes:
             await self._leases.delete(lease)
             return
         pause_s = 0
@@ -323,15 +322,6 @@ async def _reap_for_ever() -> None:
     while True:
         await anyio.sleep(REAP_S)
         process.reap_orphans()
-
-
-async def _measure_for_ever(queue: Queue) -> None:
-    while True:
-        with contextlib.suppress(AwsError):  # counted as a call; receives tell of what lasts
-            facts = await queue.facts()
-            for state, name in _STATES.items():
-                metrics.queue_messages.labels(state).set(int(facts.get(name, 0)))
-        await anyio.sleep(MEASURE_S)
 
 
 def _log_start(message: Message, *, bodies: bool) -> None:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TextIO
 
+from watchbot.display import display
 from watchbot.errors import SettingError, WatchbotError
-from watchbot.send.display import display
 from watchbot.send.lines import lines, whole
 from watchbot.send.options import Plan, planned
 from watchbot.send.report import Report
@@ -66,7 +66,7 @@ async def _send_body(
     body = plan.body if plan.body != STDIN else _text(await whole(source))
     if not body:
         raise SettingError("BODY", "is empty; SQS takes no message without text")
-    with display(streams.err, progress=False, total_bytes=None) as shown:
+    with display(streams.err, progress=False, total=None) as shown:
         report = Report(out=None if quiet else streams.out, say=shown.say, numbered=False)
         async for result in publisher.publish([plan.message(body)]):
             report.add(1, result)
@@ -80,7 +80,7 @@ async def _send_lines(
     # Ids that run over a terminal show well enough how far it has come.
     progress = not quiet and streams.err.isatty() and not streams.out.isatty()
     blank = 0
-    with display(streams.err, progress=progress, total_bytes=_size_bytes(source)) as shown:
+    with display(streams.err, progress=progress, total=_size_bytes(source)) as shown:
         report = Report(out=None if quiet else streams.out, say=shown.say, numbered=True)
         try:
             async for part in _numbered(source):

@@ -97,6 +97,13 @@ class WatcherSettings(Settings):
         ge=0,
         le=TWELVE_HOURS_S,
     )
+    max_attempts: int = option(
+        0,
+        "Move a message that failed so often to the dead-letter queue; 0: leave it to SQS.",
+        "N",
+        ge=0,
+        le=1000,
+    )
     poll_wait: int = option(20, "How long a receive waits for messages.", "S", ge=0, le=20)
     on_lost_lease: Literal["continue", "kill"] = option(
         "continue",
@@ -122,6 +129,9 @@ class ListenSettings(WatcherSettings):
     queue_url: QueueUrl = option(..., "The queue to work on (required).", "URL")
     notification_topic: TopicArn | None = option(
         None, "The SNS topic that is told about failures.", "ARN"
+    )
+    dead_letter_queue_url: QueueUrl | None = option(
+        None, "Where --max-attempts gives messages up to; else where the queue itself does.", "URL"
     )
 
     @property

@@ -82,7 +82,7 @@ class QueueDestination:
 
     async def send(self, messages: Sequence[Outgoing]) -> list[Result]:
         entries = [
-            {"MessageBody": message.body, **_common(place, message)}
+            {"MessageBody": message.body, **_trace(message), **_common(place, message)}
             for place, message in enumerate(messages)
         ]
         answer = await self._client.call("send_message_batch", QueueUrl=self._url, Entries=entries)
@@ -118,6 +118,13 @@ def _attribute(attribute: Attribute) -> dict[str, Any]:
     if is_binary(attribute):
         return {"DataType": attribute.type, "BinaryValue": decoded(attribute)}
     return {"DataType": attribute.type, "StringValue": attribute.value}
+
+
+def _trace(message: Outgoing) -> dict[str, Any]:
+    if not message.trace_header:
+        return {}
+    header = {"DataType": "String", "StringValue": message.trace_header}
+    return {"MessageSystemAttributes": {"AWSTraceHeader": header}}
 
 
 def _subject(message: Outgoing) -> dict[str, str]:

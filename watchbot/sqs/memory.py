@@ -147,6 +147,17 @@ class MemoryQueue:
         """Removes every message."""
         self._backlog.clear()
 
+    def move_to(self, destination: "MemoryQueue") -> int:
+        """Moves all that waits to another queue, as SQS's own task does; how many that were."""
+        moved = 0
+        self._backlog.return_due()
+        while entry := self._backlog.next():
+            self._backlog.remove(entry)
+            record, group = entry.message, entry.message.system.get("MessageGroupId")
+            destination.send(record.body, attributes=record.attributes, group=group)
+            moved += 1
+        return moved
+
     def wake(self) -> None:
         """Has every waiting receive look again."""
         self._news.set()

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from watchbot.sqs.message import Attribute
+from watchbot.sqs.message import Attribute, Message
 
 MESSAGE_BYTES = 1_048_576  # SQS takes no larger message, nor does a topic with its limit raised
 
@@ -15,13 +15,17 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A message to send. `group_id` and `dedup_id` are SQS's; FIFO cannot do without."""
+    """A message to send. `group_id` and `dedup_id` are SQS's; FIFO cannot do without.
+
+    `trace_header` is X-Ray's; a topic takes none.
+    """
 
     body: str
     subject: str | None = None
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     group_id: str | None = None
     dedup_id: str | None = None
+    trace_header: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,26 @@ class Unsent:
     code: str
     text: str
     passing: bool = False
+
+
+def again(message: Message, *, dedup_id: str | None) -> Outgoing:
+    """The message that was received, to be sent once more: all that is its own.
+
+    `dedup_id` is for a FIFO queue, and for no other: within five minutes one that was used before
+    would have SQS drop it.
+    """
+    return Outgoing(
+        body=message.body,
+        attributes=message.attributes,
+        group_id=message.group,
+        dedup_id=dedup_id,
+        trace_header=message.system.get("AWSTraceHeader"),
+    )
+
+
+def clean(text: str) -> str:
+    """The text with "?" for each character that SQS refuses."""
+    return _FORBIDDEN.sub("?", text)
 
 
 def size_bytes(message: Outgoing) -> int:

@@ -85,10 +85,32 @@ class Publisher:
             return await self._destination.send(messages)
         except AwsError as error:
             passing = error.transient or passes(error.code)
-            one_is_wrong = isinstance(error, Rejected) and len(messages) == 1
-            if not one_is_wrong and (last or not passing):
+            if isinstance(error, Rejected) and not passing:
+                return await self._one_by_one(messages, error)
+            if last or not passing:
                 self._fatal = self._fatal or error
             return [Unsent(code=error.code, text=error.text, passing=passing)] * len(messages)
+
+    async def _one_by_one(self, messages: Sequence[Outgoing], error: Rejected) -> list[Result]:
+        """One message may have been the fault of a call: each is sent alone.
+
+        When none of several is taken, it is not the messages' fault.
+        """
+        if len(messages) == 1:
+            return [Unsent(code=error.code, text=error.text)]
+        results: list[Result] = []
+        behind: set[str | None] = set()
+        for message in messages:
+            if self._destination.fifo and message.group_id in behind:
+                results.append(_UNTRIED)
+                continue
+            [result] = await self._attempt([message], last=False)
+            results.append(result)
+            if isinstance(result, Unsent):
+                behind.add(message.group_id)
+        if all(isinstance(result, Unsent) for result in results):
+            self._fatal = self._fatal or error
+        return results
 
     def _hold_back(self, batch: Sequence[Outgoing], results: list[Result]) -> None:
         if not self._destination.fifo:

@@ -75,6 +75,8 @@ def _listen(stack: Stack) -> list[Statement]:
     own_tasks = Sub(_ecs_arn("task/${Cluster}/*"), Cluster=stack.cluster)
     statements = [
         _consume(stack),
+        # For WATCHBOT_MAX_ATTEMPTS: then the watcher itself gives messages up.
+        allow("sqs:SendMessage sqs:GetQueueAttributes", stack.arn("DeadLetterQueue")),
         allow("sns:Publish", topics),
         allow("ecs:GetTaskProtection ecs:UpdateTaskProtection", own_tasks),
     ]

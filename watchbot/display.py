@@ -1,4 +1,4 @@
-"""What is shown on standard error while lines are sent: problems, and how far it has come."""
+"""What is shown on standard error while messages pass: problems, and how far it has come."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,22 +13,20 @@ _CLEAR_LINE = "\r\x1b[K"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Display:
-    """How to show something: `say` a line; `advance` by one message, of so many bytes."""
+    """How to show something: `say` a line; `advance` by one message, so much of the total."""
 
     say: Callable[[str], None]
     advance: Callable[[int], None]
 
 
 @contextmanager
-def display(err: TextIO, *, progress: bool, total_bytes: int | None) -> Iterator[Display]:
+def display(err: TextIO, *, progress: bool, total: int | None) -> Iterator[Display]:
     """Shows on `err` what happens until the block is left.
 
     With `progress` there is a bar where `rich` is installed, else a count.
     """
     if not progress:
-        yield Display(
-            say=lambda line: _write(err, f"{_NAME}{line}\n"), advance=lambda size_bytes: None
-        )
+        yield Display(say=lambda line: _write(err, f"{_NAME}{line}\n"), advance=lambda amount: None)
         return
     try:
         import rich  # noqa: F401 - only whether it is there
@@ -36,7 +34,7 @@ def display(err: TextIO, *, progress: bool, total_bytes: int | None) -> Iterator
         with _counter(err) as shown:
             yield shown
     else:
-        with _bar(err, total_bytes) as shown:
+        with _bar(err, total) as shown:
             yield shown
 
 
@@ -47,7 +45,7 @@ def _counter(err: TextIO) -> Iterator[Display]:
     def say(line: str) -> None:
         _write(err, f"{_CLEAR_LINE}{_NAME}{line}\n")
 
-    def advance(size_bytes: int) -> None:
+    def advance(amount: int) -> None:
         nonlocal count, shown_at
         count += 1
         if time.monotonic() - shown_at >= REFRESH_S:
@@ -61,7 +59,7 @@ def _counter(err: TextIO) -> Iterator[Display]:
 
 
 @contextmanager
-def _bar(err: TextIO, total_bytes: int | None) -> Iterator[Display]:
+def _bar(err: TextIO, total: int | None) -> Iterator[Display]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -73,14 +71,14 @@ def _bar(err: TextIO, total_bytes: int | None) -> Iterator[Display]:
         redirect_stdout=False,  # the ids on standard output are data
         redirect_stderr=False,
     )
-    task = bar.add_task("", total=total_bytes, count=0)
+    task = bar.add_task("", total=total, count=0)
 
     def say(line: str) -> None:
         bar.console.print(_NAME + line, markup=False, highlight=False, soft_wrap=True)
 
-    def advance(size_bytes: int) -> None:
+    def advance(amount: int) -> None:
         count = bar.tasks[0].fields["count"] + 1
-        bar.update(task, advance=size_bytes, count=count)
+        bar.update(task, advance=amount, count=count)
 
     with bar:
         yield Display(say=say, advance=advance)

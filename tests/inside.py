@@ -1,0 +1,26 @@
+"""Command lines run inside the test's own process: the start of one costs a second."""
+
+import contextlib
+import io
+from dataclasses import dataclass
+
+from watchbot.cli import main
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """How a command line ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(*words: str) -> Done:
+    """One `watchbot` command line, run to its end."""
+    with (
+        contextlib.redirect_stdout(io.StringIO()) as out,
+        contextlib.redirect_stderr(io.StringIO()) as err,
+    ):
+        code = main(words)
+    return Done(code=code, out=out.getvalue(), err=err.getvalue())

@@ -1,0 +1,125 @@
+"""The verbs that change something: replay, delete, purge."""
+
+import sys
+from dataclasses import asdict
+
+from watchbot.aws import open_client
+from watchbot.deadletter import letter, look
+from watchbot.deadletter.desk import Desk
+from watchbot.deadletter.move import Move
+from watchbot.deadletter.replay import Replay, Tally
+from watchbot.errors import AwsError, SettingError, WatchbotError
+from watchbot.settings.base import describe
+from watchbot.sqs.destination import open_destination
+from watchbot.sqs.queue import SqsQueue
+
+
+async def replay(desk: Desk) -> int:
+    """Sends them to the queue they came from, then deletes them here; 1 if some were refused."""
+    queue_url = queue_url_of(desk)
+    if desk.request.dry_run:
+        return await _only_say(desk, "replayed")
+    moved = await _move(desk, queue_url) if desk.request.whole and not desk.queue.fifo else None
+    if moved is None:
+        return await _replay_each(desk, queue_url)
+    return _conclude(desk, Tally(replayed=moved), kept=0)
+
+
+async def delete(desk: Desk) -> int:
+    """Deletes them; the exit code."""
+    if desk.request.dry_run:
+        return await _only_say(desk, "deleted")
+    chosen = 0
+    async with desk.walk() as walk:
+        async for messages in desk.meant(walk):
+            chosen += len(messages)
+            await walk.delete(messages)
+        kept, undeleted = walk.held, walk.undeleted
+    deleted = chosen - undeleted
+    if undeleted:
+        desk.shown.say(f"{undeleted} could not be deleted: run this again")
+    _tell(desk, {"deleted": deleted, "kept": kept}, f"{deleted} deleted, {kept} kept")
+    return desk.concluded(1 if undeleted else 0)
+
+
+async def purge(desk: Desk) -> int:
+    """Deletes all; the exit code."""
+    facts = await desk.queue.facts()
+    states = ("", "NotVisible", "Delayed")
+    about = sum(int(facts.get(f"ApproximateNumberOfMessages{state}", 0)) for state in states)
+    if desk.request.dry_run:
+        _tell(desk, {"would_purge": about}, f"about {about} would be purged")
+        return 0
+    try:
+        await desk.sqs.call("purge_queue", QueueUrl=desk.queue.url)
+    except AwsError as error:
+        if "PurgeQueueInProgress" not in error.code:
+            raise
+        text = "this queue was purged less than a minute ago, and SQS wants that much between two"
+        raise WatchbotError(f"{text}; run it again later") from error
+    _tell(desk, {"purged": about}, f"about {about} purged")
+    return 0
+
+
+def queue_url_of(desk: Desk) -> str:
+    """Where the messages came from. Raises `SettingError` when it is not known, or cannot be."""
+    url, dead_url = desk.place.queue_url, desk.place.dead_letter_queue_url
+    if url is None:
+        raise SettingError(describe("queue_url"), "is not known; name the queue to send them to")
+    if url == dead_url:
+        raise SettingError(describe("queue_url"), "is the dead-letter queue itself")
+    if url.endswith(".fifo") != dead_url.endswith(".fifo"):
+        raise SettingError(describe("queue_url"), "one queue is FIFO, and the other is not")
+    return url
+
+
+async def _move(desk: Desk, queue_url: str) -> int | None:
+    """How many SQS itself has moved; None where it does not do so."""
+    async with open_client("sqs", desk.settings.account.near(queue_url)) as sqs:
+        source = (await desk.queue.facts())["QueueArn"]
+        destination = (await SqsQueue(sqs, queue_url).facts())["QueueArn"]
+        move = Move(sqs, source, destination)
+        if refusal := await move.start():
+            desk.shown.say(f"SQS does not move them by itself ({refusal.code}): sending each")
+            return None
+        return await move.finish(desk.stop, desk.shown.advance)
+
+
+async def _replay_each(desk: Desk, queue_url: str) -> int:
+    async with open_destination(queue_url, desk.settings.account) as destination:
+        async with desk.walk() as walk:
+            work = Replay(walk, destination, desk.shown.say)
+            try:
+                async for messages in desk.meant(walk):
+                    await work.replay(messages)
+            except* AwsError:
+                desk.shown.say(f"{work.tally.replayed} replayed; run this again for the rest")
+                raise
+            kept = walk.held
+    return _conclude(desk, work.tally, kept)
+
+
+async def _only_say(desk: Desk, participle: str) -> int:
+    code = await look.list_all(desk)
+    desk.shown.say(f"these would be {participle}; nothing was")
+    return code
+
+
+def _conclude(desk: Desk, tally: Tally, kept: int) -> int:
+    if tally.doubled:
+        desk.shown.say(
+            f"{tally.doubled} were sent, but could not be deleted here: they are there twice"
+        )
+    facts: dict[str, object] = {
+        "replayed": tally.replayed,
+        "kept": kept,
+        "doubled": tally.doubled,
+        "refused": [{"id": each, **asdict(why)} for each, why in tally.refused],
+    }
+    _tell(desk, facts, f"{tally.replayed} replayed, {kept} kept")
+    return desk.concluded(1 if tally.refused or tally.doubled else 0)
+
+
+def _tell(desk: Desk, facts: dict[str, object], text: str) -> None:
+    sys.stdout.write(f"{letter.as_json(facts) if desk.request.as_json else text}\n")
+    sys.stdout.flush()

@@ -1,0 +1,69 @@
+"""The conversation at a terminal: where, and what to do with the dead letters there."""
+
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from watchbot.deadletter import act, letter
+from watchbot.deadletter.desk import Desk, Request, open_desk
+from watchbot.deadletter.place import Place
+from watchbot.deadletter.prompt import Choice, choose, confirm
+from watchbot.deadletter.triage import triage
+from watchbot.lifecycle import Stop
+
+TRIAGE = Choice(text="Triage them one by one", key="t")
+PRINT = Choice(text="Print all", key="p")
+RETURN = Choice(text="Return all to the queue", key="r")
+PURGE = Choice(text="Purge: delete all", key="d")
+LEAVE = Choice(text="Leave", key="l")
+
+# What can be done, and the verb that does the same, where there is one.
+Actions = dict[Choice, tuple[str | None, Callable[[Desk], Awaitable[int]]]]
+
+
+async def converse(request: Request, places: Sequence[Place], stop: Stop) -> int:
+    """Asks what to do, and does it, until told to leave; the exit code of what was done last."""
+    place = await _choose_place(places, stop)
+    code = 0
+    while place is not None:
+        actions = _actions(place)
+        async with open_desk(request, place, stop) as desk:
+            question = f"{place.name} has about {desk.total}. What to do?"
+        choice = await choose(question, [*actions, LEAVE], stop)
+        if choice not in actions:
+            break
+        verb, act_on = actions[choice]
+        if choice == PURGE and not await confirm("Delete ALL of them?", stop):
+            continue
+        async with open_desk(replace(request, verb=verb), place, stop) as desk:
+            code = await act_on(desk)
+    return code
+
+
+async def _choose_place(places: Sequence[Place], stop: Stop) -> Place | None:
+    if len(places) == 1:
+        return places[0]
+    named = {Choice(text=f"{each.name} ({each.dead_letter_queue_url})"): each for each in places}
+    choice = await choose("Which one?", list(named), stop)
+    return named[choice] if choice else None
+
+
+def _actions(place: Place) -> Actions:
+    actions: Actions = {TRIAGE: (None, triage), PRINT: (None, _print_all)}
+    if place.queue_url:
+        actions[RETURN] = ("replay", act.replay)
+    return {**actions, PURGE: ("purge", _purge)}
+
+
+async def _print_all(desk: Desk) -> int:
+    async with desk.walk() as walk:
+        async for messages in desk.meant(walk):
+            for message in messages:
+                sys.stdout.write(f"{letter.page(letter.everything(message))}\n\n")
+                sys.stdout.flush()
+    return 0
+
+
+async def _purge(desk: Desk) -> int:
+    """Deletes all that is meant: options may have chosen some."""
+    return await (act.purge if desk.request.whole else act.delete)(desk)

@@ -1,0 +1,131 @@
+"""What every verb works with: the place, its dead-letter queue, the messages that are meant."""
+
+import math
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+from watchbot.aws import Client, open_client
+from watchbot.deadletter.letter import ids_of
+from watchbot.deadletter.place import Place
+from watchbot.deadletter.selection import Selection
+from watchbot.deadletter.walk import Walk, walking
+from watchbot.display import Display, display
+from watchbot.lifecycle import Stop
+from watchbot.settings.deadletter import DeadLetterSettings
+from watchbot.sqs.message import Message
+from watchbot.sqs.queue import SqsQueue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What was asked for. `selection` is what its ids and its settings choose together."""
+
+    settings: DeadLetterSettings
+    selection: Selection
+    verb: str | None = None
+    words: tuple[str, ...] = ()
+    as_json: bool = False
+    yes: bool = False
+    dry_run: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether all messages are meant."""
+        return self.selection.every and self.settings.max is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """One place, and one request.
+
+    `total` is about how many messages wait there. `missing` are ids that were asked for, and not
+    met yet.
+    """
+
+    request: Request
+    place: Place
+    sqs: Client
+    stop: Stop
+    shown: Display
+    total: int
+    missing: set[str]
+
+    @property
+    def settings(self) -> DeadLetterSettings:
+        """The settings of the request."""
+        return self.request.settings
+
+    @property
+    def queue(self) -> SqsQueue:
+        """The dead-letter queue."""
+        return SqsQueue(self.sqs, self.place.dead_letter_queue_url)
+
+    def walk(self) -> AbstractAsyncContextManager[Walk]:
+        """A walk through the dead-letter queue; see `walking`."""
+        settings = self.settings
+        return walking(
+            self.queue,
+            self.stop,
+            visibility_s=settings.visibility_timeout,
+            wait_s=settings.poll_wait,
+        )
+
+    async def meant(self, walk: Walk) -> AsyncIterator[list[Message]]:
+        """The messages that are meant, some at a time, and no more than were asked for."""
+        selection = self.request.selection
+        left = min(self.settings.max or math.inf, len(selection.ids) or math.inf)
+        async for wave in walk.waves():
+            for _ in wave:
+                self.shown.advance(1)
+            found = [message for message in wave if selection.takes(message)]
+            messages = found[: int(min(left, len(found)))]
+            left -= len(messages)
+            self.missing.difference_update(*map(ids_of, messages))
+            if messages:
+                yield messages
+            if left <= 0:
+                return
+        if not self.stop.draining.is_set():
+            await self._tell_of_unseen(walk)
+
+    def concluded(self, code: int = 0) -> int:
+        """The exit code: this one, or 1 when a message that was named was not met, which it says.
+
+        A walk that was told to stop proves nothing of what it has not met.
+        """
+        if not self.missing or self.stop.draining.is_set():
+            return code
+        self.shown.say(f"not found in {self.place.name}: {', '.join(sorted(self.missing))}")
+        return code or 1
+
+    async def _tell_of_unseen(self, walk: Walk) -> None:
+        facts = await self.queue.facts()
+        waiting = int(facts.get("ApproximateNumberOfMessages", 0))
+        hidden = int(facts.get("ApproximateNumberOfMessagesNotVisible", 0)) - walk.held
+        if self.queue.fifo and waiting > 0:
+            self.shown.say(f"about {waiting} more are not seen: they wait behind their groups")
+        if hidden > 0:
+            self.shown.say(f"about {hidden} more are in other hands now; run this again later")
+
+
+@asynccontextmanager
+async def open_desk(request: Request, place: Place, stop: Stop) -> AsyncIterator[Desk]:
+    """A desk with an open connection. Raises `AwsError` when the queue cannot be asked."""
+    account = request.settings.account.near(place.dead_letter_queue_url)
+    async with open_client("sqs", account, wait_s=request.settings.poll_wait) as sqs:
+        facts = await SqsQueue(sqs, place.dead_letter_queue_url).facts()
+        total = int(facts.get("ApproximateNumberOfMessages", 0))
+        # A bar would stand in the way of questions.
+        progress = request.verb is not None and sys.stderr.isatty()
+        with display(sys.stderr, progress=progress, total=total) as shown:
+            yield Desk(
+                request=request,
+                place=place,
+                sqs=sqs,
+                stop=stop,
+                shown=shown,
+                total=total,
+                missing=set(request.selection.ids),
+            )

@@ -1,0 +1,41 @@
+"""What a message's workers logged, from CloudWatch Logs."""
+
+import time
+from collections import deque
+
+from watchbot.aws import Client
+
+NEWEST_BYTES = 51_200
+
+
+async def recent(logs: Client, log_group: str, message_id: str, since_s: int) -> str:
+    """The newest 50 KB of the lines about one message; empty when there are none.
+
+    `log_group` is a name or an ARN. Raises `AwsError`.
+    """
+    kept: deque[str] = deque()
+    kept_bytes = 0
+    token: dict[str, str] = {}
+    while True:
+        answer = await logs.call(
+            "filter_log_events",
+            logGroupName=_name(log_group),
+            startTime=int((time.time() - since_s) * 1000),
+            filterPattern=f'"{message_id}"',
+            **token,
+        )
+        for event in answer.get("events", ()):
+            line = event["message"].rstrip("\n") + "\n"
+            kept.append(line)
+            kept_bytes += len(line.encode())
+            while kept_bytes > NEWEST_BYTES and len(kept) > 1:
+                kept_bytes -= len(kept.popleft().encode())
+        if not answer.get("nextToken"):
+            return "".join(kept).encode()[-NEWEST_BYTES:].decode(errors="ignore")
+        token = {"nextToken": answer["nextToken"]}
+
+
+def _name(log_group: str) -> str:
+    """The name in arn:aws:logs:REGION:ACCOUNT:log-group:NAME:*, or the name as it is."""
+    parts = log_group.split(":")
+    return parts[6] if log_group.startswith("arn:") and len(parts) > 6 else log_group

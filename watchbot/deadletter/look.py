@@ -1,0 +1,130 @@
+"""The verbs that look: what they look at is put back unchanged."""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from watchbot.aws import open_client
+from watchbot.deadletter import letter, logs
+from watchbot.deadletter.desk import Desk, Request
+from watchbot.errors import SettingError, WatchbotError
+from watchbot.settings.base import describe
+
+
+async def list_all(desk: Desk) -> int:
+    """Prints one line for each; the exit code."""
+    found: list[dict[str, Any]] = []
+    async with desk.walk() as walk:
+        async for messages in desk.meant(walk):
+            found += map(letter.summary, messages)
+    if desk.request.as_json:
+        _print(map(letter.as_json, found))
+    else:
+        _print([letter.COLUMNS] if found else [])
+        _print(map(letter.line, found))
+    return desk.concluded()
+
+
+async def show(desk: Desk) -> int:
+    """Prints all there is to know of those that were named; the exit code."""
+    found: list[dict[str, Any]] = []
+    async with desk.walk() as walk:
+        async for messages in desk.meant(walk):
+            found += map(letter.everything, messages)
+    _print(map(letter.as_json if desk.request.as_json else letter.page, found))
+    return desk.concluded()
+
+
+async def summary(desk: Desk) -> int:
+    """Prints how many there are of each reason and fingerprint, with the newest; the exit code."""
+    counts: Counter[tuple[str | None, str | None]] = Counter()
+    newest: dict[tuple[str | None, str | None], dict[str, Any]] = {}
+    async with desk.walk() as walk:
+        async for messages in desk.meant(walk):
+            for facts in map(letter.summary, messages):
+                kind = facts["reason"], facts["fingerprint"]
+                counts[kind] += 1
+                if kind not in newest or (facts["sent"] or "") >= (newest[kind]["sent"] or ""):
+                    newest[kind] = facts
+    kinds = [{"count": count, "newest": newest[kind]} for kind, count in counts.most_common()]
+    if desk.request.as_json:
+        _print(map(letter.as_json, kinds))
+    else:
+        _print([f"{'COUNT':>6}  {letter.COLUMNS}"] if kinds else [])
+        _print(f"{count:>6}  {letter.line(newest[kind])}" for kind, count in counts.most_common())
+    return 0
+
+
+async def export(desk: Desk) -> int:
+    """Writes them to a file that only we can read, as JSON, one a line; the exit code."""
+    path, written = desk.request.words[0], 0
+    with _saving(path):
+        file = _opened(desk.request)
+    with _saving(path), file:
+        async with desk.walk() as walk:
+            async for messages in desk.meant(walk):
+                written += len(messages)
+                lines = (letter.as_json(letter.everything(each)) for each in messages)
+                with _saving(path):
+                    file.writelines(f"{line}\n" for line in lines)
+    desk.shown.say(f"{written} messages {'would be ' if desk.request.dry_run else ''}written")
+    return 0
+
+
+async def show_logs(desk: Desk) -> int:
+    """Prints what the workers of one message logged; 1 when there is nothing."""
+    message_id = desk.request.words[0]
+    log_group = log_group_of(desk)
+    async with desk.walk() as walk:
+        async for messages in desk.meant(walk):
+            message_id = letter.origin(messages[0])
+    text = await logs_of(desk, log_group, message_id)
+    if desk.request.as_json:
+        _print([letter.as_json({"id": message_id, "log_group": log_group, "logs": text})])
+    else:
+        sys.stdout.write(letter.visible(text, keep="\n\t"))
+    if not text:
+        desk.shown.say(f"no line about {message_id} in {log_group}; see --since")
+    return 0 if text else 1
+
+
+async def logs_of(desk: Desk, log_group: str, message_id: str) -> str:
+    """What the workers of a message logged; see `recent`."""
+    account = desk.settings.account.near(desk.place.dead_letter_queue_url)
+    async with open_client("logs", account) as client:
+        return await logs.recent(client, log_group, message_id, desk.settings.since)
+
+
+def log_group_of(desk: Desk) -> str:
+    """The log group. Raises `SettingError` when it is not known."""
+    if desk.place.log_group is None:
+        raise SettingError(
+            describe("log_group"), "is not known; name it, or the stack (--stack-name)"
+        )
+    return desk.place.log_group
+
+
+@contextmanager
+def _saving(path: str) -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError:
+        raise SettingError("FILE", f"{path!r} exists; name another, or add --yes") from None
+    except OSError as fault:
+        raise WatchbotError(f"cannot write {path!r}: {fault.strerror}") from fault
+
+
+def _opened(request: Request) -> TextIO:
+    if request.dry_run:
+        return open(os.devnull, "w")
+    mode = os.O_TRUNC if request.yes else os.O_EXCL
+    file = os.open(request.words[0], os.O_WRONLY | os.O_CREAT | mode, 0o600)
+    return open(file, "w", encoding="utf-8")
+
+
+def _print(lines: Iterable[str]) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.flush()

@@ -1,0 +1,58 @@
+"""Questions at a terminal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+
+from watchbot.errors import MissingExtra
+from watchbot.lifecycle import Stop
+
+try:
+    import questionary
+except ImportError as missing:
+    raise MissingExtra("tools", "a conversation") from missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One answer. `key` moves to it."""
+
+    text: str
+    key: str | None = None
+
+
+async def choose(question: str, choices: Sequence[Choice], stop: Stop) -> Choice | None:
+    """The one that was chosen; None when there was a stop instead."""
+    by_key = all(choice.key for choice in choices)
+    listed = [
+        questionary.Choice(choice.text, value=choice, shortcut_key=choice.key) for choice in choices
+    ]
+    chosen: Choice | None = await _answer(
+        questionary.select(question, listed, use_shortcuts=by_key, use_jk_keys=not by_key), stop
+    )
+    return chosen
+
+
+async def confirm(question: str, stop: Stop) -> bool:
+    """Whether the answer was yes."""
+    return bool(await _answer(questionary.confirm(question, default=False), stop))
+
+
+async def _answer(question: questionary.Question, stop: Stop) -> Any:
+    answer = None
+    async with anyio.create_task_group() as asking:
+        asking.start_soon(_cancel_on_drain, stop, asking.cancel_scope)
+        try:
+            # Signals are ours; Ctrl-C is a key like any other while it asks.
+            answer = await question.application.run_async(handle_sigint=False)
+        except (KeyboardInterrupt, EOFError):
+            stop.ask()
+        asking.cancel_scope.cancel()
+    return answer
+
+
+async def _cancel_on_drain(stop: Stop, scope: anyio.CancelScope) -> None:
+    await stop.draining.wait()
+    scope.cancel()

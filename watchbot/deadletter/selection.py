@@ -1,0 +1,64 @@
+"""Which dead letters are meant."""
+
+import re
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from watchbot.deadletter.letter import ids_of, sent_ms
+from watchbot.settings.deadletter import DeadLetterSettings
+from watchbot.sqs.evidence import NAMES, original, read
+from watchbot.sqs.message import Message, open_envelope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Messages with one of these ids, and all that the options ask for."""
+
+    ids: frozenset[str]
+    pattern: str | None
+    attributes: Collection[tuple[str, str]]
+    sent_before_ms: float | None
+
+    @property
+    def every(self) -> bool:
+        """Whether nothing is left out."""
+        return not (self.ids or self.pattern or self.attributes or self.sent_before_ms)
+
+    def takes(self, message: Message) -> bool:
+        """Whether this one is meant."""
+        return (
+            (not self.ids or bool(self.ids & ids_of(message)))
+            and (self.pattern is None or self._matches(message, self.pattern))
+            and all(_value(message, name) == value for name, value in self.attributes)
+            and (self.sent_before_ms is None or self._is_old(message, self.sent_before_ms))
+        )
+
+    def _matches(self, message: Message, pattern: str) -> bool:
+        content = open_envelope(message)
+        return bool(re.search(pattern, content.subject) or re.search(pattern, content.body))
+
+    def _is_old(self, message: Message, before_ms: float) -> bool:
+        sent = sent_ms(message, read(message))
+        return sent is not None and sent < before_ms
+
+
+def selected(settings: DeadLetterSettings, ids: Collection[str]) -> Selection:
+    """What the options and the ids choose, as of now."""
+    pairs = [pair.partition("=") for pair in settings.attribute]
+    older_s = settings.older_than
+    return Selection(
+        ids=frozenset(ids),
+        pattern=settings.match,
+        attributes=[(name, value) for name, _, value in pairs],
+        sent_before_ms=None if older_s is None else (time.time() - older_s) * 1000,
+    )
+
+
+def _value(message: Message, name: str) -> str | None:
+    """The value of an attribute: of what was noted, of the message, or of its SNS envelope."""
+    if name in NAMES:
+        attribute = message.attributes.get(name)
+    else:
+        attribute = open_envelope(original(message)).attributes.get(name)
+    return attribute.value if attribute else None

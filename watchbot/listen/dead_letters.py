@@ -1,0 +1,147 @@
+"""Gives up messages that failed too often: to the dead-letter queue, with what is known of it."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from watchbot import metrics
+from watchbot.aws import open_client
+from watchbot.errors import AwsError, Denied, SettingError
+from watchbot.listen.job import Report
+from watchbot.settings.base import describe
+from watchbot.settings.listen import ListenSettings
+from watchbot.sqs.destination import Destination, Result, open_destination
+from watchbot.sqs.evidence import Evidence, attested
+from watchbot.sqs.outgoing import Unsent, again
+from watchbot.sqs.publish import Publisher
+from watchbot.sqs.queue import SqsQueue
+from watchbot.sqs.redrive import redrive
+
+REMEMBERED = 10_000  # messages whose failed runs are counted
+RECEIVES_AN_ATTEMPT = 4  # where no redrive policy says how many receives are the most
+
+log = logging.getLogger(__name__)
+
+
+class DeadLetters:
+    """Counts the failed runs of each message, and gives it up after `max_attempts` of them.
+
+    The count is of this process alone. So that neither a restart nor other watchers keep a message
+    alive for ever, one that fails is also given up at its `last_receive`.
+    """
+
+    def __init__(self, destination: Destination, *, max_attempts: int, last_receive: int) -> None:
+        self._destination = destination
+        self._max_attempts, self._last_receive = max_attempts, last_receive
+        self._failures: OrderedDict[str, int] = OrderedDict()
+
+    async def take(self, report: Report) -> bool:
+        """Whether the message was given up: it is in the dead-letter queue, and may be deleted.
+
+        To be told of the end of every run, once.
+        """
+        message = report.message
+        if not report.outcome.failed:
+            if report.outcome.removes:
+                self._failures.pop(message.id, None)
+            return False
+        failures = self._count(message.id)
+        if failures < self._max_attempts and message.receives < self._last_receive:
+            return False
+        facts = {"message_id": message.id, "failures": failures, "receives": message.receives}
+        unsent = await self._send(report)
+        if unsent is not None:  # SQS's own redrive is the net
+            metrics.dead_letters.labels("failed").inc()
+            reason = {"code": unsent.code, "reason": unsent.text}
+            log.error("dead letter not sent", extra={**facts, **reason})
+            return False
+        metrics.dead_letters.labels("sent").inc()
+        log.info("dead letter sent", extra=facts)
+        self._failures.pop(message.id, None)
+        return True
+
+    def _count(self, message_id: str) -> int:
+        failures = self._failures.pop(message_id, 0) + 1
+        self._failures[message_id] = failures
+        if len(self._failures) > REMEMBERED:
+            self._failures.popitem(last=False)
+        return failures
+
+    async def _send(self, report: Report) -> Unsent | None:
+        evidence = _evidence(report)
+        result = await self._sent(report, evidence)
+        if isinstance(result, Unsent) and not result.passing:
+            # It may be the output that is too much for the queue.
+            result = await self._sent(report, replace(evidence, tail=""))
+        return result if isinstance(result, Unsent) else None
+
+    async def _sent(self, report: Report, evidence: Evidence) -> Result:
+        message = report.message
+        letter = replace(message, attributes=attested(message.attributes, evidence))
+        # The same id each time: what was sent, and then could not be deleted, is sent once.
+        dedup_id = message.id if self._destination.fifo else None
+        outgoing = again(letter, dedup_id=dedup_id)
+        try:
+            [result] = [each async for each in Publisher(self._destination).publish([outgoing])]
+        except AwsError as error:
+            return Unsent(code=error.code, text=error.text, passing=True)
+        return result
+
+
+@asynccontextmanager
+async def open_dead_letters(settings: ListenSettings) -> AsyncIterator[DeadLetters | None]:
+    """What gives up messages, where that was asked for.
+
+    Raises `SettingError` when there is no dead-letter queue for it, or a wrong one, and `NotFound`
+    when it does not exist.
+    """
+    if not settings.max_attempts:
+        yield None
+        return
+    policy = redrive(await _facts(settings, settings.queue_url))
+    url = settings.dead_letter_queue_url or (policy and policy.target_url(settings.queue_url))
+    if not url:
+        raise SettingError(
+            describe("max_attempts"),
+            "the queue names no dead-letter queue; set one in its redrive policy, or name it: "
+            f"{describe('dead_letter_queue_url')}",
+        )
+    _check(settings, url)
+    await _facts(settings, url)
+    most = policy.max_receives if policy else RECEIVES_AN_ATTEMPT * settings.max_attempts
+    async with open_destination(url, settings.account) as destination:
+        yield DeadLetters(destination, max_attempts=settings.max_attempts, last_receive=most)
+
+
+def _check(settings: ListenSettings, url: str) -> None:
+    name = describe("dead_letter_queue_url")
+    if url == settings.queue_url:
+        raise SettingError(name, "is the queue itself")
+    if url.endswith(".fifo") != settings.queue_url.endswith(".fifo"):
+        raise SettingError(name, "one queue is FIFO, and the other is not")
+
+
+async def _facts(settings: ListenSettings, url: str) -> Mapping[str, str]:
+    """What is known of a queue; nothing where that is denied: to send is another permission."""
+    async with open_client("sqs", settings.account.near(url)) as sqs:
+        try:
+            return await SqsQueue(sqs, url).facts()
+        except Denied:
+            log.warning("sqs:GetQueueAttributes is denied; going on without", extra={"queue": url})
+            return {}
+
+
+def _evidence(report: Report) -> Evidence:
+    message = report.message
+    return Evidence(
+        reason=report.how,
+        fingerprint=report.fingerprint,
+        duration_s=report.duration_s,
+        exit_code=report.ending.exit_code if report.ending else None,
+        tail=report.tail,
+        message_id=message.id,
+        sent_ms=message.sent_ms,
+        receives=message.receives,
+    )

@@ -1,0 +1,70 @@
+"""Whose dead letters `watchbot dead-letter` works on, and which of them."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, BeforeValidator
+
+from watchbot.settings.base import TWELVE_HOURS_S, QueueUrl, Settings, option
+
+UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+def _duration(value: object) -> object:
+    found = re.fullmatch(r"(\d{1,9})([smhdw]?)", value.strip()) if isinstance(value, str) else None
+    if isinstance(value, str) and not found:
+        raise ValueError(f"must be a time like 90s, 5m, 2h or 7d, not {value!r}")
+    return int(found[1]) * UNITS_S[found[2] or "s"] if found else value
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(
+            f"{value!r} is no regular expression: {error}; put a \\ before what is meant as it is"
+        ) from None
+    return value
+
+
+def _pairs(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if not re.fullmatch(r"[^=]+=.*", value, re.DOTALL):
+            raise ValueError(f"must be NAME=VALUE, not {value!r}")
+    return values
+
+
+Duration = Annotated[int, BeforeValidator(_duration)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Pairs = Annotated[tuple[str, ...], AfterValidator(_pairs)]
+
+
+class DeadLetterSettings(Settings):
+    """`watchbot dead-letter`."""
+
+    old_flags: ClassVar[Mapping[str, str]] = {"stack_name": "-s", "region": "-r"}
+    rivals = ("stack_name", "queue_url", "dead_letter_queue_url")  # a worker has QueueUrl
+
+    stack_name: str | None = option(None, "The CloudFormation stack of the watchbot.", "NAME")
+    queue_url: QueueUrl | None = option(None, "The queue the messages came from.", "URL")
+    dead_letter_queue_url: QueueUrl | None = option(
+        None, "The dead-letter queue; else the one that the queue names.", "URL"
+    )
+    log_group: str | None = option(None, "Where the workers' output is.", "NAME")
+    match: Pattern | None = option(
+        None, "Of these alone: this is found in subject or body.", "TEXT|REGEX"
+    )
+    attribute: Pairs = option((), "Of these alone: this attribute has this value.", "K=V")
+    older_than: Duration | None = option(
+        None, "Of these alone: sent so long ago, as in 90s, 5m, 2h, 7d.", "TIME"
+    )
+    max: int | None = option(None, "No more messages than that.", "N", ge=1)
+    since: Duration = option(21_600, "Logs from so long ago.", "TIME", ge=1)
+    # A poll that does not wait asks few of SQS's servers: its "empty" proves nothing.
+    poll_wait: int = option(
+        1, "How long to wait for one more message before the end.", "S", ge=0, le=20
+    )
+    visibility_timeout: int = option(
+        60, "How long a message stays ours if we are killed.", "S", ge=1, le=TWELVE_HOURS_S
+    )

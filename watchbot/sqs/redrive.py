@@ -1,0 +1,35 @@
+"""The redrive policy: when SQS itself moves a message to a dead-letter queue, and to which."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redrive:
+    """A redrive policy. A message that was received `max_receives` times is moved by the next."""
+
+    target_arn: str
+    max_receives: int
+
+    @property
+    def target_name(self) -> str:
+        """The name of the dead-letter queue."""
+        return self.target_arn.rpartition(":")[2]
+
+    def target_url(self, queue_url: str) -> str:
+        """The URL of the dead-letter queue, from that of the queue."""
+        # SQS demands that it is of the same account and region: only the name differs.
+        return f"{queue_url.rstrip('/').rpartition('/')[0]}/{self.target_name}"
+
+
+def redrive(queue: Mapping[str, str]) -> Redrive | None:
+    """The redrive policy in the attributes of a queue."""
+    policy: dict[str, Any] = json.loads(queue.get("RedrivePolicy") or "{}")
+    if "deadLetterTargetArn" not in policy:
+        return None
+    return Redrive(
+        target_arn=policy["deadLetterTargetArn"],
+        max_receives=int(policy.get("maxReceiveCount", 10)),
+    )
