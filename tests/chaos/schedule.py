@@ -75,7 +75,11 @@ def serving(ecs: Ecs) -> Iterator[str]:
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Talk)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            pass  # whoever asked was killed
+
+    server = Server(("127.0.0.1", 0), Talk)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
