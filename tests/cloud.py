@@ -40,6 +40,7 @@ class Cloud:
         }
         self.sqs: Any = boto3.client("sqs", **access)
         self.sns: Any = boto3.client("sns", **access)
+        self.dynamodb: Any = boto3.client("dynamodb", **access)
 
     def queue(self, name: str, **attributes: str) -> str:
         """The URL of a new queue."""
@@ -104,6 +105,21 @@ class Cloud:
                 Attributes={"RawMessageDelivery": "true"} if raw else {},
             )
         return arn
+
+    def table(self, name: str) -> str:
+        """The name of a new table as ecs-watchbot made it: its key is the text `id`."""
+        self.dynamodb.create_table(
+            TableName=name,
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        return name
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        """What is in a table."""
+        items: list[dict[str, Any]] = self.dynamodb.scan(TableName=table)["Items"]
+        return items
 
     def notices(self, queue_url: str) -> list[dict[str, Any]]:
         """The SNS envelopes that wait in a queue, taken out."""
@@ -183,3 +199,4 @@ def running_cloud() -> Iterator[Cloud]:
         yield cloud
         cloud.sqs.close()
         cloud.sns.close()
+        cloud.dynamodb.close()

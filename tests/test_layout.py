@@ -31,6 +31,7 @@ OWNERS = {  # one door to each dangerous thing
     "prometheus_client": {"metrics.py"},
     "psycopg": {"sql/postgres.py"},
     "psycopg_pool": {"sql/postgres.py"},
+    "redis": {"progress/redis.py"},
     "signal": {
         "cli/__init__.py",
         "lifecycle.py",

@@ -7,6 +7,7 @@ it runs.
 import importlib
 import os
 import signal
+import sys
 from collections.abc import Sequence
 
 import click
@@ -14,7 +15,17 @@ import click
 from watchbot import __version__
 from watchbot.errors import WatchbotError
 
-COMMANDS = ("listen", "record", "tasks", "local", "send", "doctor", "healthcheck", "top")
+COMMANDS = (
+    "listen",
+    "record",
+    "tasks",
+    "local",
+    "send",
+    "progress",
+    "doctor",
+    "healthcheck",
+    "top",
+)
 
 
 class Commands(click.Group):
@@ -67,6 +78,11 @@ def main(words: Sequence[str] | None = None) -> int:
         _complain(str(error))
         return error.exit_code
     return code if isinstance(code, int) else 0
+
+
+def progress() -> int:
+    """`watchbot-progress`: the command under the name that it had before."""
+    return main(["progress", *sys.argv[1:]])
 
 
 def _complain(problem: str) -> None:
