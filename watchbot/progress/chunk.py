@@ -48,8 +48,8 @@ def count(words: Mapping[str, Any]) -> int:
 
 def missing(chunk: int, total: int, words: Mapping[str, Any]) -> Iterator[int]:
     """The places, in their job, of the parts of a chunk that are not done, in order."""
+    held = [words.get(name, 0) for name in NAMES]
     start = chunk * CHUNK_PARTS
-    for place in range(start, start + size(chunk, total)):
-        bit = bit_of(place)
-        if not words.get(bit.word, 0) & bit.mask:
-            yield place
+    for within in range(size(chunk, total)):
+        if not held[within % WORDS] >> within // WORDS & 1:
+            yield start + within

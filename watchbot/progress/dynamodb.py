@@ -144,18 +144,16 @@ class TableStore:
     async def _set(self, header: Item, bit: chunk.Bit) -> Item:
         """The words of a chunk with this bit set."""
         key, name = _key(header, bit.chunk), bit.word
-        text = f"SET #{name} = :{name}"
-        values: Item = {}
-        if "expires" in header:
-            text, values = f"{text}, #expires = :expires", {"expires": header["expires"]}
+        expires = {"expires": header["expires"]} if "expires" in header else {}
+        text = f"SET #{name} = :{name}" + (", #expires = :expires" if expires else "")
         while True:  # whoever is in the way has set a bit of 64: it ends
             words = await self._get(key)
-            old = words.get(name, 0)
-            if old & bit.mask:
+            old = {"old": words[name]} if name in words else {}
+            if words.get(name, 0) & bit.mask:
                 return words
             unchanged = f"#{name} = :old" if old else f"attribute_not_exists(#{name})"
-            values |= {name: old | bit.mask, **({"old": old} if old else {})}
-            changed = await self._update(key, text, unchanged, **values)
+            new = {name: words.get(name, 0) | bit.mask}
+            changed = await self._update(key, text, unchanged, **new, **old, **expires)
             if changed is not None:
                 return changed
 
