@@ -1,11 +1,12 @@
 # The two commands of a newcomer are `make demo` and `make test`. `make help` lists the rest.
 PYTHON ?= python3
 VENV ?= .venv
+PYTHONS ?= 3.11 3.12 3.13
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint type unit chaos bench docs format clean
+.PHONY: help demo test test-all lint type unit chaos bench docs dist pyz audit format clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,6 +17,18 @@ demo: $(READY) ## Runs the main job on this machine: real messages, real command
 
 test: lint type $(READY) ## Everything CI checks: style, types, all tests
 	$(BIN)/pytest --numprocesses 4 --dist loadfile
+
+test-all: ## Runs the tests on each Python that is here (3.11 to 3.13), with uvloop and without
+	@for version in $(PYTHONS); do \
+	  python$$version -c '' 2> /dev/null || { echo "no python$$version here: left out"; continue; }; \
+	  venv=.venv-$$version && $(MAKE) --no-print-directory \
+	    VENV=$$venv PYTHON=python$$version $$venv/.ready && \
+	  echo "python$$version:" && $$venv/bin/pytest -q --numprocesses 4 --dist loadfile && \
+	  $$venv/bin/python -m pip --quiet uninstall --yes uvloop && rm $$venv/.ready && \
+	  echo "python$$version without uvloop:" && $$venv/bin/pytest -q --numprocesses 4 \
+	    --dist loadfile tests/unit tests/contract tests/integration tests/end_to_end/test_listen.py \
+	  || exit 1; \
+	done
 
 lint: $(READY) ## Style and layout of the code
 	$(BIN)/ruff check
@@ -30,18 +43,31 @@ unit: $(READY) ## The tests that need no server; a few seconds
 chaos: $(READY) ## The long form of the chaos suite: ten seeds, faults, signals, memory
 	$(BIN)/python -m tests.chaos
 
-docs: $(READY) ## Makes the pages of docs/ that say what the code says
+docs: $(READY) ## Makes the pages that say what the code says, and a site of all pages in build/site
 	$(BIN)/python -m generate
+	$(BIN)/mkdocs build --quiet --strict
+
+dist: $(READY) ## Builds the wheel and the source distribution in dist/, and checks them
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
+
+pyz: $(READY) ## Builds the one-file binary in dist/, for this Python and this kind of machine
+	$(BIN)/python -m release.pyz
 
 bench: $(READY) ## Measures speed and memory, against rivals; about a quarter of an hour
 	$(BIN)/python -m tests.benchmarks --write
+
+audit: ## Asks PyPI for known faults of the versions in constraints.txt; needs the network
+	@$(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	.venv-audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 format: $(READY) ## Lays the code out as lint wants it
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 clean: ## Takes away what the other commands made
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf $(VENV) $(PYTHONS:%=.venv-%) .venv-audit .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
 
 $(READY): pyproject.toml constraints.txt
 	@echo "Making a virtual environment in $(VENV) (once; about half a minute) ..."

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 
@@ -26,12 +26,15 @@ KEPT = "\b\n"
 def commands_page() -> str:
     """The page."""
     root = click.Context(watchbot, info_name="watchbot")
-    sections = (_section(name, watchbot.get_command(root, name), root) for name in COMMANDS)
-    return _START + "".join(sections)
+    return _START + "".join(_sections(watchbot, COMMANDS, root))
 
 
-def _section(name: str, command: click.Command | None, parent: click.Context) -> str:
-    assert command is not None
+def _sections(group: click.Group, names: Iterable[str], context: click.Context) -> Iterator[str]:
+    found = ((name, group.get_command(context, name)) for name in names)
+    return (_section(name, command, context) for name, command in found if command)
+
+
+def _section(name: str, command: click.Command, parent: click.Context) -> str:
     context = click.Context(command, info_name=name, parent=parent)
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     level = "#" * (2 + context.command_path.count(" ") - 1)
@@ -40,8 +43,7 @@ def _section(name: str, command: click.Command | None, parent: click.Context) ->
     if rows:
         parts.append("\n| option | what it does |\n|---|---|\n" + "".join(rows))
     if isinstance(command, click.Group):
-        names = command.list_commands(context)
-        parts += (_section(each, command.get_command(context, each), context) for each in names)
+        parts += _sections(command, command.list_commands(context), context)
     return "".join(parts)
 
 

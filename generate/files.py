@@ -6,10 +6,12 @@ from generate.alerts import alerts
 from generate.commands_page import commands_page
 from generate.dashboard import dashboard
 from generate.metrics_page import metrics_page
+from generate.worker_page import worker_page
 
 FILES: dict[str, Callable[[], str]] = {
     "docs/dashboards/alerts.yml": alerts,
     "docs/dashboards/watchbot.json": dashboard,
     "docs/reference/commands.md": commands_page,
     "docs/reference/metrics.md": metrics_page,
+    "docs/reference/worker.md": worker_page,
 }

@@ -99,14 +99,28 @@ def main(words: list[str] | None = None) -> int:
         elif texts:
             _write(render(os.fsencode(" ".join(texts)), level))
         else:
-            while line := sys.stdin.buffer.readline(MAX_LINE_BYTES):
-                _write(render(line.removesuffix(b"\n"), level))
+            with open(0, "rb", closefd=False) as source:
+                while line := _line(source):
+                    _write(render(line.removesuffix(b"\n"), level))
     except ValueError as error:
         os.write(2, f"watchbot-log: {error}\n".encode(errors="backslashreplace"))
         return 2
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _line(source: io.BufferedReader) -> bytes:
+    """The next line, or 64 KiB of it and what completes its last character."""
+    line = source.readline(MAX_LINE_BYTES)
+    if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
+        for _ in range(3):
+            following = source.peek(1)[:1]
+            if following and following[0] & 0xC0 == 0x80:
+                line += source.read(1)
+        if source.peek(1)[:1] == b"\n":
+            line += source.read(1)
+    return line
 
 
 def _options(words: list[str]) -> tuple[str, list[str]]:

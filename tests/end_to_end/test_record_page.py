@@ -2,38 +2,13 @@
 
 import json
 import re
-import shutil
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-
 from examples.record.lives import lives
+from tests.browser import chromium
 from tests.cloud import Cloud
 from tests.end_to_end.test_local import read_until
-
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync "
-    "--window-size=1300,900"
-).split()
-
-
-def chromium(profile: Path, *words: str) -> str:
-    """What a headless Chromium prints."""
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
-    done = subprocess.run(
-        [program, *FLAGS, f"--user-data-dir={profile}", *words],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert "Content Security Policy" not in done.stderr  # nothing was refused
-    return done.stdout
 
 
 def test_timeline_in_a_browser(cloud: Cloud, tmp_path: Path) -> None:

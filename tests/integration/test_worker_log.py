@@ -64,6 +64,20 @@ def test_bytes_pass_as_they_are() -> None:
     assert logged(stdin=b"\xff\x00\n").endswith(b"] \xff\x00\n")
 
 
+@pytest.mark.parametrize("start", ["", "a", "aa", "aaa"])
+def test_long_line_is_split_between_characters(start: str) -> None:
+    text = start + "\N{PILE OF POO}" * 40_000
+
+    lines = without_prefix(logged(stdin=text.encode()).decode())
+
+    assert len(lines) == 3
+    assert "".join(lines) == text
+
+
+def test_line_of_just_64_kib_is_one_line() -> None:
+    assert without_prefix(logged(stdin=b"a" * 65_536 + b"\nb\n").decode()) == ["a" * 65_536, "b"]
+
+
 def test_structured_lines() -> None:
     line = json.loads(logged("--level", "error", "bad\n\udcff", env=STRUCTURED))
 

@@ -25,6 +25,7 @@ COMMANDS = (
     "doctor",
     "healthcheck",
     "top",
+    "log",
 )
 
 

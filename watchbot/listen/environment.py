@@ -11,26 +11,29 @@ from watchbot.sqs.message import Attribute, Content, Message, timestamp
 # Linux refuses a longer `NAME=VALUE\0` (MAX_ARG_STRLEN, 32 pages), whatever else there is room for.
 MAX_VARIABLE_BYTES = 131_072
 
-_PER_MESSAGE = {
-    "ApproximateFirstReceiveTimestamp",
-    "ApproximateReceiveCount",
-    "Message",
-    "MessageAttributes",
-    "MessageDeduplicationId",
-    "MessageFile",
-    "MessageGroupId",
-    "MessageId",
-    "SentTimestamp",
-    "SequenceNumber",
-    "Subject",
-    "TMPDIR",
-    "TRACEPARENT",
-    "TRACESTATE",
-    "TopicArn",
-    "WATCHBOT_DEADLINE",
-    "WATCHBOT_SCRATCH",
-    "WATCHBOT_WORKER",
-    "_X_AMZN_TRACE_ID",
+# What only a message may set, and what each holds; docs/reference/worker.md shows this.
+WORKER_VARIABLES = {
+    "Message": "The text of the message, out of its SNS envelope if it has one.",
+    "MessageFile": "Instead of `Message`: a file (0600) with the body, when it is over 131,063 "
+    "bytes or holds what no variable can (a NUL, a lone surrogate).",
+    "Subject": "The subject of the SNS envelope, or empty.",
+    "MessageId": "As SQS says.",
+    "ApproximateReceiveCount": "How often it was received, this time included.",
+    "SentTimestamp": "When it was sent, in ISO 8601.",
+    "ApproximateFirstReceiveTimestamp": "When it was first received, in ISO 8601.",
+    "MessageAttributes": 'JSON, where there are any: `{"name": {"Type": "String", "Value": "…"}}`; '
+    "a binary value is base64.",
+    "MessageGroupId": "Where it has one.",
+    "MessageDeduplicationId": "Of a FIFO queue.",
+    "SequenceNumber": "Of a FIFO queue.",
+    "TopicArn": "Of the SNS envelope, where there is one.",
+    "TRACEPARENT": "The W3C trace that the message carries, where it does.",
+    "TRACESTATE": "The same.",
+    "_X_AMZN_TRACE_ID": "The X-Ray trace that the message carries, where it does.",
+    "WATCHBOT_WORKER": "The slot of this worker, from 0 to one less than `--concurrency`.",
+    "WATCHBOT_DEADLINE": "When it will be told to end, in seconds since 1970.",
+    "WATCHBOT_SCRATCH": "A directory of its own (0700), empty; it is deleted after the run.",
+    "TMPDIR": "The same directory.",
 }
 
 
@@ -64,7 +67,7 @@ def base_environment(*, structured: bool = False, credentials: bool = True) -> d
     With `structured`, its tools log JSON, as the watcher does, also where a flag had asked for it.
     Without `credentials`, no variable gives or names credentials of AWS.
     """
-    kept_back = _PER_MESSAGE if credentials else _PER_MESSAGE | _CREDENTIALS
+    kept_back = {*WORKER_VARIABLES} if credentials else {*WORKER_VARIABLES, *_CREDENTIALS}
     base = {
         name: value for name, value in os.environb.items() if os.fsdecode(name) not in kept_back
     }

@@ -23,7 +23,6 @@ from watchbot.sql.database import Dialect, Row
 try:
     import psycopg
     import psycopg_pool
-    from psycopg.abc import AdaptContext
     from psycopg.adapt import Buffer
     from psycopg.adapt import Loader as BaseLoader
     from psycopg.rows import dict_row
@@ -134,9 +133,7 @@ class _Pool:
 
 
 async def _configure(connection: Connection) -> None:
-    context: AdaptContext = connection
-    adapters = context.adapters
-    assert adapters is not None
+    adapters = connection.adapters
     adapters.register_loader("timestamptz", _Moment)
     adapters.register_loader("json", TextLoader)
     adapters.register_loader("jsonb", TextLoader)

@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Generic, TypeVar
 
-import anyio
-
 from watchbot.sqs.queue import MAX_BATCH
 
 LINGER_S = 0.01
@@ -31,7 +29,8 @@ class Batcher(Generic[Entry, Answer]):
         self._more = more
         self._waiting: list[tuple[Entry, asyncio.Future[Answer]]] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._calls = anyio.create_task_group()
+        # Of asyncio, not anyio: its tasks can be made from a timer's callback, where no task runs.
+        self._calls = asyncio.TaskGroup()
 
     async def __aenter__(self) -> "Batcher[Entry, Answer]":
         await self._calls.__aenter__()
@@ -42,9 +41,9 @@ class Batcher(Generic[Entry, Answer]):
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> bool | None:
+    ) -> None:
         self._send()
-        return await self._calls.__aexit__(kind, error, trace)
+        await self._calls.__aexit__(kind, error, trace)
 
     async def submit(self, entry: Entry) -> Answer:
         """The answer for this entry; raises what the call of its batch raised."""
@@ -70,7 +69,7 @@ class Batcher(Generic[Entry, Answer]):
             self._timer = None
         batch, self._waiting = self._waiting, []
         if batch:
-            self._calls.start_soon(self._settle, batch)
+            self._calls.create_task(self._settle(batch))
 
     async def _settle(self, batch: list[tuple[Entry, asyncio.Future[Answer]]]) -> None:
         try:

@@ -1,0 +1,67 @@
+"""docs/reference/worker.md: what a worker gets, and what its end means; from the code."""
+
+from watchbot.listen.environment import WORKER_VARIABLES
+from watchbot.listen.outcome import RELEASED, TIMED_OUT, Outcome, outcome_of
+
+_START = """\
+# What a worker gets, and what its end means
+
+This page is made by `make docs`.
+
+## Variables
+
+Those of the watcher, without the names below, and these. A message sets no other.
+
+| variable | what it holds |
+|---|---|
+"""
+
+_STREAMS = """
+Standard input is the message, always, whatever its size; a worker that does not read it misses
+nothing. Standard output and error go to the log, line by line. The working directory is the
+watcher's own. `--no-worker-credentials` leaves the variables that hold or name AWS credentials out.
+
+## Ends
+
+| its end | outcome | the message | notification |
+|---|---|---|---|
+"""
+
+_SIGNALS = """
+A message that is tried again waits 2^receives seconds, at most `--max-backoff`, and never beyond
+twelve hours from its receive.
+
+## Signals
+
+SIGTERM says that the worker is to end: it ran for `--max-job-duration`, or the watcher leaves and
+`--drain-timeout` is over. SIGKILL follows, after `--kill-grace` seconds in the first case and two
+seconds in the second. Both go to its whole process group, and what it started in the background
+ends with it.
+
+## Exit codes of the watcher
+
+| exit | why |
+|---|---|
+| 0 | it was told to leave (SIGTERM, SIGINT), or the queue was empty with `--exit-when-empty` |
+| 1 | AWS has refused for `--give-up-after` seconds, or refuses for good |
+| 2 | an option, a variable or the command cannot be right; nothing was received |
+"""
+
+
+def worker_page() -> str:
+    """The page."""
+    variables = (f"| `{name}` | {what} |\n" for name, what in WORKER_VARIABLES.items())
+    exits: list[tuple[str, Outcome]] = [(f"exit {code}", outcome_of(code)) for code in (0, 3, 4)]
+    ends = [
+        *exits,
+        ("another exit code, or a signal", outcome_of(None)),
+        ("it ran too long, and was ended", TIMED_OUT),
+        ("the watcher left, and ended it", RELEASED),
+    ]
+    rows = (_row(end, outcome) for end, outcome in ends)
+    return "".join((_START, *variables, _STREAMS, *rows, _SIGNALS))
+
+
+def _row(end: str, outcome: Outcome) -> str:
+    told = "yes" if outcome.notify else "no"
+    return f"| {end} | `{outcome.name}` | {outcome.fate.value} | {told} |\n"

@@ -1,0 +1,117 @@
+"""What is handed out: the wheel, the source distribution, and the one-file binary."""
+
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.cloud import BIN, Cloud
+from watchbot import __version__
+
+ROOT = Path(__file__).parents[2]
+PYTHON = getattr(sys, "_base_executable", sys.executable)  # without any of our packages
+
+
+def made(*words: str | Path, **env: str) -> None:
+    done = subprocess.run(
+        words, cwd=ROOT, env={**os.environ, **env}, capture_output=True, text=True, timeout=300,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pyz")
+    made(sys.executable, "-m", "release.pyz", folder)
+    (found,) = folder.iterdir()
+    return found
+
+
+def run(binary: Path, *words: str, said: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+    """Runs the binary on a machine that has Python, and nothing else."""
+    return subprocess.run(
+        [PYTHON, "-I", binary, *words], env=env, input=said, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+
+
+def test_wheel_and_source_hold_the_package_and_pass_the_check(tmp_path: Path) -> None:
+    made(sys.executable, "-m", "build", "--no-isolation", "--outdir", tmp_path)
+
+    wheel, source = sorted(tmp_path.iterdir(), key=lambda path: path.suffix, reverse=True)
+    made(BIN / "twine", "check", "--strict", wheel, source)
+    names = set(zipfile.ZipFile(wheel).namelist())
+    package = {path.relative_to(ROOT).as_posix() for path in (ROOT / "watchbot").rglob("*.*")}
+    package = {name for name in package if "__pycache__" not in name}
+    assert package <= names
+    assert "watchbot/py.typed" in names
+    with tarfile.open(source) as archive:
+        assert f"watchbot-{__version__}/LICENSE" in archive.getnames()
+
+
+def test_binary_needs_nothing_but_python(binary: Path, tmp_path: Path) -> None:
+    said = run(binary, "--version", HOME=str(tmp_path))
+
+    assert said.stdout == f"watchbot {__version__}\n"
+    assert said.stderr == ""
+    assert list((tmp_path / ".cache/watchbot").iterdir())
+
+
+def test_binary_works_on_a_queue(cloud: Cloud, binary: Path, tmp_path: Path) -> None:
+    queue = cloud.queue("binary")
+    cloud.send(queue, "hello")
+
+    done = run(
+        binary, "listen", "--queue-url", queue, "--exit-when-empty", "--poll-wait", "1",
+        'echo "got $Message"', HOME=str(tmp_path), **cloud.environment,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "got hello" in done.stdout
+    assert cloud.depth(queue) == (0, 0)
+
+
+def test_binary_logs(binary: Path, tmp_path: Path) -> None:
+    done = run(binary, "log", "--level", "error", said="a\nb\n", HOME=str(tmp_path), MessageId="m1")
+
+    assert [line.partition(" GMT] ")[2] for line in done.stdout.splitlines()] == [
+        "[worker] [m1] [error] a",
+        "[worker] [m1] [error] b",
+    ]
+
+
+def test_binary_unpacks_where_it_may(binary: Path, tmp_path: Path) -> None:
+    home = tmp_path / "no-directory"
+    home.write_text("")
+    cache = tmp_path / "cache"
+
+    chosen = run(binary, "--version", HOME=str(home), WATCHBOT_CACHE=str(cache))
+    temporary = run(binary, "--version", HOME=str(home), TMPDIR=str(tmp_path))
+
+    assert chosen.returncode == temporary.returncode == 0
+    assert len(list(cache.iterdir())) == 1
+    assert len(list(tmp_path.glob("watchbot-cache-*/*"))) == 1
+
+
+def test_binary_runs_nothing_from_where_others_may_write(binary: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    cache.chmod(0o777)
+
+    done = run(binary, "--version", WATCHBOT_CACHE=str(cache))
+
+    assert done.returncode == 1
+    assert "others may write there" in done.stderr
+    assert "WATCHBOT_CACHE" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_two_builds_are_the_same(binary: Path, tmp_path: Path) -> None:
+    made(sys.executable, "-m", "release.pyz", tmp_path)
+
+    assert (tmp_path / binary.name).read_bytes() == binary.read_bytes()

@@ -1,0 +1,114 @@
+"""What is secret stays so, and what a message holds stays data."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cloud import Cloud
+from watchbot.cli import COMMANDS
+
+PLANTED = "Pl4nted"  # part of every secret below; no output may hold it
+SECRETS = {
+    "AWS_SECRET_ACCESS_KEY": f"{PLANTED}-key",
+    "AWS_SESSION_TOKEN": f"{PLANTED}-session",
+    "WATCHBOT_HTTP_TOKEN": f"{PLANTED}-token",
+}
+NOBODY = "http://127.0.0.1:9"  # nothing listens there
+DATABASE = f"postgresql://keeper:{PLANTED}-word@127.0.0.1:9/tasks"
+TOPIC = "arn:aws:sns:us-east-1:123456789012:secrets"
+
+# One that works, and those that fail where a secret is at hand. URL stands for a queue's.
+RUNS = {
+    "listen": [
+        ["--queue-url", "URL", "--exit-when-empty", "--poll-wait", "1", "--log-bodies", "true"],
+        ["--queue-url", "URL", "--exit-when-empty", "--poll-wait", "1", "false"],
+        ["--queue-url", f"{NOBODY}/1/q", "--endpoint-url", NOBODY, "--give-up-after", "1", "true"],
+    ],
+    "record": [
+        ["--queue-url", "URL", "--exit-when-empty", "--poll-wait", "1", "--http-port", "0"],
+        ["--queue-url", "URL", "--database", DATABASE, "--give-up-after", "1"],
+    ],
+    "tasks": [["running", "--database", DATABASE], ["running", "--database", "sqlite:///none.db"]],
+    "local": [["--exit-when-empty", "--poll-wait", "1", "--send", "hello", "true"]],
+    "send": [
+        ["--queue-url", "URL", "hello"],
+        ["--queue-url", f"{NOBODY}/1/q", "--endpoint-url", NOBODY, "hello"],
+    ],
+    "doctor": [["--queue-url", "URL", "--topic", TOPIC], ["--queue-url", "URL", "--json"]],
+    "healthcheck": [["--port", "9"]],
+    "top": [["--once", "--url", f"http://me:{PLANTED}-page@127.0.0.1:9/metrics"]],
+    "log": [["a line"]],
+}  # fmt: skip
+
+
+def test_every_command_is_looked_at() -> None:
+    assert set(RUNS) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_prints_a_secret(cloud: Cloud, tmp_path: Path, command: str) -> None:
+    url = cloud.queue(f"secrets-{command}")
+    cloud.send(url, "a message")
+    home = {"HOME": str(tmp_path), "WATCHBOT_DATABASE": f"sqlite:///{tmp_path}/ecs.db"}
+
+    for words in RUNS[command]:
+        with_url = [url if word == "URL" else word for word in words]
+        done = cloud.watchbot(command, *with_url, env={**SECRETS, **home})
+
+        assert done.stdout + done.stderr or command == "healthcheck"
+        assert PLANTED not in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_no_file_keeps_a_secret(cloud: Cloud, tmp_path: Path) -> None:
+    url = cloud.queue("secrets-files")
+    cloud.send(url, "x" * 200_000)
+
+    done = cloud.listen(
+        url, f'cp -r "$MessageFile" "$WATCHBOT_SCRATCH" "{tmp_path}"', env={**SECRETS}
+    )
+
+    assert done.returncode == 0
+    kept = subprocess.run(
+        ["grep", "-rl", PLANTED, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert kept.stdout == ""
+
+
+def test_message_cannot_write_a_line_of_the_log(cloud: Cloud) -> None:
+    url = cloud.queue("forged-lines")
+    forged = "[Sat, 21 Nov 2026 00:00:00 GMT] [watcher] stopped"
+    cloud.send(url, f"a\r\n{forged}\n\x1b[2Jb\u2028c")
+
+    done = cloud.listen(url, "--log-bodies", "true")
+
+    assert forged not in done.stdout.splitlines()
+    assert done.stdout.count("\n") == 4  # started, received, completed, stopped
+    assert "\x1b" not in done.stdout
+    assert "\r" not in done.stdout
+    assert "\u2028" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["LD_PRELOAD", "PATH", "BASH_ENV", "BASH_FUNC_true%%", "WATCHBOT_QUEUE_URL"],
+)
+def test_attribute_sets_no_variable(cloud: Cloud, tmp_path: Path, name: str) -> None:
+    url = cloud.queue("forged-variables")
+    value = {"DataType": "String", "StringValue": "/forged"}
+    plain = name.replace("%%", "")  # what SQS lets through
+    cloud.send(url, "--help", MessageAttributes={plain: value, "a.b": value})
+
+    done = cloud.listen(url, f'env > "{tmp_path}/env"; echo "$Message"')
+
+    assert done.returncode == 0
+    variables = dict(
+        line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines() if "=" in line
+    )
+    carrying = {each for each, held in variables.items() if "/forged" in held}
+    assert carrying == {"MessageAttributes"}
+    assert set(json.loads(variables["MessageAttributes"])) == {plain, "a.b"}
+    assert "[worker]" in done.stdout
+    assert "--help" in done.stdout

@@ -1,0 +1,18 @@
+"""`watchbot log`."""
+
+import click
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[--level LEVEL] [TEXT]...")
+def log(words: tuple[str, ...]) -> int:
+    """Print lines as a worker logs them: with time and message id.
+
+    The same as `watchbot-log`, for where the one-file binary is all there is. That starts faster.
+    """
+    from watchbot.worker_log import main
+
+    return main(list(words))
