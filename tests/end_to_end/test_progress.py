@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
@@ -184,3 +185,16 @@ def assert_refused(done: subprocess.CompletedProcess[str], code: int, said: str)
     assert line.startswith("watchbot: ")
     assert said in line
     assert (done.returncode, done.stdout) == (code, "")
+
+
+def test_missing_extra_is_named() -> None:
+    script = (
+        "import sys; sys.modules['redis'] = None; from watchbot.cli import main; sys.exit(main())"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script, "progress", "status", "job", "-d", "redis://127.0.0.1:9/0"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert_refused(done, 2, "pip install 'watchbot[redis]'")

@@ -203,7 +203,15 @@ def test_fifo_parts_need_not_wait_for_each_other() -> None:
 
     place.create(2)
 
-    assert [message.group_id for message in place.topic.taken] == ["job-0", "job-1"]
+    assert len({message.group_id for message in place.topic.taken}) == 2
+
+
+def test_fifo_parts_of_a_job_created_twice_are_dropped_by_the_queue() -> None:
+    place = Place(FakeDestination(fifo=True))
+
+    place.create(2)
+    place.create(2)
+
     assert len({message.dedup_id for message in place.topic.taken}) == 2
 
 
@@ -236,6 +244,12 @@ def test_part_that_does_not_exist(part: int) -> None:
 def test_total_out_of_bounds(total: int) -> None:
     with pytest.raises(UsageError, match="a job has 1 to 10,000,000 parts"):
         Place().progress.set_total("job", total)
+
+
+@pytest.mark.parametrize("ttl_s", [0, -1])
+def test_job_cannot_be_forgotten_at_once(ttl_s: float) -> None:
+    with pytest.raises(UsageError, match="kept for a second at least"):
+        Place().progress.set_total("job", 1, ttl_s=ttl_s)
 
 
 @pytest.mark.parametrize("jobid", ["", "x" * 1025], ids=["empty", "long"])

@@ -25,12 +25,14 @@ class Job:
     reduce_sent: bool = False
 
 
-def check_new(job: str, total: int) -> None:
-    """Raises `UsageError` for an id that cannot be stored, or a number of parts out of bounds."""
+def check_new(job: str, total: int, ttl_s: float | None) -> None:
+    """Raises `UsageError` for an id that cannot be stored, or for numbers out of bounds."""
     if not job or len(job.encode()) > MAX_ID_BYTES:
         raise UsageError(f"a job's id has 1 to {MAX_ID_BYTES:,} bytes, not {len(job.encode()):,}")
     if not 1 <= total <= MAX_PARTS:
         raise UsageError(f"a job has 1 to {MAX_PARTS:,} parts, not {total:,}")
+    if ttl_s is not None and not ttl_s >= 1:
+        raise UsageError(f"a job is kept for a second at least, not {ttl_s}")
 
 
 def check_part(job: Job, part: int) -> None:

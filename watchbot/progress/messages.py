@@ -1,5 +1,6 @@
 """The messages of a job: `map`, one for each part; then `reduce`, once."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -48,8 +49,10 @@ def _message(subject: str, job: str, part: str, facts: Mapping[str, Any]) -> Out
         body = json.dumps(facts)
     except (TypeError, ValueError) as fault:
         raise UsageError(f"job {job!r}: part {part} cannot be written as JSON: {fault}") from fault
-    # In a FIFO queue each is a group of its own: parts need not wait for each other.
-    return Outgoing(body=body, subject=subject, group_id=f"{job}-{part}", dedup_id=f"{job}-{part}")
+    # For a FIFO queue. A group of its own: parts need not wait for each other. A digest: a job's id
+    # may be longer than SQS allows, and hold what it refuses.
+    name = hashlib.sha256(f"{part} {job}".encode()).hexdigest()
+    return Outgoing(body=body, subject=subject, group_id=name, dedup_id=name)
 
 
 def _plain(message: Outgoing) -> Outgoing:

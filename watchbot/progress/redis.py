@@ -69,6 +69,9 @@ redis.call('HSET', KEYS[1], 'reducer', token, 'since', at)
 return 1
 """
 
+CONNECT_TIMEOUT_S = 5
+ANSWER_TIMEOUT_S = 10
+
 PREFIX = "watchbot:progress:"
 BITS = [[number for number in range(8) if not byte << number & 0x80] for byte in range(256)]
 
@@ -79,7 +82,9 @@ async def open_redis(url: str) -> AsyncIterator["RedisStore"]:
     parts = urlsplit(url)
     place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     try:
-        redis = Redis.from_url(url)
+        redis = Redis.from_url(
+            url, socket_connect_timeout=CONNECT_TIMEOUT_S, socket_timeout=ANSWER_TIMEOUT_S
+        )
     except ValueError as fault:
         names = describe("progress_table")
         raise SettingError(names, "must be like redis://HOST:6379/0") from fault

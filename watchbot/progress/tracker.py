@@ -48,9 +48,10 @@ class Progress:
         """Begins a job with `total` parts, whose numbers begin at `first`.
 
         Done again, it changes nothing. The job may be forgotten after `ttl_s` seconds. Raises
-        `JobDiffers` for a job that was begun with other parts, `UsageError` for a bad id or total.
+        `JobDiffers` for a job that was begun with other parts, `UsageError` for a bad id,
+        total or time.
         """
-        check_new(jobid, total)
+        check_new(jobid, total, ttl_s)
         expires = None if ttl_s is None else int(time.time() + ttl_s)
         parts = range(first, first + total)
         self._run(lambda store: store.create(jobid, parts, expires=expires))
@@ -171,19 +172,21 @@ class Progress:
 
     def _run(self, work: Callable[[Store], Awaitable[Answer]]) -> Answer:
         async def with_store() -> Answer:
-            async with (
-                nullcontext(self._store) if self._store else open_store(self._settings) as store
-            ):
+            async with self._opened_store() as store:
                 return await work(store)
 
         # In a thread of its own: so it serves a caller, too, who is inside an event loop.
         with start_blocking_portal() as portal:
             return portal.call(with_store)
 
+    def _opened_store(self) -> AbstractAsyncContextManager[Store]:
+        return open_store(self._settings) if self._store is None else nullcontext(self._store)
+
     def _opened_destination(self) -> AbstractAsyncContextManager[Destination]:
-        if self._destination is not None:
-            return nullcontext(self._destination)
-        return open_destination(self._settings.destination, self._settings.account)
+        settings, given = self._settings, self._destination
+        if given is None:
+            return open_destination(settings.destination, settings.account)
+        return nullcontext(given)
 
 
 def _new_claim() -> Claim:
