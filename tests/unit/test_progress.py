@@ -246,6 +246,16 @@ def test_total_out_of_bounds(total: int) -> None:
         Place().progress.set_total("job", total)
 
 
+def test_failure_without_a_reason() -> None:
+    place = Place()
+    place.create(1)
+
+    with pytest.raises(UsageError, match="say why"):
+        place.progress.fail_job("job", None)
+
+    assert place.progress.status("job") == {"progress": 0}
+
+
 @pytest.mark.parametrize("ttl_s", [0, -1])
 def test_job_cannot_be_forgotten_at_once(ttl_s: float) -> None:
     with pytest.raises(UsageError, match="kept for a second at least"):

@@ -3,13 +3,16 @@
 import functools
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from watchbot.cli.options import options
 from watchbot.errors import UsageError
 from watchbot.settings.progress import ProgressSettings
+
+if TYPE_CHECKING:
+    from watchbot.progress import Progress
 
 
 @click.group
@@ -47,7 +50,7 @@ _job = click.argument("job")
 @click.option("-t", "--total", type=int, required=True, metavar="N", help="How many parts.")
 @click.option("--ttl", type=float, metavar="S", help="The job may be forgotten after so long.")
 @_job
-def set_total(jobs: Any, job: str, total: int, ttl: float | None) -> None:
+def set_total(jobs: "Progress", job: str, total: int, ttl: float | None) -> None:
     """Begin JOB, with parts 1 to N."""
     jobs.set_total(job, total, ttl_s=ttl)
 
@@ -55,19 +58,18 @@ def set_total(jobs: Any, job: str, total: int, ttl: float | None) -> None:
 @_verb("complete-part")
 @click.option("-p", "--part", type=int, required=True, metavar="N", help="The part's number.")
 @_job
-def complete_part(jobs: Any, job: str, part: int) -> bool:
+def complete_part(jobs: "Progress", job: str, part: int) -> bool:
     """Complete a part of JOB.
 
     Prints true if all parts are done, and nobody was told so before; else false.
     """
-    done: bool = jobs.complete_part(job, part)
-    return done
+    return jobs.complete_part(job, part)
 
 
 @_verb("status")
 @click.option("-p", "--part", type=int, metavar="N", help="Say whether this part is done, too.")
 @_job
-def status(jobs: Any, job: str, part: int | None) -> Any:
+def status(jobs: "Progress", job: str, part: int | None) -> Any:
     """Say how far JOB is, as JSON.
 
     progress is rounded down: 1 means that all parts are done.
@@ -78,7 +80,7 @@ def status(jobs: Any, job: str, part: int | None) -> Any:
 @_verb("fail-job")
 @click.option("-r", "--reason", required=True, metavar="TEXT", help="Why it failed.")
 @_job
-def fail_job(jobs: Any, job: str, reason: str) -> None:
+def fail_job(jobs: "Progress", job: str, reason: str) -> None:
     """Mark JOB as failed, for good."""
     jobs.fail_job(job, reason)
 
@@ -86,7 +88,7 @@ def fail_job(jobs: Any, job: str, reason: str) -> None:
 @_verb("set-metadata")
 @click.option("-m", "--metadata", required=True, metavar="JSON", help="What to keep.")
 @_job
-def set_metadata(jobs: Any, job: str, metadata: str) -> None:
+def set_metadata(jobs: "Progress", job: str, metadata: str) -> None:
     """Keep JSON with JOB; status shows it."""
     try:
         value = json.loads(metadata)
@@ -97,14 +99,14 @@ def set_metadata(jobs: Any, job: str, metadata: str) -> None:
 
 @_verb("reduce-sent")
 @_job
-def reduce_sent(jobs: Any, job: str) -> None:
+def reduce_sent(jobs: "Progress", job: str) -> None:
     """Note that the reduce message of JOB was sent."""
     jobs.reduce_sent(job)
 
 
 @_verb("info")
 @_job
-def info(jobs: Any, job: str) -> Any:
+def info(jobs: "Progress", job: str) -> Any:
     """Say how far JOB is, with its parts counted, as JSON."""
     return jobs.info(job)
 
@@ -112,7 +114,7 @@ def info(jobs: Any, job: str) -> Any:
 @_verb("pending")
 @click.option("--array", is_flag=True, help="Print one JSON array.")
 @_job
-def pending(jobs: Any, job: str, array: bool) -> Any:
+def pending(jobs: "Progress", job: str, array: bool) -> Any:
     """List the parts of JOB that are not done."""
     parts = jobs.pending(job)
     if array:
@@ -123,7 +125,7 @@ def pending(jobs: Any, job: str, array: bool) -> Any:
 
 @_verb("ls")
 @click.option("--hide-completed", is_flag=True, help="Leave out jobs whose parts are all done.")
-def ls(jobs: Any, hide_completed: bool) -> None:
+def ls(jobs: "Progress", hide_completed: bool) -> None:
     """List all jobs, a JSON object a line, as info has them."""
     for facts in jobs.jobs():
         if facts["remaining"] or not hide_completed:

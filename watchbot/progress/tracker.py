@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from anyio.from_thread import start_blocking_portal
 
-from watchbot.errors import NoSuchJob, ReduceUnsent
+from watchbot.errors import NoSuchJob, ReduceUnsent, UsageError
 from watchbot.progress.job import Job, check_new, info, status
 from watchbot.progress.messages import map_messages, reduce_message, send
 from watchbot.progress.store import Claim, Completion, Fact, Store, open_store
@@ -116,7 +116,12 @@ class Progress:
         self._run(finish)
 
     def fail_job(self, jobid: str, reason: Any) -> None:
-        """Marks a job as failed, for good; of two reasons the first stays."""
+        """Marks a job as failed, for good; of two reasons the first stays.
+
+        A reason is anything that is JSON, but null: that raises `UsageError`.
+        """
+        if reason is None:
+            raise UsageError("say why the job has failed")
         self._note(jobid, "error", reason)
 
     def set_metadata(self, jobid: str, metadata: Any) -> None:
