@@ -14,7 +14,7 @@ WatchbotError           exit 1
 │   ├── NoSuchPart      it has no part of this number (exit 2)
 │   ├── JobDiffers      it was begun with other parts (exit 2)
 │   ├── JobFailed       somebody has marked it as failed
-│   ├── PartsUnsent     not all of its messages could be sent
+│   ├── MessagesUnsent  not all of its messages could be sent
 │   └── ReduceUnsent    its reduce message is not known to be sent
 └── AwsError            an AWS call did not succeed
     ├── NotFound        the queue, topic or table is not there
@@ -132,12 +132,11 @@ class JobFailed(JobError):
         super().__init__(job, f"has failed: {reason}")
 
 
-class PartsUnsent(JobError):
+class MessagesUnsent(JobError):
     """Not all of its messages could be sent."""
 
     def __init__(self, job: str, unsent: int, text: str) -> None:
-        problem = f"{unsent} messages were not sent ({text}); create it again, with the same id"
-        super().__init__(job, problem)
+        super().__init__(job, f"messages not sent: {unsent} ({text}); do the same once more")
 
 
 class ReduceUnsent(JobError):

@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
+import anyio
 import pytest
 
 from tests.cloud import REGION, Cloud, running_cloud
 from watchbot.aws import Client, open_client
 from watchbot.errors import JobDiffers, Rejected, Unreachable, UsageError
-from watchbot.progress.chunk import CHUNK_PARTS, NAMES, WORD_BITS
+from watchbot.progress.chunk import CHUNK_PARTS, NAMES, WORD_BITS, WORDS
 from watchbot.progress.dynamodb import TableStore
 from watchbot.progress.job import status
 from watchbot.progress.store import Claim, Completion
@@ -89,6 +90,19 @@ async def test_fault_at_any_step_loses_nothing(
 
     assert told.count(LAST) == 1
     assert OPEN not in told
+
+
+async def test_parts_that_share_a_word_are_completed_at_once(cloud: Cloud, table: str) -> None:
+    shared = range(0, CHUNK_PARTS, WORDS)
+    async with a_store(cloud) as store:
+        await store.create("job", range(CHUNK_PARTS))
+        async with anyio.create_task_group() as calls:
+            for part in shared:
+                calls.start_soon(store.complete, "job", part, a_claim())
+
+        left = await store.pending("job")
+
+    assert set(range(CHUNK_PARTS)) - set(left) == set(shared)
 
 
 async def test_million_parts(cloud: Cloud, table: str) -> None:

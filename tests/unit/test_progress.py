@@ -13,10 +13,10 @@ from watchbot.progress import (
     JobDiffers,
     JobFailed,
     MemoryStore,
+    MessagesUnsent,
     NoSuchJob,
     NoSuchPart,
     Part,
-    PartsUnsent,
     Progress,
     ReduceUnsent,
     create_job,
@@ -181,7 +181,7 @@ def test_parts_that_were_not_sent_are_told() -> None:
     no = Unsent(code="InvalidParameter", text="too long")
     place = Place(FakeDestination(refusals={body: [no]}))
 
-    with pytest.raises(PartsUnsent, match=r"1 messages were not sent \(InvalidParameter: too long"):
+    with pytest.raises(MessagesUnsent, match=r"messages not sent: 1 \(InvalidParameter: too long"):
         place.create(3)
 
     assert len(place.sent("map")) == 2

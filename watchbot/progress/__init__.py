@@ -4,7 +4,14 @@ For workers in Python: `create_job` and `Part`; `Progress` for the single steps;
 tests of a worker.
 """
 
-from watchbot.errors import JobDiffers, JobFailed, NoSuchJob, NoSuchPart, PartsUnsent, ReduceUnsent
+from watchbot.errors import (
+    JobDiffers,
+    JobFailed,
+    MessagesUnsent,
+    NoSuchJob,
+    NoSuchPart,
+    ReduceUnsent,
+)
 from watchbot.progress.memory import MemoryStore
 from watchbot.progress.part import Part, create_job
 from watchbot.progress.tracker import Progress
@@ -13,10 +20,10 @@ __all__ = [
     "JobDiffers",
     "JobFailed",
     "MemoryStore",
+    "MessagesUnsent",
     "NoSuchJob",
     "NoSuchPart",
     "Part",
-    "PartsUnsent",
     "Progress",
     "ReduceUnsent",
     "create_job",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from watchbot.errors import PartsUnsent, UsageError
+from watchbot.errors import MessagesUnsent, UsageError
 from watchbot.sqs.destination import Destination
 from watchbot.sqs.outgoing import Outgoing, Unsent
 from watchbot.sqs.publish import Publisher
@@ -29,7 +29,7 @@ def reduce_message(job: str, metadata: Any) -> Outgoing:
 
 
 async def send(destination: Destination, job: str, messages: Sequence[Outgoing]) -> None:
-    """Sends all of them. Raises `PartsUnsent` for those that were refused, `AwsError`."""
+    """Sends all of them. Raises `MessagesUnsent` for those that were refused, `AwsError`."""
     fitting = messages if destination.fifo else [_plain(message) for message in messages]
     unsent = [
         result
@@ -37,7 +37,7 @@ async def send(destination: Destination, job: str, messages: Sequence[Outgoing])
         if isinstance(result, Unsent)
     ]
     if unsent:
-        raise PartsUnsent(job, len(unsent), f"{unsent[0].code}: {unsent[0].text}")
+        raise MessagesUnsent(job, len(unsent), f"{unsent[0].code}: {unsent[0].text}")
 
 
 def _common(job: str, metadata: Any) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class Progress:
         """Begins a job with these parts, from 0, and sends the `map` message of each.
 
         Done again, it sends them again, and they may be done twice. Raises what `set_total` does;
-        `UsageError` for a part that is no JSON, before anything is done; `PartsUnsent` when not all
+        `UsageError` for a part that is no JSON, before anything is done; `MessagesUnsent` when not all
         messages were sent.
         """
         messages = map_messages(jobid, parts, metadata)
@@ -95,7 +95,7 @@ class Progress:
 
         Raises `ReduceUnsent` when another call was told that all is done, but has not noted that
         it sent the message: its process may have died. After a minute this call takes its place.
-        Raises `PartsUnsent` or `AwsError` when the message cannot be sent.
+        Raises `MessagesUnsent` or `AwsError` when the message cannot be sent.
         """
 
         async def finish(store: Store) -> None:
