@@ -80,6 +80,17 @@ def test_life_of_a_job_in_redis(cloud: Cloud) -> None:
         assert shell.says("ls")["progress"] == 1
 
 
+@pytest.mark.parametrize(
+    ("done", "said"), [(0, '{"progress":0}'), (1, '{"progress":0.25}'), (4, '{"progress":1}')]
+)
+def test_status_is_written_as_of_old(shell: Shell, job: str, done: int, said: str) -> None:
+    shell.progress.set_total(job, 4)
+    for part in range(1, done + 1):
+        shell.progress.complete_part(job, part)
+
+    assert shell.run("status", job).stdout == f"{said}\n"
+
+
 def test_failed_job(shell: Shell, job: str) -> None:
     shell.progress.set_total(job, 1)
 

@@ -34,7 +34,7 @@ def _verb(name: str) -> Callable[[Callable[..., Any]], click.Command]:
 
             answer = command(Progress(**settings.model_dump()), **given)
             if answer is not None:
-                click.echo(json.dumps(answer))
+                _print(answer)
             return 0
 
         decorated = options(ProgressSettings, without=["work_topic", "queue_url"])(run)
@@ -129,4 +129,8 @@ def ls(jobs: "Progress", hide_completed: bool) -> None:
     """List all jobs, a JSON object a line, as info has them."""
     for facts in jobs.jobs():
         if facts["remaining"] or not hide_completed:
-            click.echo(json.dumps(facts))
+            _print(facts)
+
+
+def _print(answer: Any) -> None:
+    click.echo(json.dumps(answer, separators=(",", ":")))  # to the letter, as of old

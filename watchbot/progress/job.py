@@ -46,7 +46,9 @@ def status(job: Job, pending: Collection[int], part: int | None = None) -> dict[
 
     `progress` is rounded down to hundredths, so that 1 means that all parts are done.
     """
-    said: dict[str, Any] = {"progress": (job.total - len(pending)) * 100 // job.total / 100}
+    hundredths = (job.total - len(pending)) * 100 // job.total
+    # 0 and 1 without a point, as JavaScript writes them: scripts compare the text.
+    said: dict[str, Any] = {"progress": hundredths / 100 if hundredths % 100 else hundredths // 100}
     if job.error is not None:
         said["failed"] = job.error
     if job.metadata is not None:

@@ -67,8 +67,8 @@ class Progress:
         """Begins a job with these parts, from 0, and sends the `map` message of each.
 
         Done again, it sends them again, and they may be done twice. Raises what `set_total` does;
-        `UsageError` for a part that is no JSON, before anything is done; `MessagesUnsent` when not all
-        messages were sent.
+        `UsageError` for a part that is no JSON, before anything is done; `MessagesUnsent` when not
+        all messages were sent.
         """
         messages = map_messages(jobid, parts, metadata)
         self.set_total(jobid, len(parts), first=0, ttl_s=ttl_s)
