@@ -24,6 +24,8 @@ COPY --from=build-services /opt/watchbot /opt/watchbot
 ENV PATH=/opt/watchbot/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     WATCHBOT_METRICS_PORT=9090
+# ECS mounts an empty directory here, owned by root; this has it keep the image's own rights.
+VOLUME /tmp
 USER 10001:10001
 WORKDIR /tmp
 EXPOSE 9090
@@ -41,6 +43,8 @@ COPY --from=build /opt/watchbot /opt/watchbot
 ENV PATH=/opt/watchbot/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     WATCHBOT_METRICS_PORT=9090
+# ECS mounts an empty directory here, owned by root; this has it keep the image's own rights.
+VOLUME /tmp
 USER 10001:10001
 WORKDIR /tmp
 EXPOSE 9090

@@ -6,6 +6,8 @@ from generate.alerts import alerts
 from generate.commands_page import commands_page
 from generate.dashboard import dashboard
 from generate.metrics_page import metrics_page
+from generate.stacks import STACKS
+from generate.template_page import template_page
 from generate.worker_page import worker_page
 
 FILES: dict[str, Callable[[], str]] = {
@@ -13,5 +15,7 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/dashboards/watchbot.json": dashboard,
     "docs/reference/commands.md": commands_page,
     "docs/reference/metrics.md": metrics_page,
+    "docs/reference/template.md": template_page,
     "docs/reference/worker.md": worker_page,
+    **STACKS,
 }

@@ -25,6 +25,7 @@ OWNERS = {  # one door to each dangerous thing
     "aiobotocore": {"aws.py"},
     "aiohttp": {"listen/agent.py"},
     "boto3": set[str](),
+    "cfn_flip": {"template/document.py"},
     "botocore": {"aws.py"},
     "moto": {"local/server.py"},
     "opentelemetry": {"listen/tracing.py"},
@@ -41,6 +42,7 @@ OWNERS = {  # one door to each dangerous thing
     },
     "sqlite3": {"sql/sqlite.py"},
     "subprocess": {"listen/spawn.py"},
+    "troposphere": {f"template/{path.name}" for path in (ROOT / "template").iterdir()},
 }
 # Settings are read in one place; a worker's variables are made in one, and read in one.
 READERS_OF_THE_ENVIRONMENT = {"settings", "listen/environment.py", "worker_log.py"}

@@ -1,6 +1,7 @@
 """watchbot runs a command for every message of an SQS queue.
 
 For workers in Python: `log`, `log_stream` and `LogHandler` print lines with the log's prefix.
+For stacks of CloudFormation in Python: `template` makes one, `merge` joins several.
 """
 
 import importlib
@@ -8,15 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from watchbot.log_handler import LogHandler
+    from watchbot.template.build import template
+    from watchbot.template.document import merge
     from watchbot.worker_log import log, log_stream
 
-__all__ = ["LogHandler", "__version__", "log", "log_stream"]
+__all__ = ["LogHandler", "__version__", "log", "log_stream", "merge", "template"]
 __version__ = "1.0.0.dev0"
 
 _HOMES = {
     "LogHandler": "watchbot.log_handler",
     "log": "watchbot.worker_log",
     "log_stream": "watchbot.worker_log",
+    "merge": "watchbot.template.document",
+    "template": "watchbot.template.build",
 }
 
 

@@ -12,13 +12,19 @@ _LEVELS = {logging.WARNING: 40, logging.ERROR: 50, logging.CRITICAL: 60}  # buny
 
 
 class TextFormatter(logging.Formatter):
-    """The watcher's lines as text: a fixed phrase, then its facts as name=value."""
+    """The watcher's lines as text: a fixed phrase, then its facts as name=value.
+
+    `figures`, at the end, are written as `name value`: a metric filter of CloudWatch reads a
+    number only where it stands alone.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         message_id = getattr(record, "message_id", None)
         facts = _facts(record)
         mark = "[failure] " if facts.pop("worker_event", None) == "failure" else ""
+        figures = facts.pop("figures", {})
         said = [f"{name}={_word(value)}" for name, value in facts.items() if value is not None]
+        said += [f"{name} {_word(value)}" for name, value in figures.items()]
         line = prefix("watcher", message_id) + mark + " ".join([record.getMessage(), *said])
         return line if not record.exc_info else line + "\n" + self.formatException(record.exc_info)
 
@@ -28,6 +34,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields = _facts(record)
+        fields |= fields.pop("figures", {})
         if record.exc_info:
             fields["error"] = self.formatException(record.exc_info)
         level = _LEVELS.get(record.levelno, 30)

@@ -1,13 +1,16 @@
 """The examples, run as a reader runs them."""
 
+import json
 import os
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.cloud import BIN
+from tests.lint import complaints
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -69,7 +72,9 @@ def test_demo_shows_each_fate_and_each_notification() -> None:
     assert sorted(notices) == ["failed", "failed", "rejected"]
 
 
-@pytest.mark.parametrize("folder", ["shell", "python", "fifo", "map-reduce", "demo"])
+@pytest.mark.parametrize(
+    "folder", ["shell", "python", "fifo", "map-reduce", "demo", "record", "stack", "kubernetes"]
+)
 def test_example_is_listed(folder: str) -> None:
     assert f"[{folder}]({folder}/)" in (EXAMPLES / "README.md").read_text()
 
@@ -80,3 +85,25 @@ def test_record_is_filled() -> None:
     assert "events are in the queue" in said
     assert re.search(r"serving the page url=http://127\.0\.0\.1:\d+", said)
     assert "stopped" in said
+
+
+def test_stack_has_the_service_and_the_bucket_before_it() -> None:
+    made = json.loads(output_of("examples/stack/run"))
+
+    bucket = made["Resources"]["Pictures"]["Properties"]["NotificationConfiguration"]
+    assert bucket["TopicConfigurations"][0]["Topic"] == {"Ref": "WatchbotTopic"}
+    assert set(made["Parameters"]) == {"Image", "WatchbotSubnets"}
+    assert complaints(json.dumps(made)) == []
+
+
+def test_pod_gets_longer_than_its_drain() -> None:
+    text = (EXAMPLES / "kubernetes/watchbot.yaml").read_text()
+    parts = {each["kind"]: each["spec"] for each in yaml.safe_load_all(text) if "spec" in each}
+    pod = parts["Deployment"]["template"]["spec"]
+    told = {each["name"]: each["value"] for each in pod["containers"][0]["env"]}
+    (trigger,) = parts["ScaledObject"]["triggers"]
+
+    assert pod["terminationGracePeriodSeconds"] == int(told["WATCHBOT_DRAIN_TIMEOUT"]) + 10
+    assert trigger["metadata"]["queueLength"] == told["WATCHBOT_CONCURRENCY"]
+    assert trigger["metadata"]["queueURL"] == told["QueueUrl"]
+    assert "replicas" not in parts["Deployment"]

@@ -37,25 +37,34 @@ TABLE = [
 
 @pytest.fixture(scope="module")
 def played(cloud: Cloud) -> dict[str, Any]:
-    """One watcher has run every row of the table, each in a queue message sent by `aws`."""
-    queue, notices = cloud.queue("table"), cloud.queue("table-notices")
+    """Every row of the table has been run, each in a queue message sent by `aws`.
+
+    What times out has a watcher of its own: beside it, the others would outlive their backoff.
+    """
+    quick, slow = cloud.queue("table"), cloud.queue("table-slow")
+    notices = cloud.queue("table-notices")
     topic = cloud.topic("table-topic", notices)
     ids = {}
     for row in TABLE:
-        sent = cloud.aws("sqs", "send-message", "--queue-url", queue, "--message-body", row.body)
+        url = slow if row.outcome == "timed_out" else quick
+        sent = cloud.aws("sqs", "send-message", "--queue-url", url, "--message-body", row.body)
         ids[row.body] = sent["MessageId"]
-    done = cloud.listen(
-        queue,
-        *("--notification-topic", topic, "--concurrency", str(len(TABLE))),
-        *("--max-job-duration", "1", "--visibility-timeout", "60", "--kill-grace", "1"),
-        'echo "I do: $Message"; eval "$Message"',
-    )
-    assert done.returncode == 0, done.stderr
+    log = ""
+    for url in (quick, slow):
+        done = cloud.listen(
+            url,
+            *("--notification-topic", topic, "--concurrency", str(len(TABLE))),
+            *("--max-job-duration", "1", "--visibility-timeout", "60", "--kill-grace", "1"),
+            'echo "I do: $Message"; eval "$Message"',
+        )
+        assert done.returncode == 0, done.stderr
+        log += done.stdout
     time.sleep(2.1)  # the backoff of a first receive is 2 s
+    returned = [*cloud.take_all(quick), *cloud.take_all(slow)]
     return {
         "ids": ids,
-        "log": done.stdout,
-        "returned": {message["Body"]: message for message in cloud.take_all(queue)},
+        "log": log,
+        "returned": {message["Body"]: message for message in returned},
         "notices": cloud.notices(notices),
     }
 
@@ -295,6 +304,23 @@ def test_volumes_and_scratch_are_empty_for_the_next_job(cloud: Cloud, tmp_path: 
     scratch = Path((tmp_path / "scratch").read_text().strip())
     assert not scratch.exists()
     assert not scratch.parent.exists()
+
+
+@pytest.mark.parametrize("below", [".", "deep/below"])
+def test_volume_may_hold_the_scratch_directories(cloud: Cloud, tmp_path: Path, below: str) -> None:
+    queue, volume = cloud.queue(f"tmp-{len(below)}"), tmp_path / "tmp"
+    (volume / below).mkdir(parents=True)
+    cloud.send_many(queue, ["a", "b"])
+
+    done = cloud.listen(
+        queue, "--volumes", str(volume),
+        f"ls -A {volume}; touch {volume}/left $WATCHBOT_SCRATCH/left",
+        env={"TMPDIR": str(volume / below)},
+    )  # fmt: skip
+
+    assert done.stdout.count("completed") == 2
+    assert "left" not in done.stdout
+    assert "not cleaned" not in done.stdout
 
 
 def test_words_reach_the_command_unchanged(cloud: Cloud) -> None:

@@ -31,6 +31,10 @@ RUNS = {
         ["--queue-url", "URL", "--database", DATABASE, "--give-up-after", "1"],
     ],
     "tasks": [["running", "--database", DATABASE], ["running", "--database", "sqlite:///none.db"]],
+    "template": [
+        ["--service", "x", "--image", "x", "--kind", "record", "--database", DATABASE],
+        ["--service", "x", "--image", "x", "--kind", "record", "--database", "/tasks/database"],
+    ],
     "local": [["--exit-when-empty", "--poll-wait", "1", "--send", "hello", "true"]],
     "send": [
         ["--queue-url", "URL", "hello"],

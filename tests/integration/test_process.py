@@ -208,6 +208,17 @@ async def test_cancelled_worker_may_end_by_itself(fast: bool, tmp_path: Path) ->
 
 
 @both_ways
+async def test_process_that_is_wanted_no_more_is_killed_at_once(fast: bool) -> None:
+    heard = Heard()
+
+    ending = await process.run(
+        a_start("sleep 1; echo late"), heard, no_grace, lambda: False, fast=fast
+    )
+
+    assert (ending.signal, heard.stdout) == (signal.SIGKILL, b"")
+
+
+@both_ways
 async def test_worker_that_ignores_sigterm_is_killed_with_all_its_group(fast: bool) -> None:
     heard = Heard()
     script = "trap '' TERM; sleep 60 & echo $$ $!; while :; do sleep 1; done"

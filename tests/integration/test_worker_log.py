@@ -169,7 +169,8 @@ def test_package_is_light_and_knows_its_names() -> None:
     code = "print('logging' in watchbot.__dict__, 'json' in sys.modules, *watchbot.__all__)"
 
     assert run(sys.executable, "-c", f"import sys, watchbot\n{code}").stdout.split() == [
-        b"False", b"False", b"LogHandler", b"__version__", b"log", b"log_stream",
+        b"False", b"False", b"LogHandler", b"__version__", b"log", b"log_stream", b"merge",
+        b"template",
     ]  # fmt: skip
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         __import__("watchbot").nothing  # noqa: B018  # the reading of it is the test

@@ -16,16 +16,8 @@ from watchbot import __version__
 from watchbot.errors import WatchbotError
 
 COMMANDS = (
-    "listen",
-    "record",
-    "tasks",
-    "local",
-    "send",
-    "progress",
-    "doctor",
-    "healthcheck",
-    "top",
-    "log",
+    *("listen", "record", "tasks", "template", "local"),
+    *("send", "progress", "doctor", "healthcheck", "top", "log"),
 )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from watchbot.settings.base import Settings, flag, load, variables
+from watchbot.settings.base import Settings, flag, load, repeats, variables
 
 Command = Callable[..., int]
 
@@ -21,7 +21,7 @@ def options(kind: type[Settings], *, without: Sequence[str] = ()) -> Callable[[C
         @functools.wraps(command)
         def run(**given: Any) -> int:
             own = {name: given.pop(name) for name in list(given) if name in kind.model_fields}
-            flags = {name: value for name, value in own.items() if value not in (None, False, ())}
+            flags = {name: value for name, value in own.items() if value not in (None, ())}
             return command(load(kind, flags), **given)
 
         decorated: Command = run
@@ -41,20 +41,26 @@ def _place_in_help(item: tuple[str, Any]) -> int:
 
 def _click_option(name: str, field: Any, old_flag: str | None) -> Callable[[Command], Command]:
     help_text = f"{field.description} [{', '.join(variables(name))}]"
-    if field.default not in (None, False, ()) and not field.is_required():
-        default = field.default
-        many = isinstance(default, tuple)
-        help_text += f" Default: {', '.join(default) if many else default}."
+    if field.default not in (None, False, (), {}) and not field.is_required():
+        help_text += f" Default: {_words(field.default)}."
     if field.annotation is bool:
-        return click.option(flag(name), name, is_flag=True, help=help_text)
+        # None: not given, so that the variable counts.
+        either = f"{flag(name)}/{flag(f'no_{name}')}" if field.default else flag(name)
+        return click.option(either, name, is_flag=True, default=None, help=help_text)
     return click.option(
         flag(name),
         *([old_flag] if old_flag else []),
         name,
         metavar=field.json_schema_extra["metavar"],
-        multiple=field.annotation == tuple[str, ...],
+        multiple=repeats(field),
         help=help_text,
     )
+
+
+def _words(default: Any) -> str:
+    if default is True:
+        return "on"
+    return ", ".join(default) if isinstance(default, tuple) else str(default)
 
 
 # The command's own options belong to it: ours end at the first word that is no option.

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import anyio
@@ -92,8 +93,10 @@ class Jobs:
         if self._settings.on_lost_lease == "kill" and lease in self._running:
             self._running[lease].cancel()
 
-    async def run(self, lease: Lease, number: int, scratch: str) -> Report:
-        """Runs the command for the message of `lease`, as worker `number`.
+    async def run(
+        self, lease: Lease, number: int, scratch: str, held: Callable[[], bool]
+    ) -> Report:
+        """Runs the command for the message of `lease`, as worker `number`, if that is `held`.
 
         Raises `OSError` when the machine cannot start a process now, which is no fault of the
         message.
@@ -109,7 +112,7 @@ class Jobs:
         with anyio.CancelScope(deadline=anyio.current_time() + limit_s) as scope:
             self._running[lease] = scope
             try:
-                ending = await self._execute(message, content, place, output)
+                ending = await self._execute(lease, content, place, output, held)
             except SpawnError as error:
                 if error.machines_fault:
                     raise OSError(error.number, str(error)) from error
@@ -141,9 +144,9 @@ class Jobs:
         return TIMED_OUT, f"ran over {limit_s:g} s"
 
     async def _execute(
-        self, message: Message, content: Content, place: Place, output: Output
+        self, lease: Lease, content: Content, place: Place, output: Output, held: Callable[[], bool]
     ) -> Ending:
-        variables = environment.worker_environment(self._base, message, content, place)
+        variables = environment.worker_environment(self._base, lease.message, content, place)
         start = Start(
             command=self._command,
             environment=variables,
@@ -152,13 +155,14 @@ class Jobs:
         )
         if b"Message" in variables:
             try:
-                return await process.run(start, output, self._grace)
+                return await process.run(start, output, self._grace, held)
             except SpawnError as error:
                 if not error.too_big:
                     raise
         # Too long alone, or together with the rest of the variables: then it goes into a file.
         variables = environment.with_message_file(variables, start.stdin, place.scratch)
-        return await process.run(replace(start, environment=variables), output, self._grace)
+        start = replace(start, environment=variables)
+        return await process.run(start, output, self._grace, held)
 
     def _limit_s(self, lease: Lease) -> float:
         most_s = max(lease.left_s - self._settings.kill_grace - RETURN_MARGIN_S, 1.0)

@@ -61,13 +61,20 @@ class Listener(Protocol):
 
 
 async def run(
-    start: Start, listener: Listener, grace: Callable[[], Awaitable[None]], *, fast: bool = FAST
+    start: Start,
+    listener: Listener,
+    grace: Callable[[], Awaitable[None]],
+    wanted: Callable[[], bool] = lambda: True,
+    *,
+    fast: bool = FAST,
 ) -> Ending:
     """Runs the command to its end, and ends all that it started with it.
 
     `listener` is fed what it prints as it comes; while that is full, the process has to wait, as
     with any reader that is slower. Cancelled, it sends the group SIGTERM, and SIGKILL when
-    `grace` has returned and some of it still runs. Raises `SpawnError` when it cannot start.
+    `grace` has returned and some of it still runs. `wanted` is asked once it has started: if we
+    stood still just before, it is too late, and it is killed before it has done anything. Raises
+    `SpawnError` when it cannot start.
     `fast` is for tests of the other way.
     """
     worker = _Worker(listener, fast=fast)
@@ -77,6 +84,8 @@ async def run(
         worker.close()
         raise SpawnError(error) from error
     try:
+        if not wanted():
+            worker.kill()
         await worker.exited.wait()
     except BaseException:
         with anyio.CancelScope(shield=True):
@@ -157,6 +166,9 @@ class _Worker:
         self._kill_group(signal.SIGKILL)
         with anyio.move_on_after(STUCK_S):
             await self.exited.wait()
+
+    def kill(self) -> None:
+        self._kill_group(signal.SIGKILL)
 
     def close(self) -> None:
         for reader in list(self._pipes):

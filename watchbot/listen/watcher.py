@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict, deque
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
@@ -234,7 +235,8 @@ class Watcher:
                 try:
                     scratch = await room.enter_async_context(self._workspace.job())
                     _log_start(lease.message, bodies=self._settings.log_bodies)
-                    report = await self._jobs.run(lease, number, scratch)
+                    held = partial(self._leases.holds, lease)
+                    report = await self._jobs.run(lease, number, scratch, held)
                     self._stumbles = 0
                 except OSError as error:
                     self._stumble(error)
@@ -281,9 +283,9 @@ class Watcher:
             return
         self._uncounted.remove(lease)
         metrics.settled(report.outcome.name)
-        sent_ms = report.message.sent_ms
-        if sent_ms is not None:
-            metrics.response_duration.observe(max(0.0, time.time() - sent_ms / 1000))
+        response_s = _response_s(report.message)
+        if response_s is not None:
+            metrics.response_duration.observe(response_s)
         if self.spans is not None:
             self.spans.record(report)
 
@@ -341,9 +343,20 @@ def _log_end(report: Report) -> None:
     facts: dict[str, object] = {
         "message_id": report.message.id,
         "ending": report.how,
-        "duration_s": report.duration_s,
+        "figures": _figures(report),
     }
     if report.outcome.notify:
         log.error(report.outcome.name, extra={**facts, "worker_event": "failure"})
     else:
         log.info(report.outcome.name, extra=facts)
+
+
+def _figures(report: Report) -> dict[str, float]:
+    """What `watchbot template` makes metrics of."""
+    response_s = _response_s(report.message)
+    sent = {} if response_s is None else {"response_s": response_s}
+    return {"duration_s": report.duration_s, **sent, "receives": report.message.receives}
+
+
+def _response_s(message: Message) -> float | None:
+    return None if message.sent_ms is None else max(0.0, time.time() - message.sent_ms / 1000)

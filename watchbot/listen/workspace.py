@@ -65,7 +65,7 @@ class Workspace:
             if self._volumes:
                 async with self._emptying:
                     if not self._jobs:  # one may have begun while this waited
-                        await anyio.to_thread.run_sync(_empty, self._volumes)
+                        await anyio.to_thread.run_sync(_empty, self._volumes, self._root)
         except Exception as error:  # whatever it is, it is no fault of the message
             log.warning("not cleaned", extra={"path": scratch, "reason": repr(error)})
 
@@ -77,7 +77,7 @@ def open_workspace(volumes: Sequence[Path]) -> Iterator[Workspace]:
     Raises `UsageError` when there is no directory to write to.
     """
     try:
-        root = tempfile.mkdtemp(prefix="watchbot-")
+        root = os.path.realpath(tempfile.mkdtemp(prefix="watchbot-"))
     except OSError as error:
         raise UsageError(
             f"no directory for temporary files can be written ({error.strerror}): "
@@ -103,7 +103,8 @@ def _remove(path: str) -> None:
         log.warning("directory not deleted: it is too deep", extra={"path": path})
 
 
-def _empty(volumes: Sequence[Path]) -> None:
+def _empty(volumes: Sequence[Path], spared: str) -> None:
+    # The scratch directories may be below a volume: /tmp is often one.
     for volume in volumes:
         try:
             entries = list(os.scandir(volume))
@@ -111,6 +112,8 @@ def _empty(volumes: Sequence[Path]) -> None:
             log.warning("volume not emptied", extra={"path": volume, "reason": error.strerror})
             continue
         for entry in entries:
+            if f"{spared}/".startswith(f"{os.path.realpath(entry.path)}/"):
+                continue
             if entry.is_dir(follow_symlinks=False):
                 _remove(entry.path)
             else:

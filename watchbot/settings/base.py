@@ -46,6 +46,11 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def repeats(field: FieldInfo) -> bool:
+    """Whether its flag is given once for each of its items."""
+    return field.annotation in (tuple[str, ...], tuple[Any, ...], dict[str, Any])
+
+
 def option(default: Any, text: str, metavar: str | None = None, **limits: Any) -> Any:
     """A field of a settings class: its help text, the word for its value, its limits."""
     return Field(default, description=text, json_schema_extra={"metavar": metavar}, **limits)
@@ -115,7 +120,7 @@ class _Environment(PydanticBaseSettingsSource):
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         values = (os.environ.get(variable) for variable in variables(field_name))
         value = next((value for value in values if value), None)
-        one_of_many = value is not None and field.annotation == tuple[str, ...]
+        one_of_many = value is not None and repeats(field)
         return (value,) if one_of_many else value, field_name, False
 
     def __call__(self) -> dict[str, Any]:
@@ -190,6 +195,8 @@ def _problem(error: Any) -> str:
     kind, limits = error["type"], error.get("ctx", {})
     if kind == "missing":
         return "is missing; set the flag or a variable"
+    if kind == "extra_forbidden":
+        return "is no option"
     if kind == "value_error":
         return str(limits["error"])
     if kind == "greater_than_equal":
@@ -199,9 +206,13 @@ def _problem(error: Any) -> str:
     if kind == "literal_error":
         return f"must be {limits['expected']}, not {given!r}"
     wants = {
+        "string_type": "a text",
+        "int_type": "a whole number",
         "int_parsing": "a whole number",
         "int_from_float": "a whole number",
+        "finite_number": "a whole number",
         "float_parsing": "a number of seconds",
+        "bool_type": "true or false",
         "bool_parsing": "true or false",
     }
     return f"must be {wants.get(kind, error['msg'])}, not {given!r}"

@@ -102,13 +102,17 @@ class Leases:
         self._taken.set()
         return lease
 
+    def holds(self, lease: Lease) -> bool:
+        """Whether the message is ours, as far as the clock tells."""
+        return lease in self._held and not self._ended(lease)
+
     async def confirm(self, lease: Lease) -> bool:
         """Whether the message is ours; where that is in doubt, the queue is asked."""
-        while lease.doubtful and self._has(lease):
+        while lease.doubtful and self.holds(lease):
             await self._renew([lease])
             if lease.doubtful:
                 await anyio.sleep(retry_pause(1, cap_s=self._visibility_s / 12))
-        return self._has(lease)
+        return self.holds(lease)
 
     async def delete(self, lease: Lease) -> bool:
         """Deletes the message, trying until it is done; False if the lease had ended instead."""
@@ -125,7 +129,7 @@ class Leases:
 
     async def _delete_batch(self, leases: Sequence[Lease]) -> None:
         async with _all_busy(leases):
-            held = [lease for lease in leases if self._has(lease)]
+            held = [lease for lease in leases if self.holds(lease)]
             refusals = await self._delete([lease.message for lease in held]) if held else []
         for lease, refusal in zip(held, refusals, strict=True):
             if refusal is None:
@@ -149,7 +153,7 @@ class Leases:
         failures, began = 0, now()
         self._settling += 1
         try:
-            while self._has(lease) and now() - began < SETTLE_TRIES_S:
+            while self.holds(lease) and now() - began < SETTLE_TRIES_S:
                 async with lease.busy:  # never while a renewal of this message is on its way
                     refusal = await call()
                 if refusal is None:
@@ -224,9 +228,6 @@ class Leases:
             except AwsError as error:
                 refusal = Refusal(code=error.code, text=error.text)
         return [refusal] * count
-
-    def _has(self, lease: Lease) -> bool:
-        return lease in self._held and not self._ended(lease)
 
     def _ended(self, lease: Lease) -> bool:
         if not lease.lost and now() >= lease.expires_at:

@@ -1,0 +1,145 @@
+"""Stacks that tests make: one option set for each thing that a template may hold."""
+
+from typing import Any
+
+IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/pictures/resize:abc123"
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:ops"
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:password-a1b2c3:key::"
+CLUSTER = "arn:aws:ecs:eu-west-1:123456789012:cluster/shared"
+SUBNETS = "subnet-0a1b2c3d,subnet-4e5f6071"
+
+
+def options(**more: Any) -> dict[str, Any]:
+    """The options of a service; `more` of them, or others."""
+    return {"service": "resize", "image": IMAGE, "command": "./resize.sh", **more}
+
+
+def record(**more: Any) -> dict[str, Any]:
+    """The options of a record; `more` of them, or others."""
+    return {"service": "ecs-record", "kind": "record", "image": IMAGE, **more}
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "standard": options(),
+    "fifo": options(fifo=True),
+    "fifo_topic": options(fifo=True, fifo_topic=True, content_based_deduplication=True),
+    "spot": options(capacity="FARGATE=1,FARGATE_SPOT=4", subnets=SUBNETS, public_ip="ENABLED"),
+    "ec2": options(
+        capacity="EC2",
+        cluster=CLUSTER,
+        cpu=128,
+        memory=300,
+        soft_memory=200,
+        privileged=True,
+        mounts="/tmp,/data:/mnt/data",
+        placement_constraints=[{"Type": "memberOf", "Expression": "attribute:x == y"}],
+        placement_strategies=[{"Type": "spread", "Field": "instanceId"}],
+    ),
+    "providers": options(
+        capacity={"spot-machines": 3, "machines": 1},
+        cluster="shared",
+        subnets=SUBNETS,
+        security_groups="sg-0a1b2c3d",
+        service_discovery="ns-abc123",
+    ),
+    "ec2_discovery": options(capacity="EC2", cluster="shared", service_discovery="ns-abc123"),
+    "senders": options(user=True, webhook=True, webhook_key=True, reduce=True),
+    "open_webhook": options(webhook=True),
+    "fifo_user": options(fifo=True, user=True),
+    "encrypted": options(kms_key=KEY, reduce=True, secrets={"PASSWORD": SECRET}, user=True),
+    "told_elsewhere": options(notification_topic=TOPIC, dead_letter_alarm=False),
+    "told_by_email": options(notification_email="ops@example.com", dashboard=False),
+    "bounded": options(
+        permissions_boundary="arn:aws:iam::123456789012:policy/bound",
+        tags={"Team": "maps", "Stage": {"Ref": "AWS::StackName"}},
+        permissions=[
+            {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": "arn:aws:s3:::b/*"}
+        ],
+        webhook=True,
+        webhook_key=True,
+        reduce=True,
+        user=True,
+    ),
+    "large": options(
+        cpu=16384,
+        memory=122880,
+        architecture="ARM64",
+        ephemeral_storage_gib=200,
+        max_size=5000,
+        concurrency=16,
+        writable_filesystem=True,
+        structured_logging=True,
+        health_check="none",
+        mounts="",
+        deployment_circuit_breaker=False,
+    ),
+    "secrets": options(
+        image="docker.io/library/busybox:1",
+        env={"STAGE": "test", "QUEUE": {"Fn::Sub": "${AWS::StackName}-more"}},
+        secrets={
+            "A": SECRET,
+            "B": "/pictures/b",
+            "C": "arn:aws:ssm:eu-west-1:123456789012:parameter/c",
+        },
+    ),
+    "versioned": options(image=None, service_version="abc123"),
+    "record": record(database=SECRET, reconcile="all", retention=90),
+    "record_asking": record(dashboard=False),
+    "record_on_ec2": record(
+        capacity="EC2", cluster="shared", database="/ecs/database", kms_key=KEY, reconcile="a,b"
+    ),
+}
+
+
+def refer(name: str) -> dict[str, str]:
+    """A parameter of the stack."""
+    return {"Ref": name}
+
+
+# Every option whose value may come later, as a parameter of that type.
+LATER: dict[str, tuple[str, dict[str, Any]]] = {
+    "image": ("String", {}),
+    "family": ("String", {}),
+    "cluster": ("String", {}),
+    "subnets": ("List<AWS::EC2::Subnet::Id>", {}),
+    "security_groups": ("List<AWS::EC2::SecurityGroup::Id>", {}),
+    "public_ip": ("String", {"AllowedValues": ["ENABLED", "DISABLED"]}),
+    "architecture": ("String", {"AllowedValues": ["X86_64", "ARM64"]}),
+    "cpu": ("String", {}),
+    "memory": ("String", {}),
+    "ephemeral_storage_gib": ("Number", {"MinValue": 21, "MaxValue": 200}),
+    "max_size": ("Number", {}),
+    "min_size": ("Number", {}),
+    "concurrency": ("Number", {}),
+    "message_retention": ("Number", {}),
+    "visibility_timeout": ("Number", {}),
+    "max_job_duration": ("Number", {}),
+    "drain_timeout": ("Number", {}),
+    "dead_letter_threshold": ("Number", {}),
+    "permissions_boundary": ("String", {}),
+    "kms_key": ("String", {}),
+    "notification_topic": ("String", {}),
+    "log_retention_days": ("Number", {"AllowedValues": [14, 30]}),
+    "metrics_port": ("Number", {}),
+    "health_check": ("String", {}),
+    "service_discovery": ("String", {}),
+    "alarm_queue_size": ("Number", {}),
+    "alarm_queue_periods": ("Number", {}),
+    "alarm_worker_errors": ("Number", {}),
+    "alarm_oldest_message": ("Number", {}),
+    "alarm_cpu": ("Number", {}),
+    "alarm_memory": ("Number", {}),
+    "alarm_dead_letters": ("Number", {}),
+}
+
+
+def parameter(name: str) -> str:
+    """What the parameter for an option is called."""
+    return name.title().replace("_", "")
+
+
+def with_parameters(made: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """The template, with parameters for these options."""
+    parameters = {parameter(name): {"Type": LATER[name][0], **LATER[name][1]} for name in names}
+    return {**made, "Parameters": {**made.get("Parameters", {}), **parameters}}

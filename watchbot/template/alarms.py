@@ -1,0 +1,122 @@
+"""The alarms that call a person, each with the place of its runbook."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from troposphere import cloudwatch
+
+from watchbot.settings.template import TemplateSettings
+from watchbot.template.logs import namespace
+from watchbot.template.scaling import queue_dimensions, service_dimensions
+from watchbot.template.stack import Stack, given
+
+ABOVE, AT_LEAST = "GreaterThanThreshold", "GreaterThanOrEqualToThreshold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """One alarm: the metric, and from where on it is too much."""
+
+    name: str
+    text: str
+    home: str  # the namespace; of our own metrics: empty
+    metric: str
+    of: str = ""  # the queue
+    statistic: str = "Maximum"
+    compared: str = AT_LEAST
+    threshold: Any
+    period_s: int = 60
+    periods: Any = 1
+
+
+def watches(options: TemplateSettings) -> list[Watch]:
+    """Every alarm that these options ask for."""
+    dead_letters = Watch(
+        name="DeadLetters",
+        text="Messages are dead: they failed too often, and are not tried again.",
+        home="AWS/SQS",
+        metric="ApproximateNumberOfMessagesVisible",
+        of="DeadLetterQueue",
+        threshold=options.alarm_dead_letters,
+    )
+    worker_errors = Watch(
+        name="WorkerErrors",
+        text="Workers fail.",
+        home="",
+        metric="WorkerErrors",
+        statistic="Sum",
+        threshold=options.alarm_worker_errors,
+    )
+    return [
+        Watch(
+            name="QueueSize",
+            text="Many messages have waited for long.",
+            home="AWS/SQS",
+            metric="ApproximateNumberOfMessagesVisible",
+            of="Queue",
+            statistic="Average",
+            compared=ABOVE,
+            threshold=options.alarm_queue_size,
+            period_s=300,
+            periods=options.alarm_queue_periods,
+        ),
+        Watch(
+            name="OldestMessage",
+            text="A message is not done although it is old.",
+            home="AWS/SQS",
+            metric="ApproximateAgeOfOldestMessage",
+            of="Queue",
+            compared=ABOVE,
+            threshold=options.alarm_oldest_message,
+            period_s=300,
+        ),
+        *([worker_errors] if options.kind == "listen" else []),
+        *([dead_letters] if options.dead_letter_alarm else []),
+        Watch(
+            name="Cpu",
+            text="Tasks have used nearly all of their CPU for ten minutes.",
+            home="AWS/ECS",
+            metric="CPUUtilization",
+            statistic="Average",
+            compared=ABOVE,
+            threshold=options.alarm_cpu,
+            periods=10,
+        ),
+        Watch(
+            name="Memory",
+            text="Tasks have used all of their memory for ten minutes.",
+            home="AWS/ECS",
+            metric="MemoryUtilization",
+            statistic="Average",
+            threshold=options.alarm_memory,
+            periods=10,
+        ),
+    ]
+
+
+def add_alarms(stack: Stack) -> None:
+    """All of them; each tells the notification topic when it fires, and when it is over."""
+    runbook = stack.options.alarm_runbook
+    for watch in watches(stack.options):
+        stack.add(
+            f"{watch.name}Alarm",
+            cloudwatch.Alarm,
+            AlarmDescription=f"{watch.text} What to do: {runbook}#{watch.name.lower()}",
+            AlarmActions=[stack.notified],
+            OKActions=[stack.notified],
+            Namespace=watch.home or namespace(),
+            MetricName=watch.metric if watch.home else stack.name(watch.metric),
+            Dimensions=_dimensions(stack, watch),
+            Statistic=watch.statistic,
+            Period=watch.period_s,
+            EvaluationPeriods=given(watch.periods),
+            Threshold=given(watch.threshold),
+            ComparisonOperator=watch.compared,
+            TreatMissingData="notBreaching",
+        )
+
+
+def _dimensions(stack: Stack, watch: Watch) -> list[Any] | None:
+    if watch.of:
+        return queue_dimensions(stack, watch.of)
+    return service_dimensions(stack) if watch.home else None

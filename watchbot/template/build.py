@@ -1,0 +1,102 @@
+"""`watchbot.template(options)`: from options to a stack."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from troposphere import Parameter
+
+from watchbot.settings.base import load
+from watchbot.settings.template import TemplateSettings
+from watchbot.template.alarms import add_alarms
+from watchbot.template.dashboard import add_dashboard
+from watchbot.template.document import Template
+from watchbot.template.ecs import add_service
+from watchbot.template.logs import add_log_group, add_log_metrics
+from watchbot.template.permissions import add_roles
+from watchbot.template.queues import (
+    add_events,
+    add_notifications,
+    add_progress_table,
+    add_queue_policies,
+    add_queues,
+    add_topic,
+)
+from watchbot.template.rules import check
+from watchbot.template.scaling import add_scaling
+from watchbot.template.senders import add_user, add_webhook
+from watchbot.template.stack import Stack
+
+Part = Callable[[Stack], None]
+
+SECTIONS = ("AWSTemplateFormatVersion", "Description", "Parameters", "Resources", "Outputs")
+ABOUT = {"listen": "a command for every message", "record": "the state of every ECS task"}
+
+
+def parts(options: TemplateSettings) -> dict[Part, bool]:
+    """Everything that a stack may hold, and whether this one does; some need what is above them."""
+    listens = options.kind == "listen"
+    return {
+        add_queues: True,
+        add_topic: listens and (options.fifo_topic or not options.fifo),
+        add_events: not listens,
+        add_queue_policies: True,
+        add_notifications: True,
+        add_progress_table: options.reduce,
+        add_log_group: True,
+        add_log_metrics: listens,
+        add_roles: True,
+        add_service: True,
+        add_scaling: listens,
+        add_alarms: True,
+        add_dashboard: options.dashboard,
+        add_user: options.user,
+        add_webhook: options.webhook,
+    }
+
+
+def template(options: Mapping[str, Any]) -> Template:
+    """The template of a service with these options, by their names: `service`, `image`...
+
+    None is as good as left out. No variable is read: the same options make the same stack
+    everywhere. Raises `SettingError` for the first option that is bad.
+    """
+    fields = TemplateSettings.model_fields.items()
+    defaults = {name: field.default for name, field in fields if not field.is_required()}
+    given = {name: value for name, value in options.items() if value is not None}
+    return build(load(TemplateSettings, {**defaults, **given}))
+
+
+def build(options: TemplateSettings) -> Template:
+    """The same, from settings that were loaded."""
+    check(options)
+    stack = _asking(Stack(options=options))
+    stack.document.set_version("2010-09-09")
+    stack.document.set_description(f"{options.service}: {ABOUT[options.kind]} (watchbot)")
+    for add, wanted in parts(options).items():
+        if wanted:
+            add(stack)
+    made = stack.document.to_dict()
+    return Template({name: made[name] for name in SECTIONS if name in made}, stack.ref)
+
+
+def _asking(stack: Stack) -> Stack:
+    """What the options leave open, whoever deploys the stack is asked for."""
+    options = stack.options
+    asked: dict[str, Parameter] = {}
+    if options.fargate and not options.subnets:
+        asked["subnets"] = Parameter(
+            stack.name("Subnets"),
+            Type="List<AWS::EC2::Subnet::Id>",
+            Description="Where tasks run; they must reach SQS, SNS, ECR and CloudWatch Logs",
+        )
+    if options.kind == "record" and options.database is None:
+        asked["database"] = Parameter(
+            stack.name("Database"),
+            Type="String",
+            Description="The ARN of the secret that holds postgresql://USER:PASSWORD@HOST/NAME",
+        )
+    for parameter in asked.values():
+        stack.document.add_parameter(parameter)
+    known = {name: {"Ref": parameter.title} for name, parameter in asked.items()}
+    return replace(stack, options=options.model_copy(update=known))

@@ -1,0 +1,106 @@
+"""A dashboard of CloudWatch: the queue, the tasks, and the workers if there are any."""
+
+import json
+from typing import Any
+
+from troposphere import Sub, cloudwatch
+
+from watchbot.settings.template import TemplateSettings
+from watchbot.template.stack import Stack
+
+_WIDTH, _HEIGHT, _COLUMNS = 12, 6, 2
+_OURS = "Watchbot/${AWS::StackName}"
+_SQS, _ECS = "AWS/SQS", "AWS/ECS"
+_QUEUE, _DEAD = ("QueueName", "${Queue}"), ("QueueName", "${Dead}")
+_SERVICE = ("ClusterName", "${Cluster}", "ServiceName", "${Service}")
+
+
+def add_dashboard(stack: Stack) -> None:
+    """One dashboard, named after the stack."""
+    stack.add(
+        "Dashboard",
+        cloudwatch.Dashboard,
+        DashboardName=Sub("${AWS::StackName}-" + stack.name("") + "-${AWS::Region}"),
+        DashboardBody=Sub(
+            json.dumps({"widgets": _widgets(stack.options)}),
+            Queue=stack.attribute("Queue", "QueueName"),
+            Dead=stack.attribute("DeadLetterQueue", "QueueName"),
+            Cluster=stack.cluster,
+            Service=stack.attribute("Service", "Name"),
+            **({"LogGroup": stack.of("LogGroup")} if stack.options.kind == "listen" else {}),
+        ),
+    )
+
+
+def _widgets(options: TemplateSettings) -> list[dict[str, Any]]:
+    workers = _workers(options.prefix) if options.kind == "listen" else []
+    widgets = [*_queue(), *_tasks(), *workers]
+    return [_placed(widget, place) for place, widget in enumerate(widgets)]
+
+
+def _queue() -> list[dict[str, Any]]:
+    counts = ("ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesNotVisible")
+    return [
+        _picture("Messages waiting and in flight", *((_SQS, each, *_QUEUE) for each in counts)),
+        _picture("Age of the oldest message (s)", (_SQS, "ApproximateAgeOfOldestMessage", *_QUEUE)),
+        _picture(
+            "Messages sent and deleted",
+            (_SQS, "NumberOfMessagesSent", *_QUEUE),
+            (_SQS, "NumberOfMessagesDeleted", *_QUEUE),
+            statistic="Sum",
+        ),
+        _picture("Dead messages", (_SQS, counts[0], *_DEAD)),
+    ]
+
+
+def _tasks() -> list[dict[str, Any]]:
+    return [
+        _picture("Tasks", (_ECS, "CPUUtilization", *_SERVICE), statistic="SampleCount"),
+        _picture(
+            "CPU and memory of a task (%)",
+            (_ECS, "CPUUtilization", *_SERVICE),
+            (_ECS, "MemoryUtilization", *_SERVICE),
+            statistic="Average",
+        ),
+    ]
+
+
+def _workers(prefix: str) -> list[dict[str, Any]]:
+    return [
+        _quantiles("How long workers ran (s)", f"{prefix}WorkerDuration"),
+        _quantiles("From sent to settled (s)", f"{prefix}ResponseDuration"),
+        _picture("Workers that failed", (_OURS, f"{prefix}WorkerErrors"), statistic="Sum"),
+        _picture("Receives of a message", (_OURS, f"{prefix}MessageReceives")),
+        _failures(),
+    ]
+
+
+def _picture(title: str, *metrics: Any, statistic: str = "Maximum") -> dict[str, Any]:
+    properties = {
+        "title": title,
+        "view": "timeSeries",
+        "metrics": [list(metric) for metric in metrics],
+        "stat": statistic,
+        "period": 60,
+        "region": "${AWS::Region}",
+        "yAxis": {"left": {"min": 0}},
+    }
+    return {"type": "metric", "properties": properties}
+
+
+def _quantiles(title: str, metric: str) -> dict[str, Any]:
+    return _picture(title, *((_OURS, metric, {"stat": each}) for each in ("p50", "p95", "p99")))
+
+
+def _failures() -> dict[str, Any]:
+    query = (
+        'SOURCE \'${LogGroup}\' | filter @message like /\\[failure\\]|"worker_event": ?"failure"/'
+        " | fields @timestamp, @message | sort @timestamp desc | limit 50"
+    )
+    properties = {"title": "Last failures", "query": query, "region": "${AWS::Region}"}
+    return {"type": "log", "properties": {**properties, "view": "table"}}
+
+
+def _placed(widget: dict[str, Any], place: int) -> dict[str, Any]:
+    row, column = divmod(place, _COLUMNS)
+    return {"x": column * _WIDTH, "y": row * _HEIGHT, "width": _WIDTH, "height": _HEIGHT, **widget}

@@ -1,0 +1,214 @@
+"""What runs: the cluster, the task definition, the service."""
+
+from typing import Any
+
+from troposphere import Ref, Sub, ecs, servicediscovery
+
+from watchbot.settings.template import FARGATE, TemplateSettings
+from watchbot.template.stack import Stack, as_text, given
+from watchbot.template.variables import secret_variables, variables
+
+STOP_MARGIN_S = 10  # after the drain: two kills, and the last calls of SQS
+MOST_STOP_S = 120  # Fargate kills a container that takes longer
+
+
+def add_service(stack: Stack) -> None:
+    """The cluster, unless there is one; the task definition; the service."""
+    if stack.options.cluster is None:
+        stack.add("Cluster", ecs.Cluster, CapacityProviders=list(FARGATE))
+    _add_task_definition(stack)
+    if stack.options.service_discovery is not None:
+        _add_discovery(stack)
+    _add_service(stack)
+    stack.tell("ClusterName", stack.cluster, "The cluster it runs in")
+    stack.tell("ServiceName", stack.attribute("Service", "Name"), "The service in it")
+
+
+def _add_task_definition(stack: Stack) -> None:
+    options = stack.options
+    fargate = options.fargate
+    storage = options.ephemeral_storage_gib
+    stack.add(
+        "TaskDefinition",
+        ecs.TaskDefinition,
+        Family=given(options.family) or options.service,
+        RequiresCompatibilities=["FARGATE" if fargate else "EC2"],
+        NetworkMode="awsvpc" if options.own_network else "bridge",
+        Cpu=as_text(options.cpu) if fargate else None,
+        Memory=as_text(options.memory) if fargate else None,
+        EphemeralStorage=ecs.EphemeralStorage(SizeInGiB=given(storage)) if storage else None,
+        RuntimePlatform=ecs.RuntimePlatform(
+            CpuArchitecture=given(options.architecture), OperatingSystemFamily="LINUX"
+        ),
+        TaskRoleArn=stack.arn("TaskRole"),
+        ExecutionRoleArn=stack.arn("ExecutionRole"),
+        ContainerDefinitions=[_container(stack)],
+        Volumes=[_volume(mount, place) for place, mount in enumerate(options.mounts)] or None,
+    )
+
+
+def _container(stack: Stack) -> Any:
+    options = stack.options
+    limits = {} if options.fargate else _limits(options)
+    if options.command is not None:
+        limits["Command"] = given(options.command)
+    if options.health_check != "none":
+        limits["HealthCheck"] = _health_check(options.health_check)
+    secrets = secret_variables(options)
+    if secrets:
+        limits["Secrets"] = [
+            ecs.Secret(Name=name, ValueFrom=given(value)) for name, value in secrets.items()
+        ]
+    return ecs.ContainerDefinition(
+        Name=options.service,
+        Image=_image(stack),
+        # The image may have an entry point of its own.
+        EntryPoint=["watchbot", options.kind],
+        Environment=[
+            ecs.Environment(Name=name, Value=value) for name, value in variables(stack).items()
+        ],
+        Essential=True,
+        StopTimeout=_stop_timeout(options.drain_timeout),
+        ReadonlyRootFilesystem=not options.writable_filesystem,
+        MountPoints=[
+            ecs.MountPoint(
+                ContainerPath=mount.rpartition(":")[2],
+                SourceVolume=f"mount-{place}",
+                ReadOnly=False,
+            )
+            for place, mount in enumerate(options.mounts)
+        ],
+        PortMappings=[_port(stack)],
+        LogConfiguration=_logging(stack),
+        **limits,
+    )
+
+
+def _limits(options: TemplateSettings) -> dict[str, Any]:
+    limits = {"Cpu": given(options.cpu), "Memory": given(options.memory)}
+    if options.soft_memory is not None:
+        limits["MemoryReservation"] = given(options.soft_memory)
+    if options.privileged:
+        limits["Privileged"] = True
+    return limits
+
+
+def _image(stack: Stack) -> Any:
+    if stack.options.image is not None:
+        return given(stack.options.image)
+    return Sub(
+        "${AWS::AccountId}.dkr.ecr.${AWS::Region}.${AWS::URLSuffix}/"
+        f"{stack.options.service}:${{Version}}",
+        Version=given(stack.options.service_version),
+    )
+
+
+def _stop_timeout(drain_s: Any) -> int:
+    # Of a drain that is known at deployment alone, there is no sum.
+    return drain_s + STOP_MARGIN_S if isinstance(drain_s, int) else MOST_STOP_S
+
+
+def _health_check(command: Any) -> Any:
+    return ecs.HealthCheck(
+        Command=["CMD-SHELL", given(command)], Interval=30, Timeout=5, Retries=3, StartPeriod=60
+    )
+
+
+def _volume(mount: str, place: int) -> Any:
+    host, colon, _ = mount.partition(":")
+    if not colon:
+        return ecs.Volume(Name=f"mount-{place}")
+    return ecs.Volume(Name=f"mount-{place}", Host=ecs.Host(SourcePath=host))
+
+
+def _port(stack: Stack) -> Any:
+    port = given(stack.options.metrics_port)
+    if stack.options.own_network:
+        return ecs.PortMapping(ContainerPort=port)
+    return ecs.PortMapping(ContainerPort=port, HostPort=0)  # any free one: many share a machine
+
+
+def _logging(stack: Stack) -> Any:
+    return ecs.LogConfiguration(
+        LogDriver="awslogs",
+        Options={
+            "awslogs-group": stack.of("LogGroup"),
+            "awslogs-region": Ref("AWS::Region"),
+            "awslogs-stream-prefix": given(stack.options.service_version) or stack.options.service,
+        },
+    )
+
+
+def _add_service(stack: Stack) -> None:
+    options = stack.options
+    stack.add(
+        "Service",
+        ecs.Service,
+        Cluster=given(options.cluster) or stack.of("Cluster"),
+        TaskDefinition=stack.of("TaskDefinition"),
+        # The number of watchers belongs to the scaling: a deployment would reset it.
+        DesiredCount=1 if options.kind == "record" else None,
+        DeploymentConfiguration=ecs.DeploymentConfiguration(
+            # New tasks first: of one task, no share of it can be left running.
+            MinimumHealthyPercent=100,
+            MaximumPercent=200,
+            DeploymentCircuitBreaker=ecs.DeploymentCircuitBreaker(
+                Enable=options.deployment_circuit_breaker,
+                Rollback=options.deployment_circuit_breaker,
+            ),
+        ),
+        NetworkConfiguration=_network(stack) if options.own_network else None,
+        PlacementConstraints=_typed(ecs.PlacementConstraint, options.placement_constraints),
+        PlacementStrategies=_typed(ecs.PlacementStrategy, options.placement_strategies),
+        PropagateTags="SERVICE",
+        EnableECSManagedTags=True,
+        ServiceRegistries=[_registry(stack)] if stack.has("Discovery") else None,
+        **_capacity(options.capacity),
+    )
+
+
+def _capacity(capacity: dict[str, int]) -> dict[str, Any]:
+    if list(capacity) in (["EC2"], ["FARGATE"]):
+        return {"LaunchType": next(iter(capacity))}  # works in a cluster without providers, too
+    return {
+        "CapacityProviderStrategy": [
+            ecs.CapacityProviderStrategyItem(CapacityProvider=name, Weight=weight)
+            for name, weight in capacity.items()
+        ]
+    }
+
+
+def _network(stack: Stack) -> Any:
+    options = stack.options
+    groups = given(options.security_groups)
+    more = {"SecurityGroups": groups} if groups else {}
+    if options.fargate:  # ECS takes it there alone
+        more["AssignPublicIp"] = given(options.public_ip)
+    return ecs.NetworkConfiguration(
+        AwsvpcConfiguration=ecs.AwsvpcConfiguration(Subnets=given(options.subnets), **more)
+    )
+
+
+def _typed(kind: Any, objects: tuple[Any, ...]) -> list[Any] | None:
+    return [kind(**each) for each in objects] or None
+
+
+def _add_discovery(stack: Stack) -> None:
+    stack.add(
+        "Discovery",
+        servicediscovery.Service,
+        Name=stack.options.service,
+        DnsConfig=servicediscovery.DnsConfig(
+            NamespaceId=given(stack.options.service_discovery),
+            DnsRecords=[servicediscovery.DnsRecord(Type="SRV", TTL=15)],
+            RoutingPolicy="MULTIVALUE",
+        ),
+    )
+
+
+def _registry(stack: Stack) -> Any:
+    return ecs.ServiceRegistry(
+        RegistryArn=stack.arn("Discovery"),
+        ContainerName=stack.options.service,
+        ContainerPort=given(stack.options.metrics_port),
+    )

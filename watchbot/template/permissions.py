@@ -1,0 +1,172 @@
+"""The roles of the tasks: what they may do, and what ECS may do to start them.
+
+Least privilege: each statement names what it is about. `WILDCARDS` has each exception's reason.
+"""
+
+import re
+from typing import Any
+
+from troposphere import Sub, iam
+
+from watchbot.template.stack import Stack, given
+from watchbot.template.variables import secret_variables
+
+Statement = dict[str, Any]
+
+_NO_RESOURCE = "IAM knows no resource for it"
+_LATER = "a task gets its id when it starts"
+_ANY_IMAGE = "the image is a parameter: which repository it is in is not known yet"
+
+WILDCARDS = {  # why an action is allowed, or denied, for what a `*` matches
+    "ecr:GetAuthorizationToken": _NO_RESOURCE,
+    "ecr:BatchCheckLayerAvailability": _ANY_IMAGE,
+    "ecr:BatchGetImage": _ANY_IMAGE,
+    "ecr:GetDownloadUrlForLayer": _ANY_IMAGE,
+    "ecs:GetTaskProtection": _LATER,
+    "ecs:UpdateTaskProtection": _LATER,
+    "ecs:DescribeTasks": _LATER,
+    "ecs:DescribeTaskDefinition": _NO_RESOURCE,
+    "ecs:ListClusters": _NO_RESOURCE,
+    "ecs:ListTasks": "IAM knows it by machines, and Fargate has none",
+    "sqs:*": "it denies: nothing goes without TLS",
+}
+
+_ECR_IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.[a-z.]+/([^:@]+)")
+
+
+def allow(actions: str | list[str], resources: Any) -> Statement:
+    """A statement that allows this."""
+    named = actions.split() if isinstance(actions, str) else actions
+    return {"Effect": "Allow", "Action": named, "Resource": resources}
+
+
+def assumed_by(service: str) -> dict[str, Any]:
+    """The policy that lets a service of AWS take a role."""
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def policy(name: str, statements: list[Statement]) -> Any:
+    """A policy of a role or a user."""
+    document = {"Version": "2012-10-17", "Statement": statements}
+    return iam.Policy(PolicyName=name, PolicyDocument=document)
+
+
+def add_roles(stack: Stack) -> None:
+    """The role of the task, and the role that starts it."""
+    own = list(stack.options.permissions)
+    granted = _listen(stack) if stack.options.kind == "listen" else _record(stack)
+    policies = [policy("watchbot", granted)]
+    if own:
+        policies.append(policy("permissions", own))
+    for what, held in (("TaskRole", policies), ("ExecutionRole", [policy("start", _start(stack))])):
+        stack.add(
+            what,
+            iam.Role,
+            AssumeRolePolicyDocument=assumed_by("ecs-tasks.amazonaws.com"),
+            Policies=held,
+        )
+    stack.tell("TaskRoleName", stack.of("TaskRole"), "Attach to it what workers may do")
+
+
+def _listen(stack: Stack) -> list[Statement]:
+    options = stack.options
+    topics = [stack.notified] + ([stack.of("Topic")] if stack.has("Topic") else [])
+    own_tasks = Sub(_ecs_arn("task/${Cluster}/*"), Cluster=stack.cluster)
+    statements = [
+        _consume(stack),
+        allow("sns:Publish", topics),
+        allow("ecs:GetTaskProtection ecs:UpdateTaskProtection", own_tasks),
+    ]
+    if options.fifo:
+        statements.append(allow("sqs:SendMessage", stack.arn("Queue")))
+    if options.reduce:
+        statements.append(
+            allow(
+                "dynamodb:DeleteItem dynamodb:DescribeTable dynamodb:GetItem dynamodb:PutItem"
+                " dynamodb:UpdateItem",
+                stack.arn("ProgressTable"),
+            )
+        )
+    return statements + use_of_key(stack)
+
+
+def _record(stack: Stack) -> list[Statement]:
+    asked = "ecs:DescribeTaskDefinition"  # which containers are essential
+    statements = [_consume(stack)]
+    if stack.options.reconcile:
+        asked += " ecs:ListClusters ecs:ListTasks"
+        statements.append(allow("ecs:DescribeTasks", Sub(_ecs_arn("task/*"))))
+    return [*statements, allow(asked, "*"), *use_of_key(stack)]
+
+
+def _consume(stack: Stack) -> Statement:
+    return allow(
+        "sqs:ReceiveMessage sqs:DeleteMessage sqs:ChangeMessageVisibility sqs:GetQueueAttributes",
+        stack.arn("Queue"),
+    )
+
+
+def _ecs_arn(resource: str) -> str:
+    return "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:" + resource
+
+
+def use_of_key(stack: Stack) -> list[Statement]:
+    """What reading and sending encrypted messages needs, where there is a key of one's own."""
+    key = stack.options.kms_key
+    return [allow("kms:Decrypt kms:GenerateDataKey", given(key))] if key else []
+
+
+def _start(stack: Stack) -> list[Statement]:
+    options = stack.options
+    secrets = secret_variables(options)
+    statements = [
+        allow("logs:CreateLogStream logs:PutLogEvents", stack.arn("LogGroup")),
+        *_pull(stack),
+        *(_read_secret(arn) for arn in secrets.values()),
+    ]
+    if secrets and options.kms_key:
+        statements.append(allow("kms:Decrypt", given(options.kms_key)))
+    return statements
+
+
+def _pull(stack: Stack) -> list[Statement]:
+    repository = _repository(stack)
+    if repository is None:
+        return []
+    return [
+        allow("ecr:GetAuthorizationToken", "*"),
+        allow(
+            "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetDownloadUrlForLayer",
+            repository,
+        ),
+    ]
+
+
+def _repository(stack: Stack) -> Any:
+    """The repository in ECR that the image is in; None where it is elsewhere."""
+    image = stack.options.image
+    if isinstance(image, str):
+        place = _ECR_IMAGE.match(image)
+        if place is None:
+            return None
+        account, region, name = place.groups()
+        return Sub(f"arn:${{AWS::Partition}}:ecr:{region}:{account}:repository/{name}")
+    # Which one is not known yet: any of this account, in this region.
+    name = "*" if image else stack.options.service
+    return Sub("arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/" + name)
+
+
+def _read_secret(value: Any) -> Statement:
+    if not isinstance(value, str):
+        return allow("secretsmanager:GetSecretValue ssm:GetParameters", given(value))
+    if not value.startswith("arn:"):
+        name = value.removeprefix("/")
+        return allow(
+            "ssm:GetParameters",
+            Sub("arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/" + name),
+        )
+    if value.split(":")[2] == "ssm":
+        return allow("ssm:GetParameters", value)
+    # ...:secret:NAME:KEY:STAGE:VERSION names a part of a secret; the whole is what is granted.
+    return allow("secretsmanager:GetSecretValue", ":".join(value.split(":")[:7]))

@@ -1,0 +1,171 @@
+"""Where messages come from: the queue, the queue for dead letters, and what is before them."""
+
+from typing import Any
+
+from troposphere import Sub, dynamodb, events, sns, sqs
+
+from watchbot.settings.template import TWO_WEEKS_S
+from watchbot.template.stack import Stack, given
+
+ECS_EVENTS = (  # by their names: calls of ECS that CloudTrail tells of have the same source
+    "ECS Task State Change",
+    "ECS Container Instance State Change",
+    "ECS Service Action",
+    "ECS Deployment State Change",
+)
+
+
+def add_queues(stack: Stack) -> None:
+    """The two queues."""
+    options = stack.options
+    common = {
+        "KmsMasterKeyId": given(options.kms_key),
+        "SqsManagedSseEnabled": None if options.kms_key else True,
+        "FifoQueue": options.fifo or None,
+    }
+    stack.add(
+        "DeadLetterQueue",
+        sqs.Queue,
+        QueueName=_fifo_name(stack, "DeadLetterQueue"),
+        MessageRetentionPeriod=TWO_WEEKS_S,
+        **common,
+    )
+    stack.add(
+        "Queue",
+        sqs.Queue,
+        QueueName=_fifo_name(stack, "Queue"),
+        VisibilityTimeout=given(options.visibility_timeout),
+        MessageRetentionPeriod=given(options.message_retention),
+        ContentBasedDeduplication=options.content_based_deduplication or None,
+        RedrivePolicy=sqs.RedrivePolicy(
+            deadLetterTargetArn=stack.arn("DeadLetterQueue"),
+            maxReceiveCount=given(options.dead_letter_threshold),
+        ),
+        **common,
+    )
+    stack.tell("QueueUrl", stack.of("Queue"), "The queue to work on", ref="queue_url")
+    stack.tell("QueueArn", stack.arn("Queue"), "Its ARN", ref="queue_arn")
+    stack.ref["queue_name"] = stack.attribute("Queue", "QueueName").to_dict()
+    stack.tell(
+        "DeadLetterQueueUrl",
+        stack.of("DeadLetterQueue"),
+        "Where messages end that failed too often",
+        ref="dead_letter_queue_url",
+    )
+
+
+def _fifo_name(stack: Stack, what: str) -> Any:
+    # CloudFormation makes up no name that ends in .fifo, and SQS takes no other for such a queue.
+    return Sub(f"${{AWS::StackName}}-{stack.name(what)}.fifo") if stack.options.fifo else None
+
+
+def add_topic(stack: Stack) -> None:
+    """The topic whose messages come to the queue."""
+    options = stack.options
+    stack.add(
+        "Topic",
+        sns.Topic,
+        TopicName=_fifo_name(stack, "Topic"),
+        FifoTopic=options.fifo or None,
+        ContentBasedDeduplication=options.content_based_deduplication or None,
+        KmsMasterKeyId=given(options.kms_key),
+    )
+    stack.add(
+        "Subscription",
+        sns.SubscriptionResource,
+        TopicArn=stack.of("Topic"),
+        Protocol="sqs",
+        Endpoint=stack.arn("Queue"),
+    )
+    stack.tell("TopicArn", stack.of("Topic"), "Messages published here are worked on", ref="topic")
+
+
+def add_events(stack: Stack) -> None:
+    """The rule that sends to the queue what ECS tells of its tasks, in whatever cluster."""
+    stack.add(
+        "EventsRule",
+        events.Rule,
+        Description="What happens to the tasks of ECS, for watchbot record",
+        EventPattern={"source": ["aws.ecs"], "detail-type": list(ECS_EVENTS)},
+        Targets=[
+            events.Target(
+                Id="queue",
+                Arn=stack.arn("Queue"),
+                DeadLetterConfig=events.DeadLetterConfig(Arn=stack.arn("DeadLetterQueue")),
+            )
+        ],
+    )
+
+
+def add_queue_policies(stack: Stack) -> None:
+    """Who may send to the queues without a role, and that nobody may without TLS."""
+    for what in ("Queue", "DeadLetterQueue"):
+        statements = [_tls_only(stack.arn(what))]
+        if what == "Queue" and stack.has("Topic"):
+            statements.append(_let_send("sns", stack.arn(what), stack.of("Topic")))
+        if stack.has("EventsRule"):
+            statements.append(_let_send("events", stack.arn(what), stack.arn("EventsRule")))
+        document = {"Version": "2012-10-17", "Statement": statements}
+        stack.add(
+            f"{what}Policy", sqs.QueuePolicy, Queues=[stack.of(what)], PolicyDocument=document
+        )
+
+
+def _tls_only(arn: Any) -> dict[str, Any]:
+    return {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sqs:*",
+        "Resource": arn,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def _let_send(service: str, queue: Any, source: Any) -> dict[str, Any]:
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue,
+        "Condition": {"ArnEquals": {"aws:SourceArn": source}},
+    }
+
+
+def add_notifications(stack: Stack) -> None:
+    """The topic that is told of failures and alarms, unless there is one already."""
+    options = stack.options
+    if options.notification_topic is None:
+        stack.add("NotificationTopic", sns.Topic, KmsMasterKeyId=given(options.kms_key))
+    if options.notification_email is not None:
+        stack.add(
+            "NotificationEmail",
+            sns.SubscriptionResource,
+            TopicArn=stack.of("NotificationTopic"),
+            Protocol="email",
+            Endpoint=given(options.notification_email),
+        )
+    stack.tell(
+        "NotificationTopicArn",
+        stack.notified,
+        "Told of failures and alarms",
+        ref="notification_topic",
+    )
+
+
+def add_progress_table(stack: Stack) -> None:
+    """The table where `watchbot progress` keeps what is done, in reduce mode."""
+    key = given(stack.options.kms_key)
+    stack.add(
+        "ProgressTable",
+        dynamodb.Table,
+        AttributeDefinitions=[dynamodb.AttributeDefinition(AttributeName="id", AttributeType="S")],
+        KeySchema=[dynamodb.KeySchema(AttributeName="id", KeyType="HASH")],
+        BillingMode="PAY_PER_REQUEST",
+        SSESpecification=dynamodb.SSESpecification(
+            SSEEnabled=True, SSEType="KMS", KMSMasterKeyId=key
+        )
+        if key
+        else None,
+    )
+    stack.tell("ProgressTable", stack.of("ProgressTable"), "What is done", ref="progress_table")

@@ -1,0 +1,151 @@
+"""What options may not go together. Each rule is one sentence for who broke it."""
+
+from collections.abc import Callable, Iterator
+
+from watchbot.errors import SettingError
+from watchbot.settings.base import describe, flag
+from watchbot.settings.template import FARGATE, TemplateSettings
+from watchbot.template.ecs import MOST_STOP_S, STOP_MARGIN_S
+
+Broken = Iterator[tuple[str, str]]  # the option, and what is wrong with it
+Rule = Callable[[TemplateSettings], Broken]
+
+GIB = 1024
+FARGATE_MEMORY = {  # MiB by CPU units: the least, the most, the step between
+    256: (512, 2 * GIB, 512),
+    512: (1 * GIB, 4 * GIB, 1 * GIB),
+    1024: (2 * GIB, 8 * GIB, 1 * GIB),
+    2048: (4 * GIB, 16 * GIB, 1 * GIB),
+    4096: (8 * GIB, 30 * GIB, 1 * GIB),
+    8192: (16 * GIB, 60 * GIB, 4 * GIB),
+    16384: (32 * GIB, 120 * GIB, 8 * GIB),
+}
+
+
+LISTEN_ALONE = (
+    *("command", "max_size", "min_size", "concurrency", "max_job_duration", "writable_filesystem"),
+    *("fifo", "fifo_topic", "content_based_deduplication", "user", "webhook", "webhook_key"),
+    *("reduce", "alarm_worker_errors"),
+)
+RECORD_ALONE = ("database", "reconcile", "retention")
+
+
+def kind(options: TemplateSettings) -> Broken:
+    listens = options.kind == "listen"
+    for name in RECORD_ALONE if listens else LISTEN_ALONE:
+        if getattr(options, name) != TemplateSettings.model_fields[name].default:
+            needed = "record" if listens else "listen"
+            yield name, f"is for {flag('kind')} {needed}; leave it out"
+    if listens and options.command is None:
+        yield "command", "is missing; name what runs for each message"
+
+
+def image(options: TemplateSettings) -> Broken:
+    if options.image is None and options.service_version is None:
+        yield "image", f"is missing; name it, or a tag in ECR with {flag('service_version')}"
+
+
+def sizes(options: TemplateSettings) -> Broken:
+    least, most = options.min_size, options.max_size
+    if isinstance(least, int) and isinstance(most, int) and least > most:
+        yield "min_size", f"must be at most {flag('max_size')} {most}, not {least}"
+
+
+def capacity(options: TemplateSettings) -> Broken:
+    names = set(options.capacity)
+    if len(names) > 1 and "EC2" in names:
+        yield "capacity", "EC2 stands alone; name the capacity providers of the cluster instead"
+    elif names & set(FARGATE) and not options.fargate:
+        others = ", ".join(sorted(names - set(FARGATE)))
+        yield "capacity", f"ECS does not mix FARGATE or FARGATE_SPOT with {others}; use one kind"
+    if not options.fargate and options.cluster is None:
+        yield "cluster", "is missing; a cluster of one's own has machines on Fargate alone"
+
+
+def fargate_size(options: TemplateSettings) -> Broken:
+    cpu, memory = options.cpu, options.memory
+    if not options.fargate or not isinstance(cpu, int):
+        return
+    if cpu not in FARGATE_MEMORY:
+        allowed = ", ".join(str(each) for each in FARGATE_MEMORY)
+        yield "cpu", f"must be one of {allowed} on Fargate, not {cpu}"
+        return
+    least, most, step = FARGATE_MEMORY[cpu]
+    # With the smallest CPU, 1536 is missing.
+    sizes = [512, 1024, 2048] if cpu == 256 else range(least, most + 1, step)
+    if isinstance(memory, int) and memory not in sizes:
+        few = ", ".join(str(each) for each in sizes)
+        allowed = few if len(sizes) <= 5 else f"{least} to {most} in steps of {step}"
+        yield "memory", f"must be {allowed} for {flag('cpu')} {cpu} on Fargate, not {memory}"
+
+
+def only_ec2(options: TemplateSettings) -> Broken:
+    if not options.fargate:
+        return
+    for name in ("privileged", "soft_memory", "placement_constraints", "placement_strategies"):
+        if getattr(options, name):
+            yield name, f"is for EC2; leave it out, or set {flag('capacity')} EC2"
+    if any(":" in mount for mount in options.mounts):
+        yield "mounts", "of the host are for EC2; name a path in the container alone"
+    drain_s = options.drain_timeout
+    if isinstance(drain_s, int) and drain_s > MOST_STOP_S - STOP_MARGIN_S:
+        yield (
+            "drain_timeout",
+            f"must be at most {MOST_STOP_S - STOP_MARGIN_S}: Fargate kills after {MOST_STOP_S} s",
+        )
+
+
+def only_fargate(options: TemplateSettings) -> Broken:
+    if not options.fargate and options.ephemeral_storage_gib is not None:
+        yield "ephemeral_storage_gib", "is for Fargate; on EC2 the disk is the machine's"
+    if not options.fargate and options.public_ip != "DISABLED":
+        yield "public_ip", "is for Fargate; on EC2 the machine has the address"
+
+
+def soft_memory(options: TemplateSettings) -> Broken:
+    soft, hard = options.soft_memory, options.memory
+    if isinstance(soft, int) and isinstance(hard, int) and soft > hard:
+        yield "soft_memory", f"must be at most {flag('memory')} {hard}, not {soft}"
+
+
+def fifo(options: TemplateSettings) -> Broken:
+    if options.fifo and options.webhook:
+        yield "webhook", f"cannot send to a FIFO queue: its calls have no group; no {flag('fifo')}"
+    for name in ("fifo_topic", "content_based_deduplication"):
+        if getattr(options, name) and not options.fifo:
+            yield name, f"is for FIFO queues; set {flag('fifo')}, too"
+
+
+def webhook(options: TemplateSettings) -> Broken:
+    if options.webhook_key and not options.webhook:
+        yield "webhook_key", f"is the key of a webhook; set {flag('webhook')}, too"
+
+
+def notifications(options: TemplateSettings) -> Broken:
+    if options.notification_email is not None and options.notification_topic is not None:
+        yield (
+            "notification_email",
+            f"and {flag('notification_topic')} exclude each other: subscribe the address to it",
+        )
+
+
+RULES: tuple[Rule, ...] = (
+    kind,
+    image,
+    sizes,
+    capacity,
+    fargate_size,
+    only_ec2,
+    only_fargate,
+    soft_memory,
+    fifo,
+    webhook,
+    notifications,
+)
+
+
+def check(options: TemplateSettings) -> None:
+    """Raises `SettingError` for the first rule that is broken."""
+    for rule in RULES:
+        for name, problem in rule(options):
+            raise SettingError(describe(name), problem)

@@ -1,0 +1,176 @@
+"""How many tasks there are: from the backlog, by CloudWatch's arithmetic, with no function to run.
+
+Out: each minute there is a gap between the tasks that the backlog asks for and those that run. It
+is cut off at a tenth of `max_size`, and the tasks of the highest step below it are added. In: all
+but `min_size` go once nothing was visible or in flight for five minutes.
+docs/explanation/scaling.md tells why.
+"""
+
+from typing import Any
+
+from troposphere import Sub, applicationautoscaling, cloudwatch
+
+from watchbot.template.stack import Stack, given
+
+# What may be added at once. Twenty steps are all that a policy may have.
+STEPS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 40, 60, 80, 120, 180, 260, 380, 500)
+LARGEST_SHARE = 0.1  # of max_size, added at once
+SETTLE_S = 180  # a task takes this long to start and to be counted
+EMPTY_MINUTES = 5  # SQS's counts are a minute old, and those of a message on its way are off
+
+# CEIL takes a series, no number: adding `running` times 0 makes it one.
+MOST = f"CEIL(running*0+${{Max}}*{LARGEST_SHARE})"
+# Where no task runs none reports, and of nothing FILL makes nothing; `visible` is always there.
+RUNNING = "SUM([FILL(reported, 0), visible*0])"
+
+
+def gap(*, fifo: bool) -> str:
+    """How many tasks more the backlog asks for.
+
+    Of a FIFO queue nobody knows the number of groups, and more tasks than groups have nothing to
+    do. So its backlog asks for more only while every worker has a message: as long as some have
+    none, what waits is behind another of its group.
+    """
+    if not fifo:
+        return "CEIL((visible+in_flight)/${Concurrency})-running"
+    return "IF(visible>0 AND in_flight>=running*${Concurrency}, CEIL(visible/${Concurrency}), 0)"
+
+
+def add_scaling(stack: Stack) -> None:
+    """What scales the service, and the two alarms that drive it."""
+    options = stack.options
+    stack.add(
+        "ScalableTarget",
+        applicationautoscaling.ScalableTarget,
+        ServiceNamespace="ecs",
+        ScalableDimension="ecs:service:DesiredCount",
+        ResourceId=Sub(
+            "service/${Cluster}/${Service}",
+            Cluster=stack.cluster,
+            Service=stack.attribute("Service", "Name"),
+        ),
+        MinCapacity=given(options.min_size),
+        MaxCapacity=given(options.max_size),
+    )
+    _add_policy(stack, "ScaleOut", "ChangeInCapacity", _steps(), SETTLE_S)
+    everything = applicationautoscaling.StepAdjustment(
+        MetricIntervalUpperBound=0, ScalingAdjustment=given(options.min_size)
+    )
+    _add_policy(stack, "ScaleIn", "ExactCapacity", [everything], 0)
+    _add_backlog_alarm(stack)
+    _add_empty_alarm(stack)
+
+
+def _steps() -> list[Any]:
+    bounds = zip(STEPS, (*STEPS[1:], None), strict=True)
+    return [
+        applicationautoscaling.StepAdjustment(
+            # Counted from the alarm's threshold, which is one task.
+            MetricIntervalLowerBound=step - 1,
+            ScalingAdjustment=step,
+            **({"MetricIntervalUpperBound": beyond - 1} if beyond else {}),
+        )
+        for step, beyond in bounds
+    ]
+
+
+def _add_policy(
+    stack: Stack, what: str, adjustment: str, steps: list[Any], cooldown_s: int
+) -> None:
+    stack.add(
+        what,
+        applicationautoscaling.ScalingPolicy,
+        PolicyName=Sub("${AWS::StackName}-" + stack.name(what)),
+        PolicyType="StepScaling",
+        ScalingTargetId=stack.of("ScalableTarget"),
+        StepScalingPolicyConfiguration=applicationautoscaling.StepScalingPolicyConfiguration(
+            AdjustmentType=adjustment,
+            Cooldown=cooldown_s,
+            MetricAggregationType="Maximum",
+            StepAdjustments=steps,
+        ),
+    )
+
+
+def _add_backlog_alarm(stack: Stack) -> None:
+    options = stack.options
+    wanted = Sub(gap(fifo=options.fifo), Concurrency=given(options.concurrency))
+    at_once = Sub(MOST, Max=given(options.max_size))
+    stack.add(
+        "BacklogAlarm",
+        cloudwatch.Alarm,
+        AlarmDescription="Scales out: the backlog asks for more tasks. No reason to act.",
+        AlarmActions=[stack.of("ScaleOut")],
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        Threshold=1,
+        EvaluationPeriods=1,
+        TreatMissingData="notBreaching",
+        Metrics=[
+            *_queue_metrics(stack),
+            _metric(stack, "reported", "AWS/ECS", "CPUUtilization", "SampleCount"),
+            _expression("running", RUNNING),  # each task reports once a minute
+            _expression("gap", wanted),
+            _expression("most", at_once),
+            _expression("add", "IF(gap>most, most, gap)", returned=True),
+        ],
+    )
+
+
+def _add_empty_alarm(stack: Stack) -> None:
+    stack.add(
+        "EmptyAlarm",
+        cloudwatch.Alarm,
+        AlarmDescription="Scales in: there is nothing to do. No reason to act.",
+        AlarmActions=[stack.of("ScaleIn")],
+        ComparisonOperator="LessThanOrEqualToThreshold",
+        Threshold=0,
+        EvaluationPeriods=EMPTY_MINUTES,
+        TreatMissingData="notBreaching",
+        Metrics=[
+            *_queue_metrics(stack),
+            _expression("unfinished", "visible+in_flight", returned=True),
+        ],
+    )
+
+
+def _queue_metrics(stack: Stack) -> list[Any]:
+    return [
+        _metric(stack, name, "AWS/SQS", f"ApproximateNumberOfMessages{counted}", "Maximum")
+        for name, counted in (("visible", "Visible"), ("in_flight", "NotVisible"))
+    ]
+
+
+def _metric(stack: Stack, name: str, home: str, metric: str, statistic: str) -> Any:
+    return cloudwatch.MetricDataQuery(
+        Id=name,
+        ReturnData=False,
+        MetricStat=cloudwatch.MetricStat(
+            Metric=cloudwatch.Metric(
+                Namespace=home,
+                MetricName=metric,
+                Dimensions=queue_dimensions(stack, "Queue")
+                if home == "AWS/SQS"
+                else service_dimensions(stack),
+            ),
+            Period=60,
+            Stat=statistic,
+        ),
+    )
+
+
+def _expression(name: str, expression: Any, *, returned: bool = False) -> Any:
+    return cloudwatch.MetricDataQuery(Id=name, Expression=expression, ReturnData=returned)
+
+
+def queue_dimensions(stack: Stack, what: str) -> list[Any]:
+    """What tells a queue's metrics from those of others."""
+    name = stack.attribute(what, "QueueName")
+    return [cloudwatch.MetricDimension(Name="QueueName", Value=name)]
+
+
+def service_dimensions(stack: Stack) -> list[Any]:
+    """What tells the service's metrics from those of others."""
+    return [
+        cloudwatch.MetricDimension(Name="ClusterName", Value=stack.cluster),
+        cloudwatch.MetricDimension(Name="ServiceName", Value=stack.attribute("Service", "Name")),
+    ]

@@ -1,0 +1,66 @@
+"""What the program in the container is told, by its variables."""
+
+from typing import Any
+
+from troposphere import Join, Ref
+
+from watchbot.settings.base import variables as names_of
+from watchbot.settings.template import TemplateSettings
+from watchbot.template.stack import Stack, as_text, given
+
+
+def variables(stack: Stack) -> dict[str, Any]:
+    """The plain ones, by their names; the caller's own come last."""
+    options = stack.options
+    shared = {
+        "QueueUrl": stack.of("Queue"),
+        _variable("visibility_timeout"): as_text(options.visibility_timeout),
+        _variable("drain_timeout"): as_text(options.drain_timeout),
+        _variable("metrics_port"): as_text(options.metrics_port),
+    }
+    if options.structured_logging:
+        shared["structuredLogging"] = "true"
+    own = _of_listen(stack) if options.kind == "listen" else _of_record(options)
+    return {**shared, **own, **{name: given(value) for name, value in options.env.items()}}
+
+
+def secret_variables(options: TemplateSettings) -> dict[str, Any]:
+    """Those that ECS reads from a secret when a task starts: where it is, by name."""
+    if options.kind == "record":
+        return {_variable("database"): options.database, **options.secrets}
+    return options.secrets
+
+
+def _of_listen(stack: Stack) -> dict[str, Any]:
+    # Workers have these, too: so they have the names that ecs-watchbot gave them.
+    options = stack.options
+    found = {
+        "NotificationTopic": stack.notified,
+        "LogGroup": stack.of("LogGroup"),
+        "StackName": Ref("AWS::StackName"),
+        "maxJobDuration": as_text(options.max_job_duration),
+        _variable("concurrency"): as_text(options.concurrency),
+    }
+    if stack.has("Topic"):
+        found["WorkTopic"] = stack.of("Topic")
+    if stack.has("ProgressTable"):
+        found["ProgressTable"] = stack.of("ProgressTable")
+    emptied = [mount for mount in options.mounts if ":" not in mount]
+    if emptied:
+        found["Volumes"] = ",".join(emptied)
+    if options.writable_filesystem:
+        found["writableFilesystem"] = "true"
+    return found
+
+
+def _of_record(options: TemplateSettings) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if options.reconcile:
+        found[_variable("reconcile")] = Join(",", given(options.reconcile))
+    if options.retention is not None:
+        found[_variable("retention")] = as_text(options.retention)
+    return found
+
+
+def _variable(name: str) -> str:
+    return names_of(name)[0]
