@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint type unit chaos bench docs dist pyz audit format clean
+.PHONY: help demo test test-all lint type unit chaos bench docs dist pyz lambda audit format clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ dist: $(READY) ## Builds the wheel and the source distribution in dist/, and che
 
 pyz: $(READY) ## Builds the one-file binary in dist/, for this Python and this kind of machine
 	$(BIN)/python -m release.pyz
+
+lambda: $(READY) ## Builds the custom resource of schedules for AWS Lambda, a zip in dist/
+	$(BIN)/python -m release.function
 
 bench: $(READY) ## Measures speed and memory, against rivals; about a quarter of an hour
 	$(BIN)/python -m tests.benchmarks --write

@@ -24,7 +24,7 @@ def metrics_page() -> str:
 
 def _row(entry: Entry) -> str:
     labels = "; ".join(
-        f"`{name}`" if name == "version" else f"`{name}`: {', '.join(values)}"
+        f"`{name}`" if name == "version" or not values else f"`{name}`: {', '.join(values)}"
         for name, values in entry.labels.items()
     )
     return f"| `{entry.name}` | {entry.kind} | {labels} | {entry.text} |\n"

@@ -17,7 +17,7 @@ from pathlib import Path
 from watchbot import __version__
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = "postgres,redis,tools"
+EXTRAS = "postgres,redis,schedule,tools"
 NEW_YEAR_1980 = 315_619_200  # seconds; a zip knows nothing older
 MADE_HERE = ("direct_url.json", "RECORD", "INSTALLER", "REQUESTED")  # notes of pip
 
@@ -26,11 +26,11 @@ def build(target: Path) -> Path:
     """Builds the binary in the directory `target`; its path. Raises `CalledProcessError`."""
     with tempfile.TemporaryDirectory() as name:
         content = Path(name) / "content"
-        _install(content)
-        _clean(content)
+        install(content, EXTRAS)
+        clean(content)
         start = (ROOT / "release/bootstrap.py").read_text()
         (content / "__main__.py").write_text(start.replace("@CONTENT@", _digest(content)))
-        _make_alike(content)
+        make_alike(content)
         target.mkdir(parents=True, exist_ok=True)
         tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
         platform = sysconfig.get_platform().replace("-", "_")
@@ -41,14 +41,15 @@ def build(target: Path) -> Path:
     return binary
 
 
-def _install(content: Path) -> None:
+def install(content: Path, extras: str) -> None:
+    """Puts the package, with these extras, and all it needs into a directory."""
     words = "-m pip install --quiet --disable-pip-version-check --no-compile --target".split()
     constraint = ["--constraint", str(ROOT / "constraints.txt")]
-    what = f"{ROOT}[{EXTRAS}]"
+    what = f"{ROOT}[{extras}]"
     subprocess.run([sys.executable, *words, str(content), *constraint, what], check=True)
 
 
-def _clean(content: Path) -> None:
+def clean(content: Path) -> None:
     """Takes away what differs from machine to machine, and what is never loaded."""
     shutil.rmtree(content / "bin", ignore_errors=True)
     for found in content.rglob("*"):
@@ -66,7 +67,8 @@ def _digest(content: Path) -> str:
     return whole.hexdigest()[:32]
 
 
-def _make_alike(content: Path) -> None:
+def make_alike(content: Path) -> None:
+    """Gives all files the same times and rights, wherever they were made."""
     for found in content.rglob("*"):
         found.chmod(0o755 if found.is_dir() or os.access(found, os.X_OK) else 0o644)
         os.utime(found, (NEW_YEAR_1980, NEW_YEAR_1980))

@@ -4,6 +4,7 @@ WatchbotError           exit 1
 ├── UsageError          exit 2: what the caller typed, set or installed is wrong
 │   ├── SettingError    an option or its variable is missing or bad
 │   ├── CommandError    the command to run cannot be found or run
+│   ├── BadSchedule     a text that names times cannot be read, or names none
 │   └── MissingExtra    an optional part of watchbot is not installed
 ├── DatabaseError       a database did not do what was asked
 │   ├── DatabaseDown    it cannot be reached, or has no room or time for us just now
@@ -50,6 +51,10 @@ class CommandError(UsageError):
 
     def __init__(self, word: str, problem: str) -> None:
         super().__init__(f"cannot run {word!r}: {problem}")
+
+
+class BadSchedule(UsageError):
+    """A schedule or a time zone that cannot be used; the sentence says why."""
 
 
 class MissingExtra(UsageError):

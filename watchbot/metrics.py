@@ -141,6 +141,26 @@ recorded = _counter(
     "Events that `watchbot record` has written, by what they are.",
     kind=("task", "other", "rejected"),
 )
+schedule_runs = _counter(
+    "watchbot_schedule_runs_total",
+    "Runs of `watchbot schedule`, by how they ended.",
+    status=("started", "partial", "skipped", "missed", "failed", "uncertain"),
+)
+schedule_lag = _histogram(
+    "watchbot_schedule_lag_seconds",
+    "From the time that a run was due to when it had been started; jitter and retries included.",
+    _WORK_BUCKETS_S,
+)
+schedule_outcomes = _counter(
+    "watchbot_schedule_outcomes_total",
+    "Runs whose tasks have ended, by outcome.",
+    outcome=("success", "failed", "failed_to_start", "stopped", "lost", "unknown"),
+)
+schedule_last_success = _gauge(
+    "watchbot_schedule_last_success_timestamp_seconds",
+    "When a run of this job was last started, or, if it has tasks, ended well.",
+    schedule=(),
+)
 last_receive = _gauge(
     "watchbot_last_receive_timestamp_seconds",
     "When the queue last answered a receive, in seconds since 1970; 0: never.",

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from tests.cloud import BIN
+from tests.end_to_end.test_local import read_until
 from tests.lint import complaints
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -85,6 +87,26 @@ def test_record_is_filled() -> None:
     assert "events are in the queue" in said
     assert re.search(r"serving the page url=http://127\.0\.0\.1:\d+", said)
     assert "stopped" in said
+
+
+def test_schedule_sends_messages_and_starts_tasks() -> None:
+    with subprocess.Popen(
+        ["examples/schedule/run"],
+        cwd=EXAMPLES.parent,
+        env={"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": os.environ["HOME"]},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as example:
+        try:
+            said = read_until(example, r"\] good morning$")
+            said += read_until(example, "run started job=report")
+        finally:
+            os.killpg(example.pid, signal.SIGINT)  # as Ctrl-C does
+
+    assert "run started job=greeting" in said
 
 
 def test_stack_has_the_service_and_the_bucket_before_it() -> None:

@@ -30,6 +30,11 @@ RUNS = {
         ["--queue-url", "URL", "--exit-when-empty", "--poll-wait", "1", "--http-port", "0"],
         ["--queue-url", "URL", "--database", DATABASE, "--give-up-after", "1"],
     ],
+    "schedule": [
+        ["--database", DATABASE],
+        ["--token", f"{PLANTED}-token", "--host", "203.0.113.7", "--port", "0"],
+        ["import", "--source", DATABASE],
+    ],
     "tasks": [["running", "--database", DATABASE], ["running", "--database", "sqlite:///none.db"]],
     "template": [
         ["--service", "x", "--image", "x", "--kind", "record", "--database", DATABASE],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from watchbot.record.outcome import EndedContainer, outcome_of
+from watchbot.task_outcome import EndedContainer, outcome_of
 
 
 def ended(code: int | None, essential: bool | None = True, at: int = 5) -> EndedContainer:

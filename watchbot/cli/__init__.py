@@ -16,7 +16,7 @@ from watchbot import __version__
 from watchbot.errors import WatchbotError
 
 COMMANDS = (
-    *("listen", "record", "tasks", "template", "local", "send"),
+    *("listen", "schedule", "record", "tasks", "template", "local", "send"),
     *("dead-letter", "progress", "doctor", "healthcheck", "top", "log"),
 )
 

@@ -111,7 +111,9 @@ class _Guard:
         answer: Callable[[Scope, Receive, Send], Awaitable[None]] = self._app
         if scope["type"] == "http" and not self._knows(Request(scope).headers):
             answer = PlainTextResponse(
-                "give the token of --http-token\n", 401, {"www-authenticate": "Basic, Bearer"}
+                "give the token that this was started with\n",
+                401,
+                {"www-authenticate": "Basic, Bearer"},
             )
         await answer(scope, receive, send)
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from watchbot.errors import UsageError
-from watchbot.record.outcome import FAILURES
 from watchbot.sql.database import Database, Row, to_text
+from watchbot.task_outcome import FAILURES
 
 PAGE = 100  # tasks on one page
 

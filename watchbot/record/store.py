@@ -8,8 +8,9 @@ from typing import Any
 
 from watchbot.errors import DataRefused
 from watchbot.record.event import STOPPED, OtherEvent, TaskState
-from watchbot.record.outcome import EndedContainer, outcome_of
 from watchbot.sql.database import Database, Dialect, Row, Transaction
+from watchbot.sql.rows import as_table
+from watchbot.task_outcome import EndedContainer, outcome_of
 
 JUDGED_AT_ONCE = 1000
 
@@ -237,11 +238,7 @@ class _Writer:
 
     def _source(self, columns: Mapping[str, str]) -> str:
         """`:rows`, a JSON list of objects, as a table that is called b."""
-        if self._dialect == "postgres":
-            typed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-            return f"json_to_recordset(:rows::json) AS b({typed})"
-        picked = ", ".join(f"value ->> '{name}' AS {name}" for name in columns)
-        return f"(SELECT {picked} FROM json_each(:rows)) AS b"
+        return as_table(self._dialect, columns)
 
 
 _NOW: dict[Dialect, str] = {

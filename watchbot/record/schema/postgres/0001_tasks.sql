@@ -24,7 +24,7 @@ CREATE TABLE ecs_task (
   source text NOT NULL,                -- event or reconcile
   seen_at timestamptz NOT NULL DEFAULT now(),
   gone_at timestamptz,                 -- when ECS was found to know it no longer
-  ended_outcome text,                  -- of a stopped task; see watchbot/record/outcome.py
+  ended_outcome text,                  -- of a stopped task; see watchbot/task_outcome.py
   detail jsonb NOT NULL,               -- all that ECS said, fields we do not know included
   run_range tstzrange GENERATED ALWAYS AS (
     CASE WHEN started_at IS NULL THEN NULL

@@ -24,7 +24,7 @@ CREATE TABLE ecs_task (
   source text NOT NULL,                -- event or reconcile
   seen_at text NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ')),
   gone_at text,                 -- when ECS was found to know it no longer
-  ended_outcome text,                  -- of a stopped task; see watchbot/record/outcome.py
+  ended_outcome text,                  -- of a stopped task; see watchbot/task_outcome.py
   detail text NOT NULL);               -- all that ECS said, fields we do not know included
 CREATE INDEX ecs_task_id ON ecs_task (task_id);
 CREATE INDEX ecs_task_active ON ecs_task (started_at DESC, task_arn)

@@ -1,0 +1,78 @@
+"""The pages of `watchbot schedule`, in a real browser, and their buttons."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.browser import chromium
+from tests.cloud import Cloud
+from tests.end_to_end.test_local import read_until
+
+
+@pytest.fixture(scope="module")
+def url(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A scheduler with jobs for every day, hour and second, and one that is paused."""
+    path = tmp_path_factory.mktemp("schedule") / "schedule.db"
+    queue = cloud.queue("paged")
+    target = {"type": "sqs", "queueUrl": queue, "message": "<b>m</b>"}
+    with cloud.started("schedule", "--port", "0", "--database", f"sqlite:///{path}") as process:
+        (found,) = re.findall(r"API url=(\S+)", read_until(process, "serving the API"))
+        for job_id, schedule in (
+            ("daily", "@daily"),
+            ("hourly", "@hourly"),
+            ("busy", "* * * * * *"),
+            ("paused", "@daily"),
+        ):
+            job: dict[str, Any] = {"id": job_id, "schedule": schedule, "dialect": "cron"}
+            job |= {"target": target, "suspended": job_id == "paused"}
+            made = requests.post(f"{found}/jobs", json=job, timeout=10)
+            assert made.status_code == 201, made.text
+        read_until(process, "run started job=busy")
+        yield found
+
+
+def test_week_in_a_browser(url: str, tmp_path: Path) -> None:
+    picture = tmp_path / "jobs.png"
+
+    document = chromium(tmp_path / "profile", "--dump-dom", url)
+    chromium(tmp_path / "profile", f"--screenshot={picture}", "--enable-logging=stderr", url)
+
+    assert "4 jobs" in document
+    # Seven days, 168 hours, one bar for what fires oftener, and the paused job's seven.
+    assert document.count("<rect") == 7 + 168 + 1 + 7
+    assert document.count("more than 400 times") == 1
+    assert 'class="pill unknown">paused' in document
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_buttons(url: str, tmp_path: Path) -> None:
+    page = f"{url}/page/jobs/daily"
+    same = {"origin": url}
+
+    paused = requests.post(f"{page}/pause", headers=same, timeout=10)
+    resumed = requests.post(f"{page}/resume", headers=same, timeout=10)
+    ran = requests.post(f"{page}/run", headers=same, timeout=10)
+    document = chromium(tmp_path / "profile", "--dump-dom", page)
+
+    assert ">Resume</button>" in paused.text
+    assert ">Pause</button>" in resumed.text
+    assert "<td>manual</td>" in ran.text
+    assert "&lt;b&gt;m&lt;/b&gt;" in document
+    assert "<script" not in document
+
+
+def test_button_on_another_site_does_nothing(url: str) -> None:
+    foreign = {"origin": "http://evil.example"}
+
+    pressed = requests.post(f"{url}/page/jobs/hourly/run", headers=foreign, timeout=10)
+
+    assert pressed.status_code == 403
+    assert requests.get(f"{url}/v1/jobs/hourly/runs", timeout=10).json() == {"runs": []}
+
+
+def test_page_that_is_not_there(url: str) -> None:
+    assert requests.get(f"{url}/page/jobs/nobody", timeout=10).status_code == 404

@@ -1,0 +1,99 @@
+"""An ECS of tests' own, which keeps RunTask's promises: a token starts its tasks once."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+from watchbot.errors import AwsError, Rejected, Unreachable
+
+ACCOUNT = "arn:aws:ecs:us-east-1:123456789012"
+
+
+class FakeEcs:
+    """ECS in memory. `before` and `after` are called around each RunTask, and may raise."""
+
+    service = "ecs"
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, dict[str, Any]] = {}
+        self.calls: list[dict[str, Any]] = []
+        self.room = 1_000_000  # tasks that may still be placed
+        self.before: Callable[[], None] = lambda: None
+        self.after: Callable[[], None] = lambda: None
+        self._answers: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+        self._numbers = itertools.count(1)
+
+    async def call(self, operation: str, **given: Any) -> Any:
+        return getattr(self, f"_{operation}")(**given)
+
+    def _run_task(self, **given: Any) -> dict[str, Any]:
+        self.before()
+        self.calls.append(given)
+        token = given["clientToken"]
+        if token not in self._answers:
+            self._answers[token] = (given, self._place(**given))
+        first, answer = self._answers[token]
+        if first != given:
+            raise Rejected(service="ECS", operation="run_task", code="ConflictException", text="x")
+        self.after()
+        return answer
+
+    def _place(self, *, count: int, taskDefinition: str, **given: Any) -> dict[str, Any]:  # noqa: N803 - names of the API
+        placed = min(count, self.room)
+        self.room -= placed
+        made = [self.add(family=taskDefinition, **given) for _ in range(placed)]
+        failures = [{"reason": "RESOURCE:MEMORY"} for _ in range(count - placed)]
+        return {"tasks": made, "failures": failures}
+
+    def add(self, *, family: str, startedBy: str = "", **more: Any) -> dict[str, Any]:  # noqa: N803 - names of the API
+        arn = f"{ACCOUNT}:task/default/{next(self._numbers)}"
+        self.tasks[arn] = {
+            "taskArn": arn,
+            "startedBy": startedBy,
+            "family": family,
+            "taskDefinitionArn": f"{ACCOUNT}:task-definition/{family}:1",
+            "lastStatus": "RUNNING",
+            "desiredStatus": "RUNNING",
+            "overrides": more.get("overrides", {}),
+            "containers": [{"name": "main"}],
+        }
+        return self.tasks[arn]
+
+    def end(self, arn: str, exit_code: int = 0) -> None:
+        """A task stops by itself."""
+        self.tasks[arn] |= {
+            "lastStatus": "STOPPED",
+            "desiredStatus": "STOPPED",
+            "stopCode": "EssentialContainerExited",
+            "containers": [{"name": "main", "exitCode": exit_code}],
+        }
+
+    def _list_tasks(self, *, family: str, desiredStatus: str, cluster: str) -> dict[str, Any]:  # noqa: N803 - names of the API
+        assert cluster
+        arns = [
+            arn
+            for arn, task in self.tasks.items()
+            if task["family"] == family and task["desiredStatus"] == desiredStatus
+        ]
+        return {"taskArns": arns}
+
+    def _describe_tasks(self, *, cluster: str, tasks: list[str]) -> dict[str, Any]:
+        assert cluster
+        assert len(tasks) <= 100
+        return {"tasks": [self.tasks[arn] for arn in tasks if arn in self.tasks]}
+
+    def _stop_task(self, *, cluster: str, task: str, reason: str) -> dict[str, Any]:
+        assert cluster
+        assert reason
+        self.tasks[task] |= {"lastStatus": "STOPPED", "desiredStatus": "STOPPED"}
+        return {}
+
+    def _describe_task_definition(self, *, taskDefinition: str) -> dict[str, Any]:  # noqa: N803 - names of the API
+        assert taskDefinition
+        containers = [{"name": "main", "essential": True}]
+        return {"taskDefinition": {"containerDefinitions": containers}}
+
+
+def no_answer() -> AwsError:
+    """What a reply that was lost looks like."""
+    return Unreachable(service="ECS", operation="run_task", code="Timeout", text="no answer")

@@ -1,0 +1,45 @@
+"""`watchbot schedule`, and `watchbot schedule import`."""
+
+import functools
+
+import click
+
+from watchbot import logs
+from watchbot.cli.options import options
+from watchbot.settings.schedule import ImportSettings, ScheduleSettings
+
+_TYPED = click.core.ParameterSource.COMMANDLINE
+
+
+@click.group(invoke_without_command=True)
+@options(ScheduleSettings)
+def schedule(settings: ScheduleSettings) -> int:
+    """Start ECS tasks, or send messages, at the times that jobs ask for.
+
+    Jobs are written over HTTP: POST /jobs. Each run is started once, however many replicas share
+    the database, and what was missed while none was there is seen, and caught up with.
+    """
+    context = click.get_current_context()
+    if context.invoked_subcommand:
+        if any(context.get_parameter_source(name) is _TYPED for name in context.params):
+            raise click.UsageError(f"write options after {context.invoked_subcommand}")
+        return 0
+    from watchbot import lifecycle
+    from watchbot.schedule.service import schedule
+
+    logs.configure(structured=settings.structured_logging)
+    return lifecycle.run(functools.partial(schedule, settings))
+
+
+@schedule.command("import")
+@options(ImportSettings)
+def import_jobs(settings: ImportSettings) -> int:
+    """Take over the jobs of ecs-scheduler or of clockwork.
+
+    From ecs-scheduler's SQLite file, bucket or DynamoDB table, or from clockwork's table. They
+    stay as they are; a job whose name is taken is left alone. Exit code 1: some were not taken.
+    """
+    from watchbot import lifecycle
+    from watchbot.schedule.importer import import_jobs
+
+    return lifecycle.run(functools.partial(import_jobs, settings))

@@ -1,0 +1,94 @@
+"""The body of a request: a JSON object of a bearable size; and what is said of one that is not."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from watchbot.schedule.jobs import NeverFires
+from watchbot.schedule.problems import WRONG_BODY, messages
+
+MAX_BYTES = 65_536
+_NOT_JSON = "The browser (or proxy) sent a request that this server could not understand."
+_WRONG_TYPE = "Header Content-Type: application/json required to send a request body."
+
+
+class BadBody(Exception):
+    """A body that cannot be used; `problems` is a tree of its own shape."""
+
+    def __init__(self, problems: Mapping[str, Any]) -> None:
+        super().__init__(str(problems))
+        self.problems = problems
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """The JSON object in the body. Raises `HTTPException` (415, 400) or `BadBody`."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise HTTPException(415, _WRONG_TYPE)
+    try:
+        found = json.loads(await request.body(), parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise HTTPException(400, _NOT_JSON) from None
+    if not isinstance(found, dict):
+        raise BadBody(WRONG_BODY)
+    return found
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
+
+
+async def tell_status(_: Request, error: Exception) -> Response:
+    """A refusal that is a status, as JSON."""
+    refused = cast(HTTPException, error)
+    return JSONResponse({"message": refused.detail}, refused.status_code, refused.headers)
+
+
+async def tell_problems(_: Request, error: Exception) -> Response:
+    """What is wrong with a body, field by field."""
+    problems = error.problems if isinstance(error, BadBody) else None
+    if isinstance(error, ValidationError):
+        problems = messages(error)
+    if isinstance(error, NeverFires):
+        problems = {"schedule": [str(error)], "parsedSchedule": [str(error)]}
+    return JSONResponse({"messages": problems}, 400)
+
+
+class Gate:
+    """Lets through what no other web site has sent, with a body of a bearable size.
+
+    A browser sends some requests for any site that asks it to, and says which one that was.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        origin = headers.get("origin")
+        if origin and urlsplit(origin).netloc != headers.get("host"):
+            refusal = JSONResponse({"message": "Not for requests of another web site."}, 403)
+            await refusal(scope, receive, send)
+            return
+        taken = 0
+
+        async def receive_some() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > MAX_BYTES:
+                raise HTTPException(413, f"A body has {MAX_BYTES} bytes at most.")
+            return message
+
+        await self._app(scope, receive_some, send)

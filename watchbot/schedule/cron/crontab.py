@@ -1,0 +1,142 @@
+"""The fields of cron: minute hour day month weekday, with seconds in front or not.
+
+A day matches when it is in the one field or in the other, once both name some. EventBridge writes
+the same with a year behind, counts weekdays from 1, and wants `?` in one of the two day fields.
+"""
+
+import re
+from dataclasses import dataclass
+
+from watchbot.errors import BadSchedule
+from watchbot.schedule.cron import fields
+from watchbot.schedule.cron.calendar import LAST, Calendar, Days, bits
+from watchbot.schedule.cron.fields import Field
+
+MACROS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@weekdays": "0 0 * * 1-5",
+    "@weekends": "0 0 * * 0,6",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+    "@minutely": "* * * * *",
+    "@secondly": "* * * * * *",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Weekdays:
+    """How weekdays are numbered: cron's 0 and 7 are Sunday, EventBridge's 1 is."""
+
+    field: Field
+    sunday: int
+
+    def day(self, number: int) -> int:
+        """The weekday of a number, counted from Monday, 0."""
+        return (number - self.sunday - 1) % 7
+
+
+_NAMES = "sun mon tue wed thu fri sat".split()
+_CRON_NAMES = {name: day for day, name in enumerate(_NAMES)}
+_EVENTBRIDGE_NAMES = {name: day for day, name in enumerate(_NAMES, 1)}
+_CRON = Weekdays(Field(name="weekday", low=0, high=7, names=_CRON_NAMES), sunday=0)
+_EVENTBRIDGE = Weekdays(Field(name="weekday", low=1, high=7, names=_EVENTBRIDGE_NAMES), sunday=1)
+_FROM_END = re.compile(r"L(?:-([0-9]{1,2}))?", re.IGNORECASE)
+_WORKDAY = re.compile(r"(L|[0-9]{1,2})W", re.IGNORECASE)
+_LAST_WEEKDAY = re.compile(r"(\w+)L", re.IGNORECASE | re.ASCII)
+_NTH = re.compile(r"(\w+)#([1-5])", re.ASCII)
+
+
+def expand(text: str) -> str:
+    """Six fields. Raises `BadSchedule` for another number of them, and for an unknown @name."""
+    if text.startswith("@"):
+        if text.lower() not in MACROS:
+            raise BadSchedule(f"{text[:40]!r}: there are {', '.join(MACROS)}")
+        text = MACROS[text.lower()]
+    words = text.split()
+    if len(words) not in (5, 6):
+        raise BadSchedule(f"cron has five fields, or six with seconds; this has {len(words)}")
+    return " ".join(words if len(words) == 6 else ["0", *words])
+
+
+def read(text: str) -> Calendar:
+    """The calendar of six fields. Raises `BadSchedule`, with the name of the field."""
+    second, *rest = text.split()
+    return _calendar(second, rest, _CRON)
+
+
+def read_eventbridge(inside: str) -> Calendar:
+    """The calendar of what is in `cron(...)`. Raises `BadSchedule`."""
+    words = inside.split()
+    if len(words) != 6:
+        raise BadSchedule(f"cron(...) has six fields, minute to year; this has {len(words)}")
+    if (words[2] == "?") == (words[4] == "?"):
+        raise BadSchedule("cron(...): one of day and weekday, and one alone, must be ?")
+    if words[4].upper() == "L":
+        words[4] = "7"
+    return _calendar("0", words, _EVENTBRIDGE)
+
+
+def is_floating(text: str) -> bool:
+    """Whether it fires hourly or oftener, by what is written for minute and hour."""
+    _, minute, hour, *_ = text.split()
+    return minute.startswith("*") or hour.startswith("*")
+
+
+def _calendar(second: str, words: list[str], numbering: Weekdays) -> Calendar:
+    minute, hour, day, month, weekday, *year = words
+    days, weekdays = _days(day), _weekdays(weekday, numbering)
+    years = fields.YEAR.read(*year) if year else set()
+    return Calendar(
+        seconds=bits(fields.SECOND.read(second)),
+        minutes=bits(fields.MINUTE.read(minute)),
+        hours=bits(fields.HOUR.read(hour)),
+        months=bits(fields.MONTH.read(month)),
+        days=days,
+        weekdays=weekdays,
+        either=days is not None and weekdays is not None,
+        years=() if not years or fields.YEAR.is_all(years) else tuple(sorted(years)),
+    )
+
+
+def _days(text: str) -> Days | None:
+    if text == "?":
+        return None
+    numbers: set[int] = set()
+    from_end: list[int] = []
+    workdays: list[int] = []
+    for part in text.split(","):
+        if found := _FROM_END.fullmatch(part):
+            from_end.append(_before_last(found[1] or "0"))
+        elif found := _WORKDAY.fullmatch(part):
+            workdays.append(LAST if found[1] in "lL" else fields.DAY.number(found[1]))
+        else:
+            numbers |= fields.DAY.read_part(part)
+    if fields.DAY.is_all(numbers):
+        return None
+    return Days(numbers=bits(numbers), from_end=tuple(from_end), workdays=tuple(workdays))
+
+
+def _before_last(text: str) -> int:
+    days = int(text)
+    if days > 27:
+        fields.DAY.refuse(f"L-{text}", "February has no such day; at most L-27")
+    return days
+
+
+def _weekdays(text: str, numbering: Weekdays) -> Days | None:
+    if text == "?":
+        return None
+    days: set[int] = set()
+    nth: list[tuple[int, int]] = []
+    for part in text.split(","):
+        if found := _LAST_WEEKDAY.fullmatch(part):
+            nth.append((numbering.day(numbering.field.number(found[1])), LAST))
+        elif found := _NTH.fullmatch(part):
+            nth.append((numbering.day(numbering.field.number(found[1])), int(found[2])))
+        else:
+            days |= {numbering.day(number) for number in numbering.field.read_part(part)}
+    return None if len(days) == 7 else Days(weekdays=tuple(sorted(days)), nth=tuple(nth))

@@ -1,0 +1,88 @@
+"""One field of a schedule: numbers, names, ranges, steps and lists, as a set of numbers."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from watchbot.errors import BadSchedule
+
+MONTHS = {
+    name: number
+    for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)
+}
+WEEKDAYS = {name: day for day, name in enumerate("mon tue wed thu fri sat sun".split())}
+
+_RANGE = re.compile(r"(?P<first>\*|\w+)(?:-(?P<last>\w+))?(?:/(?P<step>[0-9]{1,4}))?", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,4}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """What a field is called, and which numbers and names it takes."""
+
+    name: str
+    low: int
+    high: int
+    names: Mapping[str, int] = field(default_factory=dict)
+
+    def read(self, text: str) -> set[int]:
+        """The numbers that `text` names. Raises `BadSchedule`, with the name of the field."""
+        found: set[int] = set()
+        for part in text.split(","):
+            found |= self.read_part(part)
+        return found
+
+    def read_part(self, part: str) -> set[int]:
+        """The same for one item of a list."""
+        match = _RANGE.fullmatch(part)
+        if match is None:
+            self.refuse(part)
+        first, last, step = self.low, self.high, 1
+        if match["first"] != "*":
+            first = self.number(match["first"])
+            last = self.high if match["step"] else first
+        elif match["last"]:
+            self.refuse(part)
+        if match["last"]:
+            last = self.number(match["last"])
+        if match["step"]:
+            step = self._step(int(match["step"]), part)
+        if first > last:
+            self.refuse(part, "a range goes upwards; write two, with a comma")
+        return set(range(first, last + 1, step))
+
+    def number(self, word: str) -> int:
+        """The number that a word is. Raises `BadSchedule`."""
+        found = self.names.get(word.lower())
+        if found is None:
+            if not _NUMBER.fullmatch(word):
+                self.refuse(word)
+            found = int(word)
+        if not self.low <= found <= self.high:
+            self.refuse(word, f"must be from {self.low} to {self.high}")
+        return found
+
+    def is_all(self, numbers: set[int]) -> bool:
+        """Whether nothing is left out."""
+        return len(numbers) == self.high - self.low + 1
+
+    def refuse(self, part: str, problem: str = "cannot be read") -> NoReturn:
+        """Raises `BadSchedule`."""
+        raise BadSchedule(f"{self.name} {part[:40]!r}: {problem}")
+
+    def _step(self, step: int, part: str) -> int:
+        if step == 0:
+            self.refuse(part, "a step of 0 never moves on")
+        if step > self.high - self.low:
+            self.refuse(part, f"the step is longer than the field, {self.low} to {self.high}")
+        return step
+
+
+SECOND = Field(name="second", low=0, high=59)
+MINUTE = Field(name="minute", low=0, high=59)
+HOUR = Field(name="hour", low=0, high=23)
+DAY = Field(name="day", low=1, high=31)
+WEEK = Field(name="week", low=1, high=53)
+MONTH = Field(name="month", low=1, high=12, names=MONTHS)
+YEAR = Field(name="year", low=1970, high=2199)

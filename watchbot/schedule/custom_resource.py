@@ -1,0 +1,148 @@
+"""The custom resource of clockwork, for AWS Lambda: a stack's schedule becomes a row of a table.
+
+CloudFormation waits an hour for an answer that does not come. So one is always sent, whatever
+goes wrong, and before Lambda's time is over.
+"""
+
+import hashlib
+import json
+import logging
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import anyio
+from pydantic import ValidationError
+
+from watchbot.aws import Client, open_client
+from watchbot.errors import NotFound, UsageError, WatchbotError
+from watchbot.schedule.clockwork import fields_of_properties, row_of_fields
+from watchbot.schedule.job import Job
+from watchbot.schedule.problems import messages
+from watchbot.settings.base import Account
+
+MAX_ANSWER_BYTES = 4096  # CloudFormation takes no more
+MARGIN_S = 3  # of Lambda's time, to send the answer in
+_SEND_S = 2.5
+
+Event = Mapping[str, Any]
+
+log = logging.getLogger(__name__)
+
+
+class Context(Protocol):
+    """What Lambda tells of a call."""
+
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of a request. `reason` says why it failed."""
+
+    physical_id: str
+    reason: str | None = None
+
+
+def handler(event: Event, context: Context) -> None:
+    """Does what CloudFormation asks for, and answers."""
+    verdict = Verdict(physical_id=_failed_id(event), reason="it took too long")
+    try:
+        time_s = context.get_remaining_time_in_millis() / 1000 - MARGIN_S
+        verdict = anyio.run(_decide, event, time_s)
+    except Exception as error:  # whatever it is: an answer that is missing costs an hour
+        log.exception("request failed unexpectedly")
+        verdict = Verdict(physical_id=_failed_id(event), reason=repr(error))
+    finally:
+        _send(event["ResponseURL"], answer(event, verdict))
+
+
+def answer(event: Event, verdict: Verdict) -> bytes:
+    """The body of the answer, in as many bytes as CloudFormation takes."""
+    body = {
+        "Status": "FAILED" if verdict.reason else "SUCCESS",
+        "PhysicalResourceId": verdict.physical_id,
+        **{name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")},
+    }
+    room = MAX_ANSWER_BYTES - len(json.dumps({**body, "Reason": ""}))
+    # As JSON a character has up to twelve bytes.
+    reason = verdict.reason or ""
+    while len(json.dumps(reason)) - 2 > room:
+        reason = reason[: len(reason) * 9 // 10]
+    return json.dumps({**body, "Reason": reason} if reason else body).encode()
+
+
+def physical_id(event: Event) -> str:
+    """The name of a stack's schedule: the same for the same request, however often it comes.
+
+    Another table, or another region, makes it another resource: CloudFormation then deletes the
+    old one. Names that clockwork gave stay as they are, as long as the table does.
+    """
+    now, before = event["ResourceProperties"], event.get("OldResourceProperties", {})
+    if event["RequestType"] == "Delete":
+        return str(event["PhysicalResourceId"])
+    old = event.get("PhysicalResourceId", "")
+    if old and not old.startswith("wb-") and _place(now) == _place(before):
+        return str(old)
+    whole = "|".join([event["StackId"], event["LogicalResourceId"], *_place(now)])
+    return f"wb-{hashlib.sha256(whole.encode()).hexdigest()[:40]}"
+
+
+async def _decide(event: Event, time_s: float) -> Verdict:
+    try:
+        with anyio.fail_after(time_s):
+            return await _carry_out(event)
+    except TimeoutError:
+        reason = "DynamoDB did not answer in time"
+    except ValidationError as invalid:
+        reason = f"the schedule is wrong: {json.dumps(messages(invalid))}"
+    except WatchbotError as error:
+        reason = str(error)
+    return Verdict(physical_id=_failed_id(event), reason=reason)
+
+
+async def _carry_out(event: Event) -> Verdict:
+    properties, job_id = event["ResourceProperties"], physical_id(event)
+    table, region = _place(properties)
+    verdict = Verdict(physical_id=job_id)
+    if event["RequestType"] == "Delete":
+        if table:
+            async with open_client("dynamodb", Account(region=region or None)) as client:
+                await _delete(client, table, job_id)
+        return verdict
+    if not table:
+        raise UsageError("the property SchedulerDynamoDBTable is missing")
+    fields = fields_of_properties(properties)
+    job = Job.model_validate({**fields, "id": job_id})
+    row = row_of_fields(job_id, str(properties.get("Name", "")), json.loads(job.stored()))
+    async with open_client("dynamodb", Account(region=region or None)) as client:
+        item = {column: {"S": text} for column, text in row.items()}
+        await client.call("put_item", TableName=table, Item=item)
+    return verdict
+
+
+async def _delete(client: Client, table: str, job_id: str) -> None:
+    try:
+        await client.call("delete_item", TableName=table, Key={"id": {"S": job_id}})
+    except NotFound:
+        log.info("the table is gone, and the schedule with it", extra={"table": table})
+
+
+def _place(properties: Mapping[str, Any]) -> tuple[str, str]:
+    return str(properties.get("SchedulerDynamoDBTable", "")), str(properties.get("Region", ""))
+
+
+def _failed_id(event: Event) -> str:
+    """After a failed Create, CloudFormation deletes what is under the name that it is told."""
+    if event["RequestType"] == "Create":
+        return physical_id(event)
+    return str(event["PhysicalResourceId"])
+
+
+def _send(url: str, body: bytes) -> None:
+    request = urllib.request.Request(  # noqa: S310 - CloudFormation's own URL
+        url, body, {"content-type": ""}, method="PUT"
+    )
+    with urllib.request.urlopen(request, timeout=_SEND_S):  # noqa: S310 - likewise
+        log.info("answered")

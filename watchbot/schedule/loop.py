@@ -1,0 +1,57 @@
+"""A step that is taken again and again, for as long as the service runs."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from watchbot.aws import retry_pause
+from watchbot.errors import DatabaseError
+
+RETRY_CAP_S = 5
+
+Step = Callable[[], Awaitable[float]]  # the seconds to the next
+
+log = logging.getLogger(__name__)
+
+
+class Loop:
+    """Takes a step after the seconds that the last one asked for, or as soon as there is news.
+
+    A database that fails is the loop's `trouble` until a step succeeds.
+    """
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        self._news = anyio.Event()
+        self._over = False
+        self.trouble: str | None = None
+
+    def tell(self) -> None:
+        """There is something to do."""
+        self._news.set()
+
+    def end(self) -> None:
+        """No more steps; the one under way is finished."""
+        self._over = True
+        self._news.set()
+
+    async def run(self) -> None:
+        """Takes steps until `end`. Raises what a step raises, but no `DatabaseError`."""
+        failures = 0
+        while not self._over:
+            try:
+                pause_s = await self._step()
+            except DatabaseError as error:
+                failures += 1
+                self.trouble = str(error)
+                log.warning("database failed", extra={"reason": str(error)})
+                pause_s = retry_pause(failures, cap_s=RETRY_CAP_S)
+                if not self._over:  # all other news can wait for the database
+                    self._news = anyio.Event()
+            else:
+                failures, self.trouble = 0, None
+            with anyio.move_on_after(pause_s):
+                await self._news.wait()
+            if not self._over:
+                self._news = anyio.Event()

@@ -1,0 +1,45 @@
+"""Who is told of a run that failed: the job's dead-letter queue, and a topic."""
+
+import json
+import logging
+
+from watchbot.errors import AwsError
+from watchbot.schedule.clients import Clients
+from watchbot.schedule.run import Ending, Run
+from watchbot.sql.database import to_text
+
+_SUBJECT = 100  # characters that SNS takes
+
+log = logging.getLogger(__name__)
+
+
+async def tell(clients: Clients, topic: str | None, run: Run, ending: Ending) -> None:
+    """Tells of a run that failed. That this fails is logged, and changes nothing."""
+    facts = {
+        "job": run.job.id,
+        "dueAt": to_text(run.due_at),
+        "cause": run.cause,
+        "status": ending.status,
+        "reason": ending.reason,
+        "attempts": run.attempts + 1,
+        "tasks": list(ending.tasks),
+        "failures": list(run.failures),
+    }
+    text = json.dumps(facts, indent=2)
+    queue = run.job.retry.dead_letter_queue
+    if queue:
+        group = {"MessageGroupId": run.job.id[:128]} if queue.endswith(".fifo") else {}
+        token = {"MessageDeduplicationId": run.token(0)} if group else {}
+        await _call(clients, "sqs", queue, QueueUrl=queue, MessageBody=text, **group, **token)
+    if topic:
+        subject = f"watchbot schedule: {run.job.id} {ending.status}"[:_SUBJECT]
+        await _call(clients, "sns", topic, TopicArn=topic, Subject=subject, Message=text)
+
+
+async def _call(clients: Clients, service: str, place: str, **parameters: str) -> None:
+    operation = "send_message" if service == "sqs" else "publish"
+    try:
+        client = await clients.near(service, place)
+        await client.call(operation, **parameters)
+    except AwsError as error:
+        log.warning("failure not told", extra={"to": place, "reason": str(error)})

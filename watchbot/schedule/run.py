@@ -1,0 +1,75 @@
+"""A run: one time at which a job was due, and how far the work at it has come."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from watchbot.schedule.job import Job
+from watchbot.sql.database import to_text
+
+Cause = Literal["schedule", "manual", "backfill"]
+Status = Literal["due", "started", "partial", "skipped", "missed", "failed", "uncertain"]
+ENDS_ILL = ("partial", "failed", "uncertain")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call of RunTask that is under way: the same again is answered as the first time."""
+
+    number: int
+    count: int
+    at: str  # when it was made first
+    doubtful: bool = False  # it was made, and nobody knows what came of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run that somebody works at."""
+
+    job: Job
+    due_at: datetime
+    cause: Cause
+    generation: int
+    created_at: datetime
+    attempts: int = 0
+    wanted: int | None = None
+    call: Call | None = None
+    tasks: tuple[dict[str, Any], ...] = ()
+    failures: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells it from all others."""
+        return self.job.id, to_text(self.due_at), self.cause
+
+    @property
+    def started_by(self) -> str:
+        """The mark on its tasks, of which ECS takes 128 characters."""
+        milliseconds = round(self.due_at.timestamp() * 1000)
+        return f"{job_mark(self.job.id)}{milliseconds}/{self.cause[0]}"
+
+    def token(self, number: int) -> str:
+        """By which ECS, or a FIFO queue, knows that a call is the same as one before."""
+        whole = "|".join([*self.key, str(self.generation), str(number)])
+        return hashlib.sha256(whole.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How the work at a run ended."""
+
+    status: Status
+    reason: str | None = None
+    tasks: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+
+
+def job_mark(job_id: str) -> str:
+    """What the `startedBy` of every task of a job begins with."""
+    name = job_id if len(job_id) <= 80 else f"{job_id[:60]}-{_short_hash(job_id)}"
+    return f"wb/{name}/"
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

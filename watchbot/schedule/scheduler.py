@@ -1,0 +1,182 @@
+"""Plans what is due, and starts it: two loops, which any number of replicas may run at once."""
+
+import logging
+import uuid
+from collections.abc import Sequence
+
+import anyio
+
+from watchbot import metrics
+from watchbot.errors import DatabaseError
+from watchbot.lifecycle import Stop
+from watchbot.schedule.clients import Clients
+from watchbot.schedule.jobs import database_clock
+from watchbot.schedule.ledger import RENEW_S, Ledger
+from watchbot.schedule.ledger import Lost as LeaseLost
+from watchbot.schedule.loop import Loop, Step
+from watchbot.schedule.notice import tell
+from watchbot.schedule.outcomes import Outcomes
+from watchbot.schedule.planner import plan, seconds_to_next
+from watchbot.schedule.run import ENDS_ILL, Ending, Run
+from watchbot.schedule.starter import Attempt, Later, Means
+from watchbot.settings.schedule import ScheduleSettings
+from watchbot.sql.database import Database, to_text
+
+LOCKED_S = 0.02
+LOOK_S = 1  # how often each loop looks, also where it expects nothing: others write, too
+LAST_WORD_S = 5
+FORGET_EVERY_S = 3600
+
+log = logging.getLogger(__name__)
+
+
+class Scheduler:
+    """One replica. `others` are steps that are taken beside its own."""
+
+    def __init__(
+        self,
+        settings: ScheduleSettings,
+        database: Database,
+        clients: Clients,
+        others: Sequence[Step] = (),
+    ) -> None:
+        self._settings, self._database, self._clients = settings, database, clients
+        self._now, self._others = database_clock(database), others
+        self._ledger = Ledger(database, self._now, owner=uuid.uuid4().hex)
+        self._means = Means(
+            clients=clients,
+            ledger=self._ledger,
+            cluster=settings.cluster,
+            old_mark=settings.old_started_by,
+        )
+        self._in_hand: dict[tuple[str, str, str], Run] = {}
+        self._work = anyio.create_task_group()
+        self._planning, self._taking = Loop(self._plan), Loop(self._take)
+        self._loops = (self._planning, self._taking)
+        self._draining = False
+
+    def unhealthy(self) -> str | None:
+        """Why nothing can be started now, or None."""
+        return next((loop.trouble for loop in self._loops if loop.trouble), None)
+
+    def unready(self) -> str | None:
+        """Why it takes no more work, or None."""
+        return "draining" if self._draining else self.unhealthy()
+
+    def look(self) -> None:
+        """Looks at the jobs at once: one of them, or a run, has been written."""
+        for loop in self._loops:
+            loop.tell()
+
+    async def run(self, stop: Stop) -> None:
+        """Plans and starts until the stop; returns when nothing is in hand any more."""
+        log.info("started", extra={"database": self._database.place})
+        outcomes = Outcomes(self._database, self._now, self._means)
+        async with anyio.create_task_group() as chores:
+            for step in (self._renew, self._forget, outcomes.look, *self._others):
+                chores.start_soon(Loop(step).run)
+            async with self._work:
+                async with anyio.create_task_group() as loops:
+                    for loop in self._loops:
+                        loops.start_soon(loop.run)
+                    await stop.draining.wait()
+                    log.info("draining", extra={"in_hand": len(self._in_hand)})
+                    self._draining = True
+                    for loop in self._loops:
+                        loop.end()
+                chores.start_soon(self._cut_short, stop, self._work.cancel_scope)
+            chores.cancel_scope.cancel()
+        await self._let_go()
+        log.info("stopped")
+
+    async def _cut_short(self, stop: Stop, work: anyio.CancelScope) -> None:
+        with anyio.move_on_after(self._settings.drain_timeout):
+            await stop.forced.wait()
+        work.cancel()  # another replica goes on from there, under the same tokens
+
+    async def _let_go(self) -> None:
+        try:
+            with anyio.move_on_after(LAST_WORD_S):
+                await self._ledger.release()
+        except DatabaseError as error:
+            log.warning("runs not released", extra={"reason": str(error)})
+
+    async def _renew(self) -> float:
+        if self._in_hand:
+            await self._ledger.renew()
+        return RENEW_S
+
+    async def _forget(self) -> float:
+        while await self._ledger.forget(self._settings.retention):
+            pass
+        return FORGET_EVERY_S
+
+    async def _plan(self) -> float:
+        planned = await plan(self._database, self._now)
+        if planned.due:
+            self._taking.tell()
+        if planned.missed:
+            log.warning("runs missed", extra={"count": planned.missed})
+            metrics.schedule_runs.labels("missed").inc(planned.missed)
+        if planned.more:
+            return 0
+        # What is due and was not planned, another replica has locked for a moment.
+        return max(await seconds_to_next(self._database, self._now, most=LOOK_S), LOCKED_S)
+
+    async def _take(self) -> float:
+        free = self._settings.concurrency - len(self._in_hand)
+        if not free:
+            return LOOK_S  # whoever ends says so
+        runs, now = await self._ledger.take(free)
+        for run in runs:
+            # One that is still worked at here was taken again: the database was away for long.
+            if run.key not in self._in_hand:
+                self._in_hand[run.key] = run
+                self._work.start_soon(self._attempt, Attempt(run, now, self._means))
+        if len(runs) == free:
+            return 0
+        return max(await self._ledger.seconds_to_next(most=LOOK_S), LOCKED_S)
+
+    async def _attempt(self, attempt: Attempt) -> None:
+        key = attempt.run.key
+        try:
+            await self._make(attempt)
+        except LeaseLost:
+            log.warning("run lost to another replica", extra=_facts(attempt.run))
+        except DatabaseError as error:
+            # Its lease ends by itself, and whoever takes it then goes on from the last note.
+            log.warning("run not noted", extra={**_facts(attempt.run), "reason": str(error)})
+        finally:
+            del self._in_hand[key]
+            self._taking.tell()
+
+    async def _make(self, attempt: Attempt) -> None:
+        try:
+            result = await attempt.make()
+        except (LeaseLost, DatabaseError):
+            raise
+        except Exception as error:  # of one run, it must not stop the others
+            log.exception("run failed unexpectedly", extra=_facts(attempt.run))
+            result = attempt.again(repr(error))
+        if isinstance(result, Later):
+            log.info("run put off", extra={**_facts(attempt.run), "reason": result.reason})
+            await self._ledger.put_off(attempt.run, result.seconds, result.reason, result.failed)
+        else:
+            await self._end(attempt.run, result)
+
+    async def _end(self, run: Run, ending: Ending) -> None:
+        ill = ending.status in ENDS_ILL
+        if ill:  # before it is noted: told twice is better than not at all
+            await tell(self._clients, self._settings.notification_topic, run, ending)
+        ended_at = await self._ledger.finish(run, ending)
+        metrics.schedule_runs.labels(ending.status).inc()
+        if ending.status == "started":
+            metrics.schedule_lag.observe(max((ended_at - run.due_at).total_seconds(), 0))
+            if not ending.tasks:
+                metrics.schedule_last_success.labels(run.job.id).set(ended_at.timestamp())
+        facts = {**_facts(run), "reason": ending.reason, "tasks": len(ending.tasks)}
+        log.log(logging.ERROR if ill else logging.INFO, "run %s", ending.status, extra=facts)
+
+
+def _facts(run: Run) -> dict[str, str]:
+    return {"job": run.job.id, "due_at": to_text(run.due_at), "cause": run.cause}

@@ -1,0 +1,128 @@
+"""Where the jobs of programs that came before are kept: a reader for each kind of place."""
+
+import base64
+import json
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio.to_thread
+
+from watchbot.aws import open_client
+from watchbot.errors import DatabaseDown, DatabaseError, SettingError
+from watchbot.schedule.clockwork import fields_of_row
+from watchbot.schedule.stacks import scan
+from watchbot.settings.base import Account, describe
+from watchbot.sql.database import open_database
+
+MOST_HITS = 10_000  # that one search gives
+ANSWER_S = 30
+NO_SOURCE = (
+    "must be sqlite:///FILE, s3://BUCKET/PREFIX or http://HOST:9200/INDEX of ecs-scheduler, or "
+    "dynamodb://TABLE of it or of clockwork"
+)
+
+Found = tuple[str, dict[str, Any] | str]  # a job's name, and its fields; or why there are none
+
+
+def jobs_in(source: str, account: Account) -> AsyncIterator[Found]:
+    """The jobs that are kept at `source`.
+
+    Raises `SettingError` for what is no source; while they are read, `DatabaseError` or `AwsError`.
+    """
+    reader = _READERS.get(urlsplit(source).scheme)
+    if reader is None or not (urlsplit(source).netloc or urlsplit(source).path.strip("/")):
+        raise SettingError(describe("source"), NO_SOURCE)
+    return reader(source, account)
+
+
+async def _in_sqlite(source: str, _: Account) -> AsyncIterator[Found]:
+    async with open_database(source, create=False) as old:
+        for row in await old.fetch("SELECT id, data FROM jobs ORDER BY id"):
+            yield row["id"], _read(row["data"])
+
+
+async def _in_s3(source: str, account: Account) -> AsyncIterator[Found]:
+    parts = urlsplit(source)
+    bucket, prefix = parts.netloc, parts.path.strip("/")
+    start = f"{prefix}/" if prefix else ""
+    token: dict[str, str] = {}
+    async with open_client("s3", account) as client:
+        while True:
+            answer = await client.call(
+                "list_objects_v2", Bucket=bucket, Prefix=start, Delimiter="/", **token
+            )
+            for entry in answer.get("Contents", ()):
+                name = entry["Key"].removeprefix(start)
+                if name.endswith(".json"):
+                    found = await client.call("get_object", Bucket=bucket, Key=entry["Key"])
+                    text = await found["Body"].read()
+                    yield name.removesuffix(".json"), _read(text.decode(errors="replace"))
+            if not answer.get("IsTruncated"):
+                return
+            token = {"ContinuationToken": answer["NextContinuationToken"]}
+
+
+async def _in_dynamodb(source: str, account: Account) -> AsyncIterator[Found]:
+    async with open_client("dynamodb", account) as client:
+        async for row in scan(client, urlsplit(source).netloc):
+            if "job-id" in row:
+                yield row["job-id"], _read(row.get("json-data", ""))
+            else:
+                yield row.get("id", "?"), _of_clockwork(row)
+
+
+async def _in_elasticsearch(source: str, _: Account) -> AsyncIterator[Found]:
+    for hit in await anyio.to_thread.run_sync(_search, source):
+        yield hit["_id"], _without_nulls(hit["_source"])
+
+
+def _search(url: str) -> list[dict[str, Any]]:
+    parts = urlsplit(url)
+    place = f"{parts.scheme}://{parts.hostname}:{parts.port or 9200}{parts.path.rstrip('/')}"
+    asked = json.dumps({"size": MOST_HITS}).encode()
+    request = urllib.request.Request(  # noqa: S310 - its scheme was looked at
+        f"{place}/_search", asked, {"content-type": "application/json"}
+    )
+    if parts.password:
+        known = base64.b64encode(f"{parts.username}:{parts.password}".encode()).decode()
+        request.add_header("authorization", f"Basic {known}")
+    try:
+        with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310 - likewise
+            hits: list[dict[str, Any]] = json.load(answer)["hits"]["hits"]
+    except (OSError, ValueError, KeyError) as error:
+        raise DatabaseDown(place, f"no answer of Elasticsearch: {error}") from error
+    if len(hits) == MOST_HITS:
+        raise DatabaseError(place, f"it has more than {MOST_HITS - 1} jobs")
+    return hits
+
+
+def _of_clockwork(row: Mapping[str, str]) -> dict[str, Any] | str:
+    try:
+        return fields_of_row(row)
+    except ValueError as error:
+        return str(error)
+
+
+def _read(text: str) -> dict[str, Any] | str:
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        return "its data are no JSON"
+    if not isinstance(fields, dict):
+        return "its data are no JSON object"
+    return _without_nulls(fields)
+
+
+def _without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+_READERS: Mapping[str, Callable[[str, Account], AsyncIterator[Found]]] = {
+    "sqlite": _in_sqlite,
+    "s3": _in_s3,
+    "dynamodb": _in_dynamodb,
+    "http": _in_elasticsearch,
+    "https": _in_elasticsearch,
+}

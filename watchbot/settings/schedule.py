@@ -1,0 +1,143 @@
+"""How `watchbot schedule` runs, and what the variables of ecs-scheduler mean to it."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+from watchbot.errors import SettingError
+from watchbot.settings.base import (
+    TWELVE_HOURS_S,
+    Port,
+    Settings,
+    TopicArn,
+    describe,
+    flag,
+    option,
+    variables,
+)
+
+_TAKEN: Mapping[str, tuple[str, Callable[[str], str]]] = {  # of ecs-scheduler: which option it is
+    "ECSS_ECS_CLUSTER": ("cluster", str),
+    "ECSS_NAME": ("old_started_by", str),
+    "ECSS_SQLITE_FILE": ("database", lambda path: f"sqlite:///{path}"),
+}
+_IMPORT = "jobs are kept in --database; move them with `watchbot schedule import`"
+_LEFT: Mapping[str, str] = {  # what is not taken over, and what to do instead
+    "ECSS_LOG_LEVEL": "logs go to standard output, all of them",
+    "ECSS_LOG_FOLDER": "logs go to standard output",
+    "ECSS_S3_BUCKET": _IMPORT,
+    "ECSS_S3_PREFIX": _IMPORT,
+    "ECSS_DYNAMODB_TABLE": _IMPORT,
+    "ECSS_ELASTICSEARCH_INDEX": _IMPORT,
+    "ECSS_ELASTICSEARCH_HOSTS": _IMPORT,
+    "ECSS_CONFIG_FILE": _IMPORT,
+}
+
+
+class _EcsScheduler(PydanticBaseSettingsSource):
+    """Reads what ecs-scheduler's variables said; `{NAME}` in one is another variable."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        for variable, (name, meant) in _TAKEN.items():
+            text = os.environ.get(variable)
+            if name == field_name and text:
+                return meant(_filled(variable, text)), field_name, False
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class StoreSettings(Settings):
+    """Where jobs and runs are kept."""
+
+    database: str = option(
+        "sqlite:///schedule.db",
+        "Where jobs and runs are kept: sqlite:///FILE or postgresql://...",
+        "URL",
+        repr=False,
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        sources = super().settings_customise_sources(
+            settings_cls, init_settings, env_settings, dotenv_settings, file_secret_settings
+        )
+        return (*sources, _EcsScheduler(settings_cls))
+
+
+class ImportSettings(StoreSettings):
+    """`watchbot schedule import`."""
+
+    source: str = option(
+        ..., "sqlite:///FILE, s3://BUCKET/PREFIX, dynamodb://TABLE or http://HOST/INDEX.", "URL"
+    )
+    dry_run: bool = option(False, "Say what would be taken, and take nothing.")
+
+
+class ScheduleSettings(StoreSettings):
+    """`watchbot schedule`."""
+
+    cluster: str = option("default", "The ECS cluster of jobs that name none.", "NAME")
+    port: Port = option(5000, "Serve the API here; 0: any free port.", "PORT")
+    host: str = option("127.0.0.1", "The address it is served on.", "ADDRESS")
+    token: str | None = option(
+        None, "Ask for this: as a bearer token, or as the password.", "TOKEN", repr=False
+    )
+    concurrency: int = option(20, "Runs started at once.", "N", ge=1, le=500)
+    drain_timeout: float = option(
+        25, "What runs in hand get when told to stop.", "S", ge=0, le=TWELVE_HOURS_S
+    )
+    retention: float = option(30, "Forget runs after so long.", "DAYS", gt=0, le=36_500)
+    notification_topic: TopicArn | None = option(
+        None, "Tell this SNS topic of runs that failed.", "ARN"
+    )
+    old_started_by: str = option(
+        "ecs-scheduler", "What ecs-scheduler called itself: its tasks count as ours.", "NAME"
+    )
+    stacks_table: str | None = option(
+        None, "Keep in step with the schedules in this DynamoDB table of stacks.", "NAME"
+    )
+    structured_logging: bool = option(False, "Log JSON objects, one a line.")
+    metrics_port: Port | None = option(
+        None, "Serve /metrics, /healthz and /readyz here; 0: any free port.", "PORT"
+    )
+    metrics_host: str = option("0.0.0.0", "The address they are served on.", "ADDRESS")
+
+
+def old_variables() -> list[str]:
+    """What to say of the variables of ecs-scheduler that are set."""
+    told = [
+        f"{variable} still works; set {flag(name)} or {variables(name)[0]} instead"
+        for variable, (name, _) in _TAKEN.items()
+        if os.environ.get(variable)
+    ]
+    return told + [
+        f"{variable} is not used: {instead}"
+        for variable, instead in _LEFT.items()
+        if os.environ.get(variable)
+    ]
+
+
+def _filled(variable: str, text: str) -> str:
+    try:
+        return text.format(**os.environ)
+    except (KeyError, IndexError, ValueError, AttributeError):
+        name = _TAKEN[variable][0]
+        raise SettingError(
+            describe(name), f"{variable} names a variable in braces that is not set"
+        ) from None
