@@ -14,7 +14,7 @@ RUN /opt/watchbot/bin/pip install --no-cache-dir --disable-pip-version-check \
 
 FROM build AS build-services
 RUN /opt/watchbot/bin/pip install --no-cache-dir --disable-pip-version-check \
-      --constraint constraints.txt '.[postgres,schedule,tools]'
+      --constraint constraints.txt '.[postgres,redis,schedule,tools]'
 
 FROM python:${PYTHON}-slim AS services
 LABEL org.opencontainers.image.title="watchbot services" \

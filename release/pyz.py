@@ -17,7 +17,7 @@ from pathlib import Path
 from watchbot import __version__
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = "postgres,schedule,tools"
+EXTRAS = "postgres,redis,schedule,tools"
 NEW_YEAR_1980 = 315_619_200  # seconds; a zip knows nothing older
 MADE_HERE = ("direct_url.json", "RECORD", "INSTALLER", "REQUESTED")  # notes of pip
 

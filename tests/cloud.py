@@ -35,6 +35,7 @@ class Cloud:
         self._clients: list[Any] = []
         self.sqs = self.client("sqs")
         self.sns = self.client("sns")
+        self.dynamodb = self.client("dynamodb")
 
     def client(self, service: str) -> Any:
         """A boto3 client, closed when the cloud is."""
@@ -115,6 +116,21 @@ class Cloud:
                 Attributes={"RawMessageDelivery": "true"} if raw else {},
             )
         return arn
+
+    def table(self, name: str) -> str:
+        """The name of a new table as ecs-watchbot made it: its key is the text `id`."""
+        self.dynamodb.create_table(
+            TableName=name,
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        return name
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        """What is in a table."""
+        items: list[dict[str, Any]] = self.dynamodb.scan(TableName=table)["Items"]
+        return items
 
     def notices(self, queue_url: str) -> list[dict[str, Any]]:
         """The SNS envelopes that wait in a queue, taken out."""

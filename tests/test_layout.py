@@ -33,6 +33,7 @@ OWNERS = {  # one door to each dangerous thing
     "psycopg": {"sql/postgres.py"},
     "psycopg_pool": {"sql/postgres.py"},
     "questionary": {"deadletter/prompt.py"},
+    "redis": {"progress/redis.py"},
     "signal": {
         "cli/__init__.py",
         "lifecycle.py",

@@ -10,6 +10,13 @@ WatchbotError           exit 1
 │   ├── DatabaseDown    it cannot be reached, or has no room or time for us just now
 │   ├── DatabaseTooNew  its tables were made by a newer watchbot
 │   └── DataRefused     it cannot store this value
+├── JobError            a map-reduce job cannot go on as asked
+│   ├── NoSuchJob       it was never begun, or is forgotten (exit 2)
+│   ├── NoSuchPart      it has no part of this number (exit 2)
+│   ├── JobDiffers      it was begun with other parts (exit 2)
+│   ├── JobFailed       somebody has marked it as failed
+│   ├── MessagesUnsent  not all of its messages could be sent
+│   └── ReduceUnsent    its reduce message is not known to be sent
 └── AwsError            an AWS call did not succeed
     ├── NotFound        the queue, topic or table is not there
     ├── Denied          AWS knows who asks, and says no; or does not know
@@ -85,6 +92,63 @@ class DataRefused(DatabaseError):
     """It cannot store this value, now or later."""
 
     hint = "the value will not be stored as it is"
+
+
+class JobError(WatchbotError):
+    """A map-reduce job cannot go on as asked. `job` is its id."""
+
+    def __init__(self, job: str, problem: str) -> None:
+        self.job = job
+        super().__init__(f"job {job!r}: {problem}")
+
+
+class NoSuchJob(JobError):
+    """It was never begun, or is forgotten."""
+
+    exit_code = 2
+
+    def __init__(self, job: str) -> None:
+        super().__init__(job, "does not exist; `watchbot progress set-total` begins it")
+
+
+class NoSuchPart(JobError):
+    """It has no part of this number."""
+
+    exit_code = 2
+
+    def __init__(self, job: str, part: int, parts: range) -> None:
+        super().__init__(job, f"has no part {part}; its parts are {parts[0]} to {parts[-1]}")
+
+
+class JobDiffers(JobError):
+    """It was begun with another number of parts."""
+
+    exit_code = 2
+
+    def __init__(self, job: str, parts: range) -> None:
+        problem = f"was begun with the parts {parts[0]} to {parts[-1]}; give a new job a new id"
+        super().__init__(job, problem)
+
+
+class JobFailed(JobError):
+    """Somebody has marked it as failed."""
+
+    def __init__(self, job: str, reason: object) -> None:
+        super().__init__(job, f"has failed: {reason}")
+
+
+class MessagesUnsent(JobError):
+    """Not all of its messages could be sent."""
+
+    def __init__(self, job: str, unsent: int, text: str) -> None:
+        super().__init__(job, f"messages not sent: {unsent} ({text}); do the same once more")
+
+
+class ReduceUnsent(JobError):
+    """All its parts are done, and who was to send the reduce message has not said that it did."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(job, "its reduce message is not known to be sent; try again in a minute")
 
 
 class AwsError(WatchbotError):

@@ -54,6 +54,14 @@ def test_fifo_worker_keeps_the_order() -> None:
     assert re.findall(r"booking (\S+)", said) == ["+100", "-20", "-30", "+5"]
 
 
+def test_map_reduce_counts_each_file_and_adds_up_once() -> None:
+    said = output_of("examples/map-reduce/run")
+
+    assert len(re.findall(r"\] texts/\w+\.txt: \d+ words", said)) == 5
+    assert len(re.findall(r"\] job \S+: \d+ words in all", said)) == 1
+    assert re.search(r"^counted (\d+) words; wc counts \1$", said, re.M)
+
+
 def test_demo_shows_each_fate_and_each_notification() -> None:
     line = (EXAMPLES.parent / "Makefile").read_text()
     (words,) = re.findall(r"\$\(BIN\)/(watchbot local .*\\\n.*)", line)
@@ -67,7 +75,7 @@ def test_demo_shows_each_fate_and_each_notification() -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", ["shell", "python", "fifo", "demo", "record", "stack", "kubernetes"]
+    "folder", ["shell", "python", "fifo", "map-reduce", "demo", "record", "stack", "kubernetes"]
 )
 def test_example_is_listed(folder: str) -> None:
     assert f"[{folder}]({folder}/)" in (EXAMPLES / "README.md").read_text()

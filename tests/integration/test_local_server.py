@@ -495,6 +495,35 @@ def test_port_in_use_is_said_in_one_line() -> None:
     )
 
 
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads take turns a thousand times more often than they do by default."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(5e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("restless")
+def test_one_of_many_conditional_writes_succeeds(cloud: Cloud, threads: ThreadPoolExecutor) -> None:
+    table = cloud.table("table")
+
+    def claim(number: int) -> bool:
+        try:
+            cloud.dynamodb.update_item(
+                TableName=table,
+                Key={"id": {"S": f"item {number // 8}"}},
+                UpdateExpression="SET taken = :by",
+                ConditionExpression="attribute_not_exists(taken)",
+                ExpressionAttributeValues={":by": {"N": str(number)}},
+            )
+        except ClientError:
+            return False
+        return True
+
+    assert sum(threads.map(claim, range(40 * 8))) == 40
+
+
 def test_port_can_be_chosen_and_had_again() -> None:
     with running_server() as url:
         port = int(url.rpartition(":")[2])

@@ -17,7 +17,7 @@ from watchbot.errors import WatchbotError
 
 COMMANDS = (
     *("listen", "schedule", "record", "tasks", "template", "local", "send"),
-    *("dead-letter", "doctor", "healthcheck", "top", "log"),
+    *("dead-letter", "progress", "doctor", "healthcheck", "top", "log"),
 )
 
 
@@ -76,6 +76,11 @@ def main(words: Sequence[str] | None = None) -> int:
 def dead_letter() -> int:
     """`watchbot-dead-letter`: the command under the name that ecs-watchbot gave it."""
     return main(["dead-letter", *sys.argv[1:]])
+
+
+def progress() -> int:
+    """`watchbot-progress`: the command under the name that it had before."""
+    return main(["progress", *sys.argv[1:]])
 
 
 def _complain(problem: str) -> None:

@@ -28,6 +28,7 @@ PIPE_BYTES = 1_048_576  # what a pipe holds at most; what comes after that was p
 QUIET_S = 0.1  # after the exit: output has ended when nothing came for so long,
 STUCK_S = 5.0  # after SIGKILL: it hangs in the kernel, on a dead disk; nobody can end it
 DRAIN_S = 1.0  # and it has ended in any case after this
+REAP_S = 5  # how long a dead orphan stays a zombie at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +106,11 @@ def end_orphans() -> None:
     orphans.end_orphans(None, _running)
 
 
-def reap_orphans() -> None:
-    """Reaps what has died of the orphans."""
-    orphans.reap_orphans(_running)
+async def reap_for_ever() -> None:
+    """Reaps what has died of the orphans, now and then."""
+    while True:
+        await anyio.sleep(REAP_S)
+        orphans.reap_orphans(_running)
 
 
 class _Worker:

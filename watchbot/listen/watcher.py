@@ -40,7 +40,6 @@ from watchbot.sqs.queue import Queue
 LAST_POLL_S = 5  # a poll that is abandoned may take messages with it: it gets this to come back
 LAST_SETTLE_S = 5  # what is not settled so long after the end of the last worker never will be
 MACHINE_PAUSE_S = 60  # the longest that nothing is received when the machine starts no worker
-REAP_S = 5  # how long a dead orphan stays a zombie at most
 WENT_BACK = "one before it in its group went back"
 REMEMBERED = 10_000  # ids of messages done, deleted without a run when they come again
 
@@ -120,7 +119,7 @@ class Watcher:
                 with anyio.CancelScope() as polls:
                     signals.start_soon(self._heed, stop, polls)
                     signals.start_soon(self._drain, stop, polls)
-                    signals.start_soon(_reap_for_ever)
+                    signals.start_soon(process.reap_for_ever)
                     signals.start_soon(measure_for_ever, self._queue)
                     await self._receive(stop)
                 self._received.set()
@@ -316,12 +315,6 @@ class Watcher:
         self._done[message_id] = None
         if len(self._done) > REMEMBERED:
             self._done.popitem(last=False)
-
-
-async def _reap_for_ever() -> None:
-    while True:
-        await anyio.sleep(REAP_S)
-        process.reap_orphans()
 
 
 def _log_start(message: Message, *, bodies: bool) -> None:

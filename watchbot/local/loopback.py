@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from threading import Thread, current_thread
+from threading import Lock, Thread, current_thread
 from typing import Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
@@ -51,6 +51,17 @@ def listening(port: int) -> socket.socket:
         reason = os.strerror(fault.errno) if isinstance(fault, OSError) and fault.errno else fault
         problem = f"cannot listen on {HOST}:{port} ({reason}); choose another, or 0 for any"
         raise SettingError("--port (WATCHBOT_PORT)", problem) from fault
+
+
+def one_at_a_time(app: Any) -> Any:
+    """The same WSGI application, which begins a call when the one before has ended."""
+    lock = Lock()
+
+    def call(environ: Any, start_response: Any) -> Any:
+        with lock:
+            return app(environ, start_response)
+
+    return call
 
 
 class Talk(WSGIRequestHandler):

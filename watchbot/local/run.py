@@ -13,16 +13,18 @@ from watchbot.lifecycle import Stop
 from watchbot.listen import spawn
 from watchbot.listen.service import listen
 from watchbot.local.server import running_server
+from watchbot.progress.dynamodb import create_table
 from watchbot.send.service import send
 from watchbot.settings.base import Account, load
 from watchbot.settings.listen import ListenSettings, WatcherSettings
-from watchbot.settings.local import LocalSettings, point_at
+from watchbot.settings.local import LocalSettings, hand_to_workers, point_at
 from watchbot.settings.send import SendSettings
 from watchbot.sink import stdout
 from watchbot.sqs.message import open_envelope
 from watchbot.sqs.queue import MAX_BATCH, SqsQueue
 
 REGION = "us-east-1"
+PROGRESS_TABLE = "watchbot-progress"
 MAX_RECEIVES = 10  # then a message goes to the dead-letter queue
 
 log = logging.getLogger(__name__)
@@ -50,6 +52,9 @@ async def local(settings: LocalSettings, words: Sequence[str], stop: Stop) -> in
         sqs = await house.enter_async_context(open_client("sqs", account, wait_s=20))
         sns = await house.enter_async_context(open_client("sns", account))
         stage = await _build(sqs, sns, url, ".fifo" if settings.fifo else "")
+        async with open_client("dynamodb", account) as dynamodb:
+            await create_table(dynamodb, PROGRESS_TABLE)
+        hand_to_workers(topic_arn=stage.topic_arn, progress_table=PROGRESS_TABLE)
         _print_guide(stage, fifo=settings.fifo)
         unsent = await _publish(settings, stage)
         notifications = SqsQueue(sqs, stage.notification_queue_url)

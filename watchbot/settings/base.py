@@ -27,6 +27,8 @@ OLD_NAMES = {  # what ecs-watchbot called it
     "writable_filesystem": "writableFilesystem",
     "notification_topic": "NotificationTopic",
     "structured_logging": "structuredLogging",
+    "progress_table": "ProgressTable",
+    "work_topic": "WorkTopic",
 }
 
 

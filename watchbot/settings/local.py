@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from watchbot.settings.base import TWELVE_HOURS_S, Account, Port, option
+from watchbot.settings.base import TWELVE_HOURS_S, Account, Port, option, variables
 from watchbot.settings.listen import WatcherSettings
 
 
@@ -40,5 +40,13 @@ def point_at(account: Account) -> None:
         "AWS_SESSION_TOKEN",
         "AWS_ENDPOINT_URL_SQS",
         "AWS_ENDPOINT_URL_SNS",
+        "AWS_ENDPOINT_URL_DYNAMODB",
     ):
         os.environ.pop(name, None)
+
+
+def hand_to_workers(*, topic_arn: str, progress_table: str) -> None:
+    """Tells every process that this one starts where to publish, and where to keep progress."""
+    given = {"work_topic": topic_arn, "progress_table": progress_table}
+    for name, value in given.items():
+        os.environ.update(dict.fromkeys(variables(name), value))

@@ -1,0 +1,71 @@
+"""A map-reduce job as it is stored, and what is said of it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from watchbot.errors import NoSuchPart, UsageError
+
+MAX_PARTS = 10_000_000
+MAX_ID_BYTES = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What is known of a job but for its parts. `error` is why it failed.
+
+    `parts` are the numbers its parts may have.
+    """
+
+    id: str
+    total: int
+    parts: range
+    error: Any = None
+    metadata: Any = None
+    reduce_sent: bool = False
+
+
+def check_new(job: str, total: int, ttl_s: float | None) -> None:
+    """Raises `UsageError` for an id that cannot be stored, or for numbers out of bounds."""
+    if not job or len(job.encode()) > MAX_ID_BYTES:
+        raise UsageError(f"a job's id has 1 to {MAX_ID_BYTES:,} bytes, not {len(job.encode()):,}")
+    if not 1 <= total <= MAX_PARTS:
+        raise UsageError(f"a job has 1 to {MAX_PARTS:,} parts, not {total:,}")
+    if ttl_s is not None and not ttl_s >= 1:
+        raise UsageError(f"a job is kept for a second at least, not {ttl_s}")
+
+
+def check_part(job: Job, part: int) -> None:
+    """Raises `NoSuchPart` for a number that no part has."""
+    if part not in job.parts:
+        raise NoSuchPart(job.id, part, job.parts)
+
+
+def status(job: Job, pending: Collection[int], part: int | None = None) -> dict[str, Any]:
+    """What watchbot-progress says of a job; `pending` are its parts that are not done.
+
+    `progress` is rounded down to hundredths, so that 1 means that all parts are done.
+    """
+    hundredths = (job.total - len(pending)) * 100 // job.total
+    # 0 and 1 without a point, as JavaScript writes them: scripts compare the text.
+    said: dict[str, Any] = {"progress": hundredths / 100 if hundredths % 100 else hundredths // 100}
+    if job.error is not None:
+        said["failed"] = job.error
+    if job.metadata is not None:
+        said["metadata"] = job.metadata
+    if part is not None:
+        check_part(job, part)
+        said["partComplete"] = part not in pending
+    if job.reduce_sent:
+        said["reduceSent"] = True
+    return said
+
+
+def info(job: Job, pending: Collection[int]) -> dict[str, Any]:
+    """The same with its id, and its parts counted."""
+    return {
+        "jobid": job.id,
+        **status(job, pending),
+        "total": job.total,
+        "remaining": len(pending),
+    }

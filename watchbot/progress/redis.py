@@ -1,0 +1,170 @@
+"""Jobs in Redis: a hash for each, and its parts as the bits of one string.
+
+Each change is one script, which Redis runs from end to end before anything else.
+"""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from watchbot.errors import (
+    DatabaseError,
+    JobDiffers,
+    MissingExtra,
+    NoSuchJob,
+    NoSuchPart,
+    SettingError,
+)
+from watchbot.progress.job import Job
+from watchbot.progress.store import CLAIM_S, Claim, Completion, Fact
+from watchbot.settings.base import describe
+
+try:
+    from redis.asyncio import Redis
+    from redis.exceptions import RedisError
+except ImportError as missing:
+    raise MissingExtra("redis", "progress in Redis") from missing
+
+# KEYS: the job's hash, the bits of its parts. Both expire together.
+
+CREATE = """
+local total, first, expires = unpack(ARGV)
+if redis.call('HSETNX', KEYS[1], 'total', total) == 0 then return 0 end
+redis.call('HSET', KEYS[1], 'first', first)
+redis.call('SET', KEYS[2], '')
+for _, key in ipairs(expires and KEYS or {}) do redis.call('EXPIREAT', key, expires) end
+return 1
+"""
+
+NOTE = """
+local fact, value = unpack(ARGV)
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call(fact == 'error' and 'HSETNX' or 'HSET', KEYS[1], fact, value)
+return 1
+"""
+
+COMPLETE = """
+local part, token, at = unpack(ARGV)
+local total, first, reducer = unpack(redis.call('HMGET', KEYS[1], 'total', 'first', 'reducer'))
+if not total then return 'no job' end
+local place = tonumber(part) - tonumber(first)
+if place < 0 or place >= tonumber(total) then return 'no part' end
+redis.call('SETBIT', KEYS[2], place, 1)
+if redis.call('BITCOUNT', KEYS[2]) < tonumber(total) then return 'open' end
+if redis.call('HEXISTS', KEYS[1], 'error') == 1 then return 'open' end
+if reducer and reducer ~= token then return 'claimed' end
+redis.call('HSET', KEYS[1], 'reducer', token, 'since', at)
+return 'last'
+"""
+
+TAKE_OVER = """
+local token, at, dead = unpack(ARGV)
+local since = redis.call('HGET', KEYS[1], 'since')
+if not since or tonumber(since) > tonumber(dead) then return 0 end
+if redis.call('HEXISTS', KEYS[1], 'reduceSent') == 1 then return 0 end
+if redis.call('HEXISTS', KEYS[1], 'error') == 1 then return 0 end
+redis.call('HSET', KEYS[1], 'reducer', token, 'since', at)
+return 1
+"""
+
+CONNECT_TIMEOUT_S = 5
+ANSWER_TIMEOUT_S = 10
+
+PREFIX = "watchbot:progress:"
+BITS = [[number for number in range(8) if not byte << number & 0x80] for byte in range(256)]
+
+
+@asynccontextmanager
+async def open_redis(url: str) -> AsyncIterator["RedisStore"]:
+    """The database at `url`: `redis://HOST:PORT/NUMBER`, or `rediss://` for TLS."""
+    parts = urlsplit(url)
+    place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    try:
+        redis = Redis.from_url(
+            url, socket_connect_timeout=CONNECT_TIMEOUT_S, socket_timeout=ANSWER_TIMEOUT_S
+        )
+    except ValueError as fault:
+        names = describe("progress_table")
+        raise SettingError(names, "must be like redis://HOST:6379/0") from fault
+    async with redis:
+        yield RedisStore(redis, place)
+
+
+class RedisStore:
+    """Jobs in one database. `place` is its URL, without a password."""
+
+    def __init__(self, redis: Redis, place: str) -> None:
+        self._redis, self._place = redis, place
+
+    async def create(self, job: str, parts: range, *, expires: int | None = None) -> None:
+        given = [len(parts), parts[0], *([] if expires is None else [expires])]
+        if not await self._run(CREATE, job, *given):
+            known = await self.read(job)
+            if known.parts != parts:
+                raise JobDiffers(job, known.parts)
+
+    async def note(self, job: str, fact: Fact, value: Any) -> None:
+        if not await self._run(NOTE, job, fact, json.dumps(value)):
+            raise NoSuchJob(job)
+
+    async def complete(self, job: str, part: int, claim: Claim) -> Completion:
+        answer = (await self._run(COMPLETE, job, part, claim.token, claim.at)).decode()
+        if answer == "no job":
+            raise NoSuchJob(job)
+        if answer == "no part":
+            raise NoSuchPart(job, part, (await self.read(job)).parts)
+        return Completion(answer)
+
+    async def take_over(self, job: str, claim: Claim) -> bool:
+        return bool(await self._run(TAKE_OVER, job, claim.token, claim.at, claim.at - CLAIM_S))
+
+    async def read(self, job: str) -> Job:
+        with self._translated():
+            found: Any = await self._redis.hgetall(_keys(job)[0])
+        facts = {name.decode(): value for name, value in found.items()}
+        if not facts:
+            raise NoSuchJob(job)
+        first, total = int(facts["first"]), int(facts["total"])
+        return Job(
+            id=job,
+            total=total,
+            parts=range(first, first + total),
+            error=json.loads(facts.get("error", "null")),
+            metadata=json.loads(facts.get("metadata", "null")),
+            reduce_sent=json.loads(facts.get("reduceSent", "false")),
+        )
+
+    async def pending(self, job: str) -> list[int]:
+        parts = (await self.read(job)).parts
+        with self._translated():
+            done: Any = await self._redis.get(_keys(job)[1]) or b""
+        # Redis numbers the bits of a byte from the highest; the string ends at the last one set.
+        places = (
+            place * 8 + bit
+            for place, byte in enumerate(done.ljust(-(-len(parts) // 8), b"\0"))
+            for bit in BITS[byte]
+        )
+        return [parts[place] for place in places if place < len(parts)]
+
+    async def jobs(self) -> AsyncIterator[str]:
+        with self._translated():
+            async for key in self._redis.scan_iter(match=PREFIX + "{*}", _type="hash"):
+                yield key.decode()[len(PREFIX) + 1 : -1]
+
+    async def _run(self, script: str, job: str, *values: str | int) -> Any:
+        with self._translated():
+            return await self._redis.register_script(script)(keys=_keys(job), args=values)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except RedisError as fault:
+            raise DatabaseError(self._place, " ".join(str(fault).split())) from fault
+
+
+def _keys(job: str) -> list[str]:
+    # In a cluster, what is between the braces decides: both keys are on one server.
+    return [f"{PREFIX}{{{job}}}", f"{PREFIX}{{{job}}}:parts"]

@@ -1,0 +1,98 @@
+"""Where jobs are kept: what is asked of a store, and the one place that opens it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Literal, Protocol
+
+from watchbot.progress.job import Job
+from watchbot.settings.progress import ProgressSettings
+
+CLAIM_S = 60  # after so long, somebody who has not said that he sent the reduce message is dead
+
+Fact = Literal["error", "metadata", "reduceSent"]  # as ecs-watchbot's tables call them
+
+
+class Completion(Enum):
+    """What a caller learns who has completed a part."""
+
+    OPEN = "open"  # parts are left, or the job has failed
+    LAST = "last"  # all parts are done, and this caller alone is told so
+    CLAIMED = "claimed"  # all parts are done, and another caller was told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Who wants to be told that all is done: a token, new for each call; `at` in epoch seconds.
+
+    A call that is repeated because its answer was lost has the same token, and gets the same
+    answer.
+    """
+
+    token: str
+    at: int
+
+
+class Store(Protocol):
+    """Jobs, by id. Each call is atomic; `NoSuchJob` where there is no such job.
+
+    What the store itself refuses is an `AwsError` or a `DatabaseError`.
+    """
+
+    async def create(self, job: str, parts: range, *, expires: int | None = None) -> None:
+        """Begins a job with parts of these numbers; nothing, if the same was begun before.
+
+        It may be forgotten after the epoch second `expires`. Raises `JobDiffers` for a job that
+        was begun with other parts.
+        """
+        ...
+
+    async def note(self, job: str, fact: Fact, value: Any) -> None:
+        """Notes a fact, as JSON has it, in place of the one before; of `error` the first stays."""
+        ...
+
+    async def complete(self, job: str, part: int, claim: Claim) -> Completion:
+        """Marks a part as done, whether it was or not. Raises `NoSuchPart`.
+
+        Whatever is completed twice or at once, one claim is the last, unless the job has failed.
+        """
+        ...
+
+    async def take_over(self, job: str, claim: Claim) -> bool:
+        """Whether this claim takes the place of one `CLAIM_S` older, with no reduce message sent.
+
+        Of many that try at once, one does.
+        """
+        ...
+
+    async def read(self, job: str) -> Job:
+        """The job."""
+        ...
+
+    async def pending(self, job: str) -> list[int]:
+        """The numbers of the parts that are not done, in order."""
+        ...
+
+    def jobs(self) -> AsyncIterator[str]:
+        """The ids of all jobs."""
+        ...
+
+
+@asynccontextmanager
+async def open_store(settings: ProgressSettings) -> AsyncIterator[Store]:
+    """The store where `settings` say, closed on leaving.
+
+    Raises `SettingError` when none is named, and `MissingExtra`.
+    """
+    place = settings.place
+    if place.startswith("redis"):
+        from watchbot.progress.redis import open_redis
+
+        async with open_redis(place) as redis:
+            yield redis
+    else:
+        from watchbot.progress.dynamodb import open_table
+
+        async with open_table(place, settings.account) as table:
+            yield table
