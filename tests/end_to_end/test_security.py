@@ -50,6 +50,11 @@ RUNS = {
         ["show", "nowhere", "--dead-letter-queue-url", "URL"],
         ["list", "--queue-url", f"{NOBODY}/1/q", "--endpoint-url", NOBODY],
     ],
+    "progress": [
+        ["status", "a-job", "-d", f"redis://me:{PLANTED}-word@127.0.0.1:9/0"],
+        ["status", "a-job", "-d", f"redis//me:{PLANTED}-word@127.0.0.1:9/0"],
+        ["ls", "-d", "a-table", "--endpoint-url", NOBODY],
+    ],
     "doctor": [["--queue-url", "URL", "--topic", TOPIC], ["--queue-url", "URL", "--json"]],
     "healthcheck": [["--port", "9"]],
     "top": [["--once", "--url", f"http://me:{PLANTED}-page@127.0.0.1:9/metrics"]],
