@@ -49,6 +49,27 @@ def test_week_in_a_browser(url: str, tmp_path: Path) -> None:
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_api_in_a_browser(url: str, tmp_path: Path) -> None:
+    picture = tmp_path / "api.png"
+
+    document = chromium(tmp_path / "profile", "--dump-dom", f"{url}/page/api")
+    chromium(tmp_path / "profile", f"--screenshot={picture}", f"{url}/page/api")
+
+    contract = requests.get(f"{url}/spec", timeout=10).json()
+    beyond = requests.get(f"{url}/v1/openapi.json", timeout=10).json()
+    for prefix, described in (("", contract), ("/v1", beyond)):
+        for path, methods in described["paths"].items():
+            for method in methods.keys() - {"parameters"}:
+                assert f"{method.upper()} <code>{prefix}{path}</code>" in document
+                assert methods[method]["summary"] in document
+    for field in contract["definitions"]["Job"]["properties"]:
+        assert f"<code>{field}</code>" in document
+    assert "<code>count</code></td><td>query</td><td>integer, min 1, max 1000</td>" in document
+    assert "<code>dryRun</code></td><td>body</td><td>boolean</td>" in document
+    assert "<script" not in document
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_buttons(url: str, tmp_path: Path) -> None:
     page = f"{url}/page/jobs/daily"
     same = {"origin": url}

@@ -14,7 +14,8 @@ from watchbot.errors import DatabaseError, MissingExtra
 from watchbot.pages.site import LOOPBACK, site
 from watchbot.schedule.body import BadBody, Gate, tell_problems, tell_status
 from watchbot.schedule.jobs import Jobs, NeverFires, database_clock
-from watchbot.schedule.rest import Rest
+from watchbot.schedule.operations import operations
+from watchbot.schedule.rest import Rest, spec
 from watchbot.schedule.scheduler import Scheduler
 from watchbot.settings.schedule import ScheduleSettings
 from watchbot.sql.database import Database
@@ -37,7 +38,8 @@ def application(settings: ScheduleSettings, database: Database, scheduler: Sched
     now = database_clock(database)
     v1 = V1(database, now, scheduler.look).application()
     rest = Rest(Jobs(database, now), scheduler.look)
-    pages = Pages(database, now, scheduler.look)
+    able = (*operations(spec()), *operations(v1.openapi(), "/v1"))
+    pages = Pages(database, now, scheduler.look, able)
     inner = Starlette(routes=[Mount("/v1", v1), *pages.routes(), *rest.routes()])
     for app in (inner, v1):
         for kind, handler in _REFUSALS.items():

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from watchbot.pages.site import Templates
 from watchbot.schedule.jobs import Jobs, Now, StoredJob
+from watchbot.schedule.operations import Operation
 from watchbot.schedule.rest import found
 from watchbot.schedule.runs import ask_for, runs_of, upcoming
 from watchbot.schedule.v1 import set_suspended
@@ -31,16 +32,27 @@ WHERE r.due_at = (SELECT max(due_at) FROM schedule_run WHERE job_id = b.id AND s
 
 
 class Pages:
-    """The pages, over these jobs; `look` is called when there is a run to start."""
+    """The pages, over these jobs; `look` is called when there is a run to start.
 
-    def __init__(self, database: Database, now: Now, look: Callable[[], None]) -> None:
+    `operations` are what the API can do, for the page that shows it.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        now: Now,
+        look: Callable[[], None],
+        operations: Sequence[Operation],
+    ) -> None:
         self._database, self._now, self._look = database, now, look
+        self._operations = operations
         self._jobs = Jobs(database, now)
         self._templates = Templates("watchbot.schedule", {"time": _time, "outcome": _outcome})
 
     def routes(self) -> list[Route]:
         return [
             Route("/page", self.jobs),
+            Route("/page/api", self.api),
             Route("/page/jobs/{job_id}", self.job),
             Route("/page/jobs/{job_id}/run", self.run, methods=["POST"]),
             Route("/page/jobs/{job_id}/pause", self.pause, methods=["POST"]),
@@ -73,6 +85,9 @@ class Pages:
             fires=[to_text(fire) for fire in fires],
             runs=await runs_of(self._database, stored.job.id, RUNS, None),
         )
+
+    async def api(self, _: Request) -> Response:
+        return self._templates.page("api.html", operations=self._operations)
 
     async def run(self, request: Request) -> Response:
         stored = await found(self._jobs, request.path_params["job_id"])

@@ -24,6 +24,13 @@ TRIES = 10  # of a change that others keep overtaking
 _MOST_SKIPPED = 2**31
 
 
+def spec() -> dict[str, Any]:
+    """The contract, as Swagger 2 describes it."""
+    text = (files("watchbot.schedule") / "spec.json").read_text(encoding="utf-8")
+    described: dict[str, Any] = json.loads(text)
+    return described
+
+
 class Rest:
     """Its routes, over these jobs; `look` is called when one has changed."""
 
@@ -48,8 +55,7 @@ class Rest:
         return answer(request, {"resources": resources})
 
     async def spec(self, request: Request) -> Response:
-        text = (files("watchbot.schedule") / "spec.json").read_text(encoding="utf-8")
-        return answer(request, json.loads(text))
+        return answer(request, spec())
 
     async def jobs(self, request: Request) -> Response:
         skip = _whole(request, "skip", 0, _MOST_SKIPPED)
