@@ -45,7 +45,7 @@ chaos: $(READY) ## The long form of the chaos suite: ten seeds, faults, signals,
 
 docs: $(READY) ## Makes the pages that say what the code says, and a site of all pages in build/site
 	$(BIN)/python -m generate
-	$(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 dist: $(READY) ## Builds the wheel and the source distribution in dist/, and checks them
 	$(BIN)/python -m build --no-isolation

@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +55,26 @@ def test_live_view_on_a_terminal(cloud: Cloud) -> None:
     assert url in shown
     assert "\x1b[" in shown  # drawn over what was there
     assert "Traceback" not in shown
+
+
+def test_terminal_without_the_extra_is_told_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "rich.py").write_text("raise ImportError")
+    variables = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    ours, theirs = pty.openpty()
+
+    with subprocess.Popen(
+        [str(BIN / "watchbot"), "top"], stdout=theirs, stderr=theirs, env=variables
+    ) as process:
+        os.close(theirs)
+        shown = ""
+        while piece := read_rest(ours):
+            shown += piece
+    os.close(ours)
+
+    assert process.returncode == 2
+    assert shown.splitlines() == [
+        "watchbot: watchbot top on a terminal needs more packages: pip install 'watchbot[tools]'"
+    ]
 
 
 def read_rest(terminal: int) -> str:

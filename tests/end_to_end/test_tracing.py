@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -81,3 +82,29 @@ def test_collector_that_is_down_costs_no_message(cloud: Cloud) -> None:
     assert done.stdout.count("[watcher] traces are not sent reason=") == 1
     assert done.stderr == ""
     assert cloud.depth(queue) == (0, 0)
+
+
+def test_no_trace_is_sent_without_the_extra(cloud: Cloud, tmp_path: Path) -> None:
+    (tmp_path / "opentelemetry.py").write_text("raise ImportError")
+    queue = cloud.queue("no-extra")
+    cloud.send(queue, "x")
+
+    with running_collector() as (endpoint, spans):
+        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "PYTHONPATH": str(tmp_path)}
+        done = cloud.listen(queue, "true", env=env)
+
+    assert done.returncode == 0
+    assert done.stdout.count("no traces are sent: pip install 'watchbot[otel]'") == 1
+    assert spans == []
+
+
+def test_no_trace_is_sent_unless_asked_for(cloud: Cloud) -> None:
+    queue = cloud.queue("no-endpoint")
+    cloud.send(queue, "x")
+
+    with running_collector() as (_, spans):
+        done = cloud.listen(queue, "true")
+
+    assert done.returncode == 0
+    assert "trace" not in done.stdout
+    assert spans == []
