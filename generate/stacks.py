@@ -31,6 +31,7 @@ _WORKER = {
     "max_job_duration": "Number",
     "dead_letter_threshold": "Number",
 }
+_DATABASE = {"database": "String", "security_groups": "List<AWS::EC2::SecurityGroup::Id>"}
 _FARGATE = {"subnets": "List<AWS::EC2::Subnet::Id>", "public_ip": "String"}
 
 _ABOUT = {  # what is asked of who deploys a stack, where it is not what an option asks for
@@ -38,7 +39,11 @@ _ABOUT = {  # what is asked of who deploys a stack, where it is not what an opti
     "subnets": "Where tasks run; they must reach SQS, SNS, ECR and CloudWatch Logs.",
     "security_groups": "What guards the task; the database must let them in.",
     "database": "The ARN of the secret that holds postgresql://USER:PASSWORD@HOST/NAME.",
-    "cluster": "The cluster of ECS, by its name or ARN; it has the machines.",
+    "token": "The ARN of the secret that holds the token of the API.",
+    "task_definitions": "What jobs may start: ARNs, like arn:aws:ecs:REGION:ACCOUNT:"
+    "task-definition/FAMILY:*.",
+    "task_roles": "The roles that those tasks have: ARNs.",
+    "cluster": "The cluster of ECS where tasks run, by its name or ARN.",
 }
 _ALLOWED = {
     "public_ip": ("DISABLED", "ENABLED"),
@@ -55,9 +60,20 @@ _STACKS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "ec2": ({"capacity": "EC2"}, _COMMON | _WORKER | {"cluster": "String"}),
     "record": (
         {"kind": "record", "service": "record", "reconcile": "all"},
+        _COMMON | _FARGATE | _DATABASE,
+    ),
+    "schedule": (
+        {"kind": "schedule", "service": "schedule"},
         _COMMON
         | _FARGATE
-        | {"database": "String", "security_groups": "List<AWS::EC2::SecurityGroup::Id>"},
+        | _DATABASE
+        | {
+            "cluster": "String",
+            "token": "String",
+            "port": "Number",
+            "task_definitions": "CommaDelimitedList",
+            "task_roles": "CommaDelimitedList",
+        },
     ),
 }
 

@@ -13,7 +13,7 @@ from watchbot.settings.template import TemplateSettings
 from watchbot.settings.values import Intrinsic
 from watchbot.template.document import Template
 from watchbot.template.permissions import WILDCARDS
-from watchbot.template.rules import LISTEN_ALONE, RECORD_ALONE
+from watchbot.template.rules import KINDS_OF
 
 _START = """\
 # The template
@@ -34,6 +34,15 @@ Where `{"Ref": …}` may stand, so may any other function of CloudFormation.
 _BASE = {"service": "SERVICE", "image": {"Ref": "Image"}, "subnets": {"Ref": "Subnets"}}
 _LISTEN = {**_BASE, "command": "CMD"}
 _RECORD = {**_BASE, "kind": "record", "database": {"Ref": "Database"}}
+_SCHEDULE = {
+    **_RECORD,
+    "kind": "schedule",
+    "token": {"Ref": "Token"},
+    "task_definitions": "FAMILY",
+    "task_roles": {"Ref": "TaskRoles"},
+    "destinations": {"Ref": "Destinations"},
+    "trigger_queues": {"Ref": "TriggerQueues"},
+}
 _STACKS: dict[str, dict[str, Any]] = {
     "": _LISTEN,
     "`fifo`, `fifo_topic`": {**_LISTEN, "fifo": True, "fifo_topic": True},
@@ -44,6 +53,7 @@ _STACKS: dict[str, dict[str, Any]] = {
     "`webhook`": {**_LISTEN, "webhook": True},
     "`webhook_key`": {**_LISTEN, "webhook": True, "webhook_key": True},
     "`kind: record`": {**_RECORD, "reconcile": "all"},
+    "`kind: schedule`": _SCHEDULE,
 }
 
 
@@ -56,7 +66,7 @@ def template_page() -> str:
             *_options(),
             "\n## Resources\n\nTheir names begin with the `prefix`, `Watchbot`. A FIFO queue has a "
             "topic with `fifo_topic` alone.\n`kind: record` has no topic, no metric filters and no "
-            "scaling.\n\n",
+            "scaling; `kind: schedule` has no queue either.\n\n",
             "| resource | type | with |\n|---|---|---|\n",
             *_resources(made),
             "\n## Outputs\n\nEach is exported as `STACK-NAME`. `.ref` is its name in Python; "
@@ -79,7 +89,7 @@ def _options() -> Iterator[str]:
         extra: Any = field.json_schema_extra
         value = "" if field.annotation is bool else f"`{extra['metavar']}`"
         later = "yes" if _may_come_later(field) else ""
-        only = "record" if name in RECORD_ALONE else "listen" if name in LISTEN_ALONE else ""
+        only = ", ".join(KINDS_OF.get(name, ()))
         yield _row(f"`{name}`", value, _default(field), later, only, field.description or "")
 
 

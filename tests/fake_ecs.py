@@ -1,7 +1,7 @@
 """An ECS of tests' own, which keeps RunTask's promises: a token starts its tasks once."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from watchbot.errors import AwsError, Rejected, Unreachable
@@ -9,8 +9,15 @@ from watchbot.errors import AwsError, Rejected, Unreachable
 ACCOUNT = "arn:aws:ecs:us-east-1:123456789012"
 
 
+async def nothing() -> None:
+    """Nothing goes on."""
+
+
 class FakeEcs:
-    """ECS in memory. `before` and `after` are called around each RunTask, and may raise."""
+    """ECS in memory. `before` and `after` are called around each RunTask, and may raise.
+
+    `meanwhile` is what goes on elsewhere while it describes tasks.
+    """
 
     service = "ecs"
 
@@ -20,10 +27,13 @@ class FakeEcs:
         self.room = 1_000_000  # tasks that may still be placed
         self.before: Callable[[], None] = lambda: None
         self.after: Callable[[], None] = lambda: None
+        self.meanwhile: Callable[[], Awaitable[None]] = nothing
         self._answers: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
         self._numbers = itertools.count(1)
 
     async def call(self, operation: str, **given: Any) -> Any:
+        if operation == "describe_tasks":
+            await self.meanwhile()
         return getattr(self, f"_{operation}")(**given)
 
     def _run_task(self, **given: Any) -> dict[str, Any]:
@@ -65,6 +75,7 @@ class FakeEcs:
             "lastStatus": "STOPPED",
             "desiredStatus": "STOPPED",
             "stopCode": "EssentialContainerExited",
+            "stoppedReason": "Essential container in task exited",
             "containers": [{"name": "main", "exitCode": exit_code}],
         }
 

@@ -20,6 +20,11 @@ def record(**more: Any) -> dict[str, Any]:
     return {"service": "ecs-record", "kind": "record", "image": IMAGE, **more}
 
 
+def schedule(**more: Any) -> dict[str, Any]:
+    """The options of a stack for schedules; `more` of them, or others."""
+    return {"service": "schedule", "kind": "schedule", "image": IMAGE, **more}
+
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "standard": options(),
     "fifo": options(fifo=True),
@@ -89,6 +94,17 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "record_on_ec2": record(
         capacity="EC2", cluster="shared", database="/ecs/database", kms_key=KEY, reconcile="a,b"
     ),
+    "schedule": schedule(
+        database=SECRET,
+        token="/schedule/token",
+        task_definitions="report,arn:aws:ecs:eu-west-1:123456789012:task-definition/cleanup:3",
+        task_roles="arn:aws:iam::123456789012:role/report",
+        destinations=[TOPIC, {"Ref": "WatchbotNotificationTopic"}],
+        trigger_queues="arn:aws:sqs:eu-west-1:123456789012:pictures",
+        retention=90,
+    ),
+    "schedule_asking": schedule(dashboard=False),
+    "schedule_on_ec2": schedule(capacity="EC2", cluster=CLUSTER, kms_key=KEY, port=8080),
 }
 
 

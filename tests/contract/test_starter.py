@@ -1,6 +1,7 @@
 """Starting runs on an ECS that keeps RunTask's promises, and on one that breaks down."""
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,9 @@ import pytest
 
 from tests.contract.test_ledger import House, a_house, a_job
 from tests.contract.test_record import an_event, states
-from tests.fake_ecs import FakeEcs, no_answer
+from tests.fake_ecs import FakeEcs, no_answer, nothing
 from watchbot.aws import Client
-from watchbot.errors import Denied, Rejected, Throttled
+from watchbot.errors import AwsError, Denied, Rejected, Throttled
 from watchbot.record import service as record
 from watchbot.record.store import store
 from watchbot.schedule.clients import Clients
@@ -23,6 +24,8 @@ from watchbot.schedule.starter import Attempt, Later, Means
 from watchbot.schedule.task import TAG
 from watchbot.sql.database import to_text
 from watchbot.sql.migrate import migrate
+
+TOPIC = "arn:aws:sns:us-east-1:123456789012:failures"
 
 
 class FakeSqs:
@@ -43,18 +46,39 @@ class FakeSqs:
         return {"Successful": [{"Id": "0", "MessageId": "m"}]}
 
 
+class FakeSns:
+    """A topic; it raises `error`, if there is one."""
+
+    service = "sns"
+
+    def __init__(self) -> None:
+        self.published: list[dict[str, Any]] = []
+        self.error: AwsError | None = None
+
+    async def call(self, operation: str, **given: Any) -> Any:
+        assert operation == "publish"
+        self.published.append(given)
+        if self.error:
+            raise self.error
+        return {"MessageId": "m"}
+
+
 class World(House):
-    """A house with an ECS and an SQS."""
+    """A house with an ECS, an SQS and an SNS."""
 
     def __init__(self, house: House) -> None:
         super().__init__(house.database)
-        self.ecs, self.sqs = FakeEcs(), FakeSqs()
+        self.ecs, self.sqs, self.sns = FakeEcs(), FakeSqs(), FakeSns()
 
     async def near(self, service: str, place: str = "") -> Client:
-        return cast(Client, {"ecs": self.ecs, "sqs": self.sqs}[service])
+        return cast(Client, {"ecs": self.ecs, "sqs": self.sqs, "sns": self.sns}[service])
 
     def means(self) -> Means:
         return Means(clients=cast(Clients, self), ledger=self.one)
+
+    def outcomes(self) -> Outcomes:
+        """What one replica sees of the tasks."""
+        return Outcomes(self.database, self.clock, self.means(), topic=TOPIC)
 
     async def attempt(self) -> list[Ending | Later]:
         """What came of one attempt at each run that is due."""
@@ -384,7 +408,7 @@ async def test_job_is_paused_after_failures_in_a_row(url: str) -> None:
 async def test_outcomes_are_those_of_the_tasks(url: str) -> None:
     async with a_world(url, a_job("good"), a_job("bad", pauseAfterFailures=1)) as world:
         await world.fire()
-        looking = Outcomes(world.database, world.clock, world.means())
+        looking = world.outcomes()
         await looking.look()
         active = await _outcomes(world)
         for arn, task in world.ecs.tasks.items():
@@ -408,9 +432,77 @@ async def test_outcome_is_the_record_s_where_there_is_one(url: str) -> None:
         world.ecs.tasks.clear()  # ECS has forgotten it
         ended = an_event(5, "STOPPED", taskArn=arn, containers=containers)
         await store(world.database, states(ended))
-        await Outcomes(world.database, world.clock, world.means()).look()
+        await world.outcomes().look()
 
         assert await _outcomes(world) == {"j": "failed"}
+    (task,) = _told(world)["tasks"]
+    assert task["containers"] == [{"name": "main", "exitCode": 3, "reason": None}]
+
+
+async def test_tasks_that_fail_are_told_once_whoever_looks(url: str) -> None:
+    async with a_world(url, a_job("good"), a_job("bad", taskCount=2)) as world:
+        await world.fire()
+        for arn, task in world.ecs.tasks.items():
+            world.ecs.end(arn, exit_code=3 * (task["family"] == "bad"))
+        world.ecs.meanwhile = _one_more_look(world)
+        await world.outcomes().look()
+        await world.outcomes().look()
+        bad = await world.jobs.find("bad")
+
+    told = _told(world)
+    assert world.sns.published[0]["TopicArn"] == TOPIC
+    assert world.sns.published[0]["Subject"] == "watchbot schedule: bad failed"
+    assert (told["job"], told["dueAt"]) == ("bad", "2026-11-21T12:01:00.000Z")
+    assert (told["cause"], told["status"], told["outcome"]) == ("schedule", "started", "failed")
+    first, second = told["tasks"]
+    assert first["taskId"] != second["taskId"]
+    assert first["reason"] == "Essential container in task exited"
+    assert first["containers"] == [{"name": "main", "exitCode": 3, "reason": None}]
+    assert bad
+    assert bad.failures == 1
+
+
+async def test_topic_that_refuses_holds_up_no_outcome(file: str) -> None:
+    async with a_world(file, a_job("a"), a_job("b")) as world:
+        await world.fire()
+        world.sns.error = Denied(service="SNS", operation="publish", code="AccessDenied", text="no")
+        for arn in world.ecs.tasks:
+            world.ecs.end(arn, exit_code=1)
+        await world.outcomes().look()
+
+        assert await _outcomes(world) == {"a": "failed", "b": "failed"}
+    assert len(world.sns.published) == 2
+
+
+async def test_run_that_was_told_of_as_partial_is_not_told_of_again(file: str) -> None:
+    async with a_world(file, a_job(taskCount=2, retry={"attempts": 1})) as world:
+        world.ecs.room = 1
+        (ending,) = await world.fire()
+        for arn in world.ecs.tasks:
+            world.ecs.end(arn, exit_code=1)
+        await world.outcomes().look()
+
+        assert await _outcomes(world) == {"j": "failed"}
+    assert isinstance(ending, Ending)
+    assert ending.status == "partial"
+    assert world.sns.published == []
+
+
+def _told(world: World) -> dict[str, Any]:
+    (published,) = world.sns.published
+    told: dict[str, Any] = json.loads(published["Message"])
+    return told
+
+
+def _one_more_look(world: World) -> Callable[[], Awaitable[None]]:
+    """Another replica looks at what one is looking at: that one was slow, its turn is over."""
+
+    async def look() -> None:
+        world.ecs.meanwhile = nothing
+        world.clock.on(minutes=1)
+        await world.outcomes().look()
+
+    return look
 
 
 async def _outcomes(world: World) -> dict[str, str]:

@@ -124,7 +124,7 @@ def test_options_that_fit_make_a_clean_stack(
             "min_size": st.integers(-1, 10),
             "max_size": st.integers(0, 5001),
             "capacity": st.sampled_from(["EC2", "FARGATE=1,mine=1", "EC2=1,mine=1", "FARGATE=0"]),
-            "kind": st.sampled_from(["listen", "record"]),
+            "kind": st.sampled_from(["listen", "record", "schedule"]),
             "drain_timeout": st.integers(0, 200),
             "prefix": st.text(max_size=3),
             "service": st.text(max_size=3),

@@ -14,7 +14,11 @@ from tests.log_filters import reading
 from tests.stacks import VARIANTS, options, record
 
 EVENTS = Path(__file__).parents[1] / "events"
-ASKED = {"WatchbotSubnets": "subnet-0a1b2c3d", "WatchbotDatabase": "/ecs/database"}
+ASKED = {
+    "WatchbotSubnets": "subnet-0a1b2c3d",
+    "WatchbotDatabase": "/ecs/database",
+    "WatchbotToken": "/schedule/token",
+}
 
 
 @pytest.fixture
@@ -30,7 +34,7 @@ def stacks(cloud: Cloud) -> Iterator[Stacks]:
         yield stacks
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", [name for name in VARIANTS if "schedule" not in name])
 def test_stack_is_created_updated_and_deleted(variant: str, stacks: Stacks, cloud: Cloud) -> None:
     name = variant.replace("_", "-")
     made = watchbot.template(VARIANTS[variant])
@@ -43,6 +47,21 @@ def test_stack_is_created_updated_and_deleted(variant: str, stacks: Stacks, clou
     assert cloud.attributes(queue_url)["VisibilityTimeout"] == "300"
     stacks.delete(name)
     assert cloud.sqs.list_queues().get("QueueUrls", []) == []
+
+
+@pytest.mark.parametrize("variant", [name for name in VARIANTS if "schedule" in name])
+def test_stack_of_schedules_is_created_updated_and_deleted(variant: str, stacks: Stacks) -> None:
+    made = watchbot.template(VARIANTS[variant])
+    name = variant.replace("_", "-")
+
+    outputs = stacks.create(name, made, **ASKED)
+    assert stacks.kinds(name) == {name: each["Type"] for name, each in made["Resources"].items()}
+    task = stacks.ecs.describe_task_definition(taskDefinition="schedule")["taskDefinition"]
+    told = {each["name"]: each["value"] for each in task["containerDefinitions"][0]["environment"]}
+    assert told["WATCHBOT_CLUSTER"] == outputs["WatchbotClusterName"]
+    assert told["WATCHBOT_NOTIFICATION_TOPIC"] == outputs["WatchbotNotificationTopicArn"]
+    stacks.update(name, watchbot.template({**VARIANTS[variant], "log_retention_days": 30}), **ASKED)
+    stacks.delete(name)
 
 
 def test_parts_of_a_stack_are_wired(stacks: Stacks, cloud: Cloud) -> None:

@@ -10,6 +10,7 @@ from watchbot.errors import SettingError
 
 URL = "postgresql://writer:hunter2@db.example.com/ecs"
 RECORD: dict[str, Any] = {"kind": "record", "command": None}
+SCHEDULE: dict[str, Any] = {"kind": "schedule", "command": None}
 EC2 = {"capacity": "EC2", "cluster": "shared"}
 
 BAD: dict[str, tuple[dict[str, Any], str, str]] = {
@@ -20,8 +21,13 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "odd service": ({"service": "a b"}, "service", "letters, digits"),
     "no image": ({"image": None}, "image", "--service-version"),
     "no command": ({"command": ""}, "command", "is empty"),
-    "kind": ({"kind": "sing"}, "kind", "'listen' or 'record'"),
+    "kind": ({"kind": "sing"}, "kind", "'listen', 'record' or 'schedule'"),
     "record of listen": ({"database": "/x"}, "database", "--kind record"),
+    "record of schedule": (SCHEDULE | {"reconcile": "all"}, "reconcile", "--kind record;"),
+    "queue of schedule": (SCHEDULE | {"visibility_timeout": 9}, "visibility-timeout", "or record;"),
+    "schedule of listen": ({"task_roles": "x"}, "task-roles", "--kind schedule;"),
+    "port": (SCHEDULE | {"port": 0}, "port", "1 to 65535"),
+    "token itself": (SCHEDULE | {"token": "hunter2 !"}, "token", "not what was given"),
     "listen of record": ({"kind": "record"}, "command", "--kind listen"),
     "URL of a database": (RECORD | {"database": URL}, "database", "not what was given"),
     "retention of history": (RECORD | {"retention": 0}, "retention", "1 to 36500"),

@@ -23,7 +23,8 @@ def template(settings: TemplateSettings, form: str, output: str | None) -> int:
     """Print the stack of CloudFormation for a service.
 
     Queue, dead-letter queue, topics, logs, tasks, roles, scaling, alarms and a dashboard. With
-    --kind record: the stack for `watchbot record`, and the rule that sends it the events of ECS.
+    --kind record: the stack for `watchbot record`, and the rule that sends it the events of ECS;
+    with --kind schedule: the stack for `watchbot schedule`.
     Where a value stands, '{"Ref": "NAME"}' may stand, too. Nothing is deployed:
 
     \b

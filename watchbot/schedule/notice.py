@@ -2,6 +2,8 @@
 
 import json
 import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from watchbot.errors import AwsError
 from watchbot.schedule.clients import Clients
@@ -31,8 +33,31 @@ async def tell(clients: Clients, topic: str | None, run: Run, ending: Ending) ->
         group = {"MessageGroupId": run.job.id[:128]} if queue.endswith(".fifo") else {}
         token = {"MessageDeduplicationId": run.token(0)} if group else {}
         await _call(clients, "sqs", queue, QueueUrl=queue, MessageBody=text, **group, **token)
+    await _publish(clients, topic, f"{run.job.id} {ending.status}", text)
+
+
+async def tell_of_tasks(
+    clients: Clients,
+    topic: str | None,
+    run: Mapping[str, str],
+    outcome: str,
+    tasks: Sequence[Mapping[str, Any]],
+) -> None:
+    """Tells the topic of a run whose tasks were started, and failed. That this fails is logged."""
+    facts = {
+        "job": run["job_id"],
+        "dueAt": run["due_at"],
+        "cause": run["cause"],
+        "status": "started",
+        "outcome": outcome,
+        "tasks": list(tasks),
+    }
+    await _publish(clients, topic, f"{run['job_id']} {outcome}", json.dumps(facts, indent=2))
+
+
+async def _publish(clients: Clients, topic: str | None, what: str, text: str) -> None:
     if topic:
-        subject = f"watchbot schedule: {run.job.id} {ending.status}"[:_SUBJECT]
+        subject = f"watchbot schedule: {what}"[:_SUBJECT]
         await _call(clients, "sns", topic, TopicArn=topic, Subject=subject, Message=text)
 
 

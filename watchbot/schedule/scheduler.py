@@ -71,7 +71,8 @@ class Scheduler:
     async def run(self, stop: Stop) -> None:
         """Plans and starts until the stop; returns when nothing is in hand any more."""
         log.info("started", extra={"database": self._database.place})
-        outcomes = Outcomes(self._database, self._now, self._means)
+        topic = self._settings.notification_topic
+        outcomes = Outcomes(self._database, self._now, self._means, topic)
         async with anyio.create_task_group() as chores:
             for step in (self._renew, self._forget, outcomes.look, *self._others):
                 chores.start_soon(Loop(step).run)

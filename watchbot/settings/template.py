@@ -94,8 +94,10 @@ class TemplateSettings(Settings):
     """`watchbot template`."""
 
     # What runs
-    kind: Literal["listen", "record"] = option(
-        "listen", "What the tasks run: `watchbot listen` or `watchbot record`.", "listen|record"
+    kind: Literal["listen", "record", "schedule"] = option(
+        "listen",
+        "What the tasks run: `watchbot listen`, `watchbot record` or `watchbot schedule`.",
+        "listen|record|schedule",
     )
     service: Annotated[str, SERVICE] = option(..., "What the service is called (required).", "NAME")
     image: Text | None = option(None, "The image to run, watchbot in it.", "URI")
@@ -107,15 +109,21 @@ class TemplateSettings(Settings):
     )
     database: Annotated[str | Intrinsic, SECRET] | None = option(
         None,
-        "The secret with the URL of the record's database: ARN, or name in Parameter Store; else "
-        "the stack asks for it.",
+        "The secret with the URL of the database: ARN, or name in Parameter Store; else the stack "
+        "asks for it.",
         "ARN|NAME",
+    )
+    token: Annotated[str | Intrinsic, SECRET] | None = option(
+        None, "The secret with the token of the API, alike; else the stack asks for it.", "ARN|NAME"
+    )
+    port: Annotated[int | Intrinsic, whole(1, 65_535)] = option(
+        5000, "Where the API of schedules is served.", "PORT"
     )
     reconcile: Texts = option(
         (), "Clusters that the record asks ECS about, too; all: every one.", "CLUSTER,...|all"
     )
     retention: Annotated[int | Intrinsic, whole(1, 36_500)] | None = option(
-        None, "The record forgets history after so long; else never.", "DAYS"
+        None, "Forget after so long; else a record never, schedules after 30.", "DAYS"
     )
     family: Annotated[str | Intrinsic, FAMILY] | None = option(
         None, "The family of the task definition; else SERVICE.", "NAME"
@@ -217,6 +225,14 @@ class TemplateSettings(Settings):
 
     # Who may do what
     permissions: Objects = option((), "What workers may do: statements of IAM.", "JSON")
+    task_definitions: Texts = option(
+        (), "What schedules may start, in their cluster: families, or ARNs.", "NAME|ARN,..."
+    )
+    task_roles: Texts = option((), "The roles that those tasks have.", "ARN,...")
+    destinations: Texts = option(
+        (), "Topics and queues that schedules may send to; dead-letter queues, too.", "ARN,..."
+    )
+    trigger_queues: Texts = option((), "Queues whose messages schedules may count.", "ARN,...")
     permissions_boundary: Annotated[str | Intrinsic, ROLE_POLICY] | None = option(
         None, "A policy that bounds every role and user.", "ARN"
     )

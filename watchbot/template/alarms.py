@@ -11,6 +11,7 @@ from watchbot.template.scaling import queue_dimensions, service_dimensions
 from watchbot.template.stack import Stack, given
 
 ABOVE, AT_LEAST = "GreaterThanThreshold", "GreaterThanOrEqualToThreshold"
+BELOW = "LessThanThreshold"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +28,29 @@ class Watch:
     threshold: Any
     period_s: int = 60
     periods: Any = 1
+    without_data: str = "notBreaching"
 
 
 def watches(options: TemplateSettings) -> list[Watch]:
     """Every alarm that these options ask for."""
+    own = [_NO_TASKS] if options.kind == "schedule" else _of_queue(options)
+    return own + _of_tasks(options)
+
+
+_NO_TASKS = Watch(
+    name="NoTasks",
+    text="No task has run for ten minutes: nothing is started.",
+    home="AWS/ECS",
+    metric="CPUUtilization",  # each task reports once a minute
+    statistic="SampleCount",
+    compared=BELOW,
+    threshold=1,
+    periods=10,
+    without_data="breaching",
+)
+
+
+def _of_queue(options: TemplateSettings) -> list[Watch]:
     dead_letters = Watch(
         name="DeadLetters",
         text="Messages are dead: they failed too often, and are not tried again.",
@@ -72,6 +92,11 @@ def watches(options: TemplateSettings) -> list[Watch]:
         ),
         *([worker_errors] if options.kind == "listen" else []),
         *([dead_letters] if options.dead_letter_alarm else []),
+    ]
+
+
+def _of_tasks(options: TemplateSettings) -> list[Watch]:
+    return [
         Watch(
             name="Cpu",
             text="Tasks have used nearly all of their CPU for ten minutes.",
@@ -112,7 +137,7 @@ def add_alarms(stack: Stack) -> None:
             EvaluationPeriods=given(watch.periods),
             Threshold=given(watch.threshold),
             ComparisonOperator=watch.compared,
-            TreatMissingData="notBreaching",
+            TreatMissingData=watch.without_data,
         )
 
 

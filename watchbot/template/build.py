@@ -30,17 +30,21 @@ from watchbot.template.stack import Stack
 Part = Callable[[Stack], None]
 
 SECTIONS = ("AWSTemplateFormatVersion", "Description", "Parameters", "Resources", "Outputs")
-ABOUT = {"listen": "a command for every message", "record": "the state of every ECS task"}
+ABOUT = {
+    "listen": "a command for every message",
+    "record": "the state of every ECS task",
+    "schedule": "ECS tasks and messages at the times jobs ask for",
+}
 
 
 def parts(options: TemplateSettings) -> dict[Part, bool]:
     """Everything that a stack may hold, and whether this one does; some need what is above them."""
-    listens = options.kind == "listen"
+    listens, consumes = options.kind == "listen", options.kind != "schedule"
     return {
-        add_queues: True,
+        add_queues: consumes,
         add_topic: listens and (options.fifo_topic or not options.fifo),
-        add_events: not listens,
-        add_queue_policies: True,
+        add_events: options.kind == "record",
+        add_queue_policies: consumes,
         add_notifications: True,
         add_progress_table: options.reduce,
         add_log_group: True,
@@ -90,11 +94,17 @@ def _asking(stack: Stack) -> Stack:
             Type="List<AWS::EC2::Subnet::Id>",
             Description="Where tasks run; they must reach SQS, SNS, ECR and CloudWatch Logs",
         )
-    if options.kind == "record" and options.database is None:
+    if options.kind != "listen" and options.database is None:
         asked["database"] = Parameter(
             stack.name("Database"),
             Type="String",
             Description="The ARN of the secret that holds postgresql://USER:PASSWORD@HOST/NAME",
+        )
+    if options.kind == "schedule" and options.token is None:
+        asked["token"] = Parameter(
+            stack.name("Token"),
+            Type="String",
+            Description="The ARN of the secret that holds the token of the API",
         )
     for parameter in asked.values():
         stack.document.add_parameter(parameter)

@@ -1,4 +1,4 @@
-"""A dashboard of CloudWatch: the queue, the tasks, and the workers if there are any."""
+"""A dashboard of CloudWatch: the queue and the workers, if there are any, and the tasks."""
 
 import json
 from typing import Any
@@ -23,8 +23,7 @@ def add_dashboard(stack: Stack) -> None:
         DashboardName=Sub("${AWS::StackName}-" + stack.name("") + "-${AWS::Region}"),
         DashboardBody=Sub(
             json.dumps({"widgets": _widgets(stack.options)}),
-            Queue=stack.attribute("Queue", "QueueName"),
-            Dead=stack.attribute("DeadLetterQueue", "QueueName"),
+            **_queue_names(stack),
             Cluster=stack.cluster,
             Service=stack.attribute("Service", "Name"),
             **({"LogGroup": stack.of("LogGroup")} if stack.options.kind == "listen" else {}),
@@ -32,9 +31,15 @@ def add_dashboard(stack: Stack) -> None:
     )
 
 
+def _queue_names(stack: Stack) -> dict[str, Any]:
+    queues = {"Queue": "Queue", "Dead": "DeadLetterQueue"} if stack.has("Queue") else {}
+    return {short: stack.attribute(what, "QueueName") for short, what in queues.items()}
+
+
 def _widgets(options: TemplateSettings) -> list[dict[str, Any]]:
     workers = _workers(options.prefix) if options.kind == "listen" else []
-    widgets = [*_queue(), *_tasks(), *workers]
+    queue = _queue() if options.kind != "schedule" else []
+    widgets = [*queue, *_tasks(), *workers]
     return [_placed(widget, place) for place, widget in enumerate(widgets)]
 
 

@@ -78,7 +78,7 @@ def _container(stack: Stack) -> Any:
             )
             for place, mount in enumerate(options.mounts)
         ],
-        PortMappings=[_port(stack)],
+        PortMappings=_ports(stack),
         LogConfiguration=_logging(stack),
         **limits,
     )
@@ -121,11 +121,11 @@ def _volume(mount: str, place: int) -> Any:
     return ecs.Volume(Name=f"mount-{place}", Host=ecs.Host(SourcePath=host))
 
 
-def _port(stack: Stack) -> Any:
-    port = given(stack.options.metrics_port)
-    if stack.options.own_network:
-        return ecs.PortMapping(ContainerPort=port)
-    return ecs.PortMapping(ContainerPort=port, HostPort=0)  # any free one: many share a machine
+def _ports(stack: Stack) -> list[Any]:
+    options = stack.options
+    served = [options.metrics_port, *([options.port] if options.kind == "schedule" else [])]
+    free = {} if options.own_network else {"HostPort": 0}  # any free one: many share a machine
+    return [ecs.PortMapping(ContainerPort=given(port), **free) for port in served]
 
 
 def _logging(stack: Stack) -> Any:
@@ -147,7 +147,7 @@ def _add_service(stack: Stack) -> None:
         Cluster=given(options.cluster) or stack.of("Cluster"),
         TaskDefinition=stack.of("TaskDefinition"),
         # The number of watchers belongs to the scaling: a deployment would reset it.
-        DesiredCount=1 if options.kind == "record" else None,
+        DesiredCount=None if options.kind == "listen" else 1,
         DeploymentConfiguration=ecs.DeploymentConfiguration(
             # New tasks first: of one task, no share of it can be left running.
             MinimumHealthyPercent=100,

@@ -8,6 +8,7 @@ from typing import Any
 
 from troposphere import Sub, iam
 
+from watchbot.settings.values import is_intrinsic
 from watchbot.template.stack import Stack, given
 from watchbot.template.variables import secret_variables
 
@@ -28,6 +29,8 @@ WILDCARDS = {  # why an action is allowed, or denied, for what a `*` matches
     "ecs:DescribeTaskDefinition": _NO_RESOURCE,
     "ecs:ListClusters": _NO_RESOURCE,
     "ecs:ListTasks": "IAM knows it by machines, and Fargate has none",
+    "ecs:RunTask": "each deployment has a revision of its own",
+    "ecs:StopTask": _LATER,
     "sqs:*": "it denies: nothing goes without TLS",
 }
 
@@ -55,8 +58,8 @@ def policy(name: str, statements: list[Statement]) -> Any:
 def add_roles(stack: Stack) -> None:
     """The role of the task, and the role that starts it."""
     own = list(stack.options.permissions)
-    granted = _listen(stack) if stack.options.kind == "listen" else _record(stack)
-    policies = [policy("watchbot", granted)]
+    granted = {"listen": _listen, "record": _record, "schedule": _schedule}[stack.options.kind]
+    policies = [policy("watchbot", granted(stack))]
     if own:
         policies.append(policy("permissions", own))
     for what, held in (("TaskRole", policies), ("ExecutionRole", [policy("start", _start(stack))])):
@@ -100,6 +103,48 @@ def _record(stack: Stack) -> list[Statement]:
         asked += " ecs:ListClusters ecs:ListTasks"
         statements.append(allow("ecs:DescribeTasks", Sub(_ecs_arn("task/*"))))
     return [*statements, allow(asked, "*"), *use_of_key(stack)]
+
+
+def _schedule(stack: Stack) -> list[Statement]:
+    options = stack.options
+    statements = [allow("sns:Publish", stack.notified)]
+    if options.task_definitions:
+        statements += _start_tasks(stack)
+    if options.task_roles:
+        passing = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+        statements.append(
+            {**allow("iam:PassRole", given(options.task_roles)), "Condition": passing}
+        )
+    if options.destinations:
+        statements.append(allow("sns:Publish sqs:SendMessage", given(options.destinations)))
+    if options.trigger_queues:
+        counting = "sqs:GetQueueAttributes sqs:GetQueueUrl"
+        statements.append(allow(counting, given(options.trigger_queues)))
+    return [*statements, *use_of_key(stack)]
+
+
+def _start_tasks(stack: Stack) -> list[Statement]:
+    cluster = Sub(_ecs_arn("cluster/${Cluster}"), Cluster=stack.cluster)
+    tasks = Sub(_ecs_arn("task/${Cluster}/*"), Cluster=stack.cluster)
+    there = {"Condition": {"ArnEquals": {"ecs:cluster": cluster}}}
+    return [
+        {**allow("ecs:RunTask", _definitions(stack.options.task_definitions)), **there},
+        {**allow("ecs:ListTasks", "*"), **there},
+        allow("ecs:DescribeTasks ecs:StopTask", tasks),
+        allow("ecs:DescribeTaskDefinition", "*"),
+    ]
+
+
+def _definitions(named: Any) -> Any:
+    """Their ARNs; a family stands for all of its revisions."""
+    if is_intrinsic(named):
+        return given(named)
+    return [
+        given(each)
+        if is_intrinsic(each) or each.startswith("arn:")
+        else Sub(_ecs_arn(f"task-definition/{each}:*"))
+        for each in named
+    ]
 
 
 def _consume(stack: Stack) -> Statement:

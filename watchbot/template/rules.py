@@ -22,21 +22,32 @@ FARGATE_MEMORY = {  # MiB by CPU units: the least, the most, the step between
 }
 
 
-LISTEN_ALONE = (
+_LISTEN = (
     *("command", "max_size", "min_size", "concurrency", "max_job_duration", "writable_filesystem"),
     *("fifo", "fifo_topic", "content_based_deduplication", "user", "webhook", "webhook_key"),
     *("reduce", "alarm_worker_errors"),
 )
-RECORD_ALONE = ("database", "reconcile", "retention")
+_QUEUE = (
+    *("message_retention", "visibility_timeout", "dead_letter_threshold", "alarm_queue_size"),
+    *("alarm_queue_periods", "alarm_oldest_message", "dead_letter_alarm", "alarm_dead_letters"),
+)
+_SCHEDULE = ("token", "port", "task_definitions", "task_roles", "destinations", "trigger_queues")
+_KINDS: dict[tuple[str, ...], tuple[str, ...]] = {  # which of them take an option, if not all do
+    ("listen",): _LISTEN,
+    ("listen", "record"): _QUEUE,
+    ("record",): ("reconcile",),
+    ("record", "schedule"): ("database", "retention"),
+    ("schedule",): _SCHEDULE,
+}
+KINDS_OF = {name: kinds for kinds, names in _KINDS.items() for name in names}
 
 
 def kind(options: TemplateSettings) -> Broken:
-    listens = options.kind == "listen"
-    for name in RECORD_ALONE if listens else LISTEN_ALONE:
-        if getattr(options, name) != TemplateSettings.model_fields[name].default:
-            needed = "record" if listens else "listen"
-            yield name, f"is for {flag('kind')} {needed}; leave it out"
-    if listens and options.command is None:
+    for name, kinds in KINDS_OF.items():
+        default = TemplateSettings.model_fields[name].default
+        if options.kind not in kinds and getattr(options, name) != default:
+            yield name, f"is for {flag('kind')} {' or '.join(kinds)}; leave it out"
+    if options.kind == "listen" and options.command is None:
         yield "command", "is missing; name what runs for each message"
 
 

@@ -12,23 +12,25 @@ from watchbot.template.stack import Stack, as_text, given
 def variables(stack: Stack) -> dict[str, Any]:
     """The plain ones, by their names; the caller's own come last."""
     options = stack.options
-    shared = {
+    consumer = {
         "QueueUrl": stack.of("Queue"),
         _variable("visibility_timeout"): as_text(options.visibility_timeout),
+    }
+    shared = {
+        **(consumer if stack.has("Queue") else {}),
         _variable("drain_timeout"): as_text(options.drain_timeout),
         _variable("metrics_port"): as_text(options.metrics_port),
     }
     if options.structured_logging:
         shared["structuredLogging"] = "true"
-    own = _of_listen(stack) if options.kind == "listen" else _of_record(options)
-    return {**shared, **own, **{name: given(value) for name, value in options.env.items()}}
+    own = {"listen": _of_listen, "record": _of_record, "schedule": _of_schedule}[options.kind]
+    return {**shared, **own(stack), **{name: given(value) for name, value in options.env.items()}}
 
 
 def secret_variables(options: TemplateSettings) -> dict[str, Any]:
     """Those that ECS reads from a secret when a task starts: where it is, by name."""
-    if options.kind == "record":
-        return {_variable("database"): options.database, **options.secrets}
-    return options.secrets
+    needed = {"record": ("database",), "schedule": ("database", "token")}.get(options.kind, ())
+    return {**{_variable(name): getattr(options, name) for name in needed}, **options.secrets}
 
 
 def _of_listen(stack: Stack) -> dict[str, Any]:
@@ -53,13 +55,27 @@ def _of_listen(stack: Stack) -> dict[str, Any]:
     return found
 
 
-def _of_record(options: TemplateSettings) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if options.reconcile:
-        found[_variable("reconcile")] = Join(",", given(options.reconcile))
-    if options.retention is not None:
-        found[_variable("retention")] = as_text(options.retention)
+def _of_record(stack: Stack) -> dict[str, Any]:
+    found = _retention(stack.options)
+    if stack.options.reconcile:
+        found[_variable("reconcile")] = Join(",", given(stack.options.reconcile))
     return found
+
+
+def _of_schedule(stack: Stack) -> dict[str, Any]:
+    return {
+        _variable("cluster"): stack.cluster,
+        _variable("host"): "0.0.0.0",  # noqa: S104 - of the container; there is a token
+        _variable("port"): as_text(stack.options.port),
+        _variable("notification_topic"): stack.notified,
+        **_retention(stack.options),
+    }
+
+
+def _retention(options: TemplateSettings) -> dict[str, Any]:
+    if options.retention is None:
+        return {}
+    return {_variable("retention"): as_text(options.retention)}
 
 
 def _variable(name: str) -> str:
