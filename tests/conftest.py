@@ -1,6 +1,10 @@
-"""No test may find the credentials, or the endpoints, of whoever runs it."""
+"""No test may find the credentials, the endpoints or the signals of whoever runs it."""
 
 import os
+import signal
+
+# A shell that runs us in the background has us ignore SIGINT, and with us all that we start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ |= {
     "AWS_ACCESS_KEY_ID": "test",
