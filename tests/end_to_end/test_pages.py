@@ -1,11 +1,14 @@
 """What a running watcher serves: metrics and health."""
 
 import re
+import time
 
 import requests
 
 from tests.cloud import Cloud
 from tests.end_to_end.test_local import read_until
+
+SETTLED = 'watchbot_messages_settled_total{outcome="completed"} 1.0'
 
 
 def test_metrics_and_health_are_served(cloud: Cloud) -> None:
@@ -20,14 +23,15 @@ def test_metrics_and_health_are_served(cloud: Cloud) -> None:
         (url,) = re.findall(r"url=(\S+)", said)
         read_health = [requests.get(f"{url}/{page}", timeout=10) for page in ("healthz", "readyz")]
         scraped = requests.get(f"{url}/metrics", timeout=10)
-        while "watchbot_messages_settled_total{" not in scraped.text:  # the log tells it first
+        ends = time.monotonic() + 30
+        while SETTLED not in scraped.text and time.monotonic() < ends:  # the log tells it first
             scraped = requests.get(f"{url}/metrics", timeout=10)
 
     assert [answer.status_code for answer in read_health] == [200, 200]
     assert scraped.headers["content-type"].startswith("text/plain; version=0.0.4")
     for line in (
         "watchbot_messages_received_total 1.0",
-        'watchbot_messages_settled_total{outcome="completed"} 1.0',
+        SETTLED,
         "watchbot_workers_limit 1.0",
         'watchbot_queue_messages{state="visible"} ',
         "watchbot_queue_oldest_message_age_seconds ",

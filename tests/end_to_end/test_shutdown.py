@@ -158,10 +158,10 @@ def test_daemon_of_a_worker_ends_with_it(cloud: Cloud, tmp_path: Path) -> None:
 def test_lost_lease_is_not_settled(cloud: Cloud, tmp_path: Path, choice: str, ended: bool) -> None:
     queue = cloud.queue(f"lost-{choice}")
     cloud.send(queue, "x")
-    command = f"echo up >> {tmp_path}/up; sleep 3; echo done >> {tmp_path}/done"
+    command = f"echo up >> {tmp_path}/up; sleep 5; echo done >> {tmp_path}/done"
 
     with cloud.started(
-        *listen(queue, "--visibility-timeout", "1", "--on-lost-lease", choice, command)
+        *listen(queue, "--visibility-timeout", "3", "--on-lost-lease", choice, command)
     ) as watcher:
         wait_for(tmp_path / "up")
         watcher.send_signal(signal.SIGSTOP)
@@ -203,7 +203,7 @@ def test_queue_that_is_deleted_ends_the_watcher_after_its_work(
 ) -> None:
     queue = cloud.queue("deleted")
     cloud.send(queue, "x")
-    command = f"echo up >> {tmp_path}/up; sleep 3; echo done >> {tmp_path}/done"
+    command = f"echo up >> {tmp_path}/up; sleep 5; echo done >> {tmp_path}/done"
 
     with cloud.started(
         *listen(queue, "--concurrency", "2", "--give-up-after", "0.1", command)
