@@ -16,7 +16,7 @@ demo: $(READY) ## Runs the main job on this machine: real messages, real command
 	  --send-file examples/demo/messages examples/demo/work.sh
 
 test: lint type $(READY) ## Everything CI checks: style, types, all tests
-	$(BIN)/pytest --numprocesses 4 --dist loadfile
+	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-all: ## Runs the tests on each Python that is here (3.11 to 3.13), with uvloop and without
 	@for version in $(PYTHONS); do \
