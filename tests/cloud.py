@@ -31,6 +31,7 @@ class Cloud:
             "AWS_ENDPOINT_URL": url,
             "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
             "PATH": f"{BIN}:{os.environ['PATH']}",
+            "TMPDIR": os.environ.get("TMPDIR", ""),
         }
         self._clients: list[Any] = []
         self.sqs = self.client("sqs")

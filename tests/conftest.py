@@ -3,6 +3,8 @@
 import os
 import signal
 
+import pytest
+
 # A shell that runs us in the background has us ignore SIGINT, and with us all that we start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -19,3 +21,9 @@ for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]
     del os.environ[name]
 for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"):
     os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What started programs leave when they are killed lies with pytest's own files."""
+    os.environ["TMPDIR"] = str(tmp_path_factory.mktemp("programs"))

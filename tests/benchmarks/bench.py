@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -96,9 +97,9 @@ def running(
     words: Sequence[str], env: Mapping[str, str], *, stdout: int = subprocess.DEVNULL
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process with a group of its own, ended with all of it."""
-    with subprocess.Popen(
-        words, env=env, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.DEVNULL,
-        start_new_session=True,
+    with tempfile.TemporaryDirectory() as scratch, subprocess.Popen(
+        words, env={**env, "TMPDIR": scratch}, stdin=subprocess.DEVNULL, stdout=stdout,
+        stderr=subprocess.DEVNULL, start_new_session=True,
     ) as process:  # fmt: skip
         try:
             yield process

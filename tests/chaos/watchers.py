@@ -63,6 +63,7 @@ class Fleet:
             "PATH": os.environ["PATH"],
             "AWS_ENDPOINT_URL": self.url,
             "CHAOS_LEDGER": str(self.ledger),
+            "TMPDIR": str(self.home),
         }
         with log.open("wb") as file:
             process = subprocess.Popen(

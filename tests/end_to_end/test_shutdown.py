@@ -141,6 +141,26 @@ def test_killed_watcher_loses_nothing(cloud: Cloud, tmp_path: Path) -> None:
     assert cloud.depth(queue) == (0, 0)
 
 
+def test_files_of_a_killed_watcher_go_once_its_workers_have(cloud: Cloud, tmp_path: Path) -> None:
+    queue, env = cloud.queue("leaves-files", VisibilityTimeout="60"), {"TMPDIR": str(tmp_path)}
+    cloud.send(queue, "x")
+    command = f"echo $WATCHBOT_SCRATCH/part $$ >> {tmp_path}/up; exec sleep 60 > $TMPDIR/part"
+
+    with cloud.started(*listen(queue, command), env=env) as watcher:
+        part, worker = wait_for(tmp_path / "up")[0].split()
+        wait_for(Path(part), 0)
+        watcher.kill()
+    while_it_runs = cloud.listen(queue, "true", env=env)
+    is_kept = Path(part).exists()
+    os.killpg(int(worker), signal.SIGKILL)
+    assert is_gone(int(worker))
+    afterwards = cloud.listen(queue, "true", env=env)
+
+    assert is_kept, while_it_runs.stdout
+    assert "deleted what a killed watcher left" in afterwards.stdout
+    assert os.listdir(tmp_path) == ["up"]
+
+
 def test_daemon_of_a_worker_ends_with_it(cloud: Cloud, tmp_path: Path) -> None:
     queue = cloud.queue("daemon")
     cloud.send_many(queue, ["a", "b"])

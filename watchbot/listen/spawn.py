@@ -79,7 +79,7 @@ def resolve(words: Sequence[str], *, shell: bool) -> Command:
 
 
 def by_posix(start: Start, files: tuple[int, int, int]) -> int:
-    # No descriptor of ours leaks: Python opens all of them close-on-exec.
+    # No descriptor leaks but the one that is to (see `claim`): Python opens them close-on-exec.
     return os.posix_spawn(
         start.command.file,
         start.command.words,

@@ -4,15 +4,16 @@ import logging
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
 from watchbot.errors import UsageError
+from watchbot.listen import claim
 
 log = logging.getLogger(__name__)
 
@@ -74,19 +75,22 @@ class Workspace:
 def open_workspace(volumes: Sequence[Path]) -> Iterator[Workspace]:
     """A workspace below the machine's temporary directory, deleted on leaving.
 
-    Raises `UsageError` when there is no directory to write to.
+    What watchers left there that were killed is deleted first. Raises `UsageError` when there is
+    no directory to write to.
     """
-    try:
-        root = os.path.realpath(tempfile.mkdtemp(prefix="watchbot-"))
-    except OSError as error:
-        raise UsageError(
-            f"no directory for temporary files can be written ({error.strerror}): "
-            "mount a writable /tmp, or set TMPDIR"
-        ) from error
-    try:
+    with ExitStack() as house:
+        try:
+            root = house.enter_context(claim.claimed())
+        except OSError as error:
+            raise UsageError(
+                f"no directory for temporary files can be written ({error.strerror}): "
+                "mount a writable /tmp, or set TMPDIR"
+            ) from error
+        house.callback(_remove, root)
+        for path in claim.abandoned():
+            _remove(path)
+            log.info("deleted what a killed watcher left", extra={"path": path})
         yield Workspace(root, volumes)
-    finally:
-        _remove(root)
 
 
 def _is_as_new(scratch: str) -> bool:
@@ -98,7 +102,7 @@ def _is_as_new(scratch: str) -> bool:
 
 def _remove(path: str) -> None:
     try:
-        shutil.rmtree(path, onerror=_grant_and_retry)
+        shutil.rmtree(path, onerror=partial(_grant_and_retry, path))
     except RecursionError:  # before Python 3.13 it calls itself for each level of directories
         log.warning("directory not deleted: it is too deep", extra={"path": path})
 
@@ -127,10 +131,11 @@ def _unlink(path: str) -> None:
         log.warning("file not deleted", extra={"path": path, "reason": error.strerror})
 
 
-def _grant_and_retry(function: object, path: str, _: object) -> None:
+def _grant_and_retry(top: str, function: object, path: str, _: object) -> None:
     # A worker may leave directories it took its own rights from; the owner may take them back.
     try:
-        os.chmod(os.path.dirname(path), 0o700)
+        if path != top:  # what holds it is not ours to change: /tmp, for one
+            os.chmod(os.path.dirname(path), 0o700)
         if function is os.unlink:
             os.unlink(path)
         elif function is os.rmdir:
@@ -138,5 +143,7 @@ def _grant_and_retry(function: object, path: str, _: object) -> None:
         else:
             os.chmod(path, 0o700)
             shutil.rmtree(path)
+    except FileNotFoundError:  # as it should be
+        return
     except OSError as error:
         log.warning("file not deleted", extra={"path": path, "reason": error.strerror})
