@@ -22,7 +22,7 @@ EVIDENCE = Evidence(
     sent_ms=1_700_000_000_000,
     receives=5,
 )
-names = st.from_regex(r"[a-z][a-z0-9_.-]{0,20}", fullmatch=True)
+names = st.text("abcxyz0189_.-", min_size=1, max_size=20)
 values = st.builds(
     Attribute, type=st.sampled_from(["String", "Number", "Binary"]), value=st.just("AP8=")
 )

@@ -222,8 +222,12 @@ def test_fifo_parts_of_a_job_created_twice_are_dropped_by_the_queue() -> None:
 def test_progress_is_rounded_down(total: int, done: int, progress: float) -> None:
     place = Place()
     place.progress.set_total("job", total)
-    for part in range(1, done + 1):
-        asyncio.run(place.store.complete("job", part, Claim(token="t", at=0)))
+
+    async def complete() -> None:
+        for part in range(1, done + 1):
+            await place.store.complete("job", part, Claim(token="t", at=0))
+
+    asyncio.run(complete())
 
     assert place.progress.status("job") == {"progress": progress}
     assert place.progress.info("job")["remaining"] == total - done

@@ -95,8 +95,8 @@ def test_anything_else_is_passed_as_it_is(body: str) -> None:
 KEYS = st.sampled_from(["Type", "Subject", "Message", "TopicArn", "MessageAttributes"]) | st.text()
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=6),
-    max_leaves=12,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=6,
 )
 TEXTS = st.text(st.characters())  # lone surrogates among them
 ENVELOPES = st.fixed_dictionaries(

@@ -1,5 +1,6 @@
 """What is in a template: the promises that `watchbot listen` and its users rely on."""
 
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -18,7 +19,18 @@ ECS = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}"
 
 def resources(type_: str, **chosen: Any) -> dict[str, dict[str, Any]]:
     """The properties of the resources of a type, by their names."""
-    return of_type(type_, watchbot.template(options(**chosen)))
+    return of_type(type_, made_of(options(**chosen)))
+
+
+def made_of(chosen: dict[str, Any]) -> dict[str, Any]:
+    """The template; made once for alike options, so nothing may be changed in it."""
+    return _made_of(json.dumps(chosen))
+
+
+@functools.cache
+def _made_of(chosen: str) -> dict[str, Any]:
+    made: dict[str, Any] = watchbot.template(json.loads(chosen))
+    return made
 
 
 def of_type(type_: str, made: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -205,7 +217,7 @@ def test_runbook_has_a_section_for_each_alarm(made: dict[str, Any]) -> None:
     page = (Path(__file__).parents[2] / "docs/how-to/alarms.md").read_text()
     sections = {name.lower() for name in re.findall(r"^## (\w+)$", page, re.M)}
 
-    named = re.findall(r"docs/how-to/alarms.md#(\w+)", json.dumps(watchbot.template(made)))
+    named = re.findall(r"docs/how-to/alarms.md#(\w+)", json.dumps(made_of(made)))
 
     assert len(named) >= 3
     assert set(named) <= sections
@@ -277,7 +289,7 @@ def test_dashboard_is_json() -> None:
 
 
 def of_record(type_: str, **more: Any) -> dict[str, dict[str, Any]]:
-    found = of_type(type_, watchbot.template(record(**more)))
+    found = of_type(type_, made_of(record(**more)))
     return {name.removeprefix("Watchbot"): each for name, each in found.items()}
 
 
@@ -300,7 +312,7 @@ def test_record_has_its_database_from_a_secret() -> None:
     told = {"Name": "WATCHBOT_DATABASE", "ValueFrom": SECRET}
     assert secrets(database=SECRET) == [told]
     assert secrets() == [{**told, "ValueFrom": refer("WatchbotDatabase")}]
-    assert watchbot.template(record())["Parameters"]["WatchbotDatabase"]["Type"] == "String"
+    assert made_of(record())["Parameters"]["WatchbotDatabase"]["Type"] == "String"
 
 
 def test_record_runs_once_and_is_not_scaled() -> None:
@@ -328,7 +340,7 @@ def test_dead_letters_of_a_record_are_told() -> None:
 
 
 def of_schedule(type_: str, **more: Any) -> dict[str, dict[str, Any]]:
-    found = of_type(type_, watchbot.template(schedule(**more)))
+    found = of_type(type_, made_of(schedule(**more)))
     return {name.removeprefix("Watchbot"): each for name, each in found.items()}
 
 

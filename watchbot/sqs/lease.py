@@ -110,7 +110,7 @@ class Leases:
         """Whether the message is ours; where that is in doubt, the queue is asked."""
         while lease.doubtful and self.holds(lease):
             await self._renew([lease])
-            if lease.doubtful:
+            if lease.doubtful and not lease.lost:
                 await anyio.sleep(retry_pause(1, cap_s=self._visibility_s / 12))
         return self.holds(lease)
 
