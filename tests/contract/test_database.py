@@ -200,10 +200,16 @@ async def test_url_that_names_no_file(url: str) -> None:
 
 
 async def test_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "x").write_text("these are my notes\n" * 1000)
+    path = tmp_path / "x"
+    path.write_text("these are my notes\n" * 1000)
 
     with pytest.raises(DatabaseError, match="not a database"):
-        async with open_database(f"sqlite:///{tmp_path}/x"):
+        async with open_database(f"sqlite:///{path}"):
             pass
 
-    assert (tmp_path / "x").read_text().startswith("these are my notes")
+    assert path.read_text().startswith("these are my notes")
+    assert path not in open_files()
+
+
+def open_files() -> list[Path]:
+    return [descriptor.resolve() for descriptor in Path("/proc/self/fd").iterdir()]

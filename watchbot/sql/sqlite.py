@@ -121,22 +121,29 @@ class SqliteTransaction:
 
 
 def _open_writer(path: str) -> sqlite3.Connection:
-    connection = _connect(path)
-    connection.execute("PRAGMA journal_mode = WAL")  # who reads does not stop who writes
-    connection.execute("PRAGMA synchronous = FULL")  # what is committed survives a power cut
-    connection.execute("PRAGMA foreign_keys = ON")
-    return connection
+    return _open(
+        path,
+        "journal_mode = WAL",  # who reads does not stop who writes
+        "synchronous = FULL",  # what is committed survives a power cut
+        "foreign_keys = ON",
+    )
 
 
 def _open_reader(path: str) -> sqlite3.Connection:
-    connection = _connect(path)
-    connection.execute("PRAGMA query_only = ON")
+    return _open(path, "query_only = ON")
+
+
+def _open(path: str, *settings: str) -> sqlite3.Connection:
+    with ExitStack() as opened:
+        # Transactions are ours; calls come from any thread, one at a time.
+        connection = sqlite3.connect(
+            path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+        )
+        opened.callback(connection.close)
+        for setting in settings:
+            connection.execute(f"PRAGMA {setting}")
+        opened.pop_all()  # all went well: it stays open
     return connection
-
-
-def _connect(path: str) -> sqlite3.Connection:
-    # Transactions are ours; calls come from any thread, one at a time.
-    return sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
 
 
 def _statements(sql: str) -> Iterator[str]:
