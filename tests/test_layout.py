@@ -13,7 +13,7 @@ LAYERS = [  # a module imports from its own folder and from the lines above it
     "errors sink logline task_outcome",
     "display settings logs metrics worker_log",
     "lifecycle aws pages web log_handler",
-    "sqs sql",
+    "dynamodb sqs sql",
     "doctor healthcheck listen deadletter progress record schedule template send top",
     "local",
     "cli",

@@ -60,7 +60,7 @@ class StoreSettings(Settings):
 
     database: str = option(
         "sqlite:///schedule.db",
-        "Where jobs and runs are kept: sqlite:///FILE or postgresql://...",
+        "Where jobs and runs are kept: sqlite:///FILE, postgresql://... or dynamodb://TABLE.",
         "URL",
         repr=False,
     )
