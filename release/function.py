@@ -54,5 +54,5 @@ def _leave_out_what_is_not_loaded(content: Path) -> None:
 
 
 if __name__ == "__main__":
-    target, *python = sys.argv[1:] or [ROOT / "dist"]
+    target, *python = sys.argv[1:] or [str(ROOT / "dist")]
     sys.stdout.write(f"{build(Path(target), *python)}\n")
