@@ -115,11 +115,11 @@ class TemplateSettings(Settings):
         "asks for it.",
         "ARN|NAME",
     )
-    token: Annotated[str | Intrinsic, SECRET] | None = option(
-        None, "The secret with the token of the API, alike; else the stack asks for it.", "ARN|NAME"
-    )
     database_table: bool = option(
         False, "Keep jobs and runs in a table of DynamoDB that the stack makes; no --database."
+    )
+    token: Annotated[str | Intrinsic, SECRET] | None = option(
+        None, "The secret with the token of the API, alike; else the stack asks for it.", "ARN|NAME"
     )
     function_bucket: Annotated[str | Intrinsic, BUCKET] | None = option(
         None, "Where the zip of `make lambda` is: then stacks can declare schedules.", "NAME"
