@@ -27,7 +27,7 @@ OWNERS = {  # one door to each dangerous thing
     "boto3": set[str](),
     "cfn_flip": {"template/document.py"},
     "botocore": {"aws.py"},
-    "moto": {"local/server.py", "local/sqs.py"},
+    "moto": {"local/ecs.py", "local/server.py", "local/sqs.py"},
     "opentelemetry": {"listen/tracing.py"},
     "prometheus_client": {"metrics.py"},
     "psycopg": {"sql/postgres.py"},
