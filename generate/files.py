@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from generate.alerts import alerts
+from generate.api_page import api_page
 from generate.commands_page import commands_page
 from generate.dashboard import dashboard
 from generate.metrics_page import metrics_page
@@ -13,6 +14,7 @@ from generate.worker_page import worker_page
 FILES: dict[str, Callable[[], str]] = {
     "docs/dashboards/alerts.yml": alerts,
     "docs/dashboards/watchbot.json": dashboard,
+    "docs/reference/api.md": api_page,
     "docs/reference/commands.md": commands_page,
     "docs/reference/metrics.md": metrics_page,
     "docs/reference/template.md": template_page,

@@ -43,6 +43,7 @@ _ABOUT = {  # what is asked of who deploys a stack, where it is not what an opti
     "task_definitions": "What jobs may start: ARNs, like arn:aws:ecs:REGION:ACCOUNT:"
     "task-definition/FAMILY:*.",
     "task_roles": "The roles that those tasks have: ARNs.",
+    "function_bucket": "The bucket that the zip of `make lambda` is in.",
     "cluster": "The cluster of ECS where tasks run, by its name or ARN.",
 }
 _ALLOWED = {
@@ -73,6 +74,8 @@ _STACKS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
             "port": "Number",
             "task_definitions": "CommaDelimitedList",
             "task_roles": "CommaDelimitedList",
+            "function_bucket": "String",
+            "function_key": "String",
         },
     ),
 }

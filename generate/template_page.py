@@ -54,6 +54,12 @@ _STACKS: dict[str, dict[str, Any]] = {
     "`webhook_key`": {**_LISTEN, "webhook": True, "webhook_key": True},
     "`kind: record`": {**_RECORD, "reconcile": "all"},
     "`kind: schedule`": _SCHEDULE,
+    "`database_table`": {**_SCHEDULE, "database": None, "database_table": True},
+    "`function_bucket`": {
+        **_SCHEDULE,
+        "function_bucket": {"Ref": "FunctionBucket"},
+        "function_key": {"Ref": "FunctionKey"},
+    },
 }
 
 

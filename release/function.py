@@ -1,29 +1,58 @@
 """`make lambda`: builds dist/watchbot-schedule-lambda-VERSION.zip, and prints its path.
 
-The code of the custom resource for AWS Lambda, of the Python and the machine that build it: its
-handler is `watchbot.schedule.custom_resource.handler`.
+The code of the custom resource for AWS Lambda. It is made for the Python and the kind of machine
+that the template names, whatever builds it.
 """
 
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from release.pyz import ROOT, clean, install, make_alike
 from watchbot import __version__
+from watchbot.template.function import PYTHON
+
+# What Lambda's Amazon Linux 2023 takes. pip does not know that a newer one takes the older ones.
+PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
+SERVICE = "dynamodb"  # the only one that the handler calls
 
 
-def build(target: Path) -> Path:
+def build(target: Path, python: str = PYTHON) -> Path:
     """Builds the zip in the directory `target`; its path. Raises `CalledProcessError`."""
     with tempfile.TemporaryDirectory() as name:
         content = Path(name) / "content"
-        install(content, "schedule")
+        install(content, f"{_wheel(Path(name))}[schedule]", *_made_for(python))
         clean(content)
+        _leave_out_what_is_not_loaded(content)
         make_alike(content)
         target.mkdir(parents=True, exist_ok=True)
         base = target / f"watchbot-schedule-lambda-{__version__}"
         return Path(shutil.make_archive(str(base), "zip", content))
 
 
+def _wheel(folder: Path) -> Path:
+    """The package itself; for another Python, pip installs nothing that is not a wheel."""
+    words = "-m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation"
+    subprocess.run([sys.executable, *words.split(), "--wheel-dir", str(folder), ROOT], check=True)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def _made_for(python: str) -> list[str]:
+    platforms = [word for platform in PLATFORMS for word in ("--platform", platform)]
+    return ["--only-binary=:all:", "--implementation", "cp", "--python-version", python, *platforms]
+
+
+def _leave_out_what_is_not_loaded(content: Path) -> None:
+    """Half of all there is: a small zip starts sooner."""
+    shutil.rmtree(content / "uvloop")
+    for service in (content / "botocore/data").iterdir():
+        if service.is_dir() and service.name != SERVICE:
+            shutil.rmtree(service)
+
+
 if __name__ == "__main__":
-    sys.stdout.write(f"{build(Path(sys.argv[1]) if sys.argv[1:] else ROOT / 'dist')}\n")
+    target, *python = sys.argv[1:] or [str(ROOT / "dist")]
+    sys.stdout.write(f"{build(Path(target), *python)}\n")

@@ -26,7 +26,7 @@ def build(target: Path) -> Path:
     """Builds the binary in the directory `target`; its path. Raises `CalledProcessError`."""
     with tempfile.TemporaryDirectory() as name:
         content = Path(name) / "content"
-        install(content, EXTRAS)
+        install(content, f"{ROOT}[{EXTRAS}]")
         clean(content)
         start = (ROOT / "release/bootstrap.py").read_text()
         (content / "__main__.py").write_text(start.replace("@CONTENT@", _digest(content)))
@@ -41,12 +41,13 @@ def build(target: Path) -> Path:
     return binary
 
 
-def install(content: Path, extras: str) -> None:
-    """Puts the package, with these extras, and all it needs into a directory."""
+def install(content: Path, package: str, *options: str) -> None:
+    """Puts the package, with its extras in brackets, and all it needs into a directory."""
     words = "-m pip install --quiet --disable-pip-version-check --no-compile --target".split()
     constraint = ["--constraint", str(ROOT / "constraints.txt")]
-    what = f"{ROOT}[{extras}]"
-    subprocess.run([sys.executable, *words, str(content), *constraint, what], check=True)
+    subprocess.run(
+        [sys.executable, *words, str(content), *constraint, *options, package], check=True
+    )
 
 
 def clean(content: Path) -> None:

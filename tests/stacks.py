@@ -104,6 +104,14 @@ VARIANTS: dict[str, dict[str, Any]] = {
         retention=90,
     ),
     "schedule_asking": schedule(dashboard=False),
+    "schedule_in_a_table": schedule(database_table=True, token="/schedule/token"),
+    "schedule_of_stacks": schedule(function_bucket="built", function_key="lambda/watchbot.zip"),
+    "schedule_encrypted": schedule(
+        database_table=True,
+        function_bucket="built",
+        function_key="lambda/watchbot.zip",
+        kms_key=KEY,
+    ),
     "schedule_on_ec2": schedule(capacity="EC2", cluster=CLUSTER, kms_key=KEY, port=8080),
 }
 

@@ -57,6 +57,7 @@ _THROTTLED = {
     "KMSThrottlingException",
     "KmsThrottled",
     "OverLimit",
+    "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "RequestThrottled",
     "SlowDown",
@@ -147,11 +148,15 @@ async def open_client(
 def _translated(service: str, operation: str, fault: Exception) -> AwsError:
     facts = {"service": service.upper(), "operation": operation}
     if isinstance(fault, boto.ClientError):
-        return _refused(fault)(
+        error = _refused(fault)(
             **facts,
             code=fault.response.get("Error", {}).get("Code") or "Unknown",
             text=_one_line(fault.response.get("Error", {}).get("Message") or "no reason given"),
         )
+        if isinstance(error, Rejected):
+            reasons = fault.response.get("CancellationReasons", ())
+            error.reasons = tuple(reason.get("Code", "None") for reason in reasons)
+        return error
     kind: type[AwsError] = Unreachable  # the network, or somebody in between who answers
     if isinstance(fault, (*_NOT_CONFIGURED, ValueError)):
         kind = NotConfigured

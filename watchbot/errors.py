@@ -202,3 +202,4 @@ class Rejected(AwsError):
 
     transient = False
     hint = "the request will not succeed as it is"
+    reasons: tuple[str, ...] = ()  # of a transaction: a code for each of its parts

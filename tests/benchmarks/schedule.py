@@ -15,13 +15,12 @@ import anyio
 from tests.postgres import running_postgres
 from watchbot.aws import Client
 from watchbot.lifecycle import Stop
-from watchbot.schedule import COMPONENT, PACKAGE
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.job import Job
 from watchbot.schedule.scheduler import Scheduler
+from watchbot.schedule.sql.store import open_sql
 from watchbot.settings.schedule import ScheduleSettings
 from watchbot.sql.database import Database, open_database
-from watchbot.sql.migrate import migrate
 from watchbot.sql.rows import as_table
 
 CASES = ((100, 1_000), (1_000, 10_000))  # jobs that are due, of so many
@@ -42,10 +41,9 @@ class Nowhere:
 
 async def measure(url: str, due: int, total: int) -> str:
     """Runs one replica until all that is due has started; what came of it."""
-    async with open_database(url, connections=20) as database:
-        await migrate(database, COMPONENT, PACKAGE)
+    async with open_sql(url, 20, 30) as store, open_database(url) as database:
         await _fill(database, due, total)
-        scheduler = Scheduler(ScheduleSettings(), database, cast(Clients, Nowhere()))
+        scheduler = Scheduler(ScheduleSettings(), store, cast(Clients, Nowhere()))
         stop = Stop()
         async with anyio.create_task_group() as replica:
             replica.start_soon(scheduler.run, stop)

@@ -1,9 +1,11 @@
 """Replicas of `watchbot schedule` that are killed, on an ECS that throttles and loses answers.
 
-`python -m tests.chaos.schedule [REPLICAS JOBS KILLS]`: 4, 40 and 40, if not told otherwise.
+`python -m tests.chaos.schedule [postgres|dynamodb [REPLICAS JOBS KILLS]]`: in PostgreSQL, 4, 40
+and 40, if not told otherwise.
 """
 
 import contextlib
+import functools
 import itertools
 import json
 import random
@@ -12,19 +14,20 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 import requests
 
-from tests.cloud import BIN
+from tests.cloud import BIN, Cloud, running_cloud
 from tests.fake_ecs import FakeEcs
-from tests.postgres import PostgresServer, running_postgres
+from tests.postgres import running_postgres
 
 RUNS = 20  # between two kills
 HANG_S = 120
@@ -91,6 +94,103 @@ def serving(ecs: Ecs) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Booked:
+    """A run, as its store has it."""
+
+    job_id: str
+    due_at: datetime
+    status: str
+    started_at: datetime | None
+    wake_at: object
+
+
+class Books(Protocol):
+    """A store, as somebody sees it who reads it past the scheduler."""
+
+    url: str
+    environment: Mapping[str, str]
+
+    def runs(self) -> list[Booked]: ...
+
+    def stop_jobs(self) -> None:
+        """Has no job fire any more."""
+        ...
+
+
+class SqlBooks:
+    """Those of a PostgreSQL."""
+
+    environment: Mapping[str, str] = {}
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def runs(self) -> list[Booked]:
+        with psycopg.connect(self.url) as connection:
+            rows = connection.execute(
+                "SELECT job_id, due_at, status, started_at, wake_at FROM schedule_run"
+            ).fetchall()
+        names = ("job_id", "due_at", "status", "started_at", "wake_at")
+        return [Booked(**dict(zip(names, row, strict=True))) for row in rows]
+
+    def stop_jobs(self) -> None:
+        with psycopg.connect(self.url) as connection:
+            connection.execute("UPDATE schedule_job SET next_fire_at = NULL")
+
+
+class TableBooks:
+    """Those of a table of DynamoDB."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._dynamodb, self._name = cloud.dynamodb, f"schedule-{uuid.uuid4().hex}"
+        self.url = f"dynamodb://{self._name}"
+        self.environment: Mapping[str, str] = {"AWS_ENDPOINT_URL_DYNAMODB": cloud.url}
+
+    def runs(self) -> list[Booked]:
+        return [
+            Booked(
+                job_id=item["job_id"]["S"],
+                due_at=datetime.fromisoformat(item["due_at"]["S"]),
+                status=item["status"]["S"],
+                started_at=datetime.fromisoformat(item["started_at"]["S"])
+                if "started_at" in item
+                else None,
+                wake_at=item.get("at") if item.get("work") == {"S": "start"} else None,
+            )
+            for item in self._items()
+            if "due_at" in item
+        ]
+
+    def stop_jobs(self) -> None:
+        for item in self._items():
+            if item["pk"]["S"] == "jobs":
+                self._dynamodb.update_item(
+                    TableName=self._name,
+                    Key={"pk": item["pk"], "sk": item["sk"]},
+                    UpdateExpression="REMOVE #work, #at",
+                    ExpressionAttributeNames={"#work": "work", "#at": "at"},
+                )
+
+    def _items(self) -> list[dict[str, Any]]:
+        pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._name)
+        return [item for page in pages for item in page["Items"]]
+
+
+@contextlib.contextmanager
+def a_database() -> Iterator[Books]:
+    """An empty PostgreSQL."""
+    with running_postgres() as server:
+        yield SqlBooks(server.new_database())
+
+
+@contextlib.contextmanager
+def a_table() -> Iterator[Books]:
+    """A table that is not there yet, in moto."""
+    with running_cloud() as cloud:
+        yield TableBooks(cloud)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Toll:
     """What a storm has cost. `gaps`: seconds that are not in the ledger at all."""
 
@@ -105,12 +205,13 @@ class Toll:
 
 
 class Replicas:
-    """Processes of `watchbot schedule` on one database."""
+    """Processes of `watchbot schedule` on one store."""
 
-    def __init__(self, database: str, ecs_url: str, count: int) -> None:
-        self._words = [str(BIN / "watchbot"), "schedule", "--port", "0", "--database", database]
+    def __init__(self, books: Books, ecs_url: str, count: int) -> None:
+        self._words = [str(BIN / "watchbot"), "schedule", "--port", "0", "--database", books.url]
         self._environment = {
-            "AWS_ENDPOINT_URL": ecs_url,
+            **books.environment,
+            "AWS_ENDPOINT_URL_ECS": ecs_url,
             "AWS_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
@@ -158,75 +259,74 @@ class Replicas:
         return line.rpartition("url=")[2].strip(), process
 
 
-def storm(postgres: PostgresServer, *, replicas: int, jobs: int, kills: int, seed: int) -> Toll:
+def storm(books: Books, *, replicas: int, jobs: int, kills: int, seed: int) -> Toll:
     """Kills a replica after each `RUNS` runs; then waits until all that was due is settled."""
-    chance, ecs, database = random.Random(seed), Ecs(seed), postgres.new_database()
+    chance, ecs = random.Random(seed), Ecs(seed)
     with serving(ecs) as ecs_url:
-        running = Replicas(database, ecs_url, replicas)
+        running = Replicas(books, ecs_url, replicas)
         try:
             for number in range(jobs):
                 job = {"id": f"j{number}", "schedule": "*", "overlap": "allow"}
                 requests.post(f"{running.url}/jobs", json=job, timeout=30).raise_for_status()
-            with psycopg.connect(database, autocommit=True) as connection:
-                for kill in range(kills):
-                    _wait(connection, "status = 'started'", (kill + 1) * RUNS)
-                    running.kill_one(chance)
-                connection.execute("UPDATE schedule_job SET next_fire_at = NULL")
-                _wait(connection, "wake_at IS NULL", _count(connection, "TRUE"))
+            for kill in range(kills):
+                _wait(books, functools.partial(_have_started, (kill + 1) * RUNS))
+                running.kill_one(chance)
+            books.stop_jobs()
+            _wait(books, lambda runs: all(run.wake_at is None for run in runs))
         finally:
             running.stop()
-        with psycopg.connect(database) as connection:
-            return _toll(connection, ecs.fake, running.killed)
+    return _toll(books.runs(), ecs.fake, running.killed)
 
 
-def _wait(connection: psycopg.Connection[Any], where: str, count: int) -> None:
-    """Returns when so many runs are as told."""
+def _wait(books: Books, done: Callable[[list[Booked]], bool]) -> None:
+    """Returns when the runs are as told."""
     deadline = time.monotonic() + HANG_S
-    while _count(connection, where) < count:
-        assert time.monotonic() < deadline, f"{count} runs were never {where}"
+    while not done(runs := books.runs()):
+        assert time.monotonic() < deadline, f"not done: {_started(runs)} of {len(runs)} started"
         time.sleep(0.1)
 
 
-def _count(connection: psycopg.Connection[Any], where: str) -> int:
-    found = connection.execute(f"SELECT count(*) FROM schedule_run WHERE {where}".encode())
-    row = found.fetchone()
-    assert row
-    return int(row[0])
+def _have_started(count: int, runs: list[Booked]) -> bool:
+    return _started(runs) >= count
 
 
-def _toll(connection: psycopg.Connection[Any], ecs: FakeEcs, killed: int) -> Toll:
-    rows = connection.execute(
-        "SELECT job_id, due_at, extract(epoch FROM started_at - due_at) FROM schedule_run "
-        "WHERE status = 'started'"
-    ).fetchall()
-    due = {(job_id, int(due_at.timestamp() * 1000)) for job_id, due_at, _ in rows}
+def _started(runs: list[Booked]) -> int:
+    return sum(run.status == "started" for run in runs)
+
+
+def _toll(runs: list[Booked], ecs: FakeEcs, killed: int) -> Toll:
+    due = {
+        (run.job_id, round(run.due_at.timestamp() * 1000)): run.started_at - run.due_at
+        for run in runs
+        if run.status == "started" and run.started_at
+    }
     # wb/JOB/MILLISECONDS/s
     tasks = Counter(tuple(task["startedBy"].split("/")[1:3]) for task in ecs.tasks.values())
-    lags = sorted(float(lag) for _, _, lag in rows)
+    lags = sorted(lag.total_seconds() for lag in due.values())
     return Toll(
         runs=len(due),
         killed=killed,
         duplicates=sum(count - 1 for count in tasks.values()),
         lost=sum((job_id, str(stamp)) not in tasks for job_id, stamp in due),
-        gaps=_gaps(connection),
-        unsettled=_count(connection, "status NOT IN ('started', 'missed')"),
+        gaps=_gaps(runs),
+        unsettled=sum(run.status not in ("started", "missed") for run in runs),
         lag_median_s=lags[len(lags) // 2],
         lag_p99_s=lags[int(len(lags) * 0.99)],
     )
 
 
-def _gaps(connection: psycopg.Connection[Any]) -> int:
-    rows = connection.execute("SELECT job_id, due_at FROM schedule_run ORDER BY 1, 2").fetchall()
+def _gaps(runs: list[Booked]) -> int:
+    ordered = sorted((run.job_id, run.due_at) for run in runs)
     gaps = 0
-    for _, group in itertools.groupby(rows, key=lambda row: row[0]):
-        moments: list[datetime] = [due_at for _, due_at in group]
+    for _, group in itertools.groupby(ordered, key=lambda run: run[0]):
+        moments = [due_at for _, due_at in group]
         steps = [(b - a).total_seconds() for a, b in itertools.pairwise(moments)]
         gaps += sum(round(step) - 1 for step in steps)
     return gaps
 
 
 if __name__ == "__main__":
-    replicas, jobs, kills = map(int, sys.argv[1:4] or (4, 40, 40))
-    with running_postgres() as server:
-        toll = storm(server, replicas=replicas, jobs=jobs, kills=kills, seed=1)
+    replicas, jobs, kills = map(int, sys.argv[2:5] or (4, 40, 40))
+    with a_database() if sys.argv[1:2] != ["dynamodb"] else a_table() as books:
+        toll = storm(books, replicas=replicas, jobs=jobs, kills=kills, seed=1)
     sys.stdout.write(f"{toll}\n")

@@ -1,12 +1,21 @@
 """Replicas of `watchbot schedule` that are killed start each run once, and lose none."""
 
-from tests.chaos.schedule import RUNS, storm
-from tests.postgres import running_postgres
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+
+from tests.chaos.schedule import RUNS, Books, a_database, a_table, storm
 
 
-def test_killed_replicas_start_each_run_once() -> None:
-    with running_postgres() as postgres:
-        toll = storm(postgres, replicas=3, jobs=10, kills=3, seed=7)
+@pytest.mark.parametrize(
+    ("books", "jobs"), [(a_database, 10), (a_table, 5)], ids=["postgres", "dynamodb"]
+)
+def test_killed_replicas_start_each_run_once(
+    books: Callable[[], AbstractContextManager[Books]], jobs: int
+) -> None:
+    with books() as kept:
+        toll = storm(kept, replicas=3, jobs=jobs, kills=3, seed=7)
 
     assert (toll.duplicates, toll.lost, toll.gaps, toll.unsettled) == (0, 0, 0, 0)
     assert toll.runs >= 3 * RUNS

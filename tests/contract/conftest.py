@@ -1,3 +1,4 @@
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +23,20 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/test.db"
+    return _database(request.param, request, tmp_path)
+
+
+@pytest.fixture(params=["sqlite", "postgres", "dynamodb"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where `tests.house` finds, or makes, an empty store of the scheduler."""
+    if request.param == "dynamodb":
+        cloud: Cloud = request.getfixturevalue("cloud")
+        return f"{cloud.url}/schedule-{uuid.uuid4().hex}"
+    return _database(request.param, request, tmp_path)
+
+
+def _database(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
+    if kind == "sqlite":
+        return f"sqlite:///{folder}/test.db"
     server: PostgresServer = request.getfixturevalue("postgres")
     return server.new_database()

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from tests.contract.test_ledger import House, a_house, a_job
 from tests.contract.test_record import an_event, states
 from tests.fake_ecs import FakeEcs, no_answer, nothing
+from tests.house import House, SqlRows, a_house, a_job
 from watchbot.aws import Client
 from watchbot.errors import AwsError, Denied, Rejected, Throttled
 from watchbot.record import service as record
@@ -67,7 +67,7 @@ class World(House):
     """A house with an ECS, an SQS and an SNS."""
 
     def __init__(self, house: House) -> None:
-        super().__init__(house.database)
+        super().__init__(house.store, house.clock, house.rows)
         self.ecs, self.sqs, self.sns = FakeEcs(), FakeSqs(), FakeSns()
 
     async def near(self, service: str, place: str = "") -> Client:
@@ -78,7 +78,7 @@ class World(House):
 
     def outcomes(self) -> Outcomes:
         """What one replica sees of the tasks."""
-        return Outcomes(self.database, self.clock, self.means(), topic=TOPIC)
+        return Outcomes(self.store, self.means(), topic=TOPIC)
 
     async def attempt(self) -> list[Ending | Later]:
         """What came of one attempt at each run that is due."""
@@ -103,13 +103,13 @@ class World(House):
         return await self.attempt()
 
     async def row(self) -> dict[str, Any]:
-        (row,) = await self.database.fetch("SELECT * FROM schedule_run")
+        (row,) = await self.rows.runs()
         return row
 
 
 @asynccontextmanager
-async def a_world(url: str, *jobs: Job) -> AsyncIterator[World]:
-    async with a_house(url) as house:
+async def a_world(place: str, *jobs: Job) -> AsyncIterator[World]:
+    async with a_house(place) as house:
         world = World(house)
         for job in jobs:
             await world.jobs.add(job)
@@ -126,8 +126,8 @@ def counts(world: World) -> list[int]:
     return [call["count"] for call in world.ecs.calls]
 
 
-async def test_tasks_are_started_ten_at_a_time_each_call_under_its_token(url: str) -> None:
-    async with a_world(url, a_job(taskCount=23)) as world:
+async def test_tasks_are_started_ten_at_a_time_each_call_under_its_token(place: str) -> None:
+    async with a_world(place, a_job(taskCount=23)) as world:
         (ending,) = await world.fire()
         job = await world.jobs.find("j")
 
@@ -169,9 +169,9 @@ async def test_replica_that_died_in_a_call_starts_nothing_twice(file: str) -> No
     assert len(ending.tasks) == len(world.ecs.tasks) == 15
 
 
-async def test_call_of_a_replica_that_died_is_doubtful(url: str) -> None:
+async def test_call_of_a_replica_that_died_is_doubtful(place: str) -> None:
     slow = Throttled(service="ECS", operation="run_task", code="Throttling", text="slow")
-    async with a_world(url, a_job(retry={"attempts": 1})) as world:
+    async with a_world(place, a_job(retry={"attempts": 1})) as world:
         world.clock.on(minutes=1)
         await world.plan()
         (run,) = await world.take(world.one)
@@ -289,8 +289,7 @@ async def test_call_that_ecs_knows_in_other_words_is_looked_for(file: str) -> No
         world.ecs.after = _breaking(1)
         await world.fire()
         other = a_job(platformVersion="1.4.0").stored()
-        async with world.database.transaction() as transaction:
-            await transaction.execute("UPDATE schedule_run SET job = :job", job=other)
+        await world.rows.write_job_of_runs(other)
         world.clock.on(seconds=60)
         (ending,) = await world.attempt()
 
@@ -337,8 +336,8 @@ async def test_jobs_that_skip_wait_or_replace_look_at_what_runs(file: str) -> No
     }
 
 
-async def test_one_run_waits_for_the_one_before_and_no_more_than_one(url: str) -> None:
-    async with a_world(url, a_job(overlap="buffer_one")) as world:
+async def test_one_run_waits_for_the_one_before_and_no_more_than_one(place: str) -> None:
+    async with a_world(place, a_job(overlap="buffer_one")) as world:
         await world.fire()
         for _ in range(3):
             await world.fire()
@@ -390,9 +389,9 @@ async def test_message_says_what_it_is_of(file: str) -> None:
     assert sent["MessageAttributes"]["DueAt"]["StringValue"] == "2026-11-21T12:01:00.000Z"
 
 
-async def test_job_is_paused_after_failures_in_a_row(url: str) -> None:
+async def test_job_is_paused_after_failures_in_a_row(place: str) -> None:
     denied = Denied(service="ECS", operation="run_task", code="AccessDenied", text="no")
-    async with a_world(url, a_job(pauseAfterFailures=2)) as world:
+    async with a_world(place, a_job(pauseAfterFailures=2)) as world:
         world.ecs.before = _breaking(9, denied)
         for _ in range(4):
             await world.fire()
@@ -405,8 +404,8 @@ async def test_job_is_paused_after_failures_in_a_row(url: str) -> None:
     assert job.note.startswith("paused after 2 failures")
 
 
-async def test_outcomes_are_those_of_the_tasks(url: str) -> None:
-    async with a_world(url, a_job("good"), a_job("bad", pauseAfterFailures=1)) as world:
+async def test_outcomes_are_those_of_the_tasks(place: str) -> None:
+    async with a_world(place, a_job("good"), a_job("bad", pauseAfterFailures=1)) as world:
         await world.fire()
         looking = world.outcomes()
         await looking.look()
@@ -426,12 +425,14 @@ async def test_outcomes_are_those_of_the_tasks(url: str) -> None:
 async def test_outcome_is_the_record_s_where_there_is_one(url: str) -> None:
     containers = [{"name": "main", "exitCode": 3, "lastStatus": "STOPPED"}]
     async with a_world(url, a_job()) as world:
-        await migrate(world.database, record.COMPONENT, record.PACKAGE)
+        assert isinstance(world.rows, SqlRows)
+        database = world.rows.database
+        await migrate(database, record.COMPONENT, record.PACKAGE)
         await world.fire()
         (arn,) = world.ecs.tasks
         world.ecs.tasks.clear()  # ECS has forgotten it
         ended = an_event(5, "STOPPED", taskArn=arn, containers=containers)
-        await store(world.database, states(ended))
+        await store(database, states(ended))
         await world.outcomes().look()
 
         assert await _outcomes(world) == {"j": "failed"}
@@ -439,8 +440,8 @@ async def test_outcome_is_the_record_s_where_there_is_one(url: str) -> None:
     assert task["containers"] == [{"name": "main", "exitCode": 3, "reason": None}]
 
 
-async def test_tasks_that_fail_are_told_once_whoever_looks(url: str) -> None:
-    async with a_world(url, a_job("good"), a_job("bad", taskCount=2)) as world:
+async def test_tasks_that_fail_are_told_once_whoever_looks(place: str) -> None:
+    async with a_world(place, a_job("good"), a_job("bad", taskCount=2)) as world:
         await world.fire()
         for arn, task in world.ecs.tasks.items():
             world.ecs.end(arn, exit_code=3 * (task["family"] == "bad"))
@@ -506,8 +507,7 @@ def _one_more_look(world: World) -> Callable[[], Awaitable[None]]:
 
 
 async def _outcomes(world: World) -> dict[str, str]:
-    rows = await world.database.fetch("SELECT job_id, outcome FROM schedule_run")
-    return {row["job_id"]: row["outcome"] for row in rows}
+    return {run["job_id"]: run["outcome"] for run in await world.rows.runs()}
 
 
 def _breaking(times: int, error: Exception | None = None) -> Any:

@@ -75,7 +75,11 @@ def test_demo_shows_each_fate_and_each_notification() -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", ["shell", "python", "fifo", "map-reduce", "demo", "record", "stack", "kubernetes"]
+    "folder",
+    [
+        *("shell", "python", "fifo", "map-reduce", "demo", "record", "schedule", "stack"),
+        "kubernetes",
+    ],
 )
 def test_example_is_listed(folder: str) -> None:
     assert f"[{folder}]({folder}/)" in (EXAMPLES / "README.md").read_text()
@@ -101,12 +105,18 @@ def test_schedule_sends_messages_and_starts_tasks() -> None:
         start_new_session=True,
     ) as example:
         try:
-            said = read_until(example, r"\] good morning$")
+            said = read_until(example, r"\] here is the news$")
             said += read_until(example, "run started job=report")
         finally:
             os.killpg(example.pid, signal.SIGINT)  # as Ctrl-C does
+        assert example.stdout is not None
+        rest = example.stdout.read()
 
+    assert example.returncode == 0
     assert "run started job=greeting" in said
+    assert "] good morning" in said + rest
+    assert "Traceback" not in rest
+    assert "[watcher] stopped" in rest
 
 
 def test_stack_has_the_service_and_the_bucket_before_it() -> None:

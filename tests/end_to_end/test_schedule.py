@@ -179,6 +179,7 @@ def test_health_and_metrics(cloud: Cloud, database: str) -> None:
     [
         (["--database", "mysql://u:secret@h/d"], 2, "--database"),
         (["--database", "sqlite:////no/such/folder/s.db"], 1, "/no/such/folder"),
+        (["--database", "dynamodb://a/b"], 2, "dynamodb://TABLE"),
         (["--concurrency", "0"], 2, "--concurrency"),
         (["--port", "99999"], 2, "--port"),
         (["--notification-topic", "t"], 2, "--notification-topic"),
@@ -196,6 +197,43 @@ def test_old_variable_that_names_nothing(cloud: Cloud) -> None:
     done = cloud.watchbot("schedule", env={"ECSS_ECS_CLUSTER": "{NOWHERE}"})
 
     assert_refused(done, 2, "ECSS_ECS_CLUSTER", "--cluster")
+
+
+def test_replicas_on_one_table_send_each_message_once(cloud: Cloud) -> None:
+    database, queue = "dynamodb://replicas", cloud.queue("replicated.fifo")
+    with scheduling(cloud, database) as (one, url, said):
+        with scheduling(cloud, database) as (two, other, _):
+            make(url, id="j", target={"type": "sqs", "queueUrl": queue, "message": "tick"})
+            read_until(one, "run started")
+            read_until(two, "run started")
+            two.send_signal(signal.SIGKILL)
+            read_until(one, "run started")
+            read_until(one, "run started")
+        requests.delete(f"{url}/jobs/j", timeout=30)
+        one.send_signal(signal.SIGTERM)
+        assert one.wait(timeout=30) == 0
+    with scheduling(cloud, database) as (_, url, _):
+        ledger = runs(url, "j")
+
+    due = [
+        message["MessageAttributes"]["DueAt"]["StringValue"] for message in cloud.take_all(queue)
+    ]
+    assert "table made" in said
+    assert other != url
+    assert len(due) == len(set(due)) >= 4
+    assert {run["dueAt"] for run in ledger if run["status"] == "started"} <= set(due)
+
+
+def test_table_of_another_program_is_refused(cloud: Cloud) -> None:
+    cloud.dynamodb.create_table(
+        TableName="others",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    done = cloud.watchbot("schedule", "--database", "dynamodb://others", "--port", "0")
+
+    assert_refused(done, 2, "--database", "others", "none of the scheduler's")
 
 
 def test_database_that_goes_away_and_comes_back(cloud: Cloud) -> None:

@@ -597,8 +597,9 @@ def test_process_leaves_at_once_without_a_word_or_a_file(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_missing_extra_is_named() -> None:
-    script = "import sys; sys.modules['moto'] = None; import watchbot.local.server"
+@pytest.mark.parametrize("module", ["server", "run", "scheduler"])
+def test_missing_extra_is_named(module: str) -> None:
+    script = f"import sys; sys.modules['moto'] = None; import watchbot.local.{module}"
 
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -610,5 +611,5 @@ def test_missing_extra_is_named() -> None:
 
     assert done.stderr.splitlines()[-1] == (
         "watchbot.errors.MissingExtra: "
-        "watchbot local needs more packages: pip install 'watchbot[local]'"
+        "an AWS of your own needs more packages: pip install 'watchbot[local]'"
     )

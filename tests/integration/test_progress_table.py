@@ -10,6 +10,7 @@ import pytest
 
 from tests.cloud import REGION, Cloud, running_cloud
 from watchbot.aws import Client, open_client
+from watchbot.dynamodb import Table
 from watchbot.errors import JobDiffers, Rejected, Unreachable, UsageError
 from watchbot.progress.chunk import CHUNK_PARTS, NAMES, WORD_BITS, WORDS
 from watchbot.progress.dynamodb import TableStore
@@ -59,7 +60,8 @@ class Faulty:
 async def a_store(cloud: Cloud, **fault: Any) -> AsyncIterator[TableStore]:
     account = Account(region=REGION, endpoint_url=cloud.url)
     async with open_client("dynamodb", account) as client:
-        yield TableStore(cast(Client, Faulty(client, **fault)) if fault else client, "jobs")
+        asked = cast(Client, Faulty(client, **fault)) if fault else client
+        yield TableStore(Table(asked, "jobs"))
 
 
 def a_claim(token: str = "token") -> Claim:
@@ -131,7 +133,7 @@ async def test_part_is_one_write_of_one_unit(cloud: Cloud, table: str) -> None:
     account = Account(region=REGION, endpoint_url=cloud.url)
     async with open_client("dynamodb", account) as client:
         counted = Faulty(client, fails=0, done=False)
-        await TableStore(cast(Client, counted), "jobs").complete("job", 7, a_claim())
+        await TableStore(Table(cast(Client, counted), "jobs")).complete("job", 7, a_claim())
 
     assert counted.updates == 1
 

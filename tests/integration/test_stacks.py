@@ -12,13 +12,13 @@ import boto3
 import pytest
 
 from tests.cloud import REGION, Cloud, running_cloud
-from tests.databases import a_schedule
+from tests.house import a_house
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.clockwork import fields_of_row
 from watchbot.schedule.custom_resource import MAX_ANSWER_BYTES, handler, physical_id
 from watchbot.schedule.job import Job
-from watchbot.schedule.jobs import Jobs, database_clock
 from watchbot.schedule.stacks import Stacks
+from watchbot.schedule.store import Jobs
 from watchbot.settings.base import Account
 
 STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/s/1"
@@ -245,8 +245,8 @@ async def test_jobs_follow_the_table_and_survive_its_loss(
     table.put_item(Item={"id": "a", "cron_time": "0 1 * * *", "definition_arn": TASK})
     table.put_item(Item={"id": "b", "cron_time": "*/0 * * * *", "definition_arn": TASK})
     account = Account(region=REGION, endpoint_url=cloud.url)
-    async with a_schedule(f"sqlite:///{tmp_path}/s.db") as database, Clients(account, 2) as clients:
-        jobs = Jobs(database, database_clock(database))
+    async with a_house(f"sqlite:///{tmp_path}/s.db") as house, Clients(account, 2) as clients:
+        jobs = house.jobs
         await jobs.add(Job.model_validate({"id": "own", "schedule": "0"}))
         await Stacks(clients, "schedules", jobs).follow()
         followed = await _schedules(jobs)

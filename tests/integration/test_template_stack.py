@@ -10,8 +10,10 @@ import pytest
 import watchbot
 from tests.cloud import Cloud, running_cloud
 from tests.cloudformation import Stacks, running_stacks
+from tests.integration.test_stacks import an_event, ask
 from tests.log_filters import reading
 from tests.stacks import VARIANTS, options, record
+from watchbot.schedule.custom_resource import handler
 
 EVENTS = Path(__file__).parents[1] / "events"
 ASKED = {
@@ -31,6 +33,9 @@ def cloud() -> Iterator[Cloud]:
 def stacks(cloud: Cloud) -> Iterator[Stacks]:
     with running_stacks(cloud) as stacks:
         stacks.ecs.create_cluster(clusterName="shared")
+        s3 = cloud.client("s3")
+        s3.create_bucket(Bucket="built")
+        s3.put_object(Bucket="built", Key="lambda/watchbot.zip", Body=b"a zip")
         yield stacks
 
 
@@ -50,7 +55,9 @@ def test_stack_is_created_updated_and_deleted(variant: str, stacks: Stacks, clou
 
 
 @pytest.mark.parametrize("variant", [name for name in VARIANTS if "schedule" in name])
-def test_stack_of_schedules_is_created_updated_and_deleted(variant: str, stacks: Stacks) -> None:
+def test_stack_of_schedules_is_created_updated_and_deleted(
+    variant: str, stacks: Stacks, cloud: Cloud
+) -> None:
     made = watchbot.template(VARIANTS[variant])
     name = variant.replace("_", "-")
 
@@ -60,8 +67,50 @@ def test_stack_of_schedules_is_created_updated_and_deleted(variant: str, stacks:
     told = {each["name"]: each["value"] for each in task["containerDefinitions"][0]["environment"]}
     assert told["WATCHBOT_CLUSTER"] == outputs["WatchbotClusterName"]
     assert told["WATCHBOT_NOTIFICATION_TOPIC"] == outputs["WatchbotNotificationTopicArn"]
+    for variable, told_of in {
+        "WATCHBOT_STACKS_TABLE": outputs.get("SchedulerDynamoDBTable"),
+        "WATCHBOT_DATABASE": _url(outputs.get("WatchbotDatabaseTable")),
+    }.items():
+        assert told.get(variable) == told_of
     stacks.update(name, watchbot.template({**VARIANTS[variant], "log_retention_days": 30}), **ASKED)
     stacks.delete(name)
+    left = cloud.dynamodb.list_tables()["TableNames"]
+    assert left == [outputs[each] for each in ("WatchbotDatabaseTable",) if each in outputs]
+
+
+def _url(table: str | None) -> str | None:
+    return table and f"dynamodb://{table}"
+
+
+def test_stack_has_the_function_and_the_table_that_it_writes(
+    stacks: Stacks, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", cloud.url)
+    made = watchbot.template(VARIANTS["schedule_of_stacks"])
+    outputs = stacks.create("declared", made, **ASKED)
+    function = cloud.client("lambda").get_function(FunctionName=outputs["Token"])["Configuration"]
+    table = outputs["SchedulerDynamoDBTable"]
+
+    assert function["FunctionArn"] == outputs["TokenArn"]
+    assert function["Handler"] == f"{handler.__module__}.{handler.__name__}"
+    told = ask(an_event("Create", SchedulerDynamoDBTable=table))
+    assert told["Status"] == "SUCCESS"
+    (row,) = cloud.items(table)
+    assert row["cron_time"] == {"S": "0 13 * * *"}
+
+
+def test_database_of_schedules_is_keyed_as_it_is_asked(stacks: Stacks, cloud: Cloud) -> None:
+    made = watchbot.template(VARIANTS["schedule_in_a_table"])
+    table = stacks.create("kept", made, **ASKED)["WatchbotDatabaseTable"]
+    found = cloud.dynamodb.describe_table(TableName=table)["Table"]
+    (index,) = found["GlobalSecondaryIndexes"]
+
+    assert [(key["AttributeName"], key["KeyType"]) for key in found["KeySchema"]] == [
+        ("pk", "HASH"),
+        ("sk", "RANGE"),
+    ]
+    assert index["IndexName"] == "work"
+    assert [key["AttributeName"] for key in index["KeySchema"]] == ["work", "at"]
 
 
 def test_parts_of_a_stack_are_wired(stacks: Stacks, cloud: Cloud) -> None:

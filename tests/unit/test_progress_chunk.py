@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
+from watchbot.dynamodb import encoded
 from watchbot.progress.chunk import (
     CHUNK_PARTS,
     WORDS,
@@ -14,7 +15,6 @@ from watchbot.progress.chunk import (
     missing,
     size,
 )
-from watchbot.progress.values import encoded
 
 SMALLEST_WRITE_BYTES = 1024  # DynamoDB charges for as much at the least
 

@@ -18,6 +18,9 @@ def schedule(settings: ScheduleSettings) -> int:
 
     Jobs are written over HTTP: POST /jobs. Each run is started once, however many replicas share
     the database, and what was missed while none was there is seen, and caught up with.
+
+    With --local, an AWS is embedded, in memory, on 127.0.0.1, with a cluster, a queue and a topic.
+    Its jobs are forgotten at the end, unless --database keeps them.
     """
     context = click.get_current_context()
     if context.invoked_subcommand:
@@ -25,7 +28,11 @@ def schedule(settings: ScheduleSettings) -> int:
             raise click.UsageError(f"write options after {context.invoked_subcommand}")
         return 0
     from watchbot import lifecycle
-    from watchbot.schedule.service import schedule
+
+    if settings.local:
+        from watchbot.local.scheduler import schedule_locally as schedule
+    else:
+        from watchbot.schedule.service import schedule
 
     logs.configure(structured=settings.structured_logging)
     return lifecycle.run(functools.partial(schedule, settings))

@@ -24,7 +24,8 @@ def template(settings: TemplateSettings, form: str, output: str | None) -> int:
 
     Queue, dead-letter queue, topics, logs, tasks, roles, scaling, alarms and a dashboard. With
     --kind record: the stack for `watchbot record`, and the rule that sends it the events of ECS;
-    with --kind schedule: the stack for `watchbot schedule`.
+    with --kind schedule: the stack for `watchbot schedule`; --function-bucket adds the function by
+    which other stacks declare schedules.
     Where a value stands, '{"Ref": "NAME"}' may stand, too. Nothing is deployed:
 
     \b

@@ -1,4 +1,4 @@
-"""The embedded AWS of `watchbot local`: moto in threads of this process, its SQS mended.
+"""The embedded AWS of `watchbot local`: moto in threads of this process, its SQS and ECS mended.
 
 moto 5.2 as it comes takes 5 messages a second from a queue where 5,000 wait, and under concurrent
 receives hands some out twice and some never: `sqs` has its queues in our way.
@@ -15,14 +15,16 @@ from watchbot.errors import MissingExtra
 try:
     from moto.core import responses
     from moto.core.utils import camelcase_to_underscores, method_names_from_class
+    from moto.ecs import models as ecs_models
     from moto.moto_api._internal.models import moto_api_backend
     from moto.moto_server import werkzeug_app
     from moto.sqs import models
 
     from watchbot.local import loopback
+    from watchbot.local.ecs import Task
     from watchbot.local.sqs import Backend, Queue
 except ImportError as missing:
-    raise MissingExtra("local", "watchbot local") from missing
+    raise MissingExtra("local", "an AWS of your own") from missing
 
 
 @contextmanager
@@ -88,6 +90,7 @@ def _mend() -> None:
     for owner, name, ours in (
         (models, "Queue", Queue),
         (models.sqs_backends, "backend", Backend),
+        (ecs_models, "Task", Task),
         # moto keeps every message that was ever sent, and every copy that was handed out.
         (models.Message, "instances_tracked", deque(maxlen=0)),
         # Pure functions of a few names, computed up to 90 times for each message that is sent.

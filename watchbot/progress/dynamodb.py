@@ -9,33 +9,28 @@ it is.
 GetItem and UpdateItem are all the permissions it takes, and Scan to list jobs.
 """
 
-import re
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import anyio
-
 from watchbot.aws import Client, open_client
-from watchbot.errors import AwsError, JobDiffers, NoSuchJob, Rejected, UsageError
+from watchbot.dynamodb import Item, Table, side_by_side
+from watchbot.errors import JobDiffers, NoSuchJob, UsageError
 from watchbot.progress import chunk
 from watchbot.progress.job import Job, check_part
 from watchbot.progress.store import CLAIM_S, Claim, Completion, Fact
-from watchbot.progress.values import decoded, encoded
 from watchbot.settings.base import Account
 
 CHUNK_KEY = "watchbot-parts:"  # then the job's `run`, and the chunk's number
 READS = 10  # chunks read at once
-
-Item = dict[str, Any]
 
 
 @asynccontextmanager
 async def open_table(place: str, account: Account) -> AsyncIterator["TableStore"]:
     """The table of this name or ARN."""
     async with open_client("dynamodb", account.near(place)) as client:
-        yield TableStore(client, place.rpartition("/")[2])
+        yield TableStore(Table(client, place.rpartition("/")[2]))
 
 
 async def create_table(client: Client, name: str) -> None:
@@ -52,8 +47,8 @@ async def create_table(client: Client, name: str) -> None:
 class TableStore:
     """Jobs in one table, whose key is the text `id`."""
 
-    def __init__(self, client: Client, table: str) -> None:
-        self._client, self._table = client, table
+    def __init__(self, table: Table) -> None:
+        self._table = table
 
     async def create(self, job: str, parts: range, *, expires: int | None = None) -> None:
         if job.startswith(CHUNK_KEY):
@@ -64,7 +59,12 @@ class TableStore:
         if expires is not None:
             facts["expires"] = expires
         text = ", ".join(f"#{name} = :{name}" for name in facts)
-        if await self._update(job, f"SET {text}", "attribute_not_exists(#total)", **facts) is None:
+        if (
+            await self._table.update(
+                {"id": job}, f"SET {text}", "attribute_not_exists(#total)", **facts
+            )
+            is None
+        ):
             known = await self.read(job)
             same = known.parts == parts or (_is_old(known) and known.total == len(parts))
             if not same:
@@ -73,7 +73,10 @@ class TableStore:
     async def note(self, job: str, fact: Fact, value: Any) -> None:
         kept = f"if_not_exists(#{fact}, :{fact})" if fact == "error" else f":{fact}"
         text = f"SET #{fact} = {kept}"
-        if await self._update(job, text, "attribute_exists(#total)", **{fact: value}) is None:
+        if (
+            await self._table.update({"id": job}, text, "attribute_exists(#total)", **{fact: value})
+            is None
+        ):
             raise NoSuchJob(job)
 
     async def complete(self, job: str, part: int, claim: Claim) -> Completion:
@@ -84,8 +87,8 @@ class TableStore:
 
     async def take_over(self, job: str, claim: Claim) -> bool:
         unsent = "attribute_not_exists(#reduceSent) AND attribute_not_exists(#error)"
-        taken = await self._update(
-            job,
+        taken = await self._table.update(
+            {"id": job},
             "SET #reducer = :reducer, #since = :since",
             f"#since <= :dead AND {unsent}",
             reducer=claim.token,
@@ -111,21 +114,15 @@ class TableStore:
         ]
 
     async def jobs(self) -> AsyncIterator[str]:
-        page: dict[str, Any] = {}
-        while True:
-            answer = await self._client.call(
-                "scan",
-                TableName=self._table,
-                FilterExpression="attribute_exists(#total)",
-                ProjectionExpression="id",
-                ExpressionAttributeNames={"#total": "total"},
-                **page,
-            )
-            for item in answer["Items"]:
+        pages = self._table.pages(
+            "scan",
+            FilterExpression="attribute_exists(#total)",
+            ProjectionExpression="id",
+            ExpressionAttributeNames={"#total": "total"},
+        )
+        async for page in pages:
+            for item in page["Items"]:
                 yield item["id"]["S"]
-            if "LastEvaluatedKey" not in answer:
-                return
-            page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     async def _complete(self, header: Item, part: int) -> bool:
         """Whether all parts of the job are done, now that this one is."""
@@ -137,7 +134,9 @@ class TableStore:
             words = await self._set(header, bit)
             if chunk.count(words) < chunk.size(bit.chunk, total):
                 return False
-            changed = await self._update(header["id"], "ADD #full :full", full={bit.chunk})
+            changed = await self._table.update(
+                {"id": header["id"]}, "ADD #full :full", full={bit.chunk}
+            )
             full = (changed or {}).get("full", set())
         return len(full) == len(chunk.chunks(total))
 
@@ -147,23 +146,25 @@ class TableStore:
         expires = {"expires": header["expires"]} if "expires" in header else {}
         text = f"SET #{name} = :{name}" + (", #expires = :expires" if expires else "")
         while True:  # whoever is in the way has set a bit of 64: it ends
-            words = await self._get(key)
+            words = await self._table.get(id=key)
             old = {"old": words[name]} if name in words else {}
             if words.get(name, 0) & bit.mask:
                 return words
             unchanged = f"#{name} = :old" if old else f"attribute_not_exists(#{name})"
             new = {name: words.get(name, 0) | bit.mask}
-            changed = await self._update(key, text, unchanged, **new, **old, **expires)
+            changed = await self._table.update(
+                {"id": key}, text, unchanged, **new, **old, **expires
+            )
             if changed is not None:
                 return changed
 
     async def _complete_old(self, header: Item, part: int) -> bool:
-        left = await self._update(header["id"], "DELETE #parts :parts", parts={part})
+        left = await self._table.update({"id": header["id"]}, "DELETE #parts :parts", parts={part})
         return not (left or {}).get("parts")
 
     async def _claim(self, job: str, claim: Claim) -> Completion:
-        won = await self._update(
-            job,
+        won = await self._table.update(
+            {"id": job},
             "SET #reducer = :reducer, #since = :since",
             "attribute_not_exists(#error)"
             " AND (attribute_not_exists(#reducer) OR #reducer = :reducer)",
@@ -176,72 +177,18 @@ class TableStore:
         return Completion.OPEN if failed else Completion.CLAIMED
 
     async def _header(self, job: str) -> Item:
-        item = await self._get(job)
+        item = await self._table.get(id=job)
         if "total" not in item:
             raise NoSuchJob(job)
         return item
 
-    async def _get(self, key: str) -> Item:
-        answer = await self._client.call(
-            "get_item", TableName=self._table, Key={"id": {"S": key}}, ConsistentRead=True
-        )
-        return _decoded(answer.get("Item", {}))
-
     async def _read(self, keys: Sequence[str]) -> list[Item]:
         """The items of these keys, several at once."""
-        items, faults = [Item()] * len(keys), list[AwsError]()
-        reads = anyio.CapacityLimiter(READS)
-
-        async def read(place: int, key: str) -> None:
-            async with reads:
-                try:
-                    items[place] = await self._get(key)
-                except AwsError as fault:  # raised below: out of the group it came in one
-                    faults.append(fault)
-                    reading.cancel_scope.cancel()
-
-        async with anyio.create_task_group() as reading:
-            for place, key in enumerate(keys):
-                reading.start_soon(read, place, key)
-        if faults:
-            raise faults[0]
-        return items
-
-    async def _update(
-        self, key: str, text: str, condition: str | None = None, **values: Any
-    ) -> Item | None:
-        """The item as it is now; None when the condition did not hold, and nothing was changed.
-
-        In both expressions an attribute is written `#name`, since many of its words are reserved.
-        """
-        conditional = {"ConditionExpression": condition} if condition else {}
-        names = set(re.findall(r"#(\w+)", f"{text} {condition}"))
-        try:
-            answer = await self._client.call(
-                "update_item",
-                TableName=self._table,
-                Key={"id": {"S": key}},
-                UpdateExpression=text,
-                ExpressionAttributeNames={f"#{name}": name for name in names},
-                ExpressionAttributeValues={
-                    f":{name}": encoded(value) for name, value in values.items()
-                },
-                ReturnValues="ALL_NEW",
-                **conditional,
-            )
-        except Rejected as refusal:
-            if refusal.code == "ConditionalCheckFailedException":
-                return None
-            raise
-        return _decoded(answer["Attributes"])
+        return await side_by_side(lambda key: self._table.get(id=key), keys, READS)
 
 
 def _key(header: Item, number: int) -> str:
     return f"{CHUNK_KEY}{header['run']}:{number}"
-
-
-def _decoded(item: dict[str, Any]) -> Item:
-    return {name: decoded(value) for name, value in item.items()}
 
 
 def _job(header: Item) -> Job:

@@ -13,12 +13,12 @@ from starlette.routing import Mount
 from watchbot.errors import DatabaseError, MissingExtra
 from watchbot.pages.site import LOOPBACK, site
 from watchbot.schedule.body import BadBody, Gate, tell_problems, tell_status
-from watchbot.schedule.jobs import Jobs, NeverFires, database_clock
 from watchbot.schedule.operations import operations
 from watchbot.schedule.rest import Rest, spec
 from watchbot.schedule.scheduler import Scheduler
+from watchbot.schedule.store import Store
+from watchbot.schedule.stored import NeverFires
 from watchbot.settings.schedule import ScheduleSettings
-from watchbot.sql.database import Database
 
 try:
     from fastapi.exceptions import RequestValidationError
@@ -31,15 +31,14 @@ except ImportError as error:
 log = logging.getLogger(__name__)
 
 
-def application(settings: ScheduleSettings, database: Database, scheduler: Scheduler) -> Starlette:
-    """The API over this database; `scheduler` is told of what has changed."""
+def application(settings: ScheduleSettings, store: Store, scheduler: Scheduler) -> Starlette:
+    """The API over this store; `scheduler` is told of what has changed."""
     if settings.host not in LOOPBACK and not settings.token:
         log.warning("anybody who reaches the API may start tasks; set --token")
-    now = database_clock(database)
-    v1 = V1(database, now, scheduler.look).application()
-    rest = Rest(Jobs(database, now), scheduler.look)
+    v1 = V1(store, scheduler.look).application()
+    rest = Rest(store.jobs, scheduler.look)
     able = (*operations(spec()), *operations(v1.openapi(), "/v1"))
-    pages = Pages(database, now, scheduler.look, able)
+    pages = Pages(store, scheduler.look, able)
     inner = Starlette(routes=[Mount("/v1", v1), *pages.routes(), *rest.routes()])
     for app in (inner, v1):
         for kind, handler in _REFUSALS.items():

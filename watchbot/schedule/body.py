@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from watchbot.schedule.jobs import NeverFires
 from watchbot.schedule.problems import WRONG_BODY, messages
+from watchbot.schedule.stored import NeverFires
 
 MAX_BYTES = 65_536
 _NOT_JSON = "The browser (or proxy) sent a request that this server could not understand."

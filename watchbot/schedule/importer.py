@@ -10,14 +10,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from watchbot.lifecycle import Stop
-from watchbot.schedule import COMPONENT, PACKAGE
 from watchbot.schedule.job import Job, resolved
-from watchbot.schedule.jobs import Jobs, NeverFires, Taken, database_clock
 from watchbot.schedule.problems import messages
 from watchbot.schedule.sources import jobs_in
+from watchbot.schedule.store import Jobs, open_store
+from watchbot.schedule.stored import NeverFires, Taken
 from watchbot.settings.schedule import ImportSettings
-from watchbot.sql.database import open_database
-from watchbot.sql.migrate import migrate
 
 
 async def import_jobs(settings: ImportSettings, stop: Stop) -> int:
@@ -26,11 +24,9 @@ async def import_jobs(settings: ImportSettings, stop: Stop) -> int:
     Raises `SettingError`, `DatabaseError` or `AwsError` when the source cannot be read.
     """
     refused = 0
-    async with open_database(settings.database) as database:
-        await migrate(database, COMPONENT, PACKAGE)
-        jobs = Jobs(database, database_clock(database))
+    async with open_store(settings) as store:
         async for job_id, fields in jobs_in(settings.source, settings.account):
-            problem = await _take(jobs, job_id, fields, dry_run=settings.dry_run)
+            problem = await _take(store.jobs, job_id, fields, dry_run=settings.dry_run)
             refused += problem is not None
             print(f"{job_id}: {problem or 'taken'}", flush=True)
             if stop.draining.is_set():

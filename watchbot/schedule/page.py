@@ -5,7 +5,8 @@ the gate's; see `body`.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import anyio.to_thread
 from starlette.requests import Request
@@ -13,40 +14,31 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from watchbot.pages.site import Templates
-from watchbot.schedule.jobs import Jobs, Now, StoredJob
 from watchbot.schedule.operations import Operation
 from watchbot.schedule.rest import found
-from watchbot.schedule.runs import ask_for, runs_of, upcoming
+from watchbot.schedule.runs import run_now, upcoming
+from watchbot.schedule.store import Store
 from watchbot.schedule.v1 import set_suspended
 from watchbot.schedule.week import WIDTH, week
-from watchbot.sql.database import Database, Row, to_text
-from watchbot.sql.rows import as_table
+from watchbot.sql.database import to_text
 
 SIZE = 50  # jobs of a page
 RUNS, FIRES = 100, 10
 
-_LAST = """
-SELECT r.job_id, r.due_at, r.status, r.outcome FROM {jobs} JOIN schedule_run r ON r.job_id = b.id
-WHERE r.due_at = (SELECT max(due_at) FROM schedule_run WHERE job_id = b.id AND status <> 'due')
-"""
-
 
 class Pages:
-    """The pages, over these jobs; `look` is called when there is a run to start.
+    """The pages, over this store; `look` is called when there is a run to start.
 
     `operations` are what the API can do, for the page that shows it.
     """
 
     def __init__(
         self,
-        database: Database,
-        now: Now,
+        store: Store,
         look: Callable[[], None],
         operations: Sequence[Operation],
     ) -> None:
-        self._database, self._now, self._look = database, now, look
-        self._operations = operations
-        self._jobs = Jobs(database, now)
+        self._store, self._look, self._operations = store, look, operations
         self._templates = Templates("watchbot.schedule", {"time": _time, "outcome": _outcome})
 
     def routes(self) -> list[Route]:
@@ -62,36 +54,36 @@ class Pages:
     async def jobs(self, request: Request) -> Response:
         text = request.query_params.get("page", "0")
         number = int(text) if text.isdecimal() and len(text) < 7 else 0
-        jobs, total = await self._jobs.page(number * SIZE, SIZE)
-        now = await self._now(self._database)
+        jobs, total = await self._store.jobs.page(number * SIZE, SIZE)
+        now = await self._store.now()
         return self._templates.page(
             "jobs.html",
             jobs=jobs,
             total=total,
             number=number,
             more=total > (number + 1) * SIZE,
-            last=await self._last(jobs),
+            last=await self._store.runs.last([stored.job.id for stored in jobs]),
             week=await anyio.to_thread.run_sync(week, jobs, now),  # thousands of fires
             width=WIDTH,
         )
 
     async def job(self, request: Request) -> Response:
-        stored = await found(self._jobs, request.path_params["job_id"])
-        fires = upcoming(stored, await self._now(self._database), FIRES)
+        stored = await found(self._store.jobs, request.path_params["job_id"])
+        fires = upcoming(stored, await self._store.now(), FIRES)
         return self._templates.page(
             "job.html",
             stored=stored,
             fields=json.dumps(stored.fields, indent=2),
             fires=[to_text(fire) for fire in fires],
-            runs=await runs_of(self._database, stored.job.id, RUNS, None),
+            runs=await self._store.runs.of_job(stored.job.id, RUNS, None),
         )
 
     async def api(self, _: Request) -> Response:
         return self._templates.page("api.html", operations=self._operations)
 
     async def run(self, request: Request) -> Response:
-        stored = await found(self._jobs, request.path_params["job_id"])
-        await ask_for(self._database, self._now, stored, "manual", None)
+        stored = await found(self._store.jobs, request.path_params["job_id"])
+        await run_now(self._store, stored)
         return self._back(stored.job.id)
 
     async def pause(self, request: Request) -> Response:
@@ -102,26 +94,19 @@ class Pages:
 
     async def _set(self, request: Request, *, suspended: bool) -> Response:
         job_id: str = request.path_params["job_id"]
-        await set_suspended(self._jobs, job_id, suspended=suspended, note=None)
+        await set_suspended(self._store.jobs, job_id, suspended=suspended, note=None)
         return self._back(job_id)
 
     def _back(self, job_id: str) -> Response:
         self._look()
         return RedirectResponse(f"/page/jobs/{job_id}", 303)
 
-    async def _last(self, jobs: Sequence[StoredJob]) -> dict[str, Row]:
-        """Of each job, the newest run that is not just due."""
-        source = as_table(self._database.dialect, {"id": "text"})
-        ids = json.dumps([{"id": stored.job.id} for stored in jobs])
-        rows = await self._database.fetch(_LAST.format(jobs=source), rows=ids)
-        return {row["job_id"]: row for row in rows}
-
 
 def _time(text: str | None) -> str:
     return f"{text[:10]} {text[11:19]}" if text else "–"  # noqa: RUF001 - a dash for people
 
 
-def _outcome(run: Row) -> str:
+def _outcome(run: Mapping[str, Any]) -> str:
     """What a pill says of a run, and by what colour."""
     told = run["outcome"]
     if told:

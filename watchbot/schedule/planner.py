@@ -1,31 +1,16 @@
-"""Writes what is due into the ledger, and moves each job on to its next fire: one transaction."""
+"""What a job that is due has to have in the ledger, and when it fires next."""
 
 import hashlib
-import json
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
 from watchbot.schedule.job import Job, read_job
-from watchbot.schedule.jobs import Now, seconds_until
-from watchbot.schedule.ledger import Entry, enter
 from watchbot.schedule.misfire import Fire, step
-from watchbot.sql.database import Database, Dialect, Row, Transaction, to_text, to_time
-from watchbot.sql.rows import as_table
-
-BATCH = 200  # jobs of one transaction
-MOST_ENTRIES = 4000  # and fires, about: after an outage a job may have missed thousands
-
-_MOVED = {"id": "text", "next_fire_at": "timestamptz", "note": "text"}
-_DUE: dict[Dialect, str] = {
-    "sqlite": "SELECT * FROM schedule_job WHERE next_fire_at <= :now "
-    "ORDER BY next_fire_at LIMIT :most",
-    "postgres": "SELECT * FROM schedule_job WHERE next_fire_at <= :now "
-    "ORDER BY next_fire_at LIMIT :most FOR UPDATE SKIP LOCKED",
-}
+from watchbot.schedule.run import Entry
+from watchbot.sql.database import to_text
 
 log = logging.getLogger(__name__)
 
@@ -39,60 +24,50 @@ class Planned:
     more: bool = False
 
 
-async def plan(database: Database, now_of: Now) -> Planned:
-    """One pass over the jobs that are due. Raises `DatabaseError`."""
-    async with database.transaction() as transaction:
-        now = await now_of(transaction)
-        rows = await transaction.fetch(_DUE[database.dialect], now=to_text(now), most=BATCH)
-        entries: list[Entry] = []
-        moves: list[dict[str, str | None]] = []
-        for row in rows:
-            if len(entries) > MOST_ENTRIES:
-                break
-            try:
-                made, next_fire_at = _plan_job(row, now)
-            except ValidationError as invalid:
-                # One that an older program accepted keeps no other from running.
-                moves.append(_parked(row["id"], invalid))
-                continue
-            entries += made
-            moves.append(_moved(row, next_fire_at))
-        if rows:
-            await enter(transaction, database.dialect, entries, now)
-            await _move(transaction, database.dialect, moves)
-    behind = any(move["next_fire_at"] and move["next_fire_at"] <= to_text(now) for move in moves)
-    due = sum(entry.status == "due" for entry in entries)
-    more = len(rows) == BATCH or len(moves) < len(rows) or behind
-    return Planned(due=due, missed=len(entries) - due, more=more)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A job that is due. `fields` are JSON."""
+
+    id: str
+    fields: str
+    generation: int
+    created_at: datetime
+    next_fire_at: datetime
+    note: str | None
 
 
-async def seconds_to_next(database: Database, now_of: Now, most: float) -> float:
-    """How long no job is due; `most` at most."""
-    now = await now_of(database)
-    (row,) = await database.fetch(
-        "SELECT min(next_fire_at) AS at FROM schedule_job WHERE next_fire_at IS NOT NULL"
-    )
-    return seconds_until(row["at"], now, most)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What it comes to: entries, and the job's next fire, if it has one."""
+
+    entries: list[Entry]
+    next_fire_at: datetime | None
+    note: str | None
 
 
-def _plan_job(row: Row, now: datetime) -> tuple[list[Entry], datetime | None]:
-    job = read_job(row["fields"])
-    found = step(job, to_time(row["created_at"]), to_time(row["next_fire_at"]), now)
-    entries = [_entry(job, row, fire) for fire in found.fires]
-    return entries, found.next_fire_at
+def plan_job(due: Due, now: datetime) -> Plan:
+    """What to write of a job that is due. One that cannot be read fires no more, and says why."""
+    try:
+        job = read_job(due.fields)
+    except ValidationError as invalid:
+        # One that an older program accepted keeps no other from running.
+        return Plan(entries=[], next_fire_at=None, note=_unreadable(due.id, invalid))
+    found = step(job, due.created_at, due.next_fire_at, now)
+    entries = [_entry(job, due, fire) for fire in found.fires]
+    return Plan(entries=entries, next_fire_at=found.next_fire_at, note=due.note)
 
 
-def _entry(job: Job, row: Row, fire: Fire) -> Entry:
-    due = fire.verdict == "due"
+def _entry(job: Job, due: Due, fire: Fire) -> Entry:
+    runs = fire.verdict == "due"
     return Entry(
         job_id=job.id,
         due_at=fire.due_at,
         cause="schedule",
-        generation=row["generation"],
-        job=row["fields"] if due else "{}",  # nobody will start it
+        generation=due.generation,
+        job=due.fields if runs else "{}",  # nobody will start it
         status=fire.verdict,
         reason=fire.reason,
-        wake_at=fire.due_at + _jitter(job, fire.due_at) if due else None,
+        wake_at=fire.due_at + _jitter(job, fire.due_at) if runs else None,
     )
 
 
@@ -105,23 +80,8 @@ def _jitter(job: Job, due_at: datetime) -> timedelta:
     return timedelta(seconds=share * job.jitter)
 
 
-def _moved(row: Row, next_fire_at: datetime | None) -> dict[str, str | None]:
-    text = to_text(next_fire_at) if next_fire_at else None
-    return {"id": row["id"], "next_fire_at": text, "note": row["note"]}
-
-
-def _parked(job_id: str, invalid: ValidationError) -> dict[str, str | None]:
+def _unreadable(job_id: str, invalid: ValidationError) -> str:
     problem = invalid.errors(include_url=False, include_input=False)[0]
     note = f"not run: its field {problem['loc']} is wrong: {problem['msg']}"
     log.error("job cannot be read", extra={"job": job_id, "reason": note})
-    return {"id": job_id, "next_fire_at": None, "note": note}
-
-
-async def _move(
-    transaction: Transaction, dialect: Dialect, moves: Iterable[dict[str, str | None]]
-) -> None:
-    await transaction.execute(
-        "UPDATE schedule_job SET next_fire_at = b.next_fire_at, note = b.note "
-        f"FROM {as_table(dialect, _MOVED)} WHERE b.id = schedule_job.id",
-        rows=json.dumps(list(moves)),
-    )
+    return note

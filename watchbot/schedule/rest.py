@@ -15,7 +15,8 @@ from starlette.routing import BaseRoute, Route
 
 from watchbot.schedule.body import BadBody, read_object
 from watchbot.schedule.job import Job, resolved
-from watchbot.schedule.jobs import Jobs, StoredJob, Taken
+from watchbot.schedule.store import Jobs
+from watchbot.schedule.stored import StoredJob, Taken
 from watchbot.sql.database import to_text
 
 COUNT = 10  # jobs of a page, if the address does not say

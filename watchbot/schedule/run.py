@@ -1,9 +1,10 @@
 """A run: one time at which a job was due, and how far the work at it has come."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from watchbot.schedule.job import Job
@@ -12,6 +13,26 @@ from watchbot.sql.database import to_text
 Cause = Literal["schedule", "manual", "backfill"]
 Status = Literal["due", "started", "partial", "skipped", "missed", "failed", "uncertain"]
 ENDS_ILL = ("partial", "failed", "uncertain")
+LEASE = timedelta(seconds=5)  # what a replica that died holds up its runs for
+RENEW_S = 1.5
+
+
+class Lost(Exception):
+    """Somebody else has the run now, or it is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A run to be: a time at which a job was due. `job` is its fields then, as JSON."""
+
+    job_id: str
+    due_at: datetime
+    cause: Cause
+    generation: int
+    job: str
+    status: Status
+    reason: str | None = None
+    wake_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +43,10 @@ class Call:
     count: int
     at: str  # when it was made first
     doubtful: bool = False  # it was made, and nobody knows what came of it
+
+    def stored(self) -> str:
+        """As JSON."""
+        return json.dumps(asdict(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +88,32 @@ class Ending:
     status: Status
     reason: str | None = None
     tasks: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A run whose tasks were started, and have not been seen to end."""
+
+    job: Job
+    due_at: datetime
+    cause: Cause
+    status: Status
+    arns: Sequence[str]
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskEnd:
+    """What became of a task, and what is known of why."""
+
+    outcome: str
+    reason: str | None = None
+    containers: Sequence[Mapping[str, Any]] = ()
+
+
+def container_end(name: str, exit_code: int | None, reason: str | None) -> dict[str, Any]:
+    """What is told of a container that ended."""
+    return {"name": name, "exitCode": exit_code, "reason": reason}
 
 
 def job_mark(job_id: str) -> str:

@@ -1,23 +1,16 @@
-"""What may be asked about runs, and the runs that people ask for themselves."""
+"""The fires of a job, and the runs that people ask for themselves."""
 
 import itertools
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from watchbot.schedule.jobs import Now, StoredJob
-from watchbot.schedule.ledger import Entry, enter
-from watchbot.schedule.run import Cause
-from watchbot.sql.database import Database, Row, to_text
+from watchbot.schedule.run import Cause, Entry
+from watchbot.schedule.store import Store
+from watchbot.schedule.stored import StoredJob
 
 MAX_BACKFILL = 1000  # runs that one request may ask for
 
 _INSTANT = timedelta(microseconds=1)  # so that a fire at the start itself is in
-_SHOWN = (
-    "due_at, cause, status, reason, attempts, wanted, tasks, failures, created_at, started_at, "
-    "outcome"
-)
 
 
 def upcoming(stored: StoredJob, after: datetime, count: int) -> list[datetime]:
@@ -35,71 +28,31 @@ def between(stored: StoredJob, start: datetime, end: datetime) -> list[datetime]
     return list(itertools.islice(found(), MAX_BACKFILL + 1))
 
 
-async def runs_of(
-    database: Database, job_id: str, limit: int, before: datetime | None
-) -> list[dict[str, Any]]:
-    """The runs of a job, the newest first."""
-    bound = "AND due_at < :before" if before else ""
-    rows = await database.fetch(
-        f"SELECT {_SHOWN} FROM schedule_run WHERE job_id = :job_id {bound} "
-        "ORDER BY due_at DESC, cause LIMIT :limit",
-        job_id=job_id,
-        limit=limit,
-        before=to_text(before) if before else None,
-    )
-    return [_shown(row) for row in rows]
+async def run_now(store: Store, stored: StoredJob) -> datetime:
+    """Enters a run that is due at once; its time."""
+    now = await store.now()
+    await _enter(store, stored, "manual", [now], now)
+    return now
 
 
-async def ask_for(
-    database: Database, now_of: Now, stored: StoredJob, cause: Cause, fires: list[datetime] | None
+async def backfill(store: Store, stored: StoredJob, fires: Sequence[datetime]) -> list[datetime]:
+    """Enters runs for these times, to be started at once; those that are new."""
+    return await _enter(store, stored, "backfill", fires, await store.now())
+
+
+async def _enter(
+    store: Store, stored: StoredJob, cause: Cause, fires: Sequence[datetime], now: datetime
 ) -> list[datetime]:
-    """Enters runs that are due at once, for these times, or for now; the times of those that
-    are new."""
-    async with database.transaction() as transaction:
-        now = await now_of(transaction)
-        known = await _known(transaction, stored.job.id, cause, fires or [])
-        new = [fire for fire in fires if to_text(fire) not in known] if fires else [now]
-        entries = [
-            Entry(
-                job_id=stored.job.id,
-                due_at=fire,
-                cause=cause,
-                generation=stored.generation,
-                job=stored.job.stored(),
-                status="due",
-                wake_at=now,
-            )
-            for fire in new
-        ]
-        await enter(transaction, database.dialect, entries, now)
-    return new
-
-
-async def _known(transaction: Any, job_id: str, cause: Cause, fires: list[datetime]) -> set[str]:
-    if not fires:
-        return set()
-    rows = await transaction.fetch(
-        "SELECT due_at FROM schedule_run WHERE job_id = :job_id AND cause = :cause "
-        "AND due_at BETWEEN :first AND :last",
-        job_id=job_id,
-        cause=cause,
-        first=to_text(fires[0]),
-        last=to_text(fires[-1]),
-    )
-    return {row["due_at"] for row in rows}
-
-
-def _shown(row: Row) -> dict[str, Any]:
-    return {
-        "dueAt": row["due_at"],
-        "cause": row["cause"],
-        "status": row["status"],
-        "reason": row["reason"],
-        "attempts": row["attempts"],
-        "wanted": row["wanted"],
-        "tasks": json.loads(row["tasks"]),
-        "failures": json.loads(row["failures"]),
-        "createdAt": row["created_at"],
-        "startedAt": row["started_at"],
-        "outcome": row["outcome"],
-    }
+    entries = [
+        Entry(
+            job_id=stored.job.id,
+            due_at=fire,
+            cause=cause,
+            generation=stored.generation,
+            job=stored.job.stored(),
+            status="due",
+            wake_at=now,
+        )
+        for fire in fires
+    ]
+    return [entry.due_at for entry in await store.runs.enter(entries)]

@@ -10,17 +10,14 @@ from watchbot import metrics
 from watchbot.errors import DatabaseError
 from watchbot.lifecycle import Stop
 from watchbot.schedule.clients import Clients
-from watchbot.schedule.jobs import database_clock
-from watchbot.schedule.ledger import RENEW_S, Ledger
-from watchbot.schedule.ledger import Lost as LeaseLost
 from watchbot.schedule.loop import Loop, Step
 from watchbot.schedule.notice import tell
 from watchbot.schedule.outcomes import Outcomes
-from watchbot.schedule.planner import plan, seconds_to_next
-from watchbot.schedule.run import ENDS_ILL, Ending, Run
+from watchbot.schedule.run import ENDS_ILL, RENEW_S, Ending, Lost, Run
 from watchbot.schedule.starter import Attempt, Later, Means
+from watchbot.schedule.store import Store
 from watchbot.settings.schedule import ScheduleSettings
-from watchbot.sql.database import Database, to_text
+from watchbot.sql.database import to_text
 
 LOCKED_S = 0.02
 LOOK_S = 1  # how often each loop looks, also where it expects nothing: others write, too
@@ -36,13 +33,13 @@ class Scheduler:
     def __init__(
         self,
         settings: ScheduleSettings,
-        database: Database,
+        store: Store,
         clients: Clients,
         others: Sequence[Step] = (),
     ) -> None:
-        self._settings, self._database, self._clients = settings, database, clients
-        self._now, self._others = database_clock(database), others
-        self._ledger = Ledger(database, self._now, owner=uuid.uuid4().hex)
+        self._settings, self._store, self._clients = settings, store, clients
+        self._others = others
+        self._ledger = store.ledger(uuid.uuid4().hex)
         self._means = Means(
             clients=clients,
             ledger=self._ledger,
@@ -70,9 +67,9 @@ class Scheduler:
 
     async def run(self, stop: Stop) -> None:
         """Plans and starts until the stop; returns when nothing is in hand any more."""
-        log.info("started", extra={"database": self._database.place})
+        log.info("started", extra={"database": self._store.place})
         topic = self._settings.notification_topic
-        outcomes = Outcomes(self._database, self._now, self._means, topic)
+        outcomes = Outcomes(self._store, self._means, topic)
         async with anyio.create_task_group() as chores:
             for step in (self._renew, self._forget, outcomes.look, *self._others):
                 chores.start_soon(Loop(step).run)
@@ -108,12 +105,12 @@ class Scheduler:
         return RENEW_S
 
     async def _forget(self) -> float:
-        while await self._ledger.forget(self._settings.retention):
+        while await self._store.runs.forget():
             pass
         return FORGET_EVERY_S
 
     async def _plan(self) -> float:
-        planned = await plan(self._database, self._now)
+        planned = await self._store.plan()
         if planned.due:
             self._taking.tell()
         if planned.missed:
@@ -122,7 +119,7 @@ class Scheduler:
         if planned.more:
             return 0
         # What is due and was not planned, another replica has locked for a moment.
-        return max(await seconds_to_next(self._database, self._now, most=LOOK_S), LOCKED_S)
+        return max(await self._store.seconds_to_plan(LOOK_S), LOCKED_S)
 
     async def _take(self) -> float:
         free = self._settings.concurrency - len(self._in_hand)
@@ -136,13 +133,13 @@ class Scheduler:
                 self._work.start_soon(self._attempt, Attempt(run, now, self._means))
         if len(runs) == free:
             return 0
-        return max(await self._ledger.seconds_to_next(most=LOOK_S), LOCKED_S)
+        return max(await self._ledger.seconds_to_next(LOOK_S), LOCKED_S)
 
     async def _attempt(self, attempt: Attempt) -> None:
         key = attempt.run.key
         try:
             await self._make(attempt)
-        except LeaseLost:
+        except Lost:
             log.warning("run lost to another replica", extra=_facts(attempt.run))
         except DatabaseError as error:
             # Its lease ends by itself, and whoever takes it then goes on from the last note.
@@ -154,7 +151,7 @@ class Scheduler:
     async def _make(self, attempt: Attempt) -> None:
         try:
             result = await attempt.make()
-        except (LeaseLost, DatabaseError):
+        except (Lost, DatabaseError):
             raise
         except Exception as error:  # of one run, it must not stop the others
             log.exception("run failed unexpectedly", extra=_facts(attempt.run))

@@ -15,8 +15,9 @@ from watchbot.errors import AwsError
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.clockwork import fields_of_row
 from watchbot.schedule.job import Job
-from watchbot.schedule.jobs import Jobs, NeverFires, Taken
 from watchbot.schedule.problems import messages
+from watchbot.schedule.store import Jobs
+from watchbot.schedule.stored import NeverFires, Taken
 
 EVERY_S = 60
 

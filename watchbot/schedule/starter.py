@@ -12,9 +12,9 @@ from watchbot.errors import AwsError, Denied, NotConfigured, NotFound, Rejected,
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.cluster import Cluster, ConflictingCall
 from watchbot.schedule.demand import Decision, Skip, Start, Wait, decide, expected
-from watchbot.schedule.ledger import Ledger
 from watchbot.schedule.message import Refused, send
 from watchbot.schedule.run import Call, Ending, Run
+from watchbot.schedule.store import Ledger
 from watchbot.sql.database import to_text, to_time
 
 AT_ONCE = 10  # tasks that one call of RunTask starts at most

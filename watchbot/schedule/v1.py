@@ -12,9 +12,10 @@ from watchbot import __version__
 from watchbot.schedule import runs
 from watchbot.schedule.body import BadBody
 from watchbot.schedule.job import Job, resolved
-from watchbot.schedule.jobs import Jobs, Now, StoredJob
 from watchbot.schedule.rest import TRIES, found, link, shown
-from watchbot.sql.database import Database, to_text
+from watchbot.schedule.store import Jobs, Store
+from watchbot.schedule.stored import StoredJob
+from watchbot.sql.database import to_text
 
 MAX_FIRES = 1000
 MAX_RUNS = 1000
@@ -51,11 +52,10 @@ class Question(BaseModel):
 
 
 class V1:
-    """Its paths, over these jobs; `look` is called when there is a run to start."""
+    """Its paths, over this store; `look` is called when there is a run to start."""
 
-    def __init__(self, database: Database, now: Now, look: Callable[[], None]) -> None:
-        self._database, self._now, self._look = database, now, look
-        self._jobs = Jobs(database, now)
+    def __init__(self, store: Store, look: Callable[[], None]) -> None:
+        self._store, self._look = store, look
 
     def application(self) -> FastAPI:
         """The paths, and `/openapi.json`."""
@@ -80,14 +80,14 @@ class V1:
         count: Annotated[int, Query(ge=1, le=MAX_FIRES)] = 10,
         after: AwareDatetime | None = None,
     ) -> dict[str, Any]:
-        job = await found(self._jobs, job_id)
-        moments = runs.upcoming(job, after or await self._now(self._database), count)
+        job = await found(self._store.jobs, job_id)
+        moments = runs.upcoming(job, after or await self._store.now(), count)
         return {"fires": _texts(moments), "paused": job.job.suspended, "note": job.note}
 
     async def preview(self, question: Question) -> dict[str, Any]:
         asked = question.model_dump(include={"schedule", "timezone", "dialect", "dst"})
         job = Job.model_validate(resolved({**asked, "id": "preview"}))
-        now = await self._now(self._database)
+        now = await self._store.now()
         stored = _unstored(job, now)
         moments = runs.upcoming(stored, question.after or now, question.count)
         return {"schedule": job.schedule, "fires": _texts(moments)}
@@ -98,16 +98,16 @@ class V1:
         limit: Annotated[int, Query(ge=1, le=MAX_RUNS)] = 50,
         before: AwareDatetime | None = None,
     ) -> dict[str, Any]:
-        rows = await runs.runs_of(self._database, job_id, limit, before)
+        rows = await self._store.runs.of_job(job_id, limit, before)
         if not rows:
-            await found(self._jobs, job_id)  # its runs outlive a job
+            await found(self._store.jobs, job_id)  # its runs outlive a job
         return {"runs": rows}
 
     async def run(self, job_id: str, asked: RunNow | None = None) -> dict[str, Any]:
-        job = await found(self._jobs, job_id)
+        job = await found(self._store.jobs, job_id)
         if asked and asked.dryRun:
             return {"id": job_id, "dryRun": True, "dueAt": to_text(datetime.now(UTC))}
-        (due_at,) = await runs.ask_for(self._database, self._now, job, "manual", None)
+        due_at = await runs.run_now(self._store, job)
         self._look()
         return {"id": job_id, "link": link(job_id), "dueAt": to_text(due_at)}
 
@@ -118,18 +118,18 @@ class V1:
         return await self._set(job_id, suspended=False, note=None)
 
     async def backfill(self, job_id: str, asked: Backfill) -> dict[str, Any]:
-        job = await found(self._jobs, job_id)
-        moments = runs.between(job, asked.start, min(asked.end, await self._now(self._database)))
+        job = await found(self._store.jobs, job_id)
+        moments = runs.between(job, asked.start, min(asked.end, await self._store.now()))
         if len(moments) > runs.MAX_BACKFILL:
             problem = f"There are more than {runs.MAX_BACKFILL} fires in this time; ask for less."
             raise BadBody({"end": [problem]})
         if moments and not asked.dryRun:
-            moments = await runs.ask_for(self._database, self._now, job, "backfill", moments)
+            moments = await runs.backfill(self._store, job, moments)
             self._look()
         return {"id": job_id, "dryRun": asked.dryRun, "fires": _texts(moments)}
 
     async def _set(self, job_id: str, *, suspended: bool, note: str | None) -> dict[str, Any]:
-        stored = await set_suspended(self._jobs, job_id, suspended=suspended, note=note)
+        stored = await set_suspended(self._store.jobs, job_id, suspended=suspended, note=note)
         self._look()
         return {**shown(stored), "note": stored.note}
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from watchbot.schedule.jobs import StoredJob
+from watchbot.schedule.stored import StoredJob
 from watchbot.sql.database import to_text
 
 WIDTH, LEFT, TOP, LANE = 1200, 190, 26, 20

@@ -35,13 +35,8 @@ def point_at(account: Account) -> None:
             "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
         }
     )
-    for name in (
-        "AWS_PROFILE",
-        "AWS_SESSION_TOKEN",
-        "AWS_ENDPOINT_URL_SQS",
-        "AWS_ENDPOINT_URL_SNS",
-        "AWS_ENDPOINT_URL_DYNAMODB",
-    ):
+    others = [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL_")]
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", *others):
         os.environ.pop(name, None)
 
 

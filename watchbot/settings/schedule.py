@@ -60,7 +60,7 @@ class StoreSettings(Settings):
 
     database: str = option(
         "sqlite:///schedule.db",
-        "Where jobs and runs are kept: sqlite:///FILE or postgresql://...",
+        "Where jobs and runs are kept: sqlite:///FILE, postgresql://... or dynamodb://TABLE.",
         "URL",
         repr=False,
     )
@@ -92,6 +92,9 @@ class ImportSettings(StoreSettings):
 class ScheduleSettings(StoreSettings):
     """`watchbot schedule`."""
 
+    local: bool = option(
+        False, "Work in an AWS of its own, on this machine; else jobs are for the real one."
+    )
     cluster: str = option("default", "The ECS cluster of jobs that name none.", "NAME")
     port: Port = option(5000, "Serve the API here; 0: any free port.", "PORT")
     host: str = option("127.0.0.1", "The address it is served on.", "ADDRESS")

@@ -87,6 +87,8 @@ SECRET = text(
     "the ARN of a secret, or a name in Parameter Store",
     secret=True,
 )
+BUCKET = text(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of a bucket, without s3://")
+OBJECT = text(r"(?!s3://|/).{1,1024}", "what stands after the bucket, as lambda/watchbot.zip")
 YES_OR_NO = one_of("ENABLED", "DISABLED")
 
 
@@ -113,8 +115,17 @@ class TemplateSettings(Settings):
         "asks for it.",
         "ARN|NAME",
     )
+    database_table: bool = option(
+        False, "Keep jobs and runs in a table of DynamoDB that the stack makes; no --database."
+    )
     token: Annotated[str | Intrinsic, SECRET] | None = option(
         None, "The secret with the token of the API, alike; else the stack asks for it.", "ARN|NAME"
+    )
+    function_bucket: Annotated[str | Intrinsic, BUCKET] | None = option(
+        None, "Where the zip of `make lambda` is: then stacks can declare schedules.", "NAME"
+    )
+    function_key: Annotated[str | Intrinsic, OBJECT] | None = option(
+        None, "What the zip is called in that bucket.", "KEY"
     )
     port: Annotated[int | Intrinsic, whole(1, 65_535)] = option(
         5000, "Where the API of schedules is served.", "PORT"

@@ -12,12 +12,12 @@ from watchbot.template.alarms import add_alarms
 from watchbot.template.dashboard import add_dashboard
 from watchbot.template.document import Template
 from watchbot.template.ecs import add_service
+from watchbot.template.function import add_function
 from watchbot.template.logs import add_log_group, add_log_metrics
 from watchbot.template.permissions import add_roles
 from watchbot.template.queues import (
     add_events,
     add_notifications,
-    add_progress_table,
     add_queue_policies,
     add_queues,
     add_topic,
@@ -26,6 +26,7 @@ from watchbot.template.rules import check
 from watchbot.template.scaling import add_scaling
 from watchbot.template.senders import add_user, add_webhook
 from watchbot.template.stack import Stack
+from watchbot.template.tables import add_database_table, add_progress_table, add_stacks_table
 
 Part = Callable[[Stack], None]
 
@@ -40,6 +41,7 @@ ABOUT = {
 def parts(options: TemplateSettings) -> dict[Part, bool]:
     """Everything that a stack may hold, and whether this one does; some need what is above them."""
     listens, consumes = options.kind == "listen", options.kind != "schedule"
+    declared = options.function_bucket is not None
     return {
         add_queues: consumes,
         add_topic: listens and (options.fifo_topic or not options.fifo),
@@ -47,8 +49,11 @@ def parts(options: TemplateSettings) -> dict[Part, bool]:
         add_queue_policies: consumes,
         add_notifications: True,
         add_progress_table: options.reduce,
+        add_database_table: options.database_table,
+        add_stacks_table: declared,
         add_log_group: True,
         add_log_metrics: listens,
+        add_function: declared,
         add_roles: True,
         add_service: True,
         add_scaling: listens,
@@ -94,7 +99,7 @@ def _asking(stack: Stack) -> Stack:
             Type="List<AWS::EC2::Subnet::Id>",
             Description="Where tasks run; they must reach SQS, SNS, ECR and CloudWatch Logs",
         )
-    if options.kind != "listen" and options.database is None:
+    if options.kind != "listen" and options.database is None and not options.database_table:
         asked["database"] = Parameter(
             stack.name("Database"),
             Type="String",

@@ -34,6 +34,11 @@ WILDCARDS = {  # why an action is allowed, or denied, for what a `*` matches
     "sqs:*": "it denies: nothing goes without TLS",
 }
 
+_DATABASE = (  # what a transaction does is granted by its parts
+    "dynamodb:ConditionCheckItem dynamodb:DeleteItem dynamodb:DescribeTable dynamodb:GetItem"
+    " dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem"
+)
+
 _ECR_IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.[a-z.]+/([^:@]+)")
 
 
@@ -120,7 +125,15 @@ def _schedule(stack: Stack) -> list[Statement]:
     if options.trigger_queues:
         counting = "sqs:GetQueueAttributes sqs:GetQueueUrl"
         statements.append(allow(counting, given(options.trigger_queues)))
+    if stack.has("DatabaseTable"):
+        statements.append(allow(_DATABASE, _with_indexes(stack.arn("DatabaseTable"))))
+    if stack.has("StacksTable"):
+        statements.append(allow("dynamodb:Scan", stack.arn("StacksTable")))
     return [*statements, *use_of_key(stack)]
+
+
+def _with_indexes(table: Any) -> list[Any]:
+    return [table, Sub("${Table}/index/work", Table=table)]
 
 
 def _start_tasks(stack: Stack) -> list[Statement]:

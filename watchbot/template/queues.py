@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from troposphere import Sub, dynamodb, events, sns, sqs
+from troposphere import Sub, events, sns, sqs
 
 from watchbot.settings.template import TWO_WEEKS_S
 from watchbot.template.stack import Stack, given
@@ -151,21 +151,3 @@ def add_notifications(stack: Stack) -> None:
         "Told of failures and alarms",
         ref="notification_topic",
     )
-
-
-def add_progress_table(stack: Stack) -> None:
-    """The table where `watchbot progress` keeps what is done, in reduce mode."""
-    key = given(stack.options.kms_key)
-    stack.add(
-        "ProgressTable",
-        dynamodb.Table,
-        AttributeDefinitions=[dynamodb.AttributeDefinition(AttributeName="id", AttributeType="S")],
-        KeySchema=[dynamodb.KeySchema(AttributeName="id", KeyType="HASH")],
-        BillingMode="PAY_PER_REQUEST",
-        SSESpecification=dynamodb.SSESpecification(
-            SSEEnabled=True, SSEType="KMS", KMSMasterKeyId=key
-        )
-        if key
-        else None,
-    )
-    stack.tell("ProgressTable", stack.of("ProgressTable"), "What is done", ref="progress_table")

@@ -31,7 +31,10 @@ _QUEUE = (
     *("message_retention", "visibility_timeout", "dead_letter_threshold", "alarm_queue_size"),
     *("alarm_queue_periods", "alarm_oldest_message", "dead_letter_alarm", "alarm_dead_letters"),
 )
-_SCHEDULE = ("token", "port", "task_definitions", "task_roles", "destinations", "trigger_queues")
+_SCHEDULE = (
+    *("token", "port", "task_definitions", "task_roles", "destinations", "trigger_queues"),
+    *("database_table", "function_bucket", "function_key"),
+)
 _KINDS: dict[tuple[str, ...], tuple[str, ...]] = {  # which of them take an option, if not all do
     ("listen",): _LISTEN,
     ("listen", "record"): _QUEUE,
@@ -140,6 +143,20 @@ def notifications(options: TemplateSettings) -> Broken:
         )
 
 
+def database(options: TemplateSettings) -> Broken:
+    if options.database_table and options.database is not None:
+        yield "database", f"and {flag('database_table')} exclude each other: one of them is enough"
+
+
+def function(options: TemplateSettings) -> Broken:
+    for name, other in (
+        ("function_bucket", "function_key"),
+        ("function_key", "function_bucket"),
+    ):
+        if getattr(options, name) is None and getattr(options, other) is not None:
+            yield name, f"is missing; {flag(other)} alone does not say where the zip is"
+
+
 RULES: tuple[Rule, ...] = (
     kind,
     image,
@@ -152,6 +169,8 @@ RULES: tuple[Rule, ...] = (
     fifo,
     webhook,
     notifications,
+    database,
+    function,
 )
 
 

@@ -75,9 +75,14 @@ class Stack:
         """Another attribute of a resource of ours."""
         return GetAtt(self.name(what), attribute)
 
-    def tell(self, what: str, value: Any, text: str, *, ref: str | None = None) -> None:
-        """Adds an output, exported as STACK-WHAT; `ref` is its name in Python, if it has one."""
-        name = self.name(what)
+    def tell(
+        self, what: str, value: Any, text: str, *, ref: str | None = None, bare: bool = False
+    ) -> None:
+        """Adds an output, exported as STACK-WHAT; `ref` is its name in Python, if it has one.
+
+        A `bare` one has no prefix: others know it by a name that it had before watchbot.
+        """
+        name = what if bare else self.name(what)
         export = Export(Sub(f"${{AWS::StackName}}-{name}"))
         self.document.add_output(Output(name, Description=text, Value=value, Export=export))
         if ref is not None:

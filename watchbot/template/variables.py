@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from troposphere import Join, Ref
+from troposphere import Join, Ref, Sub
 
 from watchbot.settings.base import variables as names_of
 from watchbot.settings.template import TemplateSettings
@@ -30,7 +30,8 @@ def variables(stack: Stack) -> dict[str, Any]:
 def secret_variables(options: TemplateSettings) -> dict[str, Any]:
     """Those that ECS reads from a secret when a task starts: where it is, by name."""
     needed = {"record": ("database",), "schedule": ("database", "token")}.get(options.kind, ())
-    return {**{_variable(name): getattr(options, name) for name in needed}, **options.secrets}
+    named = {_variable(name): getattr(options, name) for name in needed}
+    return {**{name: place for name, place in named.items() if place}, **options.secrets}
 
 
 def _of_listen(stack: Stack) -> dict[str, Any]:
@@ -63,13 +64,20 @@ def _of_record(stack: Stack) -> dict[str, Any]:
 
 
 def _of_schedule(stack: Stack) -> dict[str, Any]:
-    return {
+    found = {
+        "AWS_REGION": Ref("AWS::Region"),  # on EC2 nobody else says it, and a job may not
         _variable("cluster"): stack.cluster,
         _variable("host"): "0.0.0.0",  # noqa: S104 - of the container; there is a token
         _variable("port"): as_text(stack.options.port),
         _variable("notification_topic"): stack.notified,
         **_retention(stack.options),
     }
+    if stack.has("DatabaseTable"):
+        table = stack.of("DatabaseTable")
+        found[_variable("database")] = Sub("dynamodb://${Table}", Table=table)
+    if stack.has("StacksTable"):
+        found[_variable("stacks_table")] = stack.of("StacksTable")
+    return found
 
 
 def _retention(options: TemplateSettings) -> dict[str, Any]:

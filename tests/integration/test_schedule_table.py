@@ -1,0 +1,261 @@
+"""The scheduler in DynamoDB: its table, an index that is late, answers that are lost."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import pytest
+
+from tests.cloud import REGION, Cloud, running_cloud
+from tests.house import KEPT, NOON, Clock, House, TableRows, a_job
+from watchbot.aws import Client, open_client
+from watchbot.errors import (
+    DatabaseDown,
+    DatabaseError,
+    Rejected,
+    SettingError,
+    Throttled,
+    Unreachable,
+)
+from watchbot.schedule.dynamodb.store import TableStore
+from watchbot.schedule.dynamodb.table import StoreTable
+from watchbot.schedule.run import Ending, Run
+from watchbot.schedule.store import open_store
+from watchbot.settings.base import Account
+from watchbot.settings.schedule import StoreSettings
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    with running_cloud() as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def table(cloud: Cloud, request: pytest.FixtureRequest) -> str:
+    """The name of a table of this test's own, not there yet."""
+    return "".join(letter for letter in request.node.name if letter.isalnum())
+
+
+class Wire:
+    """A client between a store and DynamoDB: counts, repeats old answers, breaks down."""
+
+    service = "dynamodb"
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.calls: list[str] = []
+        self.late = False  # the index is as it was at the last look
+        self.errors: list[Exception] = []  # of the next calls that write
+        self.lost = 0  # so many answers of writes do not arrive
+        self._seen: dict[str, Any] = {}
+
+    async def call(self, operation: str, **given: Any) -> Any:
+        self.calls.append(operation)
+        if operation == "query" and "IndexName" in given:
+            return await self._look(given)
+        writes = operation != "get_item" and operation != "query"
+        if writes and self.errors:
+            raise self.errors.pop(0)
+        answer = await self._client.call(operation, **given)
+        if writes and self.lost:
+            self.lost -= 1
+            raise Unreachable(service="D", operation=operation, code="ReadTimeout", text="lost")
+        return answer
+
+    async def _look(self, given: dict[str, Any]) -> Any:
+        work = given["ExpressionAttributeValues"][":work"]["S"]
+        if not self.late or work not in self._seen:
+            self._seen[work] = await self._client.call("query", **given)
+        return self._seen[work]
+
+
+@asynccontextmanager
+async def a_wired_house(cloud: Cloud, table: str) -> AsyncIterator[tuple[House, Wire]]:
+    """A house with a job that fires each minute."""
+    async with open_client("dynamodb", an_account(cloud), attempts=1) as client:
+        wire, clock = Wire(client), Clock()
+        opened = StoreTable(cast(Client, wire), table, lambda _: None)
+        await opened.prepare()
+        house = House(TableStore(opened, clock, KEPT), clock, TableRows(opened))
+        await house.jobs.add(a_job())
+        yield house, wire
+
+
+def an_account(cloud: Cloud) -> Account:
+    return Account(region=REGION, endpoint_url=cloud.url)
+
+
+def settings(cloud: Cloud, table: str) -> StoreSettings:
+    return StoreSettings(database=f"dynamodb://{table}", region=REGION, endpoint_url=cloud.url)
+
+
+async def take_one(house: House) -> Run:
+    house.clock.on(minutes=1)
+    await house.plan()
+    (run,) = await house.take(house.one)
+    return run
+
+
+async def test_table_is_made_once_and_forgets_by_itself(cloud: Cloud, table: str) -> None:
+    async with open_store(settings(cloud, table)) as store:
+        await store.jobs.add(a_job())
+    async with open_store(settings(cloud, table)) as store:
+        found = await store.jobs.find("j")
+
+    facts = cloud.dynamodb.describe_table(TableName=table)["Table"]
+    ttl = cloud.dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    assert found
+    assert facts["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert [index["IndexName"] for index in facts["GlobalSecondaryIndexes"]] == ["work"]
+    assert (ttl["TimeToLiveStatus"], ttl["AttributeName"]) == ("ENABLED", "expires")
+
+
+async def test_table_of_somebody_else_is_left_alone(cloud: Cloud, table: str) -> None:
+    cloud.dynamodb.create_table(
+        TableName=table,
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    with pytest.raises(SettingError, match=f"--database .*{table} is none of the scheduler's"):
+        async with open_store(settings(cloud, table)):
+            pass
+
+
+async def test_time_is_the_server_s(cloud: Cloud, table: str) -> None:
+    async with open_store(settings(cloud, table)) as store:
+        first, second = await store.now(), await store.now()
+
+    assert first <= second
+    assert first.tzinfo
+
+
+async def test_late_index_starts_nothing_twice(cloud: Cloud, table: str) -> None:
+    async with a_wired_house(cloud, table) as (house, wire):
+        run = await take_one(house)
+        wire.late = True  # it still shows the job, and the run, as they were
+        again = await house.plan()
+        taken = await house.take(house.two)
+        await house.one.finish(run, Ending(status="started"))
+
+        assert await house.statuses() == ["started"]
+    assert (again.due, taken) == (0, [])
+
+
+async def test_late_index_does_not_bring_back_what_a_job_was(cloud: Cloud, table: str) -> None:
+    async with a_wired_house(cloud, table) as (house, wire):
+        house.clock.on(minutes=1)
+        old = await house.jobs.find("j")
+        assert old
+        await house.store.seconds_to_plan(1)  # the index is seen before the job is changed
+        wire.late = True
+        await house.jobs.change(old, a_job(taskCount=5))
+        assert (await house.plan()).due == 0
+        wire.late = False
+        await house.plan()
+        (run,) = await house.take(house.one)
+
+    assert run.job.task_count == 5
+
+
+async def test_plan_whose_answer_is_lost_is_made_once(cloud: Cloud, table: str) -> None:
+    async with a_wired_house(cloud, table) as (house, wire):
+        house.clock.on(minutes=1)
+        wire.lost = 1
+        with pytest.raises(DatabaseDown):
+            await house.plan()
+        assert (await house.plan()).due == 0
+
+        assert await house.statuses() == ["due"]
+
+
+async def test_run_that_was_taken_without_an_answer_is_taken_again(
+    cloud: Cloud, table: str
+) -> None:
+    async with a_wired_house(cloud, table) as (house, wire):
+        house.clock.on(minutes=1)
+        await house.plan()
+        wire.lost = 1
+        with pytest.raises(DatabaseDown):
+            await house.take(house.one)
+        assert await house.take(house.one) == []
+        house.clock.on(seconds=5)
+
+        assert len(await house.take(house.one)) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Throttled(service="D", operation="o", code="ThrottlingException", text="slow down"),
+        Rejected(service="D", operation="o", code="TransactionConflictException", text="busy"),
+    ],
+    ids=["throttled", "in the way of a transaction"],
+)
+async def test_what_was_surely_not_done_is_tried_again(
+    cloud: Cloud, table: str, error: Exception
+) -> None:
+    async with a_wired_house(cloud, table) as (house, wire):
+        run = await take_one(house)
+        wire.errors = [error] * 3
+        await house.one.finish(run, Ending(status="started"))
+
+        assert await house.statuses() == ["started"]
+
+
+async def test_refusal_is_told_and_not_tried_again(cloud: Cloud, table: str) -> None:
+    refusal = Rejected(service="D", operation="o", code="ValidationException", text="too large")
+    async with a_wired_house(cloud, table) as (house, wire):
+        run = await take_one(house)
+        wire.errors = [refusal]
+        with pytest.raises(DatabaseError, match=f"dynamodb://{table}.*ValidationException") as told:
+            await house.one.finish(run, Ending(status="started"))
+
+    assert not told.value.transient
+
+
+async def test_what_is_over_expires_and_nothing_else(cloud: Cloud, table: str) -> None:
+    kept = round((NOON + KEPT).timestamp())
+    async with a_wired_house(cloud, table) as (house, _):
+        house.clock.on(minutes=3)
+        await house.plan()  # two are missed, one is due
+        before = [run.get("expires") for run in await house.rows.runs()]
+        (run,) = await house.take(house.one)
+        await house.one.finish(run, Ending(status="skipped"))
+        after = [run.get("expires") for run in await house.rows.runs()]
+
+    assert before == [str(kept + 180), str(kept + 180), None]
+    assert after == [str(kept + 180)] * 3
+
+
+async def test_run_with_tasks_expires_when_their_outcome_is_known(cloud: Cloud, table: str) -> None:
+    async with a_wired_house(cloud, table) as (house, _):
+        run = await take_one(house)
+        await house.one.finish(run, Ending(status="started", tasks=[{"taskId": "t"}]))
+        (before,) = await house.rows.runs()
+        ((started,), _) = await house.store.runs.take_started(10)
+        await house.store.runs.note_outcome(started, "success", None)
+        (after,) = await house.rows.runs()
+
+    assert "expires" not in before
+    assert "expires" in after
+
+
+async def test_a_run_costs_five_writes(cloud: Cloud, table: str) -> None:
+    async with a_wired_house(cloud, table) as (house, wire):
+        wire.calls.clear()
+        run = await take_one(house)
+        await house.one.finish(run, Ending(status="started"))
+
+    writes = [call for call in wire.calls if call not in ("get_item", "query")]
+    # The first is a transaction of two: the run is entered, the job is moved on.
+    assert writes == ["transact_write_items", "update_item", "update_item", "update_item"]
+
+
+@pytest.mark.parametrize("url", ["dynamodb://", "dynamodb://a/b"])
+async def test_url_names_one_table(cloud: Cloud, url: str) -> None:
+    wrong = StoreSettings(database=url, region=REGION, endpoint_url=cloud.url)
+    with pytest.raises(SettingError, match="must be dynamodb://TABLE"):
+        async with open_store(wrong):
+            pass

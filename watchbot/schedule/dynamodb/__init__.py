@@ -1,0 +1,1 @@
+"""The scheduler's store in a table of DynamoDB."""

@@ -1,0 +1,172 @@
+"""The jobs as items of the table."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from watchbot.dynamodb import Item, side_by_side
+from watchbot.schedule.dynamodb.clock import Now
+from watchbot.schedule.dynamodb.table import INDEX, JOBS, StoreTable, assigned, given
+from watchbot.schedule.job import Job, read_job
+from watchbot.schedule.stored import StoredJob, Taken, changed, first_fire, paused
+from watchbot.sql.database import to_text, to_time
+
+_THERE = "attribute_exists(#pk)"
+
+
+class TableJobs:
+    """See `watchbot.schedule.store.Jobs`."""
+
+    def __init__(self, table: StoreTable, now: Now) -> None:
+        self._table, self._now = table, now
+
+    async def page(self, skip: int, count: int) -> tuple[list[StoredJob], int]:
+        names = [item["sk"] async for item in self._names()]
+        found = await side_by_side(self.find, names[skip : skip + count])
+        return [job for job in found if job], len(names)
+
+    async def find(self, job_id: str) -> StoredJob | None:
+        item = await self._table.get(**job_key(job_id))
+        return _stored(item) if item else None
+
+    async def of_source(self, source: str) -> set[str]:
+        found = self._names(FilterExpression="#source = :source", source=source)
+        return {item["sk"] async for item in found}
+
+    async def add(self, job: Job, *, source: str | None = None) -> None:
+        now = await self._now()
+        item = {
+            **job_key(job.id),
+            **moved(first_fire(job, now, now)),
+            "generation": 1,
+            "fields": job.stored(),
+            "source": source,
+            "source_fields": job.stored() if source else None,
+            "created_at": to_text(now),
+            "failures": 0,
+        }
+        if not await self._table.put(given(item), "attribute_not_exists(#pk)"):
+            raise Taken
+
+    async def change(
+        self, old: StoredJob, job: Job, note: str | None = None, *, by_source: bool = False
+    ) -> bool:
+        now = await self._now()
+        change = changed(old, job, now, note, by_source=by_source)
+        attributes = {
+            "generation": old.generation + 1,
+            "fields": change.fields,
+            "source_fields": change.source_fields,
+            "note": change.note,
+            "failures": change.failures,
+            **(moved(change.next_fire_at) if change.moved else {}),
+        }
+        written = await self._table.update(
+            job_key(job.id),
+            assigned(attributes),
+            "#generation = :read",
+            read=old.generation,
+            **given(attributes),
+        )
+        if written is not None and job.suspended:
+            await self._call_off(job.id, now, "the job was suspended")
+        return written is not None
+
+    async def remove(self, job_id: str, generation: int | None = None) -> bool:
+        only = {} if generation is None else {"generation": generation}
+        condition = "#generation = :generation" if only else _THERE
+        removed = await self._table.delete(job_key(job_id), condition, **only)
+        if removed:
+            await self._call_off(job_id, await self._now(), "the job was deleted")
+        return removed
+
+    async def tell(self, job_id: str, text: str, condition: str = _THERE, **values: Any) -> None:
+        """Notes something of a job, if it is still there, and the condition holds."""
+        await self._table.update(job_key(job_id), text, f"{_THERE} AND {condition}", **values)
+
+    async def count_failure(self, job_id: str, reason: str) -> None:
+        """Counts a run that failed; pauses the job when it has had its number of them in a row."""
+        job = await self._table.update(job_key(job_id), "ADD #failures :one", _THERE, one=1)
+        pause = paused(job["fields"], job["failures"], reason) if job else None
+        if job and pause:
+            fields, note = pause
+            attributes = {
+                "generation": job["generation"] + 1,
+                "fields": fields,
+                "note": note,
+                **moved(None),
+            }
+            await self._table.update(
+                job_key(job_id),
+                assigned(attributes),
+                "#generation = :read",
+                read=job["generation"],
+                **given(attributes),
+            )
+
+    def _names(self, **asked: Any) -> Any:
+        return self._table.query("#pk = :pk", ProjectionExpression="#sk", pk=JOBS, **asked)
+
+    async def _call_off(self, job_id: str, now: datetime, reason: str) -> None:
+        """Ends the runs that nobody has begun.
+
+        One that is entered just now may not be in the index yet; it is started, as if it had come
+        a moment before.
+        """
+        attributes = {"status": "skipped", "reason": reason, "work": None, "at": None}
+        waiting = self._table.query(
+            "#work = :work",
+            IndexName=INDEX,
+            FilterExpression="#pk = :pk",
+            work="start",
+            pk=runs_key(job_id),
+        )
+        async for run in waiting:
+            await self._table.update(
+                {"pk": run["pk"], "sk": run["sk"]},
+                assigned(attributes),
+                "#status = :due AND attribute_not_exists(#wanted) "
+                "AND (attribute_not_exists(#owner) OR #at <= :now)",
+                due="due",
+                now=to_text(now),
+                **given(attributes),
+            )
+
+
+def job_key(job_id: str) -> dict[str, str]:
+    """The key of a job."""
+    return {"pk": JOBS, "sk": job_id}
+
+
+def runs_key(job_id: str) -> str:
+    """The key that all runs of a job share."""
+    return f"run#{job_id}"
+
+
+def moved(next_fire_at: datetime | None) -> dict[str, str | None]:
+    """What says when the job is due; nothing, if it is not to fire."""
+    fires = next_fire_at is not None
+    return {
+        "work": "plan" if fires else None,
+        "at": to_text(next_fire_at) if next_fire_at else None,
+    }
+
+
+def _stored(item: Item) -> StoredJob:
+    return StoredJob(
+        job=read_job(item["fields"]),
+        fields=json.loads(item["fields"]),
+        generation=item["generation"],
+        created_at=to_time(item["created_at"]),
+        next_fire_at=_time(item.get("at")),
+        last_run_at=_time(item.get("last_run_at")),
+        last_run_tasks=json.loads(item.get("last_run_tasks", "[]")),
+        failures=item["failures"],
+        note=item.get("note"),
+        source=item.get("source"),
+        source_fields=item.get("source_fields"),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return to_time(text) if text else None

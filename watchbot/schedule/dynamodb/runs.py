@@ -1,0 +1,177 @@
+"""The ledger's items: entering them, asking for them, and what became of their tasks."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from watchbot.dynamodb import Item, side_by_side
+from watchbot.schedule.dynamodb.clock import Now
+from watchbot.schedule.dynamodb.jobs import TableJobs, runs_key
+from watchbot.schedule.dynamodb.table import StoreTable, assigned, first, given
+from watchbot.schedule.job import read_job
+from watchbot.schedule.run import Entry, Lost, Started, TaskEnd
+from watchbot.sql.database import to_text, to_time
+from watchbot.task_outcome import FAILURES, SUCCESS
+
+LOOKED_AT = timedelta(seconds=15)  # what a replica that died holds up a look for
+AT_ONCE = 20  # writes side by side
+PAGE = 100  # runs of one answer
+
+
+class TableRuns:
+    """See `watchbot.schedule.store.Runs`.
+
+    Runs that are over have an attribute `expires`: DynamoDB itself deletes them after that time.
+    """
+
+    def __init__(self, table: StoreTable, jobs: TableJobs, now: Now, kept: timedelta) -> None:
+        self._table, self._jobs, self._now, self._kept = table, jobs, now, kept
+
+    async def enter(self, entries: Sequence[Entry]) -> list[Entry]:
+        now = await self._now()
+
+        async def put(entry: Entry) -> bool:
+            item = run_item(entry, now, self._kept)
+            return await self._table.put(item, "attribute_not_exists(#pk)")
+
+        new = await side_by_side(put, entries, AT_ONCE)
+        return [entry for entry, is_new in zip(entries, new, strict=True) if is_new]
+
+    async def of_job(
+        self, job_id: str, limit: int, before: datetime | None
+    ) -> list[dict[str, Any]]:
+        earlier = {"before": to_text(before)} if before else {}
+        found = self._table.query(
+            "#pk = :pk AND #sk < :before" if earlier else "#pk = :pk",
+            ScanIndexForward=False,
+            Limit=min(limit, PAGE),
+            pk=runs_key(job_id),
+            **earlier,
+        )
+        return [_shown(item) for item in await first(found, limit)] if limit else []
+
+    async def last(self, job_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        async def last(job_id: str) -> list[Item]:
+            found = self._table.query(
+                "#pk = :pk",
+                ScanIndexForward=False,
+                Limit=PAGE,
+                FilterExpression="#status <> :due",
+                pk=runs_key(job_id),
+                due="due",
+            )
+            return await first(found, 1)
+
+        found = await side_by_side(last, job_ids)
+        return {
+            job_id: _shown(items[0]) for job_id, items in zip(job_ids, found, strict=True) if items
+        }
+
+    async def take_started(self, most: int) -> tuple[list[Started], datetime]:
+        now = await self._now()
+
+        async def take(item: Item) -> Item | None:
+            return await self._table.update(
+                _key(item),
+                "SET #at = :later",
+                "#work = :look AND #at <= :now",
+                look="look",
+                now=to_text(now),
+                later=to_text(now + LOOKED_AT),
+            )
+
+        taken = await side_by_side(take, await self._table.waiting("look", now, most))
+        return [_started(item) for item in taken if item], now
+
+    async def note_outcome(self, run: Started, outcome: str, look_at: datetime | None) -> None:
+        over = look_at is None
+        attributes = {
+            "outcome": outcome,
+            "at": to_text(look_at) if look_at else None,
+            "work": None if over else "look",
+            "expires": expiry(await self._now(), self._kept) if over else None,
+        }
+        written = await self._table.update(
+            run_key(run.job.id, to_text(run.due_at), run.cause),
+            assigned(attributes),
+            "#work = :looked_at",
+            looked_at="look",
+            **given(attributes),
+        )
+        if written is None:
+            raise Lost
+        # Not in one transaction: runs of one job that end together would be in each other's way.
+        if outcome in FAILURES:
+            await self._jobs.count_failure(run.job.id, f"its tasks ended: {outcome}")
+        elif outcome == SUCCESS:
+            await self._jobs.tell(run.job.id, "SET #failures = :none", none=0)
+
+    async def recorded(self, arns: Sequence[str]) -> dict[str, TaskEnd]:
+        return {}  # the record is kept in SQL
+
+    async def forget(self) -> int:
+        return 0
+
+
+def run_key(job_id: str, due_at: str, cause: str) -> dict[str, str]:
+    """The key of a run."""
+    return {"pk": runs_key(job_id), "sk": f"{due_at}#{cause}"}
+
+
+def run_item(entry: Entry, now: datetime, kept: timedelta) -> Item:
+    """An entry as it is stored."""
+    due_at = to_text(entry.due_at)
+    return given(
+        {
+            **run_key(entry.job_id, due_at, entry.cause),
+            "job_id": entry.job_id,
+            "due_at": due_at,
+            "cause": entry.cause,
+            "generation": entry.generation,
+            "job": entry.job,
+            "status": entry.status,
+            "reason": entry.reason,
+            "attempts": 0,
+            "created_at": to_text(now),
+            "work": "start" if entry.wake_at else None,
+            "at": to_text(entry.wake_at) if entry.wake_at else None,
+            "expires": None if entry.wake_at else expiry(now, kept),
+        }
+    )
+
+
+def expiry(now: datetime, kept: timedelta) -> int:
+    """When DynamoDB may delete what is over now, in seconds since 1970."""
+    return round((now + kept).timestamp())
+
+
+def _key(item: Item) -> dict[str, str]:
+    return {"pk": item["pk"], "sk": item["sk"]}
+
+
+def _shown(item: Item) -> dict[str, Any]:
+    return {
+        "dueAt": item["due_at"],
+        "cause": item["cause"],
+        "status": item["status"],
+        "reason": item.get("reason"),
+        "attempts": item["attempts"],
+        "wanted": item.get("wanted"),
+        "tasks": json.loads(item.get("tasks", "[]")),
+        "failures": json.loads(item.get("failures", "[]")),
+        "createdAt": item["created_at"],
+        "startedAt": item.get("started_at"),
+        "outcome": item.get("outcome"),
+    }
+
+
+def _started(item: Item) -> Started:
+    return Started(
+        job=read_job(item["job"]),
+        due_at=to_time(item["due_at"]),
+        cause=item["cause"],
+        status=item["status"],
+        arns=[task["taskId"] for task in json.loads(item["tasks"])],
+        started_at=to_time(item["started_at"]),
+    )

@@ -1,0 +1,185 @@
+"""The table: its keys and its index, and the calls to it.
+
+All jobs are items under one key, `jobs`, sorted by their names; the runs of a job are under a key
+of their own, `run#NAME`, sorted by their times. What somebody has to see to has two attributes
+more: `work`, what it is (to plan a job, to start a run, to look at its tasks), and `at`, when. The
+index `work` holds these alone, in the order of time, and is the only one.
+
+An index is late by some milliseconds or more. It is where work is found; what is done then is done
+on the condition that the item itself is still as it was.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from datetime import datetime
+from typing import Any, Literal
+
+import anyio
+
+from watchbot.aws import Client, retry_pause
+from watchbot.dynamodb import CONDITION_FAILED, Item, Table
+from watchbot.errors import (
+    AwsError,
+    DatabaseDown,
+    DatabaseError,
+    NotFound,
+    Rejected,
+    SettingError,
+    Throttled,
+)
+from watchbot.settings.base import describe
+from watchbot.sql.database import to_text
+
+JOBS = "jobs"
+INDEX = "work"
+TRIES = 6  # of a call that DynamoDB had no room for, or that met another at the same item
+READY_S = 60
+
+Work = Literal["plan", "start", "look"]
+
+_OURS = {f"{CONDITION_FAILED}Exception", "TransactionCanceledException"}
+_KEYS = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
+_BY_WORK = [
+    {"AttributeName": "work", "KeyType": "HASH"},
+    {"AttributeName": "at", "KeyType": "RANGE"},
+]
+
+
+class StoreTable(Table):
+    """A table whose calls raise `DatabaseError`. `told` is given the date of each answer."""
+
+    def __init__(self, client: Client, name: str, told: Callable[[str], None]) -> None:
+        super().__init__(client, name)
+        self.place = f"dynamodb://{name}"
+        self._told = told
+
+    async def call(self, operation: str, **parameters: Any) -> Any:
+        # Only what was surely not done is tried again here. Of what may have been done the caller
+        # knows whether doing it twice is the same.
+        failures = 0
+        while True:
+            try:
+                answer = await super().call(operation, **parameters)
+            except AwsError as error:
+                failures += 1
+                if failures == TRIES or not _not_now(error):
+                    raise self._named(error) from error
+                await anyio.sleep(retry_pause(failures))
+            else:
+                self._told(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+                return answer
+
+    async def waiting(self, work: Work, now: datetime, most: int, **asked: Any) -> list[Item]:
+        """So many of those that are to be seen to by now, the earliest first."""
+        found = self.query(
+            "#work = :work AND #at <= :now",
+            IndexName=INDEX,
+            Limit=most,
+            work=work,
+            now=to_text(now),
+            **asked,
+        )
+        return await first(found, most)
+
+    async def next(self, work: Work) -> str | None:
+        """When there is work of this kind, if there is any."""
+        found = self.query("#work = :work", IndexName=INDEX, Limit=1, work=work)
+        items = await first(found, 1)
+        return items[0]["at"] if items else None
+
+    async def prepare(self) -> bool:
+        """Makes the table, if it is not there; whether it did. Raises `SettingError`."""
+        made = False
+        try:
+            facts = await self.call("describe_table", TableName=self.name)
+        except DatabaseError as error:
+            if not isinstance(error.__cause__, NotFound):
+                raise
+            facts, made = await self._create(), True
+        table = facts["Table"]
+        indexes = {each["IndexName"]: each for each in table.get("GlobalSecondaryIndexes", ())}
+        if table["KeySchema"] != _KEYS or indexes.get(INDEX, {}).get("KeySchema") != _BY_WORK:
+            raise SettingError(
+                describe("database"),
+                f"the table {self.name} is none of the scheduler's; name another, or none that "
+                "exists: it is made then",
+            )
+        return made
+
+    async def _create(self) -> Any:
+        names = {each["AttributeName"] for each in (*_KEYS, *_BY_WORK)}
+        try:
+            await self.call(
+                "create_table",
+                TableName=self.name,
+                AttributeDefinitions=[
+                    {"AttributeName": name, "AttributeType": "S"} for name in sorted(names)
+                ],
+                KeySchema=_KEYS,
+                GlobalSecondaryIndexes=[
+                    {
+                        "IndexName": INDEX,
+                        "KeySchema": _BY_WORK,
+                        "Projection": {"ProjectionType": "ALL"},
+                    }
+                ],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        except DatabaseError as error:
+            cause = error.__cause__
+            if not (isinstance(cause, Rejected) and cause.code == "ResourceInUseException"):
+                raise
+            return await self._ready()  # another replica makes it
+        facts = await self._ready()
+        await self.call(
+            "update_time_to_live",
+            TableName=self.name,
+            TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
+        )
+        return facts
+
+    async def _ready(self) -> Any:
+        with anyio.move_on_after(READY_S):
+            while True:
+                facts = await self.call("describe_table", TableName=self.name)
+                if facts["Table"]["TableStatus"] == "ACTIVE":
+                    return facts
+                await anyio.sleep(1)
+        raise DatabaseDown(self.place, f"the table was not ready within {READY_S} s")
+
+    def _named(self, error: AwsError) -> Exception:
+        """A refusal that is an answer stays what it is."""
+        if isinstance(error, Rejected) and error.code in _OURS:
+            return error
+        kind = DatabaseDown if error.transient or _not_now(error) else DatabaseError
+        return kind(self.place, f"{error.operation}: {error.code}: {error.text}")
+
+
+async def first(found: AsyncGenerator[Item], most: int) -> list[Item]:
+    """Up to so many of what a query finds."""
+    items: list[Item] = []
+    async with aclosing(found):
+        async for item in found:
+            items.append(item)
+            if len(items) == most:
+                break
+    return items
+
+
+def assigned(attributes: Mapping[str, Any]) -> str:
+    """The text of an update that sets these, and removes those that are None."""
+    kept = [f"#{name} = :{name}" for name, value in attributes.items() if value is not None]
+    gone = [f"#{name}" for name, value in attributes.items() if value is None]
+    parts = [f"SET {', '.join(kept)}" if kept else "", f"REMOVE {', '.join(gone)}" if gone else ""]
+    return " ".join(part for part in parts if part)
+
+
+def given(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that are not None: DynamoDB's indexes know no empty values."""
+    return {name: value for name, value in attributes.items() if value is not None}
+
+
+def _not_now(error: AwsError) -> bool:
+    """Whether a call was surely not made, and may be a moment later."""
+    conflict = isinstance(error, Rejected) and error.code == "TransactionConflictException"
+    return conflict or isinstance(error, Throttled)

@@ -1,0 +1,1 @@
+"""The scheduler's store in SQLite or PostgreSQL."""

@@ -1,0 +1,31 @@
+"""The database's clock."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Protocol
+
+from watchbot.sql.database import Database, Dialect, Row, to_time
+
+_NOW: dict[Dialect, str] = {
+    "sqlite": "SELECT strftime('%Y-%m-%dT%H:%M:%fZ') AS now",
+    "postgres": "SELECT now() AS now",
+}
+
+
+class Reader(Protocol):
+    """What answers a query: a database, or a transaction."""
+
+    async def fetch(self, sql: str, **values: Any) -> list[Row]: ...
+
+
+Now = Callable[[Reader], Awaitable[datetime]]
+
+
+def database_clock(database: Database) -> Now:
+    """The time, as a database tells it."""
+
+    async def now(reader: Reader) -> datetime:
+        (row,) = await reader.fetch(_NOW[database.dialect])
+        return to_time(row["now"])
+
+    return now

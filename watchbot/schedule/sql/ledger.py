@@ -1,0 +1,165 @@
+"""The runs in SQL, as one replica works at them."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from watchbot.schedule.job import read_job
+from watchbot.schedule.run import ENDS_ILL, LEASE, Call, Ending, Lost, Run
+from watchbot.schedule.sql.clock import Now
+from watchbot.schedule.sql.jobs import count_failure
+from watchbot.schedule.sql.runs import SKIP_LOCKED
+from watchbot.schedule.store import seconds_until
+from watchbot.sql.database import Database, Row, Transaction, to_text, to_time
+
+# A call that its owner was cut off from may have been made; one that was put off was not.
+_TAKE = """
+WITH free (j, d, c, doubtful) AS (
+  SELECT job_id, due_at, cause, owner IS NOT NULL FROM schedule_run
+  WHERE wake_at <= :now ORDER BY wake_at LIMIT :most {skip_locked})
+UPDATE schedule_run SET owner = :owner, wake_at = :until, call = CASE WHEN doubtful
+  THEN replace(call, '"doubtful": false', '"doubtful": true') ELSE call END
+FROM free WHERE job_id = j AND due_at = d AND cause = c
+RETURNING due_at, cause, generation, job, created_at, attempts, wanted, call, tasks, failures
+"""
+
+
+class SqlLedger:
+    """See `watchbot.schedule.store.Ledger`."""
+
+    def __init__(self, database: Database, now: Now, owner: str) -> None:
+        self._database, self._now, self._owner = database, now, owner
+
+    async def take(self, most: int) -> tuple[list[Run], datetime]:
+        sql = _TAKE.format(skip_locked=SKIP_LOCKED[self._database.dialect])
+        async with self._database.transaction() as transaction:
+            now = await self._now(transaction)
+            rows = await transaction.fetch(
+                sql,
+                now=to_text(now),
+                until=to_text(now + LEASE),
+                owner=self._owner,
+                most=most,
+            )
+        return sorted((_run(row) for row in rows), key=lambda run: run.due_at), now
+
+    async def seconds_to_next(self, most: float) -> float:
+        now = await self._now(self._database)
+        (row,) = await self._database.fetch(
+            "SELECT min(wake_at) AS at FROM schedule_run WHERE wake_at IS NOT NULL"
+        )
+        return seconds_until(to_time(row["at"]) if row["at"] else None, now, most)
+
+    async def renew(self) -> None:
+        await self._end_leases(LEASE)
+
+    async def release(self) -> None:
+        await self._end_leases(timedelta())
+
+    async def waits_before(self, run: Run) -> bool:
+        rows = await self._database.fetch(
+            "SELECT 1 AS one FROM schedule_run WHERE job_id = :job_id AND status = 'due' "
+            "AND due_at < :due_at LIMIT 1",
+            job_id=run.job.id,
+            due_at=to_text(run.due_at),
+        )
+        return bool(rows)
+
+    async def note(self, run: Run) -> None:
+        async with self._database.transaction() as transaction:
+            await self._write(
+                transaction,
+                run,
+                wanted=run.wanted,
+                call=run.call.stored() if run.call else None,
+                tasks=json.dumps(run.tasks),
+                failures=json.dumps(run.failures),
+            )
+
+    async def put_off(self, run: Run, seconds: float, reason: str, failed: bool) -> None:
+        async with self._database.transaction() as transaction:
+            now = await self._now(transaction)
+            await self._write(
+                transaction,
+                run,
+                owner=None,
+                wake_at=to_text(now + timedelta(seconds=seconds)),
+                attempts=run.attempts + failed,
+                reason=reason,
+            )
+
+    async def finish(self, run: Run, ending: Ending) -> datetime:
+        async with self._database.transaction() as transaction:
+            now = await self._now(transaction)
+            # The job first: whoever deletes it takes the rows in this order, too.
+            await self._tell_job(transaction, run, ending, now)
+            began = ending.status == "started" or ending.tasks
+            await self._write(
+                transaction,
+                run,
+                status=ending.status,
+                reason=ending.reason,
+                owner=None,
+                wake_at=None,
+                call=None,
+                tasks=json.dumps(ending.tasks),
+                failures=json.dumps(run.failures),
+                started_at=to_text(now) if began else None,
+                look_at=to_text(now) if ending.tasks else None,
+            )
+        return now
+
+    async def _end_leases(self, after: timedelta) -> None:
+        async with self._database.transaction() as transaction:
+            now = await self._now(transaction)
+            await transaction.execute(
+                "UPDATE schedule_run SET wake_at = :until WHERE owner = :owner",
+                until=to_text(now + after),
+                owner=self._owner,
+            )
+
+    async def _tell_job(
+        self, transaction: Transaction, run: Run, ending: Ending, now: datetime
+    ) -> None:
+        if ending.status == "started" or ending.tasks:
+            await transaction.execute(
+                "UPDATE schedule_job SET last_run_at = :now, last_run_tasks = :tasks, "
+                "failures = CASE WHEN :told THEN failures ELSE 0 END "
+                "WHERE id = :id AND (last_run_at IS NULL OR last_run_at <= :now)",
+                id=run.job.id,
+                now=to_text(now),
+                tasks=json.dumps(ending.tasks),
+                told=bool(ending.tasks),  # of tasks their outcome tells
+            )
+        if ending.status in ENDS_ILL:
+            await count_failure(transaction, run.job.id, f"{ending.status}: {ending.reason}")
+
+    async def _write(self, transaction: Transaction, run: Run, **columns: Any) -> None:
+        job_id, due_at, cause = run.key
+        assigned = ", ".join(f"{name} = :{name}" for name in columns)
+        written = await transaction.execute(
+            f"UPDATE schedule_run SET {assigned} WHERE job_id = :job_id AND due_at = :due_at "
+            "AND cause = :cause AND owner = :me",
+            **columns,
+            job_id=job_id,
+            due_at=due_at,
+            cause=cause,
+            me=self._owner,
+        )
+        if not written:
+            raise Lost
+
+
+def _run(row: Row) -> Run:
+    return Run(
+        job=read_job(row["job"]),
+        due_at=to_time(row["due_at"]),
+        cause=row["cause"],
+        generation=row["generation"],
+        created_at=to_time(row["created_at"]),
+        attempts=row["attempts"],
+        wanted=row["wanted"],
+        call=Call(**json.loads(row["call"])) if row["call"] else None,
+        tasks=tuple(json.loads(row["tasks"])),
+        failures=tuple(json.loads(row["failures"])),
+    )

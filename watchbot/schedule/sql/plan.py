@@ -1,0 +1,85 @@
+"""Writes what is due into the ledger, and moves each job on to its next fire: one transaction."""
+
+import json
+from datetime import datetime
+
+from watchbot.schedule.planner import Due, Plan, Planned, plan_job
+from watchbot.schedule.sql.clock import Now
+from watchbot.schedule.sql.runs import enter
+from watchbot.schedule.store import seconds_until
+from watchbot.sql.database import Database, Dialect, Row, Transaction, to_text, to_time
+from watchbot.sql.rows import as_table
+
+BATCH = 200  # jobs of one transaction
+MOST_ENTRIES = 4000  # and fires, about: after an outage a job may have missed thousands
+
+_MOVED = {"id": "text", "next_fire_at": "timestamptz", "note": "text"}
+_DUE: dict[Dialect, str] = {
+    "sqlite": "SELECT * FROM schedule_job WHERE next_fire_at <= :now "
+    "ORDER BY next_fire_at LIMIT :most",
+    "postgres": "SELECT * FROM schedule_job WHERE next_fire_at <= :now "
+    "ORDER BY next_fire_at LIMIT :most FOR UPDATE SKIP LOCKED",
+}
+
+
+async def plan(database: Database, now_of: Now) -> Planned:
+    """One pass over the jobs that are due. Raises `DatabaseError`."""
+    async with database.transaction() as transaction:
+        now = await now_of(transaction)
+        rows = await transaction.fetch(_DUE[database.dialect], now=to_text(now), most=BATCH)
+        plans = _plans(rows, now)
+        entries = [entry for plan in plans.values() for entry in plan.entries]
+        if plans:
+            await enter(transaction, database.dialect, entries, now)
+            await _move(transaction, database.dialect, plans)
+    behind = any(plan.next_fire_at and plan.next_fire_at <= now for plan in plans.values())
+    due = sum(entry.status == "due" for entry in entries)
+    more = len(rows) == BATCH or len(plans) < len(rows) or behind
+    return Planned(due=due, missed=len(entries) - due, more=more)
+
+
+async def seconds_to_next(database: Database, now_of: Now, most: float) -> float:
+    """How long no job is due; `most` at most."""
+    now = await now_of(database)
+    (row,) = await database.fetch(
+        "SELECT min(next_fire_at) AS at FROM schedule_job WHERE next_fire_at IS NOT NULL"
+    )
+    return seconds_until(to_time(row["at"]) if row["at"] else None, now, most)
+
+
+def _plans(rows: list[Row], now: datetime) -> dict[str, Plan]:
+    plans: dict[str, Plan] = {}
+    entries = 0
+    for row in rows:
+        if entries > MOST_ENTRIES:
+            break
+        plans[row["id"]] = plan = plan_job(_due(row), now)
+        entries += len(plan.entries)
+    return plans
+
+
+def _due(row: Row) -> Due:
+    return Due(
+        id=row["id"],
+        fields=row["fields"],
+        generation=row["generation"],
+        created_at=to_time(row["created_at"]),
+        next_fire_at=to_time(row["next_fire_at"]),
+        note=row["note"],
+    )
+
+
+async def _move(transaction: Transaction, dialect: Dialect, plans: dict[str, Plan]) -> None:
+    moves = [
+        {
+            "id": job_id,
+            "next_fire_at": to_text(plan.next_fire_at) if plan.next_fire_at else None,
+            "note": plan.note,
+        }
+        for job_id, plan in plans.items()
+    ]
+    await transaction.execute(
+        "UPDATE schedule_job SET next_fire_at = b.next_fire_at, note = b.note "
+        f"FROM {as_table(dialect, _MOVED)} WHERE b.id = schedule_job.id",
+        rows=json.dumps(moves),
+    )

@@ -1,0 +1,198 @@
+"""Where jobs and runs are kept: what is asked of a store, and the one place that opens it.
+
+There are two kinds, `sql` (SQLite, PostgreSQL) and `dynamodb`. Every call raises `DatabaseError`.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from watchbot.errors import SettingError
+from watchbot.schedule.job import Job
+from watchbot.schedule.planner import Planned
+from watchbot.schedule.run import Ending, Entry, Run, Started, TaskEnd
+from watchbot.schedule.stored import StoredJob
+from watchbot.settings.base import describe
+from watchbot.settings.schedule import StoreSettings
+
+
+class Jobs(Protocol):
+    """The jobs. A change is made to the generation that was read, or not at all."""
+
+    async def page(self, skip: int, count: int) -> tuple[list[StoredJob], int]:
+        """So many jobs in the order of their names, and how many there are in all."""
+        ...
+
+    async def find(self, job_id: str) -> StoredJob | None:
+        """The job of this name."""
+        ...
+
+    async def of_source(self, source: str) -> set[str]:
+        """The names of the jobs that were added with this source."""
+        ...
+
+    async def add(self, job: Job, *, source: str | None = None) -> None:
+        """Stores a new job. Raises `Taken` or `NeverFires`."""
+        ...
+
+    async def change(
+        self, old: StoredJob, job: Job, note: str | None = None, *, by_source: bool = False
+    ) -> bool:
+        """Stores `job` in the place of `old`; False when somebody else has changed that one.
+
+        `note` says why it is paused; `by_source`, that it is the source that has changed it. Runs
+        of a job that is now suspended, and that nobody has begun, are called off. Raises
+        `NeverFires`.
+        """
+        ...
+
+    async def remove(self, job_id: str, generation: int | None = None) -> bool:
+        """Removes a job; False when it is not there, or not of this generation.
+
+        Runs that nobody has begun are called off. What has become of others stays in the ledger.
+        """
+        ...
+
+
+class Runs(Protocol):
+    """The ledger: an entry for every time that a job was due. Its key keeps two replicas apart."""
+
+    async def enter(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Writes entries; those that are new."""
+        ...
+
+    async def of_job(
+        self, job_id: str, limit: int, before: datetime | None
+    ) -> list[dict[str, Any]]:
+        """The runs of a job, the newest first, as the API shows them."""
+        ...
+
+    async def last(self, job_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Of each job that has any, the newest run that is not just due, likewise."""
+        ...
+
+    async def take_started(self, most: int) -> tuple[list[Started], datetime]:
+        """Runs whose tasks are to be looked at now, and when that is; nobody else gets them now."""
+        ...
+
+    async def note_outcome(self, run: Started, outcome: str, look_at: datetime | None) -> None:
+        """Stores what became of a run's tasks, and when to look again; the job counts failures.
+
+        Raises `Lost` when that is settled already.
+        """
+        ...
+
+    async def recorded(self, arns: Sequence[str]) -> dict[str, TaskEnd]:
+        """What `watchbot record` knows of these tasks, if its tables are here."""
+        ...
+
+    async def forget(self) -> int:
+        """Deletes runs that are over and old, some at a time; how many they were."""
+        ...
+
+
+class Ledger(Protocol):
+    """The runs as one replica works at them.
+
+    A run is worked at by whoever has taken it, for as long as that lease is renewed. Every change
+    to it is made under the name of its owner, so that one who has lost it changes nothing.
+    """
+
+    async def take(self, most: int) -> tuple[list[Run], datetime]:
+        """Up to so many runs that are due, ours for the time of `LEASE`; and when that was."""
+        ...
+
+    async def seconds_to_next(self, most: float) -> float:
+        """How long there is no run to take; `most` at most."""
+        ...
+
+    async def renew(self) -> None:
+        """Holds on to all that was taken."""
+        ...
+
+    async def release(self) -> None:
+        """Lets go of all that was taken: others may take it at once. Nothing may follow."""
+        ...
+
+    async def waits_before(self, run: Run) -> bool:
+        """Whether an earlier run of the same job is not started yet, either."""
+        ...
+
+    async def note(self, run: Run) -> None:
+        """Stores how far the run has come. Raises `Lost`."""
+        ...
+
+    async def put_off(self, run: Run, seconds: float, reason: str, failed: bool) -> None:
+        """Lets go of a run until later; `failed` counts an attempt. Raises `Lost`."""
+        ...
+
+    async def finish(self, run: Run, ending: Ending) -> datetime:
+        """Ends a run, and tells its job; when that was. Raises `Lost`."""
+        ...
+
+
+class Store(Protocol):
+    """A store that is open."""
+
+    @property
+    def place(self) -> str:
+        """Its URL, without a password."""
+        ...
+
+    @property
+    def jobs(self) -> Jobs:
+        """All jobs."""
+        ...
+
+    @property
+    def runs(self) -> Runs:
+        """All runs."""
+        ...
+
+    async def now(self) -> datetime:
+        """The time by the store's clock, the only one that all replicas share."""
+        ...
+
+    async def plan(self) -> Planned:
+        """One pass over the jobs that are due: enters their runs and moves them on, in one step."""
+        ...
+
+    async def seconds_to_plan(self, most: float) -> float:
+        """How long no job is due; `most` at most."""
+        ...
+
+    def ledger(self, owner: str) -> Ledger:
+        """The runs, for a replica of this name."""
+        ...
+
+
+@asynccontextmanager
+async def open_store(
+    settings: StoreSettings, *, connections: int = 10, days: float = 30
+) -> AsyncIterator[Store]:
+    """The store at `settings.database`, its tables made; closed on leaving.
+
+    Runs that are over may be forgotten after so many `days`. Raises `SettingError` for a URL that
+    names no store, `MissingExtra`, and `DatabaseError` when it cannot be opened.
+    """
+    url = urlsplit(settings.database)
+    if url.scheme == "dynamodb":
+        if not url.netloc or url.path.strip("/"):
+            raise SettingError(describe("database"), "must be dynamodb://TABLE")
+        from watchbot.schedule.dynamodb.store import open_table
+
+        async with open_table(url.netloc, settings.account, connections, days) as table:
+            yield table
+    else:
+        from watchbot.schedule.sql.store import open_sql
+
+        async with open_sql(settings.database, connections, days) as store:
+            yield store
+
+
+def seconds_until(moment: datetime | None, now: datetime, most: float) -> float:
+    """How long it is from now to then, if there is such a time; `most` at most."""
+    seconds = (moment - now).total_seconds() if moment else most
+    return min(max(seconds, 0), most)

@@ -1,0 +1,92 @@
+"""A job as it is stored, and what becomes of it: the same in every kind of store."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from watchbot.schedule.job import Job, read_job
+
+# What decides when a job fires: where one of these has changed, its next fire is sought anew.
+_TIMES = {"schedule", "timezone", "dialect", "dst", "schedule_start", "schedule_end", "suspended"}
+_LONGEST_NOTE = 500  # characters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredJob:
+    """A job, and what has become of it."""
+
+    job: Job
+    fields: dict[str, Any]  # as they were written
+    generation: int
+    created_at: datetime
+    next_fire_at: datetime | None
+    last_run_at: datetime | None
+    last_run_tasks: list[dict[str, Any]]
+    failures: int
+    note: str | None = None
+    source: str | None = None  # what it is kept in step with
+    source_fields: str | None = None  # what its source said last, if it has one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a new version of a job makes of the stored one. `moved`: its next fire is another."""
+
+    fields: str
+    source_fields: str | None
+    note: str | None
+    failures: int
+    moved: bool
+    next_fire_at: datetime | None
+
+
+class Taken(Exception):
+    """There is a job of this name."""
+
+    def __init__(self) -> None:
+        super().__init__("there is a job of this name")
+
+
+class NeverFires(Exception):
+    """It has no fire to come: its end, or its one time, is past."""
+
+    def __init__(self) -> None:
+        super().__init__("It would never fire: all its times are past.")
+
+
+def first_fire(job: Job, now: datetime, created: datetime) -> datetime | None:
+    """Its first fire after now; None while it is suspended. Raises `NeverFires`."""
+    found = next(job.fires(now, created), None)
+    if found is None:
+        raise NeverFires
+    return None if job.suspended else found
+
+
+def changed(
+    old: StoredJob, job: Job, now: datetime, note: str | None, *, by_source: bool
+) -> Change:
+    """What storing `job` in the place of `old` changes. Raises `NeverFires`."""
+    same_state = job.suspended == old.job.suspended
+    moved = _times(old.job) != _times(job)
+    return Change(
+        fields=job.stored(),
+        source_fields=job.stored() if by_source else old.source_fields,
+        note=note or (old.note if same_state else None),
+        failures=old.failures if same_state else 0,
+        moved=moved,
+        next_fire_at=first_fire(job, now, old.created_at) if moved else old.next_fire_at,
+    )
+
+
+def paused(fields: str, failures: int, reason: str) -> tuple[str, str] | None:
+    """The fields and the note of a job that now has failed so often in a row that it is paused."""
+    most = read_job(fields).pause_after_failures
+    if not most or failures < most:
+        return None
+    note = f"paused after {failures} failures; the last: {reason}"
+    return json.dumps({**json.loads(fields), "suspended": True}), note[:_LONGEST_NOTE]
+
+
+def _times(job: Job) -> dict[str, Any]:
+    return job.model_dump(include=_TIMES)

@@ -1,0 +1,48 @@
+"""The custom resource: the function by which other stacks declare schedules, and its role."""
+
+from troposphere import awslambda, iam
+
+from watchbot.template.permissions import allow, assumed_by, policy, use_of_key
+from watchbot.template.stack import Stack, given
+
+PYTHON = "3.12"  # what `make lambda` builds for
+TIMEOUT_S = 30  # CloudFormation itself waits an hour
+
+
+def add_function(stack: Stack) -> None:
+    """The function, and the role that it has."""
+    options = stack.options
+    statements = [
+        allow("dynamodb:DeleteItem dynamodb:PutItem", stack.arn("StacksTable")),
+        allow("logs:CreateLogStream logs:PutLogEvents", stack.arn("LogGroup")),
+        *use_of_key(stack),
+    ]
+    stack.add(
+        "FunctionRole",
+        iam.Role,
+        AssumeRolePolicyDocument=assumed_by("lambda.amazonaws.com"),
+        Policies=[policy("watchbot", statements)],
+    )
+    stack.add(
+        "Function",
+        awslambda.Function,
+        Description="Writes the schedules of stacks to a table",
+        Runtime=f"python{PYTHON}",
+        Architectures=["x86_64"],
+        Handler="watchbot.schedule.custom_resource.handler",
+        Code=awslambda.Code(
+            S3Bucket=given(options.function_bucket), S3Key=given(options.function_key)
+        ),
+        Role=stack.arn("FunctionRole"),
+        Timeout=TIMEOUT_S,
+        MemorySize=512,  # Lambda gives CPU by memory, and loading all of it takes a while
+        LoggingConfig=awslambda.LoggingConfig(LogGroup=stack.of("LogGroup")),
+    )
+    stack.tell("Token", stack.of("Function"), "The function that stacks call", bare=True)
+    stack.tell(
+        "TokenArn",
+        stack.arn("Function"),
+        "The ServiceToken of Custom::ScheduleTask",
+        ref="service_token",
+        bare=True,
+    )

@@ -1,0 +1,74 @@
+"""Tables of DynamoDB: what is done, what stacks declare, and the database of schedules."""
+
+from typing import Any
+
+from troposphere import dynamodb
+
+from watchbot.template.stack import Stack, given
+
+
+def add_progress_table(stack: Stack) -> None:
+    """The table where `watchbot progress` keeps what is done, in reduce mode."""
+    _add_table(stack, "ProgressTable", _keys(id="HASH"))
+    stack.tell("ProgressTable", stack.of("ProgressTable"), "What is done", ref="progress_table")
+
+
+def add_database_table(stack: Stack) -> None:
+    """The database of `watchbot schedule`. It outlives its stack: jobs are nowhere else."""
+    index = dynamodb.GlobalSecondaryIndex(
+        IndexName="work",
+        KeySchema=_keys(work="HASH", at="RANGE"),
+        Projection=dynamodb.Projection(ProjectionType="ALL"),
+    )
+    _add_table(
+        stack,
+        "DatabaseTable",
+        _keys(pk="HASH", sk="RANGE"),
+        GlobalSecondaryIndexes=[index],
+        TimeToLiveSpecification=dynamodb.TimeToLiveSpecification(
+            AttributeName="expires", Enabled=True
+        ),
+        PointInTimeRecoverySpecification=dynamodb.PointInTimeRecoverySpecification(
+            PointInTimeRecoveryEnabled=True
+        ),
+        DeletionPolicy="Retain",
+        UpdateReplacePolicy="Retain",
+    )
+    stack.tell("DatabaseTable", stack.of("DatabaseTable"), "Jobs and runs", ref="database_table")
+
+
+def add_stacks_table(stack: Stack) -> None:
+    """The table of the schedules that stacks declare."""
+    _add_table(stack, "StacksTable", _keys(id="HASH"))
+    stack.tell(
+        "SchedulerDynamoDBTable",
+        stack.of("StacksTable"),
+        "The schedules of stacks",
+        ref="stacks_table",
+        bare=True,
+    )
+
+
+def _keys(**kinds: str) -> list[Any]:
+    return [dynamodb.KeySchema(AttributeName=name, KeyType=kind) for name, kind in kinds.items()]
+
+
+def _add_table(stack: Stack, what: str, keys: list[Any], **more: Any) -> None:
+    schemas = [keys, *(index.KeySchema for index in more.get("GlobalSecondaryIndexes", ()))]
+    named = [key.AttributeName for schema in schemas for key in schema]
+    kms_key = given(stack.options.kms_key)
+    stack.add(
+        what,
+        dynamodb.Table,
+        AttributeDefinitions=[
+            dynamodb.AttributeDefinition(AttributeName=name, AttributeType="S") for name in named
+        ],
+        KeySchema=keys,
+        BillingMode="PAY_PER_REQUEST",
+        SSESpecification=dynamodb.SSESpecification(
+            SSEEnabled=True, SSEType="KMS", KMSMasterKeyId=kms_key
+        )
+        if kms_key
+        else None,
+        **more,
+    )
