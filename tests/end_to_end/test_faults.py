@@ -155,10 +155,10 @@ def test_renewal_and_settling_of_a_message_never_overlap(cloud: Cloud, gate: Gat
 def test_message_done_before_is_deleted_without_a_run(cloud: Cloud, tmp_path: Path) -> None:
     queue = cloud.queue("done-before")
     cloud.send(queue, "x")
-    command = f"echo ran >> {tmp_path}/runs; sleep 2"
+    command = f"echo ran | tee -a {tmp_path}/runs; sleep 2"
 
     with cloud.started(*listen(queue, "--visibility-timeout", "1", command)) as watcher:
-        wait_for(tmp_path / "runs")
+        read_until(watcher, r"\] ran$")  # stopped sooner, it ends a worker that began too late
         watcher.send_signal(signal.SIGSTOP)
         time.sleep(3)  # the lease runs out, and the worker exits 0
         watcher.send_signal(signal.SIGCONT)
@@ -172,15 +172,15 @@ def test_message_done_before_is_deleted_without_a_run(cloud: Cloud, tmp_path: Pa
 def test_fifo_message_that_comes_again_waits_for_its_own_run(cloud: Cloud, tmp_path: Path) -> None:
     queue = cloud.queue("again.fifo")
     cloud.send(queue, "x", MessageGroupId="g", MessageDeduplicationId="1")
-    command = f"echo began >> {tmp_path}/runs; sleep 5; echo ended >> {tmp_path}/runs"
+    command = f"echo began | tee -a {tmp_path}/runs; sleep 5; echo ended >> {tmp_path}/runs"
     words = listen(queue, "--visibility-timeout", "1", "--concurrency", "2", command)
 
     with cloud.started(*words) as watcher:
-        wait_for(tmp_path / "runs")
+        said = read_until(watcher, r"\] began$")
         watcher.send_signal(signal.SIGSTOP)
         time.sleep(2)  # the lease runs out, and the worker goes on
         watcher.send_signal(signal.SIGCONT)
-        said = read_until(watcher, "was done before") + stop(watcher)
+        said += read_until(watcher, "was done before") + stop(watcher)
 
     assert said.count(" received receives=") == 1
     assert wait_for(tmp_path / "runs", 2) == ["began", "ended"]

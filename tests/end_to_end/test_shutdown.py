@@ -178,12 +178,12 @@ def test_daemon_of_a_worker_ends_with_it(cloud: Cloud, tmp_path: Path) -> None:
 def test_lost_lease_is_not_settled(cloud: Cloud, tmp_path: Path, choice: str, ended: bool) -> None:
     queue = cloud.queue(f"lost-{choice}")
     cloud.send(queue, "x")
-    command = f"echo up >> {tmp_path}/up; sleep 5; echo done >> {tmp_path}/done"
+    command = f"echo up; sleep 5; echo done >> {tmp_path}/done"
 
     with cloud.started(
         *listen(queue, "--visibility-timeout", "3", "--on-lost-lease", choice, command)
     ) as watcher:
-        wait_for(tmp_path / "up")
+        read_until(watcher, r"\] up$")  # stopped sooner, it would end a worker that began too late
         watcher.send_signal(signal.SIGSTOP)
         (taken,) = cloud.sqs.receive_message(
             QueueUrl=queue, WaitTimeSeconds=5, VisibilityTimeout=60
