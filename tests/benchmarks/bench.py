@@ -97,7 +97,7 @@ def running(
     words: Sequence[str], env: Mapping[str, str], *, stdout: int = subprocess.DEVNULL
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process with a group of its own, ended with all of it."""
-    with tempfile.TemporaryDirectory() as scratch, subprocess.Popen(
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch, subprocess.Popen(
         words, env={**env, "TMPDIR": scratch}, stdin=subprocess.DEVNULL, stdout=stdout,
         stderr=subprocess.DEVNULL, start_new_session=True,
     ) as process:  # fmt: skip
