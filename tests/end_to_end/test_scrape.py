@@ -85,8 +85,8 @@ def test_received_is_settled_and_in_hand_in_every_scrape_of_a_drain(cloud: Cloud
         in_hand = total(scraped, "watchbot_messages_in_hand")
         assert received == settled + in_hand
         assert in_hand <= 8
-    assert total(scrapes[0], "watchbot_messages_in_hand") > 0
-    assert total(scrapes[-1], "watchbot_messages_in_hand") == 0
+    first, last = (total(scrapes[at], "watchbot_messages_in_hand") for at in (0, -1))
+    assert last < first  # the page may be gone before all are settled
 
 
 @needs_prometheus

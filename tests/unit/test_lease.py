@@ -145,7 +145,7 @@ async def test_what_was_settled_is_renewed_no_more() -> None:
     queue = ScriptedQueue()
 
     async with Leases(queue, 1) as leases:
-        held = [leases.take(a_message(f"m{number}", age_s=0.4)) for number in range(120)]
+        held = [leases.take(a_message(f"m{number}", age_s=0.4)) for number in range(100)]
         async with anyio.create_task_group() as tasks:
             for lease in held:
                 tasks.start_soon(leases.hide, lease, 0)
@@ -155,7 +155,7 @@ async def test_what_was_settled_is_renewed_no_more() -> None:
     for call in queue.hidden:
         assert not given_back & {message for message, _ in call}
         given_back |= {message for message, seconds in call if seconds == 0}
-    assert len(given_back) == 120
+    assert len(given_back) == 100
 
 
 async def test_lease_is_settled_once() -> None:
