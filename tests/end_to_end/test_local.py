@@ -71,6 +71,13 @@ def test_messages_are_published_through_the_topic(cloud: Cloud, tmp_path: Path) 
     ]
 
 
+def test_metrics_stay_on_this_machine(cloud: Cloud) -> None:
+    with cloud.started("local", "--metrics-port", "0", "true") as watcher:
+        said = read_until(watcher, "serving metrics")
+
+    assert "url=http://127.0.0.1:" in said
+
+
 def test_workers_talk_to_the_embedded_aws_too(cloud: Cloud) -> None:
     done = cloud.watchbot(
         "local", "--exit-when-empty", "--poll-wait", "1", "--send", "x",

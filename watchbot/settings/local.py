@@ -17,11 +17,12 @@ def _lines(path: Path) -> Path:
 
 
 class LocalSettings(WatcherSettings):
-    """`watchbot local`. Its polls are short and its drain is none: somebody sits before it."""
+    """`watchbot local`. Short polls, no drain, pages on loopback: somebody sits before it."""
 
     drain_timeout: float = option(
         0, "What running workers get at the first Ctrl-C.", "S", ge=0, le=TWELVE_HOURS_S
     )
+    metrics_host: str = option("127.0.0.1", "The address they are served on.", "ADDRESS")
     poll_wait: int = option(1, "How long a receive waits for messages.", "S", ge=0, le=20)
     send: tuple[str, ...] = option((), "Publish this message; may be given often.", "BODY")
     send_file: Annotated[Path, AfterValidator(_lines)] | None = option(
