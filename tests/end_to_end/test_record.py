@@ -168,7 +168,7 @@ def test_queue_is_missing(cloud: Cloud, database: str) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["running"], 1, "no such file"),
+        (["running"], 1, "no such file; check the path"),
         (["at", "soon"], 2, "2h for two hours ago"),
     ],
     ids=["no record", "no time"],
