@@ -39,6 +39,7 @@ def assert_refused(done: subprocess.CompletedProcess[str], code: int, *said: str
         (["--volumes", "/"], ["--volumes", "'/'"]),
         (["--notification-topic", "topic"], ["--notification-topic", "arn:aws:sns"]),
         (["--poll-wait", "21"], ["--poll-wait", "at most 20"]),
+        (["--kill-grace", "-1"], ["--kill-grace", "must be at least 0, not -1"]),
         (["--visibility-timeout", "0"], ["--visibility-timeout", "at least 1"]),
         (["--max-job-duration", "soon"], ["--max-job-duration", "maxJobDuration", "number"]),
         (["--endpoint-url", "here"], ["--endpoint-url", "'here'"]),

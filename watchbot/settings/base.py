@@ -208,7 +208,7 @@ def _problem(error: Any) -> str:
         return str(limits["error"])
     if kind in _LIMITS:
         words, limit = _LIMITS[kind]
-        return f"must be {words} {limits[limit]}, not {given}"
+        return f"must be {words} {str(limits[limit]).removesuffix('.0')}, not {given}"
     if kind == "literal_error":
         return f"must be {limits['expected']}, not {given!r}"
     wants = {
