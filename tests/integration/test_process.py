@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from watchbot.errors import CommandError
+from watchbot.errors import UsageError
 from watchbot.listen import process, spawn
 from watchbot.listen.output import Stream
 from watchbot.listen.process import Ending
@@ -302,5 +302,5 @@ def test_words_of_the_command(words: list[str], shell: bool, meant: tuple[str, .
 
 @pytest.mark.parametrize("words", [[], [""], ["no-such-command-here"], ["/etc/passwd"], ["/tmp"]])
 def test_command_that_cannot_run_is_refused(words: list[str]) -> None:
-    with pytest.raises(CommandError):
+    with pytest.raises(UsageError):
         spawn.resolve(words, shell=False)
