@@ -83,21 +83,48 @@ async def test_lease_that_is_renewed_holds(place: str) -> None:
         await house.plan()
         (run,) = await house.take(house.one)
         house.clock.on(seconds=4)
-        await house.one.renew()
+        await house.one.renew([run])
         house.clock.on(seconds=4)
 
         assert await house.take(house.two) == []
         await house.one.finish(run, Ending(status="started"))
 
 
-async def test_run_that_is_let_go_of_is_taken_at_once(place: str) -> None:
+async def test_run_that_is_no_longer_worked_at_goes_to_another(place: str) -> None:
+    async with a_house(place, a_job("a"), a_job("b")) as house:
+        house.clock.on(minutes=1)
+        await house.plan()
+        left, kept = await house.take(house.one)
+        for _ in range(2):
+            house.clock.on(seconds=4)
+            await house.one.renew([kept])
+
+        assert [run.key for run in await house.take(house.two)] == [left.key]
+
+
+async def test_lease_that_is_lost_is_not_renewed(place: str) -> None:
     async with a_house(place, a_job()) as house:
         house.clock.on(minutes=1)
         await house.plan()
-        await house.take(house.one)
-        await house.one.release()
+        (run,) = await house.take(house.one)
+        house.clock.on(seconds=LEASE.total_seconds())
+        (again,) = await house.take(house.two)
+        house.clock.on(seconds=4)
+        await house.one.renew([run])
+        house.clock.on(seconds=1)
 
-        assert len(await house.take(house.two)) == 1
+        assert [run.key for run in await house.take(house.one)] == [again.key]
+
+
+async def test_run_that_is_let_go_of_is_taken_at_once(place: str) -> None:
+    async with a_house(place, a_job("a"), a_job("b")) as house:
+        house.clock.on(minutes=1)
+        await house.plan()
+        over, left = await house.take(house.one)
+        await house.one.finish(over, Ending(status="started"))
+        await house.one.release([over, left])
+
+        assert [run.key for run in await house.take(house.two)] == [left.key]
 
 
 @pytest.mark.parametrize(

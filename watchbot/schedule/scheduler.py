@@ -95,13 +95,13 @@ class Scheduler:
     async def _let_go(self) -> None:
         try:
             with anyio.move_on_after(LAST_WORD_S):
-                await self._ledger.release()
+                await self._ledger.release(list(self._in_hand.values()))
         except DatabaseError as error:
             log.warning("runs not released", extra={"reason": str(error)})
 
     async def _renew(self) -> float:
         if self._in_hand:
-            await self._ledger.renew()
+            await self._ledger.renew(list(self._in_hand.values()))
         return RENEW_S
 
     async def _forget(self) -> float:
@@ -144,9 +144,8 @@ class Scheduler:
         except DatabaseError as error:
             # Its lease ends by itself, and whoever takes it then goes on from the last note.
             log.warning("run not noted", extra={**_facts(attempt.run), "reason": str(error)})
-        finally:
-            del self._in_hand[key]
-            self._taking.tell()
+        del self._in_hand[key]  # not of one that was cut short: that is let go of at the end
+        self._taking.tell()
 
     async def _make(self, attempt: Attempt) -> None:
         try:

@@ -108,12 +108,12 @@ class Ledger(Protocol):
         """How long there is no run to take; `most` at most."""
         ...
 
-    async def renew(self) -> None:
-        """Holds on to all that was taken."""
+    async def renew(self, runs: Sequence[Run]) -> None:
+        """Holds on to these; those that are lost, or over, stay as they are."""
         ...
 
-    async def release(self) -> None:
-        """Lets go of all that was taken: others may take it at once. Nothing may follow."""
+    async def release(self, runs: Sequence[Run]) -> None:
+        """Lets go of these, likewise: others may take them at once."""
         ...
 
     async def waits_before(self, run: Run) -> bool:

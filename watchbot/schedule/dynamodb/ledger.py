@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,7 +28,6 @@ class TableLedger:
     ) -> None:
         self._table, self._jobs, self._now = table, jobs, now
         self._kept, self._owner = kept, owner
-        self._held = set[tuple[str, str, str]]()  # keys of what we have taken
 
     async def take(self, most: int) -> tuple[list[Run], datetime]:
         now = await self._now()
@@ -48,11 +48,11 @@ class TableLedger:
         at = await self._table.next("start")
         return seconds_until(to_time(at) if at else None, await self._now(), most)
 
-    async def renew(self) -> None:
-        await self._end_leases(LEASE)
+    async def renew(self, runs: Sequence[Run]) -> None:
+        await self._end_leases(runs, LEASE)
 
-    async def release(self) -> None:
-        await self._end_leases(timedelta())
+    async def release(self, runs: Sequence[Run]) -> None:
+        await self._end_leases(runs, timedelta())
 
     async def waits_before(self, run: Run) -> bool:
         found = self._table.query(
@@ -83,7 +83,6 @@ class TableLedger:
             # What was found out about it on taking it is in the run alone.
             call=run.call.stored() if run.call else None,
         )
-        self._held.discard(run.key)
 
     async def finish(self, run: Run, ending: Ending) -> datetime:
         now = await self._now()
@@ -101,7 +100,6 @@ class TableLedger:
             at=to_text(now) if ending.tasks else None,
             expires=None if ending.tasks else expiry(now, self._kept),
         )
-        self._held.discard(run.key)
         # Not in one transaction: runs of one job that end together would be in each other's way.
         if began:
             await self._tell_of_start(run, ending, now)
@@ -123,28 +121,24 @@ class TableLedger:
         if before is None:
             return None
         run = _run(before)
-        self._held.add(run.key)
         # A call that its owner was cut off from may have been made; one that was put off was not.
         if run.call and "owner" in before:
             return replace(run, call=replace(run.call, doubtful=True))
         return run
 
-    async def _end_leases(self, after: timedelta) -> None:
+    async def _end_leases(self, runs: Sequence[Run], after: timedelta) -> None:
         until = to_text(await self._now() + after)
 
-        async def end_lease(key: tuple[str, str, str]) -> None:
-            held = await self._table.update(
-                run_key(*key),
+        async def end_lease(run: Run) -> None:
+            await self._table.update(
+                run_key(*run.key),
                 "SET #at = :until",
-                "#owner = :me AND #work = :start",
+                "#owner = :me",
                 until=until,
                 me=self._owner,
-                start="start",
             )
-            if held is None:
-                self._held.discard(key)
 
-        await side_by_side(end_lease, list(self._held), AT_ONCE)
+        await side_by_side(end_lease, runs, AT_ONCE)
 
     async def _tell_of_start(self, run: Run, ending: Ending, now: datetime) -> None:
         attributes = {
@@ -168,7 +162,6 @@ class TableLedger:
             **given(attributes),
         )
         if written is None:
-            self._held.discard(run.key)
             raise Lost
 
 

@@ -1,6 +1,7 @@
 """The runs in SQL, as one replica works at them."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,9 @@ from watchbot.schedule.sql.jobs import count_failure
 from watchbot.schedule.sql.runs import SKIP_LOCKED
 from watchbot.schedule.store import seconds_until
 from watchbot.sql.database import Database, Row, Transaction, to_text, to_time
+from watchbot.sql.rows import as_table
+
+_KEY = {"job_id": "text", "due_at": "timestamptz", "cause": "text"}
 
 # A call that its owner was cut off from may have been made; one that was put off was not.
 _TAKE = """
@@ -50,11 +54,11 @@ class SqlLedger:
         )
         return seconds_until(to_time(row["at"]) if row["at"] else None, now, most)
 
-    async def renew(self) -> None:
-        await self._end_leases(LEASE)
+    async def renew(self, runs: Sequence[Run]) -> None:
+        await self._end_leases(runs, LEASE)
 
-    async def release(self) -> None:
-        await self._end_leases(timedelta())
+    async def release(self, runs: Sequence[Run]) -> None:
+        await self._end_leases(runs, timedelta())
 
     async def waits_before(self, run: Run) -> bool:
         rows = await self._database.fetch(
@@ -109,13 +113,17 @@ class SqlLedger:
             )
         return now
 
-    async def _end_leases(self, after: timedelta) -> None:
+    async def _end_leases(self, runs: Sequence[Run], after: timedelta) -> None:
+        keys = [dict(zip(_KEY, run.key, strict=True)) for run in runs]
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
             await transaction.execute(
-                "UPDATE schedule_run SET wake_at = :until WHERE owner = :owner",
+                f"UPDATE schedule_run AS r SET wake_at = :until "
+                f"FROM {as_table(self._database.dialect, _KEY)} WHERE r.owner = :owner "
+                "AND r.job_id = b.job_id AND r.due_at = b.due_at AND r.cause = b.cause",
                 until=to_text(now + after),
                 owner=self._owner,
+                rows=json.dumps(keys),
             )
 
     async def _tell_job(
