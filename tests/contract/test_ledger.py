@@ -208,6 +208,22 @@ async def test_run_that_nobody_has_begun_is_called_off(place: str, how: str) -> 
     assert (row["status"], row["reason"]) == ("skipped", f"the job was {how}")
 
 
+async def test_owner_whose_lease_has_ended_cannot_begin_what_was_called_off(place: str) -> None:
+    async with a_house(place, a_job()) as house:
+        house.clock.on(minutes=1)
+        await house.plan()
+        (run,) = await house.take(house.one)
+        house.clock.on(seconds=LEASE.total_seconds())
+        await house.jobs.remove("j")
+
+        await house.one.renew([run])
+        with pytest.raises(Lost):
+            await house.one.note(run)
+        house.clock.on(seconds=LEASE.total_seconds())
+        assert await house.take(house.two) == []
+        assert await house.statuses() == ["skipped"]
+
+
 async def test_suspended_job_fires_nothing_and_catches_up_with_nothing(place: str) -> None:
     async with a_house(place, a_job(suspended=True)) as house:
         house.clock.on(minutes=10)

@@ -113,7 +113,13 @@ class TableJobs:
         One that is entered just now may not be in the index yet; it is started, as if it had come
         a moment before.
         """
-        attributes = {"status": "skipped", "reason": reason, "work": None, "at": None}
+        attributes = {
+            "status": "skipped",
+            "reason": reason,
+            "owner": None,
+            "work": None,
+            "at": None,
+        }
         waiting = self._table.query(
             "#work = :work",
             IndexName=INDEX,

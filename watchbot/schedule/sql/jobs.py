@@ -110,7 +110,8 @@ async def count_failure(transaction: Transaction, job_id: str, reason: str) -> N
 async def _call_off(transaction: Transaction, job_id: str, now: datetime, reason: str) -> None:
     """Ends the runs that nobody has begun."""
     await transaction.execute(
-        "UPDATE schedule_run SET status = 'skipped', reason = :reason, wake_at = NULL "
+        "UPDATE schedule_run SET status = 'skipped', reason = :reason, owner = NULL, "
+        "wake_at = NULL "
         "WHERE job_id = :id AND status = 'due' AND wanted IS NULL "
         "AND (owner IS NULL OR wake_at <= :now)",
         id=job_id,
