@@ -229,6 +229,17 @@ async def test_what_is_over_expires_and_nothing_else(cloud: Cloud, table: str) -
     assert after == [str(kept + 180)] * 3
 
 
+async def test_run_that_is_called_off_expires(cloud: Cloud, table: str) -> None:
+    async with a_wired_house(cloud, table) as (house, _):
+        house.clock.on(minutes=1)
+        await house.plan()
+        await house.jobs.remove("j")
+        (run,) = await house.rows.runs()
+
+    assert run["status"] == "skipped"
+    assert run["expires"] == str(round((NOON + KEPT).timestamp()) + 60)
+
+
 async def test_run_with_tasks_expires_when_their_outcome_is_known(cloud: Cloud, table: str) -> None:
     async with a_wired_house(cloud, table) as (house, _):
         run = await take_one(house)

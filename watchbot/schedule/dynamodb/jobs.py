@@ -1,12 +1,12 @@
 """The jobs as items of the table."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from watchbot.dynamodb import Item, side_by_side
 from watchbot.schedule.dynamodb.clock import Now
-from watchbot.schedule.dynamodb.table import INDEX, JOBS, StoreTable, assigned, given
+from watchbot.schedule.dynamodb.table import INDEX, JOBS, StoreTable, assigned, expiry, given
 from watchbot.schedule.job import Job, read_job
 from watchbot.schedule.stored import StoredJob, Taken, changed, first_fire, paused
 from watchbot.sql.database import to_text, to_time
@@ -17,8 +17,8 @@ _THERE = "attribute_exists(#pk)"
 class TableJobs:
     """See `watchbot.schedule.store.Jobs`."""
 
-    def __init__(self, table: StoreTable, now: Now) -> None:
-        self._table, self._now = table, now
+    def __init__(self, table: StoreTable, now: Now, kept: timedelta) -> None:
+        self._table, self._now, self._kept = table, now, kept
 
     async def page(self, skip: int, count: int) -> tuple[list[StoredJob], int]:
         names = [item["sk"] async for item in self._names()]
@@ -119,6 +119,7 @@ class TableJobs:
             "owner": None,
             "work": None,
             "at": None,
+            "expires": expiry(now, self._kept),
         }
         waiting = self._table.query(
             "#work = :work",

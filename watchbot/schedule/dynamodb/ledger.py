@@ -10,8 +10,8 @@ from typing import Any
 from watchbot.dynamodb import Item, side_by_side
 from watchbot.schedule.dynamodb.clock import Now
 from watchbot.schedule.dynamodb.jobs import TableJobs
-from watchbot.schedule.dynamodb.runs import AT_ONCE, expiry, run_key
-from watchbot.schedule.dynamodb.table import INDEX, StoreTable, assigned, first, given
+from watchbot.schedule.dynamodb.runs import AT_ONCE, run_key
+from watchbot.schedule.dynamodb.table import INDEX, StoreTable, assigned, expiry, first, given
 from watchbot.schedule.job import read_job
 from watchbot.schedule.run import ENDS_ILL, LEASE, Call, Ending, Lost, Run
 from watchbot.schedule.store import seconds_until

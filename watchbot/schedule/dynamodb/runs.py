@@ -8,7 +8,7 @@ from typing import Any
 from watchbot.dynamodb import Item, side_by_side
 from watchbot.schedule.dynamodb.clock import Now
 from watchbot.schedule.dynamodb.jobs import TableJobs, runs_key
-from watchbot.schedule.dynamodb.table import StoreTable, assigned, first, given
+from watchbot.schedule.dynamodb.table import StoreTable, assigned, expiry, first, given
 from watchbot.schedule.job import read_job
 from watchbot.schedule.run import Entry, Lost, Started, TaskEnd
 from watchbot.sql.database import to_text, to_time
@@ -139,11 +139,6 @@ def run_item(entry: Entry, now: datetime, kept: timedelta) -> Item:
             "expires": None if entry.wake_at else expiry(now, kept),
         }
     )
-
-
-def expiry(now: datetime, kept: timedelta) -> int:
-    """When DynamoDB may delete what is over now, in seconds since 1970."""
-    return round((now + kept).timestamp())
 
 
 def _key(item: Item) -> dict[str, str]:

@@ -45,7 +45,7 @@ class TableStore:
     def __init__(self, table: StoreTable, now: Now, kept: timedelta) -> None:
         self._table, self._now, self._kept = table, now, kept
         self.place = table.place
-        self.jobs = jobs = TableJobs(table, now)
+        self.jobs = jobs = TableJobs(table, now, kept)
         self.runs = TableRuns(table, jobs, now, kept)
         self.ledger = functools.partial(TableLedger, table, jobs, now, kept)
 

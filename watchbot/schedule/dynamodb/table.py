@@ -11,7 +11,7 @@ on the condition that the item itself is still as it was.
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import anyio
@@ -177,6 +177,11 @@ def assigned(attributes: Mapping[str, Any]) -> str:
 def given(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Those that are not None: DynamoDB's indexes know no empty values."""
     return {name: value for name, value in attributes.items() if value is not None}
+
+
+def expiry(now: datetime, kept: timedelta) -> int:
+    """When DynamoDB may delete what is over now, in seconds since 1970."""
+    return round((now + kept).timestamp())
 
 
 def _not_now(error: AwsError) -> bool:
