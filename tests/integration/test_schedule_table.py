@@ -159,6 +159,20 @@ async def test_late_index_does_not_bring_back_what_a_job_was(cloud: Cloud, table
     assert run.job.task_count == 5
 
 
+async def test_late_index_makes_no_run_wait_for_one_that_is_over(cloud: Cloud, table: str) -> None:
+    async with a_wired_house(cloud, table) as (house, wire):
+        for _ in range(2):
+            house.clock.on(minutes=1)
+            await house.plan()
+        first, second = await house.take(house.one)
+        before = await house.two.waits_before(second)
+        wire.late = True
+        await house.one.finish(first, Ending(status="started"))
+
+        assert before
+        assert not await house.two.waits_before(second)
+
+
 async def test_plan_whose_answer_is_lost_is_made_once(cloud: Cloud, table: str) -> None:
     async with a_wired_house(cloud, table) as (house, wire):
         house.clock.on(minutes=1)

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from watchbot.dynamodb import Item, side_by_side
 from watchbot.schedule.dynamodb.clock import Now
 from watchbot.schedule.dynamodb.jobs import TableJobs
 from watchbot.schedule.dynamodb.runs import AT_ONCE, run_key
-from watchbot.schedule.dynamodb.table import INDEX, StoreTable, assigned, expiry, first, given
+from watchbot.schedule.dynamodb.table import INDEX, StoreTable, assigned, expiry, given
 from watchbot.schedule.job import read_job
 from watchbot.schedule.run import ENDS_ILL, LEASE, Call, Ending, Lost, Run
 from watchbot.schedule.store import seconds_until
@@ -62,7 +63,13 @@ class TableLedger:
             work="start",
             **run_key(*run.key),
         )
-        return bool(await first(found, 1))
+        async with aclosing(found):
+            async for earlier in found:
+                # The index may still show one that has started in the meantime.
+                item = await self._table.get(pk=earlier["pk"], sk=earlier["sk"])
+                if item.get("status") == "due":
+                    return True
+        return False
 
     async def note(self, run: Run) -> None:
         await self._write(
