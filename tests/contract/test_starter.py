@@ -239,6 +239,19 @@ async def test_what_aws_refuses_for_good_fails_at_once_and_says_why(file: str) -
     assert "no PassRole" in row["reason"]
 
 
+async def test_run_whose_job_cannot_be_read_fails_and_says_why(file: str) -> None:
+    async with a_world(file, a_job()) as world:
+        world.clock.on(minutes=1)
+        await world.plan()
+        await world.rows.write_job_of_runs('{"id": "j", "schedule": "0", "timezone": "Old/Zone"}')
+        await world.attempt()
+        row = await world.row()
+
+    assert row["status"] == "failed"
+    assert "timezone" in row["reason"]
+    assert world.ecs.calls == []
+
+
 async def test_limit_that_is_reached_may_pass(file: str) -> None:
     text = "You've reached the limit on the number of tasks you can run concurrently"
     full = Rejected(service="ECS", operation="run_task", code="ClientException", text=text)

@@ -43,8 +43,8 @@ class Outcomes:
         ends = await self._runs.recorded([arn for run in runs for arn in run.arns])
         failed: list[Started] = []
         try:
-            for cluster in {run.job.cluster or self._means.cluster for run in runs}:
-                here = [run for run in runs if (run.job.cluster or self._means.cluster) == cluster]
+            for cluster in {run.cluster or self._means.cluster for run in runs}:
+                here = [run for run in runs if (run.cluster or self._means.cluster) == cluster]
                 try:
                     ends |= await self._asked(cluster, _open(here, ends))
                 except AwsError as error:
@@ -105,7 +105,7 @@ class Outcomes:
         except Lost:
             return False  # another replica saw its end first, or the job was deleted
         if outcome == SUCCESS:
-            metrics.schedule_last_success.labels(run.job.id).set(now.timestamp())
+            metrics.schedule_last_success.labels(run.job_id).set(now.timestamp())
         if over:
             metrics.schedule_outcomes.labels(outcome).inc()
             log.info("run ended", extra={**_facts(run), "outcome": outcome})
@@ -143,4 +143,4 @@ def _open(runs: Sequence[Started], ends: Mapping[str, TaskEnd]) -> list[str]:
 
 
 def _facts(run: Started) -> dict[str, str]:
-    return {"job_id": run.job.id, "due_at": to_text(run.due_at), "cause": run.cause}
+    return {"job_id": run.job_id, "due_at": to_text(run.due_at), "cause": run.cause}

@@ -5,11 +5,10 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pydantic import ValidationError
-
-from watchbot.schedule.job import Job, read_job
+from watchbot.schedule.job import Job
 from watchbot.schedule.misfire import Fire, step
 from watchbot.schedule.run import Entry
+from watchbot.schedule.stored import understood
 from watchbot.sql.database import to_text
 
 log = logging.getLogger(__name__)
@@ -47,11 +46,10 @@ class Plan:
 
 def plan_job(due: Due, now: datetime) -> Plan:
     """What to write of a job that is due. One that cannot be read fires no more, and says why."""
-    try:
-        job = read_job(due.fields)
-    except ValidationError as invalid:
-        # One that an older program accepted keeps no other from running.
-        return Plan(entries=[], next_fire_at=None, note=_unreadable(due.id, invalid))
+    job, flaw = understood(due.fields, due.id)
+    if flaw:
+        log.error("job cannot be read", extra={"job": due.id, "reason": flaw})
+        return Plan(entries=[], next_fire_at=None, note=flaw)
     found = step(job, due.created_at, due.next_fire_at, now)
     entries = [_entry(job, due, fire) for fire in found.fires]
     return Plan(entries=entries, next_fire_at=found.next_fire_at, note=due.note)
@@ -78,10 +76,3 @@ def _jitter(job: Job, due_at: datetime) -> timedelta:
     seed = hashlib.sha256(f"{job.id}|{to_text(due_at)}".encode()).digest()
     share = int.from_bytes(seed[:8]) / 2**64
     return timedelta(seconds=share * job.jitter)
-
-
-def _unreadable(job_id: str, invalid: ValidationError) -> str:
-    problem = invalid.errors(include_url=False, include_input=False)[0]
-    note = f"not run: its field {problem['loc']} is wrong: {problem['msg']}"
-    log.error("job cannot be read", extra={"job": job_id, "reason": note})
-    return note

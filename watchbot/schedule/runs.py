@@ -1,6 +1,7 @@
 """The fires of a job, and the runs that people ask for themselves."""
 
 import itertools
+import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
@@ -49,7 +50,7 @@ async def _enter(
             due_at=fire,
             cause=cause,
             generation=stored.generation,
-            job=stored.job.stored(),
+            job=json.dumps(stored.fields),
             status="due",
             wake_at=now,
         )

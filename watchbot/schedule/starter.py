@@ -58,6 +58,8 @@ class Attempt:
 
     async def make(self) -> Ending | Later:
         """How it went. Raises `Lost` and `DatabaseError`."""
+        if self.run.flaw:
+            return ended(self.run, self.run.flaw)
         try:
             if self.run.job.target:
                 return await send(self._means.clients, self.run, self.run.job.target)

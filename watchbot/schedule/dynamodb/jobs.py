@@ -1,15 +1,15 @@
 """The jobs as items of the table."""
 
-import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from watchbot.dynamodb import Item, side_by_side
+from watchbot.dynamodb import side_by_side
 from watchbot.schedule.dynamodb.clock import Now
 from watchbot.schedule.dynamodb.table import INDEX, JOBS, StoreTable, assigned, expiry, given
-from watchbot.schedule.job import Job, read_job
+from watchbot.schedule.job import Job
+from watchbot.schedule.rows import stored_job
 from watchbot.schedule.stored import StoredJob, Taken, changed, first_fire, paused
-from watchbot.sql.database import to_text, to_time
+from watchbot.sql.database import to_text
 
 _THERE = "attribute_exists(#pk)"
 
@@ -27,7 +27,7 @@ class TableJobs:
 
     async def find(self, job_id: str) -> StoredJob | None:
         item = await self._table.get(**job_key(job_id))
-        return _stored(item) if item else None
+        return stored_job(item, item["sk"], item.get("at")) if item else None
 
     async def of_source(self, source: str) -> set[str]:
         found = self._names(FilterExpression="#source = :source", source=source)
@@ -157,23 +157,3 @@ def moved(next_fire_at: datetime | None) -> dict[str, str | None]:
         "work": "plan" if fires else None,
         "at": to_text(next_fire_at) if next_fire_at else None,
     }
-
-
-def _stored(item: Item) -> StoredJob:
-    return StoredJob(
-        job=read_job(item["fields"]),
-        fields=json.loads(item["fields"]),
-        generation=item["generation"],
-        created_at=to_time(item["created_at"]),
-        next_fire_at=_time(item.get("at")),
-        last_run_at=_time(item.get("last_run_at")),
-        last_run_tasks=json.loads(item.get("last_run_tasks", "[]")),
-        failures=item["failures"],
-        note=item.get("note"),
-        source=item.get("source"),
-        source_fields=item.get("source_fields"),
-    )
-
-
-def _time(text: str | None) -> datetime | None:
-    return to_time(text) if text else None

@@ -13,8 +13,8 @@ from watchbot.schedule.dynamodb.clock import Now
 from watchbot.schedule.dynamodb.jobs import TableJobs
 from watchbot.schedule.dynamodb.runs import AT_ONCE, run_key
 from watchbot.schedule.dynamodb.table import INDEX, StoreTable, assigned, expiry, given
-from watchbot.schedule.job import read_job
-from watchbot.schedule.run import ENDS_ILL, LEASE, Call, Ending, Lost, Run
+from watchbot.schedule.rows import run_to_start
+from watchbot.schedule.run import ENDS_ILL, LEASE, Ending, Lost, Run
 from watchbot.schedule.store import seconds_until
 from watchbot.sql.database import to_text, to_time
 
@@ -127,7 +127,7 @@ class TableLedger:
         )
         if before is None:
             return None
-        run = _run(before)
+        run = run_to_start(before)
         # A call that its owner was cut off from may have been made; one that was put off was not.
         if run.call and "owner" in before:
             return replace(run, call=replace(run.call, doubtful=True))
@@ -170,18 +170,3 @@ class TableLedger:
         )
         if written is None:
             raise Lost
-
-
-def _run(item: Item) -> Run:
-    return Run(
-        job=read_job(item["job"]),
-        due_at=to_time(item["due_at"]),
-        cause=item["cause"],
-        generation=item["generation"],
-        created_at=to_time(item["created_at"]),
-        attempts=item["attempts"],
-        wanted=item.get("wanted"),
-        call=Call(**json.loads(item["call"])) if "call" in item else None,
-        tasks=tuple(json.loads(item.get("tasks", "[]"))),
-        failures=tuple(json.loads(item.get("failures", "[]"))),
-    )

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from watchbot.schedule.job import read_job
-from watchbot.schedule.run import ENDS_ILL, LEASE, Call, Ending, Lost, Run
+from watchbot.schedule.rows import run_to_start
+from watchbot.schedule.run import ENDS_ILL, LEASE, Ending, Lost, Run
 from watchbot.schedule.sql.clock import Now
 from watchbot.schedule.sql.jobs import count_failure
 from watchbot.schedule.sql.runs import SKIP_LOCKED
 from watchbot.schedule.store import seconds_until
-from watchbot.sql.database import Database, Row, Transaction, to_text, to_time
+from watchbot.sql.database import Database, Transaction, to_text, to_time
 from watchbot.sql.rows import as_table
 
 _KEY = {"job_id": "text", "due_at": "timestamptz", "cause": "text"}
@@ -24,7 +24,8 @@ WITH free (j, d, c, doubtful) AS (
 UPDATE schedule_run SET owner = :owner, wake_at = :until, call = CASE WHEN doubtful
   THEN replace(call, '"doubtful": false', '"doubtful": true') ELSE call END
 FROM free WHERE job_id = j AND due_at = d AND cause = c
-RETURNING due_at, cause, generation, job, created_at, attempts, wanted, call, tasks, failures
+RETURNING job_id, due_at, cause, generation, job, created_at,
+  attempts, wanted, call, tasks, failures
 """
 
 
@@ -45,7 +46,7 @@ class SqlLedger:
                 owner=self._owner,
                 most=most,
             )
-        return sorted((_run(row) for row in rows), key=lambda run: run.due_at), now
+        return sorted(map(run_to_start, rows), key=lambda run: run.due_at), now
 
     async def seconds_to_next(self, most: float) -> float:
         now = await self._now(self._database)
@@ -156,18 +157,3 @@ class SqlLedger:
         )
         if not written:
             raise Lost
-
-
-def _run(row: Row) -> Run:
-    return Run(
-        job=read_job(row["job"]),
-        due_at=to_time(row["due_at"]),
-        cause=row["cause"],
-        generation=row["generation"],
-        created_at=to_time(row["created_at"]),
-        attempts=row["attempts"],
-        wanted=row["wanted"],
-        call=Call(**json.loads(row["call"])) if row["call"] else None,
-        tasks=tuple(json.loads(row["tasks"])),
-        failures=tuple(json.loads(row["failures"])),
-    )
