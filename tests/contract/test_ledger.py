@@ -5,12 +5,15 @@ from typing import Any
 
 import anyio
 import pytest
+from starlette.exceptions import HTTPException
 
 from tests.house import NOON, a_house, a_job
 from watchbot.schedule.planner import Planned
+from watchbot.schedule.rest import found
 from watchbot.schedule.run import LEASE, Ending, Lost
 from watchbot.schedule.store import Ledger
 from watchbot.schedule.stored import Taken
+from watchbot.schedule.v1 import V1
 from watchbot.sql.database import to_text
 
 
@@ -279,6 +282,15 @@ async def test_job_that_cannot_be_read_stops_no_other(place: str) -> None:
 
     assert [row["job_id"] for row in rows] == ["good"]
     assert "timezone" in note
+
+
+@pytest.mark.parametrize("name", ["x" * 2000, "x\0y", "\ud800"], ids=["long", "NUL", "no Unicode"])
+async def test_what_no_job_can_be_called_is_not_found(place: str, name: str) -> None:
+    async with a_house(place) as house:
+        with pytest.raises(HTTPException, match="404"):
+            await found(house.jobs, name)
+        with pytest.raises(HTTPException, match="404"):
+            await V1(house.store, print).runs(name)
 
 
 UNREADABLE = '{"id": "bad", "schedule": "0", "timezone": "Old/Zone", "pauseAfterFailures": 1}'

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from watchbot import __version__
 from watchbot.schedule import runs
 from watchbot.schedule.body import BadBody
-from watchbot.schedule.job import Job, resolved
+from watchbot.schedule.job import Job, is_name, resolved
 from watchbot.schedule.rest import TRIES, found, link, shown
 from watchbot.schedule.store import Jobs, Store
 from watchbot.schedule.stored import StoredJob
@@ -98,7 +98,8 @@ class V1:
         limit: Annotated[int, Query(ge=1, le=MAX_RUNS)] = 50,
         before: AwareDatetime | None = None,
     ) -> dict[str, Any]:
-        rows = await self._store.runs.of_job(job_id, limit, before)
+        known = is_name(job_id)
+        rows = await self._store.runs.of_job(job_id, limit, before) if known else []
         if not rows:
             await found(self._store.jobs, job_id)  # its runs outlive a job
         return {"runs": rows}
