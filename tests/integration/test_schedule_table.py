@@ -48,6 +48,7 @@ class Wire:
         self.late = False  # the index is as it was at the last look
         self.errors: list[Exception] = []  # of the next calls that write
         self.lost = 0  # so many answers of writes do not arrive
+        self.making = 0  # so many looks at the table still see it being made
         self._seen: dict[str, Any] = {}
 
     async def call(self, operation: str, **given: Any) -> Any:
@@ -58,6 +59,9 @@ class Wire:
         if writes and self.errors:
             raise self.errors.pop(0)
         answer = await self._client.call(operation, **given)
+        if operation == "describe_table" and self.making:
+            self.making -= 1
+            answer["Table"]["TableStatus"] = "CREATING"
         if writes and self.lost:
             self.lost -= 1
             raise Unreachable(service="D", operation=operation, code="ReadTimeout", text="lost")
@@ -90,6 +94,25 @@ def settings(cloud: Cloud, table: str) -> StoreSettings:
     return StoreSettings(database=f"dynamodb://{table}", region=REGION, endpoint_url=cloud.url)
 
 
+def make(cloud: Cloud, table: str, keys: list[str], **more: Any) -> None:
+    """Makes a table as somebody else would."""
+    names = [*keys, "work", "at"] if more else keys
+    cloud.dynamodb.create_table(
+        TableName=table,
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+        KeySchema=schema(keys),
+        BillingMode="PAY_PER_REQUEST",
+        **more,
+    )
+
+
+def schema(keys: list[str]) -> list[dict[str, str]]:
+    kinds = ("HASH", "RANGE")
+    return [
+        {"AttributeName": name, "KeyType": kind} for name, kind in zip(keys, kinds, strict=False)
+    ]
+
+
 async def take_one(house: House) -> Run:
     house.clock.on(minutes=1)
     await house.plan()
@@ -111,14 +134,26 @@ async def test_table_is_made_once_and_forgets_by_itself(cloud: Cloud, table: str
     assert (ttl["TimeToLiveStatus"], ttl["AttributeName"]) == ("ENABLED", "expires")
 
 
+async def test_table_that_is_being_made_is_waited_for(cloud: Cloud, table: str) -> None:
+    async with a_wired_house(cloud, table) as (_, wire):
+        wire.making = 1
+        made = await StoreTable(cast(Client, wire), table, lambda _: None).prepare()
+
+    assert not made
+    assert wire.calls[-2:] == ["describe_table"] * 2
+
+
 async def test_table_of_somebody_else_is_left_alone(cloud: Cloud, table: str) -> None:
-    cloud.dynamodb.create_table(
-        TableName=table,
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    make(cloud, table, ["id"])
     with pytest.raises(SettingError, match=f"--database .*{table} is none of the scheduler's"):
+        async with open_store(settings(cloud, table)):
+            pass
+
+
+async def test_index_without_all_attributes_is_told_at_once(cloud: Cloud, table: str) -> None:
+    index = {"KeySchema": schema(["work", "at"]), "Projection": {"ProjectionType": "KEYS_ONLY"}}
+    make(cloud, table, ["pk", "sk"], GlobalSecondaryIndexes=[{"IndexName": "work", **index}])
+    with pytest.raises(SettingError, match=table):
         async with open_store(settings(cloud, table)):
             pass
 

@@ -22,6 +22,7 @@ from watchbot.errors import (
     AwsError,
     DatabaseDown,
     DatabaseError,
+    NotConfigured,
     NotFound,
     Rejected,
     SettingError,
@@ -39,10 +40,14 @@ Work = Literal["plan", "start", "look"]
 
 _OURS = {f"{CONDITION_FAILED}Exception", "TransactionCanceledException"}
 _KEYS = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
-_BY_WORK = [
-    {"AttributeName": "work", "KeyType": "HASH"},
-    {"AttributeName": "at", "KeyType": "RANGE"},
-]
+_INDEX: dict[str, Any] = {
+    "IndexName": INDEX,
+    "KeySchema": [
+        {"AttributeName": "work", "KeyType": "HASH"},
+        {"AttributeName": "at", "KeyType": "RANGE"},
+    ],
+    "Projection": {"ProjectionType": "ALL"},
+}
 
 
 class StoreTable(Table):
@@ -69,7 +74,7 @@ class StoreTable(Table):
                 self._told(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
                 return answer
 
-    async def waiting(self, work: Work, now: datetime, most: int, **asked: Any) -> list[Item]:
+    async def waiting(self, work: Work, now: datetime, most: int) -> list[Item]:
         """So many of those that are to be seen to by now, the earliest first."""
         found = self.query(
             "#work = :work AND #at <= :now",
@@ -77,7 +82,6 @@ class StoreTable(Table):
             Limit=most,
             work=work,
             now=to_text(now),
-            **asked,
         )
         return await first(found, most)
 
@@ -88,17 +92,24 @@ class StoreTable(Table):
         return items[0]["at"] if items else None
 
     async def prepare(self) -> bool:
-        """Makes the table, if it is not there; whether it did. Raises `SettingError`."""
+        """Makes the table, if it is not there; whether it did.
+
+        Raises `SettingError` for a table of somebody else, and `NotConfigured`.
+        """
         made = False
         try:
-            facts = await self.call("describe_table", TableName=self.name)
+            facts = await self._described()
         except DatabaseError as error:
+            if isinstance(error.__cause__, NotConfigured):
+                raise error.__cause__ from None  # it says what to set
             if not isinstance(error.__cause__, NotFound):
                 raise
             facts, made = await self._create(), True
-        table = facts["Table"]
-        indexes = {each["IndexName"]: each for each in table.get("GlobalSecondaryIndexes", ())}
-        if table["KeySchema"] != _KEYS or indexes.get(INDEX, {}).get("KeySchema") != _BY_WORK:
+        if facts["TableStatus"] == "CREATING":  # by another replica
+            facts = await self._ready()
+        indexes = facts.get("GlobalSecondaryIndexes", ())
+        has_ours = any(_INDEX.items() <= index.items() for index in indexes)
+        if facts["KeySchema"] != _KEYS or not has_ours:
             raise SettingError(
                 describe("database"),
                 f"the table {self.name} is none of the scheduler's; name another, or none that "
@@ -107,7 +118,7 @@ class StoreTable(Table):
         return made
 
     async def _create(self) -> Any:
-        names = {each["AttributeName"] for each in (*_KEYS, *_BY_WORK)}
+        names = {each["AttributeName"] for each in (*_KEYS, *_INDEX["KeySchema"])}
         try:
             await self.call(
                 "create_table",
@@ -116,13 +127,7 @@ class StoreTable(Table):
                     {"AttributeName": name, "AttributeType": "S"} for name in sorted(names)
                 ],
                 KeySchema=_KEYS,
-                GlobalSecondaryIndexes=[
-                    {
-                        "IndexName": INDEX,
-                        "KeySchema": _BY_WORK,
-                        "Projection": {"ProjectionType": "ALL"},
-                    }
-                ],
+                GlobalSecondaryIndexes=[_INDEX],
                 BillingMode="PAY_PER_REQUEST",
             )
         except DatabaseError as error:
@@ -141,11 +146,14 @@ class StoreTable(Table):
     async def _ready(self) -> Any:
         with anyio.move_on_after(READY_S):
             while True:
-                facts = await self.call("describe_table", TableName=self.name)
-                if facts["Table"]["TableStatus"] == "ACTIVE":
+                facts = await self._described()
+                if facts["TableStatus"] == "ACTIVE":
                     return facts
                 await anyio.sleep(1)
         raise DatabaseDown(self.place, f"the table was not ready within {READY_S} s")
+
+    async def _described(self) -> Any:
+        return (await self.call("describe_table", TableName=self.name))["Table"]
 
     def _named(self, error: AwsError) -> Exception:
         """A refusal that is an answer stays what it is."""
