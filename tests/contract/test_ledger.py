@@ -11,6 +11,7 @@ from tests.house import NOON, a_house, a_job
 from watchbot.schedule.planner import Planned
 from watchbot.schedule.rest import found
 from watchbot.schedule.run import LEASE, Ending, Lost
+from watchbot.schedule.runs import backfill
 from watchbot.schedule.store import Ledger
 from watchbot.schedule.stored import Taken
 from watchbot.schedule.v1 import V1
@@ -36,12 +37,18 @@ async def test_job_is_due_at_its_times(place: str) -> None:
 async def test_replicas_that_plan_at_once_enter_each_fire_once(place: str) -> None:
     async with a_house(place, *(a_job(f"j{number}") for number in range(50))) as house:
         house.clock.on(minutes=1)
+        planned: list[int] = []
+
+        async def plan() -> None:
+            planned.append((await house.plan()).due)
+
         async with anyio.create_task_group() as replicas:
             for _ in range(4):
-                replicas.start_soon(house.plan)
+                replicas.start_soon(plan)
+        await plan()  # what the others held locked just then
 
-        await house.plan()  # what the others held locked just then
         assert len(await house.rows.runs()) == 50
+    assert sum(planned) == 50
 
 
 async def test_replicas_take_each_run_once(place: str) -> None:
@@ -253,16 +260,21 @@ async def test_change_that_leaves_the_times_alone_loses_no_fire(place: str) -> N
     assert run.job.task_count == 3
 
 
-async def test_jitter_is_within_its_window_and_the_same_for_all(place: str) -> None:
+async def test_jitter_spreads_runs_within_its_window(place: str) -> None:
     async with a_house(place, *(a_job(f"j{number}", jitter=50) for number in range(20))) as house:
         house.clock.on(minutes=1)
         await house.plan()
-        at_once = len(await house.take(house.one, most=100))
-        house.clock.on(seconds=50)
-        later = len(await house.take(house.two, most=100))
+        taken = []
+        for seconds in (0, 25, 25):
+            house.clock.on(seconds=seconds)
+            runs = await house.take(house.one, most=100)
+            for run in runs:
+                await house.one.finish(run, Ending(status="started"))
+            taken.append(len(runs))
 
-    assert at_once < 10
-    assert at_once + later >= 20
+    assert taken[0] < 5
+    assert min(taken[1:]) > 0
+    assert sum(taken) == 20
 
 
 async def test_name_is_taken_once(place: str) -> None:
@@ -282,6 +294,21 @@ async def test_job_that_cannot_be_read_stops_no_other(place: str) -> None:
 
     assert [row["job_id"] for row in rows] == ["good"]
     assert "timezone" in note
+
+
+async def test_last_run_is_the_newest_that_is_not_just_due(place: str) -> None:
+    async with a_house(place, a_job(), a_job("new", "0 0 * * *")) as house:
+        house.clock.on(minutes=2)
+        await house.plan()  # of two fires the earlier is missed
+        stored = await house.jobs.find("j")
+        assert stored
+        (missed, _) = await house.rows.runs()
+        await backfill(house.store, stored, [NOON + timedelta(minutes=1)])
+        last = await house.store.runs.last(["j", "new"])
+
+    assert missed["status"] == "missed"
+    assert list(last) == ["j"]
+    assert (last["j"]["status"], last["j"]["cause"]) == ("missed", "schedule")
 
 
 @pytest.mark.parametrize("name", ["x" * 2000, "x\0y", "\ud800"], ids=["long", "NUL", "no Unicode"])

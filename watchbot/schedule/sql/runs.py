@@ -37,6 +37,7 @@ _SHOWN = (
 _LAST = f"""
 SELECT {_SHOWN} FROM {{jobs}} JOIN schedule_run r ON r.job_id = b.id
 WHERE r.due_at = (SELECT max(due_at) FROM schedule_run WHERE job_id = b.id AND status <> 'due')
+  AND r.status <> 'due' ORDER BY r.job_id, r.cause
 """
 _TAKE = """
 WITH free (j, d, c) AS (
@@ -76,7 +77,7 @@ class SqlRuns:
         bound = "AND due_at < :before" if before else ""
         rows = await self._database.fetch(
             f"SELECT {_SHOWN} FROM schedule_run r WHERE job_id = :job_id {bound} "
-            "ORDER BY due_at DESC, cause LIMIT :limit",
+            "ORDER BY due_at DESC, cause DESC LIMIT :limit",
             job_id=job_id,
             limit=limit,
             before=to_text(before) if before else None,
