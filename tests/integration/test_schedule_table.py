@@ -12,6 +12,7 @@ from watchbot.aws import Client, open_client
 from watchbot.errors import (
     DatabaseDown,
     DatabaseError,
+    NotFound,
     Rejected,
     SettingError,
     Throttled,
@@ -50,6 +51,7 @@ class Wire:
         self.errors: list[Exception] = []  # of the next calls that write
         self.lost = 0  # so many answers of writes do not arrive
         self.date: str | None = None  # that the server puts on its answers, if not its own
+        self.unknown = 0  # so many looks at the table do not find it
         self.making = 0  # so many looks at the table still see it being made
         self._seen: dict[str, Any] = {}
 
@@ -66,6 +68,9 @@ class Wire:
         if operation == "describe_table" and self.making:
             self.making -= 1
             answer["Table"]["TableStatus"] = "CREATING"
+        if operation == "describe_table" and self.unknown:
+            self.unknown -= 1
+            raise NotFound(service="D", operation=operation, code="ResourceNotFound", text="no")
         if writes and self.lost:
             self.lost -= 1
             raise Unreachable(service="D", operation=operation, code="ReadTimeout", text="lost")
@@ -136,6 +141,18 @@ async def test_table_is_made_once_and_forgets_by_itself(cloud: Cloud, table: str
     assert facts["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
     assert [index["IndexName"] for index in facts["GlobalSecondaryIndexes"]] == ["work"]
     assert (ttl["TimeToLiveStatus"], ttl["AttributeName"]) == ("ENABLED", "expires")
+
+
+async def test_table_that_was_made_just_now_may_not_be_seen_yet(cloud: Cloud, table: str) -> None:
+    async with open_client("dynamodb", an_account(cloud), attempts=1) as client:
+        wire = Wire(client)
+        wire.unknown = 1
+        made = await StoreTable(cast(Client, wire), table, lambda _: None).prepare()
+
+    assert made
+    assert wire.calls == ["describe_table", "create_table"] + ["describe_table"] * 2 + [
+        "update_time_to_live"
+    ]
 
 
 async def test_table_that_is_being_made_is_waited_for(cloud: Cloud, table: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from watchbot.dynamodb import side_by_side
 from watchbot.schedule.dynamodb.clock import Now
-from watchbot.schedule.dynamodb.table import INDEX, JOBS, StoreTable, assigned, expiry, given
+from watchbot.schedule.dynamodb.table import JOBS, StoreTable, assigned, expiry, given, key_of
 from watchbot.schedule.job import Job
 from watchbot.schedule.rows import stored_job
 from watchbot.schedule.stored import StoredJob, Taken, changed, first_fire, paused
@@ -121,16 +121,9 @@ class TableJobs:
             "at": None,
             "expires": expiry(now, self._kept),
         }
-        waiting = self._table.query(
-            "#work = :work",
-            IndexName=INDEX,
-            FilterExpression="#pk = :pk",
-            work="start",
-            pk=runs_key(job_id),
-        )
-        async for run in waiting:
+        async for run in self._table.waiting_runs(job_id):
             await self._table.update(
-                {"pk": run["pk"], "sk": run["sk"]},
+                key_of(run),
                 assigned(attributes),
                 "#status = :due AND attribute_not_exists(#wanted) "
                 "AND (attribute_not_exists(#owner) OR #at <= :now)",

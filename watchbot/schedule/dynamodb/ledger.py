@@ -12,7 +12,7 @@ from watchbot.dynamodb import Item, side_by_side
 from watchbot.schedule.dynamodb.clock import Now
 from watchbot.schedule.dynamodb.jobs import TableJobs
 from watchbot.schedule.dynamodb.runs import AT_ONCE, run_key
-from watchbot.schedule.dynamodb.table import INDEX, StoreTable, assigned, expiry, given
+from watchbot.schedule.dynamodb.table import StoreTable, assigned, expiry, given, key_of
 from watchbot.schedule.rows import run_to_start
 from watchbot.schedule.run import ENDS_ILL, LEASE, Ending, Lost, Run
 from watchbot.schedule.store import seconds_until
@@ -56,18 +56,9 @@ class TableLedger:
         await self._end_leases(runs, timedelta())
 
     async def waits_before(self, run: Run) -> bool:
-        found = self._table.query(
-            "#work = :work",
-            IndexName=INDEX,
-            FilterExpression="#pk = :pk AND #sk < :sk",
-            work="start",
-            **run_key(*run.key),
-        )
-        async with aclosing(found):
-            async for earlier in found:
-                # The index may still show one that has started in the meantime.
-                item = await self._table.get(pk=earlier["pk"], sk=earlier["sk"])
-                if item.get("status") == "due":
+        async with aclosing(self._table.waiting_runs(run.job.id)) as waiting:
+            async for item in waiting:
+                if to_time(item["due_at"]) < run.due_at and await self._still_waits(item):
                     return True
         return False
 
@@ -117,7 +108,7 @@ class TableLedger:
     async def _take(self, item: Item, now: datetime) -> Run | None:
         """One that the index says is due; None when it is not, or another has it."""
         before = await self._table.replace(
-            {"pk": item["pk"], "sk": item["sk"]},
+            key_of(item),
             "SET #owner = :owner, #at = :until",
             "#work = :start AND #at <= :now",
             owner=self._owner,
@@ -132,6 +123,10 @@ class TableLedger:
         if run.call and "owner" in before:
             return replace(run, call=replace(run.call, doubtful=True))
         return run
+
+    async def _still_waits(self, item: Item) -> bool:
+        """Whether one that the index shows has not started in the meantime."""
+        return (await self._table.get(**key_of(item))).get("status") == "due"
 
     async def _end_leases(self, runs: Sequence[Run], after: timedelta) -> None:
         until = to_text(await self._now() + after)

@@ -7,7 +7,7 @@ from watchbot.dynamodb import CONDITION_FAILED, Item, side_by_side
 from watchbot.errors import DatabaseDown
 from watchbot.schedule.dynamodb.jobs import moved
 from watchbot.schedule.dynamodb.runs import run_item
-from watchbot.schedule.dynamodb.table import StoreTable, assigned, given
+from watchbot.schedule.dynamodb.table import StoreTable, assigned, given, key_of
 from watchbot.schedule.planner import Due, Planned, plan_job
 from watchbot.schedule.run import Entry
 from watchbot.sql.database import to_time
@@ -47,7 +47,7 @@ async def _enter(table: StoreTable, job: Item, now: datetime, kept: timedelta) -
     piece = _piece(job, now)
     attributes = {**moved(piece.next_fire_at), "note": piece.note}
     move = table.to_update(
-        {"pk": job["pk"], "sk": job["sk"]},
+        key_of(job),
         assigned(attributes),
         "#at = :due AND #generation = :read",
         due=job["at"],

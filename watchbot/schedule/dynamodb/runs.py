@@ -7,7 +7,7 @@ from typing import Any
 from watchbot.dynamodb import Item, side_by_side
 from watchbot.schedule.dynamodb.clock import Now
 from watchbot.schedule.dynamodb.jobs import TableJobs, runs_key
-from watchbot.schedule.dynamodb.table import StoreTable, assigned, expiry, first, given
+from watchbot.schedule.dynamodb.table import StoreTable, assigned, expiry, first, given, key_of
 from watchbot.schedule.rows import run_shown, run_started
 from watchbot.schedule.run import LOOKED_AT, Entry, Lost, Started, TaskEnd
 from watchbot.sql.database import to_text
@@ -73,7 +73,7 @@ class TableRuns:
 
         async def take(item: Item) -> Item | None:
             return await self._table.update(
-                _key(item),
+                key_of(item),
                 "SET #at = :later",
                 "#work = :look AND #at <= :now",
                 look="look",
@@ -139,7 +139,3 @@ def run_item(entry: Entry, now: datetime, kept: timedelta) -> Item:
             "expires": None if entry.wake_at else expiry(now, kept),
         }
     )
-
-
-def _key(item: Item) -> dict[str, str]:
-    return {"pk": item["pk"], "sk": item["sk"]}

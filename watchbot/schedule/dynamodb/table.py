@@ -91,22 +91,32 @@ class StoreTable(Table):
         items = await first(found, 1)
         return items[0]["at"] if items else None
 
+    def waiting_runs(self, job_id: str) -> AsyncGenerator[Item]:
+        """The runs of a job that wait for their start, as far as the index has them."""
+        # Not filtered by the table's keys: whether an index allows that, AWS does not say.
+        return self.query(
+            "#work = :work",
+            IndexName=INDEX,
+            FilterExpression="#job_id = :job_id",
+            work="start",
+            job_id=job_id,
+        )
+
     async def prepare(self) -> bool:
         """Makes the table, if it is not there; whether it did.
 
         Raises `SettingError` for a table of somebody else, and `NotConfigured`.
         """
-        made = False
-        try:
-            facts = await self._described()
-        except DatabaseError as error:
-            if isinstance(error.__cause__, NotConfigured):
-                raise error.__cause__ from None  # it says what to set
-            if not isinstance(error.__cause__, NotFound):
-                raise
-            facts, made = await self._create(), True
-        if facts["TableStatus"] == "CREATING":  # by another replica
+        facts = await self._described()
+        made = facts is None and await self._create()
+        if facts is None or facts["TableStatus"] == "CREATING":
             facts = await self._ready()
+        if made:
+            await self.call(
+                "update_time_to_live",
+                TableName=self.name,
+                TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
+            )
         indexes = facts.get("GlobalSecondaryIndexes", ())
         has_ours = any(_INDEX.items() <= index.items() for index in indexes)
         if facts["KeySchema"] != _KEYS or not has_ours:
@@ -117,7 +127,8 @@ class StoreTable(Table):
             )
         return made
 
-    async def _create(self) -> Any:
+    async def _create(self) -> bool:
+        """Begins to make it; False when another replica has."""
         names = {each["AttributeName"] for each in (*_KEYS, *_INDEX["KeySchema"])}
         try:
             await self.call(
@@ -134,26 +145,29 @@ class StoreTable(Table):
             cause = error.__cause__
             if not (isinstance(cause, Rejected) and cause.code == "ResourceInUseException"):
                 raise
-            return await self._ready()  # another replica makes it
-        facts = await self._ready()
-        await self.call(
-            "update_time_to_live",
-            TableName=self.name,
-            TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
-        )
-        return facts
+            return False
+        return True
 
     async def _ready(self) -> Any:
         with anyio.move_on_after(READY_S):
             while True:
-                facts = await self._described()
-                if facts["TableStatus"] == "ACTIVE":
+                facts = await self._described()  # for a moment it may not be there yet
+                if facts and facts["TableStatus"] == "ACTIVE":
                     return facts
                 await anyio.sleep(1)
         raise DatabaseDown(self.place, f"the table was not ready within {READY_S} s")
 
     async def _described(self) -> Any:
-        return (await self.call("describe_table", TableName=self.name))["Table"]
+        """What DynamoDB says of it; None when it is not there."""
+        try:
+            answer = await self.call("describe_table", TableName=self.name)
+        except DatabaseError as error:
+            if isinstance(error.__cause__, NotFound):
+                return None
+            if isinstance(error.__cause__, NotConfigured):
+                raise error.__cause__ from None  # it says what to set
+            raise
+        return answer["Table"]
 
     def _named(self, error: AwsError) -> Exception:
         """A refusal that is an answer stays what it is."""
@@ -172,6 +186,11 @@ async def first(found: AsyncGenerator[Item], most: int) -> list[Item]:
             if len(items) == most:
                 break
     return items
+
+
+def key_of(item: Item) -> dict[str, str]:
+    """The key of an item that was found."""
+    return {"pk": item["pk"], "sk": item["sk"]}
 
 
 def assigned(attributes: Mapping[str, Any]) -> str:
