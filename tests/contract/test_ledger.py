@@ -11,7 +11,7 @@ from tests.house import NOON, a_house, a_job
 from watchbot.schedule.planner import Planned
 from watchbot.schedule.rest import found
 from watchbot.schedule.run import LEASE, Ending, Lost
-from watchbot.schedule.runs import backfill
+from watchbot.schedule.runs import backfill, run_now
 from watchbot.schedule.store import Ledger
 from watchbot.schedule.stored import Taken
 from watchbot.schedule.v1 import V1
@@ -294,6 +294,33 @@ async def test_job_that_cannot_be_read_stops_no_other(place: str) -> None:
 
     assert [row["job_id"] for row in rows] == ["good"]
     assert "timezone" in note
+
+
+async def test_runs_that_are_asked_for_at_the_same_time_are_all_run(place: str) -> None:
+    async with a_house(place, a_job(schedule="0 0 * * *")) as house:
+        stored = await house.jobs.find("j")
+        assert stored
+        told = [await run_now(house.store, stored) for _ in range(3)]
+        runs = await house.take(house.one)
+
+    assert [run.due_at for run in runs] == told
+    assert len(set(told)) == 3
+
+
+async def test_start_that_is_told_late_does_not_hide_a_later_one(place: str) -> None:
+    async with a_house(place, a_job()) as house:
+        for _ in range(2):
+            house.clock.on(minutes=1)
+            await house.plan()
+        early, late = await house.take(house.one)
+        await house.one.finish(late, Ending(status="started", tasks=[{"taskId": "late"}]))
+        house.clock.on(minutes=-1)
+        await house.one.finish(early, Ending(status="started", tasks=[{"taskId": "early"}]))
+        job = await house.jobs.find("j")
+
+    assert job
+    assert job.last_run_at == NOON + timedelta(minutes=2)
+    assert job.last_run_tasks == [{"taskId": "late"}]
 
 
 async def test_last_run_is_the_newest_that_is_not_just_due(place: str) -> None:

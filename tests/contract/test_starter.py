@@ -435,6 +435,17 @@ async def test_outcomes_are_those_of_the_tasks(place: str) -> None:
     assert bad.job.suspended
 
 
+async def test_task_whose_definition_is_deleted_holds_up_no_outcome(file: str) -> None:
+    async with a_world(file, a_job("a"), a_job("gone")) as world:
+        await world.fire()
+        for arn in world.ecs.tasks:
+            world.ecs.end(arn, exit_code=3)
+        world.ecs.deleted = {"gone"}
+        await world.outcomes().look()
+
+        assert await _outcomes(world) == {"a": "failed", "gone": "failed"}
+
+
 async def test_outcome_is_the_record_s_where_there_is_one(url: str) -> None:
     containers = [{"name": "main", "exitCode": 3, "lastStatus": "STOPPED"}]
     async with a_world(url, a_job()) as world:

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 
 from watchbot import metrics
-from watchbot.errors import AwsError
+from watchbot.errors import AwsError, NotFound, Rejected
 from watchbot.schedule.cluster import Cluster
 from watchbot.schedule.notice import tell_of_tasks
 from watchbot.schedule.run import ENDS_ILL, Lost, Started, TaskEnd, container_end
@@ -84,7 +84,10 @@ class Outcomes:
 
     async def _essential_of(self, ecs: Any, definition: str) -> dict[str, bool]:
         if definition not in self._essential:
-            answer = await ecs.call("describe_task_definition", taskDefinition=definition)
+            try:
+                answer = await ecs.call("describe_task_definition", taskDefinition=definition)
+            except (NotFound, Rejected):
+                return {}  # it was deleted
             containers = answer["taskDefinition"]["containerDefinitions"]
             self._essential[definition] = {
                 each["name"]: each.get("essential", True) for each in containers

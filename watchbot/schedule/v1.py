@@ -1,7 +1,7 @@
 """What there is beyond ecs-scheduler's API, under `/v1`: run now, pause, next fires, runs."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Query
@@ -107,7 +107,7 @@ class V1:
     async def run(self, job_id: str, asked: RunNow | None = None) -> dict[str, Any]:
         job = await found(self._store.jobs, job_id)
         if asked and asked.dryRun:
-            return {"id": job_id, "dryRun": True, "dueAt": to_text(datetime.now(UTC))}
+            return {"id": job_id, "dryRun": True, "dueAt": to_text(await self._store.now())}
         due_at = await runs.run_now(self._store, job)
         self._look()
         return {"id": job_id, "link": link(job_id), "dueAt": to_text(due_at)}

@@ -80,9 +80,10 @@ class TableJobs:
             await self._call_off(job_id, await self._now(), "the job was deleted")
         return removed
 
-    async def tell(self, job_id: str, text: str, condition: str = _THERE, **values: Any) -> None:
-        """Notes something of a job, if it is still there, and the condition holds."""
-        await self._table.update(job_key(job_id), text, f"{_THERE} AND {condition}", **values)
+    async def tell(self, job_id: str, text: str, unless: str = "", **values: Any) -> None:
+        """Notes something of a job, if it is still there, and not what `unless` says."""
+        condition = f"{_THERE} AND NOT {unless}" if unless else _THERE
+        await self._table.update(job_key(job_id), text, condition, **values)
 
     async def count_failure(self, job_id: str, reason: str) -> None:
         """Counts a run that failed; pauses the job when it has had its number of them in a row."""

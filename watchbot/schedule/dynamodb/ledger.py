@@ -151,7 +151,7 @@ class TableLedger:
         await self._jobs.tell(
             run.job.id,
             assigned(attributes),
-            "(attribute_not_exists(#last_run_at) OR #last_run_at <= :last_run_at)",
+            unless="#last_run_at > :last_run_at",
             **attributes,
         )
 
