@@ -27,6 +27,10 @@ _WORK_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 1800, 
 _CALL_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 21)
 _RECEIVES_BUCKETS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 50, 100)
 
+MOST_SCHEDULES = 500  # that have series of their own, thirty each
+OTHER_SCHEDULES = "*"  # no job has this name
+_schedules = set[str]()
+
 OUTCOMES = ("completed", "rejected", "returned", "failed", "timed_out", "released")
 _CALLS = {
     "sqs": (
@@ -141,20 +145,25 @@ recorded = _counter(
     "Events that `watchbot record` has written, by what they are.",
     kind=("task", "other", "rejected"),
 )
+_RUN_ENDS = ("started", "partial", "skipped", "missed", "failed", "uncertain")
+_TASK_ENDS = ("success", "failed", "failed_to_start", "stopped", "lost", "unknown")
 schedule_runs = _counter(
     "watchbot_schedule_runs_total",
-    "Runs of `watchbot schedule`, by how they ended.",
-    status=("started", "partial", "skipped", "missed", "failed", "uncertain"),
+    "Runs of a job of `watchbot schedule`, by how they ended.",
+    schedule=(),
+    status=_RUN_ENDS,
 )
 schedule_lag = _histogram(
     "watchbot_schedule_lag_seconds",
     "From the time that a run was due to when it had been started; jitter and retries included.",
     _WORK_BUCKETS_S,
+    schedule=(),
 )
 schedule_outcomes = _counter(
     "watchbot_schedule_outcomes_total",
-    "Runs whose tasks have ended, by outcome.",
-    outcome=("success", "failed", "failed_to_start", "stopped", "lost", "unknown"),
+    "Runs of a job whose tasks have ended, by outcome.",
+    schedule=(),
+    outcome=_TASK_ENDS,
 )
 schedule_last_success = _gauge(
     "watchbot_schedule_last_success_timestamp_seconds",
@@ -202,6 +211,19 @@ def aws_request(service: str, operation: str, result: str, duration_s: float) ->
     """Counts one call of AWS."""
     _aws_requests.labels(service, operation, result).inc()
     _aws_durations.labels(service, operation).observe(duration_s)
+
+
+def schedule_label(job_id: str) -> str:
+    """What a job is called in metrics: the first `MOST_SCHEDULES` by name, and all others `*`."""
+    if job_id not in _schedules:
+        if len(_schedules) >= MOST_SCHEDULES:
+            job_id = OTHER_SCHEDULES
+        _schedules.add(job_id)
+        for status in _RUN_ENDS:
+            schedule_runs.labels(job_id, status)
+        for outcome in _TASK_ENDS:
+            schedule_outcomes.labels(job_id, outcome)
+    return job_id
 
 
 def scrape() -> bytes:

@@ -18,12 +18,15 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
     options = parser.parse_args()
     found, scale = Findings(), QUICK if options.quick else Scale()
+    said = set[str]()
     for name in options.only or CASES:
         sys.stdout.write(f"{name}: {CASES[name].__doc__}\n")
         sys.stdout.flush()
         CASES[name](found, scale)
         for verdict in verdicts(found):
-            sys.stdout.write(f"  {verdict}\n")
+            if verdict not in said:
+                sys.stdout.write(f"  {verdict}\n")
+                said.add(verdict)
     if options.write:
         (DOCS / "benchmarks.md").write_text(page(found))
         for file, chart in charts(found, scale).items():

@@ -72,21 +72,22 @@ TARGETS = [
 
 
 def verdicts(found: Findings) -> Iterator[str]:
-    """A line for each target that was measured, and for each figure."""
+    """A line for each target that was measured."""
     for target in TARGETS:
         if (value := target.value(found)) is not None:
-            yield f"{target.name}: {value:.3g} ({target.verdict(value)})"
+            yield f"{target.name}: {_figure(value)} ({target.verdict(value)})"
 
 
 def page(found: Findings) -> str:
     """docs/benchmarks.md."""
     rows = [
-        f"| {target.name} | {value:.3g} | {target.verdict(value)} |"
+        f"| {target.name} | {_figure(value)} | {target.verdict(value)} |"
         for target in TARGETS
         if (value := target.value(found)) is not None
     ]
     figures = [
-        f"| {name} | {found.median(name):.4g} | {min(values):.4g} - {max(values):.4g} "
+        f"| {name} | {_figure(found.median(name))} | {_figure(min(values))} - "
+        f"{_figure(max(values))} "
         f"| {len(values)} |"
         for name, values in found.figures.items()
     ]
@@ -115,6 +116,13 @@ else. The rivals are in `tests/benchmarks/rivals`.
 |---|---|---|---|
 {chr(10).join(figures)}
 """
+
+
+def _figure(value: float | None) -> str:
+    """Three digits that matter, and no exponent."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def charts(found: Findings, scale: Scale) -> dict[str, str]:

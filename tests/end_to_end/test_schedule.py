@@ -170,7 +170,9 @@ def test_health_and_metrics(cloud: Cloud, database: str) -> None:
         health = requests.get(f"{pages}/healthz", timeout=10)
 
     assert health.status_code == 200
-    assert 'watchbot_schedule_runs_total{status="started"}' in metrics
+    assert re.search(r'schedule_runs_total{schedule="q",status="started"} [2-9]\.', metrics)
+    assert 'watchbot_schedule_runs_total{schedule="q",status="failed"} 0.0' in metrics
+    assert re.search(r'schedule_lag_seconds_count{schedule="q"} [2-9]\.', metrics)
     assert 'watchbot_schedule_last_success_timestamp_seconds{schedule="q"}' in metrics
 
 

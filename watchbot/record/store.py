@@ -14,7 +14,7 @@ from watchbot.task_outcome import EndedContainer, outcome_of
 
 JUDGED_AT_ONCE = 1000
 
-_COLUMNS = {  # of ecs_task, as PostgreSQL types them
+_COLUMNS = {  # of ecs_task, all but `detail`, as PostgreSQL types them
     "task_arn": "text",
     "task_id": "text",
     "cluster_arn": "text",
@@ -38,7 +38,6 @@ _COLUMNS = {  # of ecs_task, as PostgreSQL types them
     "version": "bigint",
     "source": "text",
     "ended_outcome": "text",
-    "detail": "jsonb",
 }
 _HISTORY = {
     "task_arn": "text",
@@ -143,13 +142,7 @@ class _Writer:
         ordered = sorted(states, key=lambda state: (state.task_arn, state.version))
         newest = {state.task_arn: state for state in ordered}
         await self.put("ecs_task_event", _HISTORY, (state.row for state in ordered))
-        await self.put(
-            "ecs_task",
-            _COLUMNS,
-            (_with_outcome(state) for state in newest.values()),
-            conflict=f"(task_arn) DO UPDATE SET {_assigned(_COLUMNS, 'task_arn')}, "
-            f"seen_at = {_NOW[self._dialect]}, gone_at = NULL WHERE {_NEWER}",
-        )
+        await self._newest([_with_outcome(state) for state in newest.values()])
         await self._containers(list(newest.values()))
         await self._stops(ordered)
         await self.judge(sorted({s.task_arn for s in ordered if len(s.containers) > 1}))
@@ -170,6 +163,18 @@ class _Writer:
                 f"WHERE TRUE ON CONFLICT {conflict}",
                 rows=self._json(given),
             )
+
+    async def _newest(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """What the tasks are now. Their details are large: they are copied from the history."""
+        names, picked = ", ".join(_COLUMNS), ", ".join(f"b.{name}" for name in _COLUMNS)
+        await self._transaction.execute(
+            f"INSERT INTO ecs_task ({names}, detail) SELECT {picked}, e.detail "
+            f"FROM {self._source(_COLUMNS)} JOIN ecs_task_event e "
+            "ON e.task_arn = b.task_arn AND e.version = b.version WHERE TRUE "
+            f"ON CONFLICT (task_arn) DO UPDATE SET {_assigned((*_COLUMNS, 'detail'), 'task_arn')}, "
+            f"seen_at = {_NOW[self._dialect]}, gone_at = NULL WHERE {_NEWER}",
+            rows=self._json([{name: row.get(name) for name in _COLUMNS} for row in rows]),
+        )
 
     def _json(self, rows: Sequence[Mapping[str, Any]]) -> str:
         try:

@@ -107,10 +107,11 @@ class Outcomes:
             await self._runs.note_outcome(run, outcome, None if over else now + pause)
         except Lost:
             return False  # another replica saw its end first, or the job was deleted
+        schedule = metrics.schedule_label(run.job_id)
         if outcome == SUCCESS:
-            metrics.schedule_last_success.labels(run.job_id).set(now.timestamp())
+            metrics.schedule_last_success.labels(schedule).set(now.timestamp())
         if over:
-            metrics.schedule_outcomes.labels(outcome).inc()
+            metrics.schedule_outcomes.labels(schedule, outcome).inc()
             log.info("run ended", extra={**_facts(run), "outcome": outcome})
         return outcome in FAILURES and run.status not in ENDS_ILL  # those are told
 

@@ -2,7 +2,9 @@
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from watchbot.schedule.job import Job
@@ -16,11 +18,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """What one pass wrote. `more`: there may be others that are due already."""
+    """What one pass entered: how many runs, and how many of each job were missed.
+
+    `more`: there may be others that are due already.
+    """
 
     due: int = 0
-    missed: int = 0
+    missed: Mapping[str, int] = field(default_factory=dict)
     more: bool = False
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry], *, more: bool) -> "Planned":
+        """A pass that wrote these."""
+        missed = Counter(entry.job_id for entry in entries if entry.status == "missed")
+        return cls(due=len(entries) - missed.total(), missed=missed, more=more)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

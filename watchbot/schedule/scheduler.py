@@ -113,9 +113,9 @@ class Scheduler:
         planned = await self._store.plan()
         if planned.due:
             self._taking.tell()
-        if planned.missed:
-            log.warning("runs missed", extra={"count": planned.missed})
-            metrics.schedule_runs.labels("missed").inc(planned.missed)
+        for job_id, count in planned.missed.items():
+            log.warning("runs missed", extra={"job": job_id, "count": count})
+            metrics.schedule_runs.labels(metrics.schedule_label(job_id), "missed").inc(count)
         if planned.more:
             return 0
         # What is due and was not planned, another replica has locked for a moment.
@@ -166,11 +166,13 @@ class Scheduler:
         if ill:  # before it is noted: told twice is better than not at all
             await tell(self._clients, self._settings.notification_topic, run, ending)
         ended_at = await self._ledger.finish(run, ending)
-        metrics.schedule_runs.labels(ending.status).inc()
+        schedule = metrics.schedule_label(run.job.id)
+        metrics.schedule_runs.labels(schedule, ending.status).inc()
         if ending.status == "started":
-            metrics.schedule_lag.observe(max((ended_at - run.due_at).total_seconds(), 0))
+            lag_s = max((ended_at - run.due_at).total_seconds(), 0)
+            metrics.schedule_lag.labels(schedule).observe(lag_s)
             if not ending.tasks:
-                metrics.schedule_last_success.labels(run.job.id).set(ended_at.timestamp())
+                metrics.schedule_last_success.labels(schedule).set(ended_at.timestamp())
         facts = {**_facts(run), "reason": ending.reason, "tasks": len(ending.tasks)}
         log.log(logging.ERROR if ill else logging.INFO, "run %s", ending.status, extra=facts)
 

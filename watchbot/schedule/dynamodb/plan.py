@@ -37,9 +37,8 @@ async def plan(table: StoreTable, now: datetime, kept: timedelta) -> Planned:
     jobs = await table.waiting("plan", now, BATCH)
     written = [piece for piece in await side_by_side(enter, jobs) if piece]
     entries = [entry for piece in written for entry in piece.entries]
-    due = sum(entry.status == "due" for entry in entries)
     behind = any(piece.next_fire_at and piece.next_fire_at <= now for piece in written)
-    return Planned(due=due, missed=len(entries) - due, more=len(jobs) == BATCH or behind)
+    return Planned.of(entries, more=len(jobs) == BATCH or behind)
 
 
 async def _enter(table: StoreTable, job: Item, now: datetime, kept: timedelta) -> _Piece | None:

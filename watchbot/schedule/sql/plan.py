@@ -33,9 +33,7 @@ async def plan(database: Database, now_of: Now) -> Planned:
             await enter(transaction, database.dialect, entries, now)
             await _move(transaction, database.dialect, plans)
     behind = any(plan.next_fire_at and plan.next_fire_at <= now for plan in plans.values())
-    due = sum(entry.status == "due" for entry in entries)
-    more = len(rows) == BATCH or len(plans) < len(rows) or behind
-    return Planned(due=due, missed=len(entries) - due, more=more)
+    return Planned.of(entries, more=len(rows) == BATCH or len(plans) < len(rows) or behind)
 
 
 async def seconds_to_next(database: Database, now_of: Now, most: float) -> float:
