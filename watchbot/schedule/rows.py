@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from watchbot.schedule.planner import Due
 from watchbot.schedule.run import Call, Run, Started
 from watchbot.schedule.stored import StoredJob, understood
 from watchbot.sql.database import to_time
@@ -30,6 +31,18 @@ def stored_job(row: Row, job_id: str, next_fire_at: str | None) -> StoredJob:
         note=flaw or row.get("note"),
         source=row.get("source"),
         source_fields=row.get("source_fields"),
+    )
+
+
+def job_due(row: Row, job_id: str, next_fire_at: str) -> Due:
+    """A job that is to be planned."""
+    return Due(
+        id=job_id,
+        fields=row["fields"],
+        generation=row["generation"],
+        created_at=to_time(row["created_at"]),
+        next_fire_at=to_time(next_fire_at),
+        note=row.get("note"),
     )
 
 

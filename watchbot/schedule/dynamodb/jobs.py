@@ -1,5 +1,6 @@
 """The jobs as items of the table."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -61,16 +62,10 @@ class TableJobs:
             "failures": change.failures,
             **(moved(change.next_fire_at) if change.moved else {}),
         }
-        written = await self._table.update(
-            job_key(job.id),
-            assigned(attributes),
-            "#generation = :read",
-            read=old.generation,
-            **given(attributes),
-        )
-        if written is not None and job.suspended:
+        written = await self._write(job.id, old.generation, attributes)
+        if written and job.suspended:
             await self._call_off(job.id, now, "the job was suspended")
-        return written is not None
+        return written
 
     async def remove(self, job_id: str, generation: int | None = None) -> bool:
         only = {} if generation is None else {"generation": generation}
@@ -97,13 +92,18 @@ class TableJobs:
                 "note": note,
                 **moved(None),
             }
-            await self._table.update(
-                job_key(job_id),
-                assigned(attributes),
-                "#generation = :read",
-                read=job["generation"],
-                **given(attributes),
-            )
+            await self._write(job_id, job["generation"], attributes)
+
+    async def _write(self, job_id: str, read: int, attributes: Mapping[str, Any]) -> bool:
+        """Whether the job was still of the generation that was read, and is changed."""
+        written = await self._table.update(
+            job_key(job_id),
+            assigned(attributes),
+            "#generation = :read",
+            read=read,
+            **given(attributes),
+        )
+        return written is not None
 
     def _names(self, **asked: Any) -> Any:
         return self._table.query("#pk = :pk", ProjectionExpression="#sk", pk=JOBS, **asked)
