@@ -281,6 +281,18 @@ async def test_what_was_surely_not_done_is_tried_again(
         assert await house.statuses() == ["started"]
 
 
+async def test_plan_that_there_was_no_room_for_is_made_a_moment_later(
+    cloud: Cloud, table: str
+) -> None:
+    refusal = Rejected(service="D", operation="o", code="TransactionCanceledException", text="no")
+    refusal.reasons = ("None", "ThrottlingError")
+    async with a_wired_house(cloud, table) as (house, wire):
+        house.clock.on(minutes=1)
+        wire.errors = [refusal] * 2
+
+        assert (await house.plan()).due == 1
+
+
 async def test_refusal_is_told_and_not_tried_again(cloud: Cloud, table: str) -> None:
     refusal = Rejected(service="D", operation="o", code="ValidationException", text="too large")
     async with a_wired_house(cloud, table) as (house, wire):

@@ -39,6 +39,7 @@ READY_S = 60
 Work = Literal["plan", "start", "look"]
 
 _OURS = {f"{CONDITION_FAILED}Exception", "TransactionCanceledException"}
+_NO_ROOM = {"ThrottlingError", "ProvisionedThroughputExceeded"}
 _KEYS = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
 _INDEX: dict[str, Any] = {
     "IndexName": INDEX,
@@ -213,5 +214,8 @@ def expiry(now: datetime, kept: timedelta) -> int:
 
 def _not_now(error: AwsError) -> bool:
     """Whether a call was surely not made, and may be a moment later."""
-    conflict = isinstance(error, Rejected) and error.code == "TransactionConflictException"
-    return conflict or isinstance(error, Throttled)
+    if isinstance(error, Rejected):
+        conflict = error.code == "TransactionConflictException"
+        at_fault = {*error.reasons} - {"None"}  # of a transaction, where each part has its reason
+        return conflict or (bool(at_fault) and at_fault <= _NO_ROOM)
+    return isinstance(error, Throttled)
