@@ -175,6 +175,18 @@ async def test_long_outage_is_planned_step_by_step(place: str) -> None:
     assert [row["status"] for row in rows[-10:]] == ["due"] * 10
 
 
+async def test_start_between_two_milliseconds_counts_no_fire_twice(place: str) -> None:
+    every: dict[str, Any] = {"dialect": "eventbridge", "misfire": {"policy": "all"}}
+    job = a_job(schedule="rate(1 minute)", scheduleStart="2026-11-21T12:00:00.000900Z", **every)
+    async with a_house(place, job) as house:
+        planned = 0
+        for _ in range(3):
+            house.clock.on(minutes=1, milliseconds=5)
+            planned += (await house.plan()).due
+
+        assert len(await house.rows.runs()) == planned == 4
+
+
 async def test_clock_that_jumps_back_fires_nothing_twice(place: str) -> None:
     async with a_house(place, a_job()) as house:
         house.clock.on(minutes=3)
@@ -294,6 +306,26 @@ async def test_job_that_cannot_be_read_stops_no_other(place: str) -> None:
 
     assert [row["job_id"] for row in rows] == ["good"]
     assert "timezone" in note
+
+
+async def test_job_that_can_be_read_again_fires_again(place: str) -> None:
+    async with a_house(place, a_job()) as house:
+        await house.rows.write_fields("j", UNREADABLE)
+        house.clock.on(minutes=1)
+        assert (await house.plan()).due == 0
+        assert await house.store.seconds_to_plan(100) > 10
+        await house.rows.write_fields("j", a_job().stored())
+        house.clock.on(minutes=1, seconds=1)
+        await house.plan()
+        job = await house.jobs.find("j")
+
+        assert (await house.plan()) == Planned()
+        assert [row["due_at"] for row in await house.rows.runs()] == [
+            to_text(NOON + timedelta(minutes=2))
+        ]
+    assert job
+    assert job.next_fire_at == NOON + timedelta(minutes=3)
+    assert job.note is None
 
 
 async def test_runs_that_are_asked_for_at_the_same_time_are_all_run(place: str) -> None:

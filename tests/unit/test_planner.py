@@ -17,7 +17,6 @@ def plan(job_id: str, at: datetime) -> Plan:
         generation=1,
         created_at=NOON,
         next_fire_at=at,
-        note=None,
     )
     return plan_job(due, at)
 

@@ -13,6 +13,8 @@ from watchbot.schedule.run import Entry
 from watchbot.schedule.stored import understood
 from watchbot.sql.database import to_text
 
+LOOK_AGAIN = timedelta(minutes=1)  # at what another version may be able to read
+
 log = logging.getLogger(__name__)
 
 
@@ -43,12 +45,11 @@ class Due:
     generation: int
     created_at: datetime
     next_fire_at: datetime
-    note: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What it comes to: entries, and the job's next fire, if it has one."""
+    """What it comes to: entries, and the job's next fire, if it has one; `note`: why not."""
 
     entries: list[Entry]
     next_fire_at: datetime | None
@@ -56,14 +57,14 @@ class Plan:
 
 
 def plan_job(due: Due, now: datetime) -> Plan:
-    """What to write of a job that is due. One that cannot be read fires no more, and says why."""
+    """What to write of a job that is due. One that cannot be read says why, and is tried later."""
     job, flaw = understood(due.fields, due.id)
     if flaw:
         log.error("job cannot be read", extra={"job": due.id, "reason": flaw})
-        return Plan(entries=[], next_fire_at=None, note=flaw)
+        return Plan(entries=[], next_fire_at=now + LOOK_AGAIN, note=flaw)
     found = step(job, due.created_at, due.next_fire_at, now)
     entries = [_entry(job, due, fire) for fire in found.fires]
-    return Plan(entries=entries, next_fire_at=found.next_fire_at, note=due.note)
+    return Plan(entries=entries, next_fire_at=found.next_fire_at, note=None)
 
 
 def _entry(job: Job, due: Due, fire: Fire) -> Entry:

@@ -24,7 +24,7 @@ def stored_job(row: Row, job_id: str, next_fire_at: str | None) -> StoredJob:
         fields=json.loads(row["fields"]),
         generation=row["generation"],
         created_at=to_time(row["created_at"]),
-        next_fire_at=_time(next_fire_at),
+        next_fire_at=None if flaw else _time(next_fire_at),
         last_run_at=_time(row.get("last_run_at")),
         last_run_tasks=_list(row.get("last_run_tasks")),
         failures=row["failures"],
@@ -42,7 +42,6 @@ def job_due(row: Row, job_id: str, next_fire_at: str) -> Due:
         generation=row["generation"],
         created_at=to_time(row["created_at"]),
         next_fire_at=to_time(next_fire_at),
-        note=row.get("note"),
     )
 
 
