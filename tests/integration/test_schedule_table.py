@@ -304,6 +304,19 @@ async def test_refusal_is_told_and_not_tried_again(cloud: Cloud, table: str) -> 
     assert not told.value.transient
 
 
+async def test_plan_that_is_refused_keeps_back_no_other(cloud: Cloud, table: str) -> None:
+    refusal = Rejected(service="D", operation="o", code="ValidationException", text="too large")
+    async with a_wired_house(cloud, table) as (house, wire):
+        for number in range(12):  # more than are planned side by side
+            await house.jobs.add(a_job(f"j{number}"))
+        house.clock.on(minutes=1)
+        wire.errors = [refusal]
+        with pytest.raises(DatabaseError, match="too large"):
+            await house.plan()
+
+        assert await house.statuses() == ["due"] * 12
+
+
 async def test_what_is_over_expires_and_nothing_else(cloud: Cloud, table: str) -> None:
     kept = round((NOON + KEPT).timestamp())
     async with a_wired_house(cloud, table) as (house, _):

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watchbot.dynamodb import CONDITION_FAILED, Item, side_by_side
-from watchbot.errors import DatabaseDown
+from watchbot.errors import DatabaseDown, DatabaseError
 from watchbot.schedule.dynamodb.jobs import moved
 from watchbot.schedule.dynamodb.runs import run_item
 from watchbot.schedule.dynamodb.table import StoreTable, assigned, given, key_of
@@ -19,13 +19,22 @@ _OVERTAKEN = {CONDITION_FAILED, "TransactionConflict"}
 
 
 async def plan(table: StoreTable, now: datetime, kept: timedelta) -> Planned:
-    """One pass over the jobs that are due."""
+    """One pass over the jobs that are due. One that is refused keeps back no other."""
+    refusals: list[DatabaseError] = []
 
     async def enter(job: Item) -> Plan | None:
-        return await _enter(table, job, now, kept)
+        try:
+            return await _enter(table, job, now, kept)
+        except DatabaseError as error:
+            if error.transient:
+                raise
+            refusals.append(error)
+            return None
 
     jobs = await table.waiting("plan", now, BATCH)
     written = [piece for piece in await side_by_side(enter, jobs) if piece]
+    if refusals:
+        raise refusals[0]
     entries = [entry for piece in written for entry in piece.entries]
     behind = any(piece.next_fire_at and piece.next_fire_at <= now for piece in written)
     return Planned.of(entries, more=len(jobs) == BATCH or behind)
