@@ -73,7 +73,7 @@ clean: ## Takes away what the other commands made
 	rm -rf $(VENV) $(PYTHONS:%=.venv-%) .venv-audit .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
 
 $(READY): pyproject.toml constraints.txt
-	@echo "Making a virtual environment in $(VENV) (once; about half a minute) ..."
+	@echo "Making a virtual environment in $(VENV) (once; about a minute) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "watchbot needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)

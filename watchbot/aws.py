@@ -78,6 +78,11 @@ _NOT_CONFIGURED = (
     boto.InvalidConfigError,
 )
 _REJECTED = (boto.ParamValidationError,)
+_NAMES = {  # of services that have more than capitals
+    "cloudformation": "CloudFormation",
+    "dynamodb": "DynamoDB",
+    "logs": "CloudWatch Logs",
+}
 
 
 class Client:
@@ -146,7 +151,7 @@ async def open_client(
 
 
 def _translated(service: str, operation: str, fault: Exception) -> AwsError:
-    facts = {"service": service.upper(), "operation": operation}
+    facts = {"service": _NAMES.get(service, service.upper()), "operation": operation}
     if isinstance(fault, boto.ClientError):
         error = _refused(fault)(
             **facts,

@@ -8,6 +8,7 @@ WatchbotError           exit 1
 │   └── MissingExtra    an optional part of watchbot is not installed
 ├── DatabaseError       a database did not do what was asked
 │   ├── DatabaseDown    it cannot be reached, or has no room or time for us just now
+│   ├── NoDatabase      its file is not there
 │   ├── DatabaseTooNew  its tables were made by a newer watchbot
 │   └── DataRefused     it cannot store this value
 ├── JobError            a map-reduce job cannot go on as asked
@@ -80,6 +81,15 @@ class DatabaseDown(DatabaseError):
 
     hint = "check that it runs, and its URL (--database)"
     transient = True
+
+
+class NoDatabase(DatabaseError):
+    """The file that it is to be in is not there, and is not to be made."""
+
+    hint = "check the path, and the directory that it starts from"
+
+    def __init__(self, place: str) -> None:
+        super().__init__(place, "there is no such file")
 
 
 class DatabaseTooNew(DatabaseError):

@@ -39,10 +39,12 @@ def assert_refused(done: subprocess.CompletedProcess[str], code: int, *said: str
         (["--volumes", "/"], ["--volumes", "'/'"]),
         (["--notification-topic", "topic"], ["--notification-topic", "arn:aws:sns"]),
         (["--poll-wait", "21"], ["--poll-wait", "at most 20"]),
+        (["--kill-grace", "-1"], ["--kill-grace", "must be at least 0, not -1"]),
         (["--visibility-timeout", "0"], ["--visibility-timeout", "at least 1"]),
         (["--max-job-duration", "soon"], ["--max-job-duration", "maxJobDuration", "number"]),
         (["--endpoint-url", "here"], ["--endpoint-url", "'here'"]),
         (["--no-such-option"], ["--no-such-option"]),
+        (["--queue-ulr"], ["did you mean '--queue-url'; see watchbot listen --help"]),
         (["--metrics-port", "99999"], ["--metrics-port", "65535"]),
     ],
     ids=lambda value: " ".join(value),
@@ -57,7 +59,7 @@ def test_bad_option(cloud: Cloud, queue: str, options: list[str], said: list[str
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "give a command"),
+        ([], "COMMAND is missing"),
         (["no-such-command-here"], "no such command"),
         (["./no/such/file"], "no such file"),
         (["/etc/passwd"], "not executable"),
@@ -76,6 +78,13 @@ def test_queue_url_is_missing(cloud: Cloud) -> None:
     assert_refused(
         cloud.watchbot("listen", "true"), 2, "--queue-url", "WATCHBOT_QUEUE_URL", "QueueUrl"
     )
+
+
+@pytest.mark.parametrize("form", ["--queue-url {}", "--queue-url={}"])
+def test_queue_url_stands_behind_the_command(cloud: Cloud, queue: str, form: str) -> None:
+    done = cloud.watchbot("listen", "true", *form.format(queue).split())
+
+    assert_refused(done, 2, "--queue-url", "put it before COMMAND")
 
 
 def test_queue_url_is_none(cloud: Cloud) -> None:

@@ -78,7 +78,7 @@ def test_triage_goes_through_them_one_by_one(cloud: Cloud) -> None:
         talks.answers("t")
         talks.hears("first", ABOUT)
         talks.answers("v")
-        talks.hears("LOGS filter_log_events failed", ABOUT)
+        talks.hears("CloudWatch Logs filter_log_events failed", ABOUT)
         talks.answers("r")
         talks.hears("second", ABOUT)
         talks.answers("k")

@@ -1,7 +1,6 @@
 """`watchbot local`: what a newcomer sees, and that it leaves cleanly."""
 
 import re
-import shlex
 import signal
 import subprocess
 import time
@@ -23,13 +22,19 @@ def read_until(process: subprocess.Popen[str], pattern: str) -> str:
     raise AssertionError(f"never said {pattern!r}, but: {said}")
 
 
-@pytest.mark.parametrize("service", ["sns publish", "sqs send-message"])
-def test_pasted_line_sends_a_message(cloud: Cloud, service: str) -> None:
-    with cloud.started("local", 'echo "got $Message"; exit 3') as watcher:
+@pytest.mark.parametrize("options", [[], ["--fifo"]], ids=["standard", "fifo"])
+@pytest.mark.parametrize("sender", ["aws", "watchbot send"])
+def test_pasted_lines_send_a_message(
+    cloud: Cloud, tmp_path: Path, sender: str, options: list[str]
+) -> None:
+    with cloud.started("local", *options, 'echo "got $Message"; exit 3') as watcher:
         guide = read_until(watcher, "Ctrl-C")
-        (line,) = re.findall(rf"^  (aws .* {service} .*)$", guide, re.M)
+        exports = re.findall(r"^  (export .*)$", guide, re.M)
+        (line,) = re.findall(rf"^  ({sender} .*)$", guide, re.M)
+        bare = {"PATH": cloud.environment["PATH"], "HOME": str(tmp_path)}
 
-        subprocess.run(shlex.split(line), env=cloud.environment, check=True, capture_output=True)
+        script = "\n".join([*exports, line])
+        subprocess.run(["sh", "-ec", script], env=bare, check=True, capture_output=True)
 
         said = read_until(watcher, "^    Message: hello")
         assert "got hello" in said
@@ -66,6 +71,13 @@ def test_messages_are_published_through_the_topic(cloud: Cloud, tmp_path: Path) 
     ]
 
 
+def test_metrics_stay_on_this_machine(cloud: Cloud) -> None:
+    with cloud.started("local", "--metrics-port", "0", "true") as watcher:
+        said = read_until(watcher, "serving metrics")
+
+    assert "url=http://127.0.0.1:" in said
+
+
 def test_workers_talk_to_the_embedded_aws_too(cloud: Cloud) -> None:
     done = cloud.watchbot(
         "local", "--exit-when-empty", "--poll-wait", "1", "--send", "x",
@@ -78,9 +90,9 @@ def test_workers_talk_to_the_embedded_aws_too(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "give a command"),
+        ([], "COMMAND is missing"),
         (["no-such-command-here"], "no such command"),
-        (["--send-file", "/no/such", "true"], "/no/such"),
+        (["--send-file", "/no/such", "true"], "--send-file (WATCHBOT_SEND_FILE): '/no/such'"),
         (["--port", "99999", "true"], "--port"),
     ],
 )

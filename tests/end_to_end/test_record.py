@@ -87,6 +87,29 @@ def test_table_and_csv(cloud: Cloud, database: str) -> None:
     assert len(rows) == len(table.stdout.splitlines()) - 1
 
 
+@pytest.mark.parametrize(
+    ("words", "columns"),
+    [
+        (["failures", "--by", "family"], "family failed ended"),
+        (["history"], "version event_time last_status desired_status source received_at"),
+        (
+            ["outcome"],
+            "task_id cluster family outcome last_status started_at ended_at stop_code "
+            "stopped_reason",
+        ),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_table_has_the_whole_answer(
+    cloud: Cloud, database: str, made: list[Life], words: list[str], columns: str
+) -> None:
+    which = [] if words[0] == "failures" else [made[0].arn]
+
+    table = cloud.watchbot("tasks", *words, *which, "--database", database)
+
+    assert table.stdout.splitlines()[0].split() == columns.split()
+
+
 def test_stop_releases_nothing_and_exits_zero(cloud: Cloud, database: str) -> None:
     queue = cloud.queue("stop")
 
@@ -145,7 +168,7 @@ def test_queue_is_missing(cloud: Cloud, database: str) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["running"], 1, "no such file"),
+        (["running"], 1, "no such file; check the path"),
         (["at", "soon"], 2, "2h for two hours ago"),
     ],
     ids=["no record", "no time"],

@@ -112,6 +112,16 @@ def test_list_takes_no_more_than_were_asked_for(kept: tuple[Queues, list[str]]) 
     assert len(place.json("list", "--max", "2")) == 2
 
 
+@pytest.mark.parametrize("verb", ["list", "summary"])
+def test_nothing_found_is_said(kept: tuple[Queues, list[str]], verb: str) -> None:
+    place, _ = kept
+
+    done = place.run(verb, "--match", "order 9")
+
+    assert (done.code, done.out) == (0, "")
+    assert done.err == "watchbot: no such message in kept-dead\n"
+
+
 def test_show_tells_all_there_is(kept: tuple[Queues, list[str]]) -> None:
     place, ids = kept
 

@@ -41,7 +41,7 @@ class Faulty:
         self._client, self._fails, self._done, self.updates = client, fails, done, 0
 
     async def call(self, operation: str, **parameters: Any) -> Any:
-        facts = {"service": "DYNAMODB", "operation": operation, "text": "as the test wants it"}
+        facts = {"service": "DynamoDB", "operation": operation, "text": "as the test wants it"}
         self.updates += operation == "update_item"
         if operation != "update_item" or self.updates != self._fails:
             return await self._client.call(operation, **parameters)

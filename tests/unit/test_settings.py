@@ -1,9 +1,13 @@
+import importlib
+import pkgutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from watchbot import settings
 from watchbot.errors import SettingError
-from watchbot.settings.base import Account, load
+from watchbot.settings.base import Account, Settings, load, repeats
 from watchbot.settings.listen import ListenSettings, usable_cpus
 from watchbot.settings.send import SendSettings
 
@@ -108,3 +112,34 @@ def test_what_was_asked_for_goes_before_the_place() -> None:
 
     assert asked.near(QUEUE) == asked
     assert asked.near("http://there/1/q") == asked
+
+
+def every_kind() -> set[type[Settings]]:
+    names = [each.name for each in pkgutil.iter_modules(settings.__path__)]
+    modules = [importlib.import_module(f"watchbot.settings.{name}") for name in names]
+    return {
+        kind
+        for module in modules
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, Settings)
+    }
+
+
+def complaint(kind: type[Settings], name: str, value: str) -> str:
+    """What is said of this value of one option; nothing if it is taken."""
+    needed: dict[str, Any] = {"queue_url": QUEUE, "service": "s", "body": "b"}
+    given = {each: needed[each] for each in needed.keys() & kind.model_fields.keys()}
+    given[name] = (value,) if repeats(kind.model_fields[name]) else value
+    try:
+        load(kind, given)
+    except SettingError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("value", ["x", "-1", "0", "nan"])
+def test_bad_value_is_told_in_our_own_words(value: str) -> None:
+    said = [complaint(kind, name, value) for kind in every_kind() for name in kind.model_fields]
+
+    assert any(said)
+    assert [line for line in said if "Input" in line or "\n" in line] == []

@@ -62,7 +62,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "watchbot"
-        _complain(f"{error.format_message().rstrip('.')}; see {path} --help")
+        problem = error.format_message().rstrip(".").replace(". Did you mean", "; did you mean")
+        _complain(f"{problem.removesuffix('?')}; see {path} --help")
         return error.exit_code
     except BrokenPipeError:  # as in `watchbot send ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing more is flushed into the pipe

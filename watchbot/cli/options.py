@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from watchbot.errors import SettingError
 from watchbot.settings.base import Settings, flag, load, repeats, variables
 
 Command = Callable[..., int]
@@ -22,7 +23,7 @@ def options(kind: type[Settings], *, without: Sequence[str] = ()) -> Callable[[C
         def run(**given: Any) -> int:
             own = {name: given.pop(name) for name in list(given) if name in kind.model_fields}
             flags = {name: value for name, value in own.items() if value not in (None, ())}
-            return command(load(kind, flags), **given)
+            return command(_loaded(kind, flags, given.get("words", ())), **given)
 
         decorated: Command = run
         fields = sorted(kind.model_fields.items(), key=_place_in_help)
@@ -32,6 +33,19 @@ def options(kind: type[Settings], *, without: Sequence[str] = ()) -> Callable[[C
         return decorated
 
     return decorate
+
+
+def _loaded(kind: type[Settings], flags: dict[str, Any], words: Sequence[str]) -> Any:
+    """The settings. A flag that is missing, but is a word of COMMAND, was meant for us."""
+    try:
+        return load(kind, flags)
+    except SettingError as error:
+        names, _, problem = str(error).partition(": is missing")
+        if not problem or names.split()[0] not in {word.partition("=")[0] for word in words}:
+            raise
+        raise SettingError(
+            names, "is part of COMMAND where it stands; put it before COMMAND"
+        ) from None
 
 
 def _place_in_help(item: tuple[str, Any]) -> int:

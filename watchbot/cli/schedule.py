@@ -14,7 +14,7 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
 @click.group(invoke_without_command=True)
 @options(ScheduleSettings)
 def schedule(settings: ScheduleSettings) -> int:
-    """Start ECS tasks, or send messages, at the times that jobs ask for.
+    """Start ECS tasks, or send messages, when jobs are due.
 
     Jobs are written over HTTP: POST /jobs. Each run is started once, however many replicas share
     the database, and what was missed while none was there is seen, and caught up with.

@@ -25,6 +25,7 @@ async def list_all(desk: Desk) -> int:
     else:
         _print([letter.COLUMNS] if found else [])
         _print(map(letter.line, found))
+        _tell_of_none(desk, bool(found))
     return desk.concluded()
 
 
@@ -55,6 +56,7 @@ async def summary(desk: Desk) -> int:
     else:
         _print([f"{'COUNT':>6}  {letter.COLUMNS}"] if kinds else [])
         _print(f"{count:>6}  {letter.line(newest[kind])}" for kind, count in counts.most_common())
+        _tell_of_none(desk, bool(kinds))
     return 0
 
 
@@ -123,6 +125,11 @@ def _opened(request: Request) -> TextIO:
     mode = os.O_TRUNC if request.yes else os.O_EXCL
     file = os.open(request.words[0], os.O_WRONLY | os.O_CREAT | mode, 0o600)
     return open(file, "w", encoding="utf-8")
+
+
+def _tell_of_none(desk: Desk, found: bool) -> None:
+    if not found and not desk.missing and not desk.stop.draining.is_set():
+        desk.shown.say(f"no such message in {desk.place.name}")
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from watchbot.errors import CommandError
+from watchbot.errors import CommandError, UsageError
 
 SHELL = "/bin/sh"
 _SHELL_SYNTAX = frozenset(" \t\n|&;<>()$`\\\"'*?[]#~=%{}!")
@@ -66,10 +66,12 @@ def resolve(words: Sequence[str], *, shell: bool) -> Command:
     """The command that these words of a command line mean.
 
     A single word with white space or shell syntax, and all words with `shell`, go to /bin/sh.
-    Raises `CommandError` when there is no such file, or it may not be run.
+    Raises `UsageError` when there is no command, no such file, or it may not be run.
     """
     if not words or not words[0]:
-        raise CommandError("", "give a command to run, as in: watchbot listen ./work.sh")
+        raise UsageError(
+            "COMMAND is missing; give a command to run, as ./work.sh, after the options"
+        )
     if shell or (len(words) == 1 and not _SHELL_SYNTAX.isdisjoint(words[0])):
         return Command(file=SHELL, words=(SHELL, "-c", " ".join(words)))
     file = shutil.which(words[0])

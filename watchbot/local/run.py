@@ -55,7 +55,8 @@ def _watcher(settings: LocalSettings, stage: Stage) -> ListenSettings:
 
 
 def _print_guide(stage: Stage, *, fifo: bool) -> None:
-    group = " --message-group-id a --message-deduplication-id 1" if fifo else ""
+    group = " --group-id a" if fifo else ""
+    aws_group = " --message-group-id a --message-deduplication-id 1" if fifo else ""
     aws = f"aws --endpoint-url {stage.endpoint_url} --region {REGION}"
     guide = f"""\
 An AWS of your own runs at {stage.endpoint_url}, in memory, until this ends.
@@ -63,10 +64,12 @@ An AWS of your own runs at {stage.endpoint_url}, in memory, until this ends.
   queue          {stage.queue_url}
   dead letters   {stage.dead_letter_queue_url}
   notifications  {stage.notification_topic_arn}
-Send messages from another terminal:
-  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
-  {aws} sns publish --topic-arn {stage.topic_arn} --message hello{group}
-  {aws} sqs send-message --queue-url {stage.queue_url} --message-body hello{group}
+In another terminal, first this, then what you like of the rest:
+  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION={REGION}
+  export QueueUrl={stage.queue_url}
+  watchbot send hello{group}
+  watchbot dead-letter list
+  {aws} sns publish --topic-arn {stage.topic_arn} --message hello{aws_group}
 Ctrl-C leaves.
 
 """

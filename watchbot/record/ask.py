@@ -15,6 +15,7 @@ from watchbot.settings.record import DatabaseSettings, TasksSettings
 from watchbot.sql.database import Database, Row, open_database
 from watchbot.sql.migrate import verify
 
+# What a table shows of tasks that are listed; of any other answer it shows all.
 _SHOWN = ("task_id", "cluster", "family", "outcome", "last_status", "started_at", "ended_at")
 
 Question = Callable[[Database], Awaitable[list[Row]]]
@@ -112,7 +113,8 @@ def _print_table(rows: Sequence[Row]) -> None:
     if not rows:
         print("none", file=sys.stderr)
         return
-    names = [name for name in rows[0] if name in _SHOWN or not set(_SHOWN) & set(rows[0])]
+    listed = {"task_arn", *_SHOWN} <= set(rows[0])
+    names = list(_SHOWN if listed else rows[0])
     table = [[_cell(row, name) for name in names] for row in rows]
     widths = [max(map(len, column)) for column in zip(names, *table, strict=True)]
     for line in [names, *table]:

@@ -178,7 +178,7 @@ class Recorder:
         self, stop: Stop, polls: anyio.CancelScope, writers: anyio.CancelScope
     ) -> None:
         await stop.draining.wait()
-        log.info("draining", extra={"in_hand": self._intake.in_hand})
+        log.info("draining", extra={"in_hand": self._leases.in_hand})
         self._draining = True
         self._intake.stop()
         polls.deadline = anyio.current_time() + LAST_POLL_S

@@ -190,6 +190,13 @@ def describe(name: str) -> str:
     return f"{flag(name)} ({', '.join(variables(name))})"
 
 
+_LIMITS = {
+    "greater_than": ("more than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than_equal": ("at most", "le"),
+}
+
+
 def _problem(error: Any) -> str:
     given = error.get("input")
     kind, limits = error["type"], error.get("ctx", {})
@@ -199,10 +206,9 @@ def _problem(error: Any) -> str:
         return "is no option"
     if kind == "value_error":
         return str(limits["error"])
-    if kind == "greater_than_equal":
-        return f"must be at least {limits['ge']}, not {given}"
-    if kind == "less_than_equal":
-        return f"must be at most {limits['le']}, not {given}"
+    if kind in _LIMITS:
+        words, limit = _LIMITS[kind]
+        return f"must be {words} {str(limits[limit]).removesuffix('.0')}, not {given}"
     if kind == "literal_error":
         return f"must be {limits['expected']}, not {given!r}"
     wants = {

@@ -2,20 +2,32 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from watchbot.settings.base import TWELVE_HOURS_S, Account, Port, option, variables
 from watchbot.settings.listen import WatcherSettings
 
 
+def _lines(path: Path) -> Path:
+    if str(path) != "-" and (path.is_dir() or not os.access(path, os.R_OK)):
+        raise ValueError(f"{str(path)!r} is no file that can be read; check the path")
+    return path
+
+
 class LocalSettings(WatcherSettings):
-    """`watchbot local`. Its polls are short and its drain is none: somebody sits before it."""
+    """`watchbot local`. Short polls, no drain, pages on loopback: somebody sits before it."""
 
     drain_timeout: float = option(
         0, "What running workers get at the first Ctrl-C.", "S", ge=0, le=TWELVE_HOURS_S
     )
+    metrics_host: str = option("127.0.0.1", "The address they are served on.", "ADDRESS")
     poll_wait: int = option(1, "How long a receive waits for messages.", "S", ge=0, le=20)
     send: tuple[str, ...] = option((), "Publish this message; may be given often.", "BODY")
-    send_file: Path | None = option(None, "Publish each line of this file.", "LINES")
+    send_file: Annotated[Path, AfterValidator(_lines)] | None = option(
+        None, "Publish each line of this file; -: standard input.", "LINES"
+    )
     fifo: bool = option(False, "Use a FIFO queue and a FIFO topic.")
     port: Port = option(0, "Serve the embedded AWS here; 0: any free port.", "PORT")
 

@@ -53,12 +53,12 @@ class RecordSettings(DatabaseSettings):
     metrics_port: Port | None = option(
         None, "Serve /metrics, /healthz and /readyz here; 0: any free port.", "PORT"
     )
+    metrics_host: str = option("0.0.0.0", "The address they are served on.", "ADDRESS")
     http_port: Port | None = option(None, "Serve the web page and /v1; 0: any free port.", "PORT")
     http_host: str = option("127.0.0.1", "The address they are served on.", "ADDRESS")
     http_token: str | None = option(
         None, "Ask for this: as a bearer token, or as the password.", "TOKEN", repr=False
     )
-    metrics_host: str = option("0.0.0.0", "The address they are served on.", "ADDRESS")
 
 
 class TasksSettings(DatabaseSettings):

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import anyio
 import anyio.to_thread
 
-from watchbot.errors import DatabaseDown, DatabaseError, DataRefused, SettingError
+from watchbot.errors import DatabaseDown, DatabaseError, DataRefused, NoDatabase, SettingError
 from watchbot.settings.base import describe
 from watchbot.sql.database import Dialect, Row
 
@@ -37,7 +37,7 @@ async def open_sqlite(url: str, create: bool) -> AsyncIterator["SqliteDatabase"]
         raise SettingError(describe("database"), f"must be sqlite:///FILE, not {url!r}")
     place = f"sqlite:///{path}"
     if not create and not await anyio.Path(path).exists():
-        raise DatabaseDown(place, "there is no such file")
+        raise NoDatabase(place)
     with ExitStack() as connections:
 
         def connect(opened: Callable[[str], sqlite3.Connection]) -> sqlite3.Connection:

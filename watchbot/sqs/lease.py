@@ -95,6 +95,11 @@ class Leases:
     ) -> bool | None:
         return await self._open.__aexit__(kind, error, trace)
 
+    @property
+    def in_hand(self) -> int:
+        """How many messages are leased now."""
+        return len(self._held)
+
     def take(self, message: Message) -> Lease:
         """The lease of a message just received; renewed from now on."""
         lease = Lease(message, self._visibility_s)
