@@ -130,6 +130,19 @@ def test_jobs_in_elasticsearch(cloud: Cloud, tmp_path: Path, index: str) -> None
     assert "a schedule cannot be empty" in verdicts["blank"]
 
 
+def test_jobs_in_a_file(cloud: Cloud, tmp_path: Path) -> None:
+    path = tmp_path / "jobs.json"
+    jobs = [*({"id": job_id, **fields} for job_id, fields in OLD.items()), 7, {"schedule": "0"}]
+    path.write_text(json.dumps(jobs))
+
+    verdicts = taking(cloud, tmp_path, str(path))
+
+    assert verdicts["nightly"] == verdicts["queue"] == "taken"
+    assert "a schedule cannot be empty" in verdicts["blank"]
+    assert verdicts["job 4"] == "it is no JSON object"
+    assert "neither id" in verdicts["job 5"]
+
+
 def test_import_may_be_tried_and_done_again(cloud: Cloud, tmp_path: Path) -> None:
     source = in_sqlite(cloud, tmp_path)
 
@@ -178,6 +191,8 @@ def test_schedules_of_clockwork(cloud: Cloud, tmp_path: Path) -> None:
     ("source", "code", "said"),
     [
         ("ftp://x", 2, "--source"),
+        ("nowhere.json", 2, "--source"),
+        ("/dev/null", 2, "--source"),
         ("http://me:secret@127.0.0.1:9/old", 1, "no answer of Elasticsearch"),
         ("sqlite:////no/such.db", 1, "no such file"),
         ("dynamodb://nowhere", 1, "ResourceNotFound"),

@@ -41,10 +41,11 @@ def schedule(settings: ScheduleSettings) -> int:
 @schedule.command("import")
 @options(ImportSettings)
 def import_jobs(settings: ImportSettings) -> int:
-    """Take over the jobs of ecs-scheduler or of clockwork.
+    """Take jobs from a file, or over from ecs-scheduler or clockwork.
 
-    From ecs-scheduler's SQLite file, bucket or DynamoDB table, or from clockwork's table. They
-    stay as they are; a job whose name is taken is left alone. Exit code 1: some were not taken.
+    From a JSON file: a list of jobs, each as for POST /jobs. Or from ecs-scheduler's SQLite file,
+    bucket, index or DynamoDB table, or from clockwork's table. They stay as they are; a job whose
+    name is taken is left alone. Exit code 1: some were not taken.
     """
     from watchbot import lifecycle
     from watchbot.schedule.importer import import_jobs

@@ -1,4 +1,4 @@
-"""`watchbot schedule import`: takes the jobs of ecs-scheduler, or of clockwork, into the database.
+"""`watchbot schedule import`: takes jobs of a file, or of what came before, into the store.
 
 What they had is left as it is. A job whose name is there already is left alone, so that an import
 may be done again.

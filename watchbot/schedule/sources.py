@@ -1,4 +1,4 @@
-"""Where the jobs of programs that came before are kept: a reader for each kind of place."""
+"""Where jobs are taken from: a reader for each kind of place that may hold them."""
 
 import base64
 import json
@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio
 import anyio.to_thread
 
 from watchbot.aws import open_client
@@ -19,8 +20,8 @@ from watchbot.sql.database import open_database
 MOST_HITS = 10_000  # that one search gives
 ANSWER_S = 30
 NO_SOURCE = (
-    "must be sqlite:///FILE, s3://BUCKET/PREFIX or http://HOST:9200/INDEX of ecs-scheduler, or "
-    "dynamodb://TABLE of it or of clockwork"
+    "must be FILE.json; sqlite:///FILE, s3://BUCKET/PREFIX or http://HOST:9200/INDEX of "
+    "ecs-scheduler; or dynamodb://TABLE of it or of clockwork"
 )
 
 Found = tuple[str, dict[str, Any] | str]  # a job's name, and its fields; or why there are none
@@ -35,6 +36,20 @@ def jobs_in(source: str, account: Account) -> AsyncIterator[Found]:
     if reader is None or not (urlsplit(source).netloc or urlsplit(source).path.strip("/")):
         raise SettingError(describe("source"), NO_SOURCE)
     return reader(source, account)
+
+
+async def _in_json(path: str, _: Account) -> AsyncIterator[Found]:
+    try:
+        found = json.loads(await anyio.Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingError(describe("source"), f"cannot read {path!r}: {error}") from error
+    for number, fields in enumerate(found if isinstance(found, list) else [found], 1):
+        if not isinstance(fields, dict):
+            yield f"job {number}", "it is no JSON object"
+        elif name := fields.get("id") or fields.get("taskDefinition"):
+            yield str(name), _without_nulls(fields)
+        else:
+            yield f"job {number}", "it has neither id nor taskDefinition"
 
 
 async def _in_sqlite(source: str, _: Account) -> AsyncIterator[Found]:
@@ -120,6 +135,7 @@ def _without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _READERS: Mapping[str, Callable[[str, Account], AsyncIterator[Found]]] = {
+    "": _in_json,
     "sqlite": _in_sqlite,
     "s3": _in_s3,
     "dynamodb": _in_dynamodb,

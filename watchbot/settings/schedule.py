@@ -84,7 +84,9 @@ class ImportSettings(StoreSettings):
     """`watchbot schedule import`."""
 
     source: str = option(
-        ..., "sqlite:///FILE, s3://BUCKET/PREFIX, dynamodb://TABLE or http://HOST/INDEX.", "URL"
+        ...,
+        "FILE.json, sqlite:///FILE, s3://BUCKET/PREFIX, dynamodb://TABLE or http://HOST/INDEX.",
+        "SOURCE",
     )
     dry_run: bool = option(False, "Say what would be taken, and take nothing.")
 
