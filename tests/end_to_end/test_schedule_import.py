@@ -15,7 +15,7 @@ import pytest
 from tests.cloud import REGION, Cloud
 from tests.end_to_end.test_bad_input import assert_refused
 
-OLD = {
+OLD: dict[str, dict[str, Any]] = {
     "nightly": {"schedule": "0 0 2 * * *", "taskDefinition": "report", "taskCount": 3},
     "blank": {"schedule": "", "taskDefinition": "report"},
     "queue": {"schedule": "0 */5", "trigger": {"type": "sqs", "queueName": "q"}, "maxCount": None},
