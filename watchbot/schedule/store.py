@@ -17,6 +17,8 @@ from watchbot.schedule.stored import StoredJob
 from watchbot.settings.base import describe
 from watchbot.settings.schedule import StoreSettings
 
+PLACES = "must be sqlite:///FILE, postgresql://USER:PASSWORD@HOST:5432/NAME or dynamodb://TABLE"
+
 
 class Jobs(Protocol):
     """The jobs. A change is made to the generation that was read, or not at all."""
@@ -178,6 +180,9 @@ async def open_store(
     names no store, `MissingExtra`, and `DatabaseError` when it cannot be opened.
     """
     url = urlsplit(settings.database)
+    if url.scheme not in {"dynamodb", "postgres", "postgresql", "sqlite"}:
+        # Not repeated: what is no URL may still hold a password.
+        raise SettingError(describe("database"), PLACES)
     if url.scheme == "dynamodb":
         if not url.netloc or url.path.strip("/"):
             raise SettingError(describe("database"), "must be dynamodb://TABLE")

@@ -72,7 +72,8 @@ class StoreTable(Table):
                     raise self._named(error) from error
                 await anyio.sleep(retry_pause(failures))
             else:
-                self._told(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+                if date := answer["ResponseMetadata"]["HTTPHeaders"].get("date"):
+                    self._told(date)
                 return answer
 
     async def waiting(self, work: Work, now: datetime, most: int) -> list[Item]:
