@@ -8,6 +8,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from tests.house import NOON, a_house, a_job
+from watchbot.moment import to_text
 from watchbot.schedule.planner import Planned
 from watchbot.schedule.rest import found
 from watchbot.schedule.run import LEASE, Ending, Lost
@@ -15,7 +16,6 @@ from watchbot.schedule.runs import backfill, run_now
 from watchbot.schedule.store import Ledger
 from watchbot.schedule.stored import Taken
 from watchbot.schedule.v1 import V1
-from watchbot.sql.database import to_text
 
 
 async def test_job_is_due_at_its_times(place: str) -> None:

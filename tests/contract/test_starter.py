@@ -14,6 +14,7 @@ from tests.fake_ecs import FakeEcs, no_answer, nothing
 from tests.house import House, SqlRows, a_house, a_job
 from watchbot.aws import Client
 from watchbot.errors import AwsError, Denied, Rejected, Throttled
+from watchbot.moment import to_text
 from watchbot.record import service as record
 from watchbot.record.store import store
 from watchbot.schedule.clients import Clients
@@ -22,7 +23,6 @@ from watchbot.schedule.outcomes import Outcomes
 from watchbot.schedule.run import Call, Ending, Run
 from watchbot.schedule.starter import Attempt, Later, Means
 from watchbot.schedule.task import TAG
-from watchbot.sql.database import to_text
 from watchbot.sql.migrate import migrate
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:failures"

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from tests.house import NOON, a_house, a_job
+from watchbot.moment import to_text
 from watchbot.schedule.planner import Planned
 from watchbot.schedule.run import Ending
-from watchbot.sql.database import to_text
 
 UNREADABLE = '{"id": "bad", "schedule": "0", "timezone": "Old/Zone", "pauseAfterFailures": 1}'
 

@@ -10,12 +10,12 @@ import anyio
 
 from watchbot import metrics
 from watchbot.errors import AwsError, NotFound, Rejected
+from watchbot.moment import to_text
 from watchbot.schedule.cluster import Cluster
 from watchbot.schedule.notice import tell_of_tasks
 from watchbot.schedule.run import ENDS_ILL, Lost, Started, TaskEnd, container_end
 from watchbot.schedule.starter import Means
 from watchbot.schedule.store import Store
-from watchbot.sql.database import to_text
 from watchbot.task_outcome import FAILURES, SUCCESS, UNKNOWN, EndedContainer, outcome_of
 
 AT_ONCE = 100  # runs looked at in one go

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from watchbot.moment import to_text
 from watchbot.schedule.job import Job
 from watchbot.schedule.misfire import Fire, step
 from watchbot.schedule.run import Entry
 from watchbot.schedule.stored import understood
-from watchbot.sql.database import to_text
 
 LOOK_AGAIN = timedelta(minutes=1)  # at what another version may be able to read
 

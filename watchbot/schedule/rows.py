@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from watchbot.moment import to_time
 from watchbot.schedule.planner import Due
 from watchbot.schedule.run import Call, Run, Started
 from watchbot.schedule.stored import StoredJob, understood
-from watchbot.sql.database import to_time
 
 Row = Mapping[str, Any]
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from watchbot.moment import to_text
 from watchbot.schedule.job import Job
-from watchbot.sql.database import to_text
 
 Cause = Literal["schedule", "manual", "backfill"]
 Status = Literal["due", "started", "partial", "skipped", "missed", "failed", "uncertain"]

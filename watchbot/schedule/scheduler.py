@@ -9,6 +9,7 @@ import anyio
 from watchbot import metrics
 from watchbot.errors import DatabaseError
 from watchbot.lifecycle import Stop
+from watchbot.moment import to_text
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.loop import Loop, Step
 from watchbot.schedule.notice import tell
@@ -17,7 +18,6 @@ from watchbot.schedule.run import ENDS_ILL, RENEW_S, Ending, Lost, Run
 from watchbot.schedule.starter import Attempt, Later, Means
 from watchbot.schedule.store import Store
 from watchbot.settings.schedule import ScheduleSettings
-from watchbot.sql.database import to_text
 
 LOCKED_S = 0.02
 LOOK_S = 1  # how often each loop looks, also where it expects nothing: others write, too

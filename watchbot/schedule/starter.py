@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 from watchbot.aws import retry_pause
 from watchbot.errors import AwsError, Denied, NotConfigured, NotFound, Rejected, Throttled
+from watchbot.moment import to_text, to_time
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.cluster import Cluster, ConflictingCall
 from watchbot.schedule.demand import Decision, Skip, Start, Wait, decide, expected
 from watchbot.schedule.message import Refused, send
 from watchbot.schedule.run import Call, Ending, Run
 from watchbot.schedule.store import Ledger
-from watchbot.sql.database import to_text, to_time
 
 AT_ONCE = 10  # tasks that one call of RunTask starts at most
 TOKEN_LIFE = timedelta(hours=23)  # ECS forgets a token after 24

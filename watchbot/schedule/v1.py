@@ -9,13 +9,13 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel, Field
 
 from watchbot import __version__
+from watchbot.moment import to_text
 from watchbot.schedule import runs
 from watchbot.schedule.body import BadBody
 from watchbot.schedule.job import Job, is_name, resolved
 from watchbot.schedule.rest import TRIES, found, link, shown
 from watchbot.schedule.store import Jobs, Store
 from watchbot.schedule.stored import StoredJob
-from watchbot.sql.database import to_text
 
 MAX_FIRES = 1000
 MAX_RUNS = 1000

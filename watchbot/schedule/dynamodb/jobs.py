@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watchbot.dynamodb import side_by_side
+from watchbot.moment import to_text
 from watchbot.schedule.dynamodb.clock import Now
 from watchbot.schedule.dynamodb.table import JOBS, StoreTable, assigned, expiry, given, key_of
 from watchbot.schedule.job import Job
 from watchbot.schedule.rows import stored_job
 from watchbot.schedule.stored import StoredJob, Taken, changed, first_fire, paused
-from watchbot.sql.database import to_text
 
 _THERE = "attribute_exists(#pk)"
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watchbot.dynamodb import Item, side_by_side
+from watchbot.moment import to_text, to_time
 from watchbot.schedule.dynamodb.clock import Now
 from watchbot.schedule.dynamodb.jobs import TableJobs
 from watchbot.schedule.dynamodb.runs import AT_ONCE, run_key
@@ -16,7 +17,6 @@ from watchbot.schedule.dynamodb.table import StoreTable, assigned, expiry, given
 from watchbot.schedule.rows import run_to_start
 from watchbot.schedule.run import ENDS_ILL, LEASE, Ending, Lost, Run
 from watchbot.schedule.store import seconds_until
-from watchbot.sql.database import to_text, to_time
 
 SPARE = 4  # times as many are looked at as are taken: other replicas take the same at once
 

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watchbot.dynamodb import Item, side_by_side
+from watchbot.moment import to_text
 from watchbot.schedule.dynamodb.clock import Now
 from watchbot.schedule.dynamodb.jobs import TableJobs, runs_key
 from watchbot.schedule.dynamodb.table import StoreTable, assigned, expiry, first, given, key_of
 from watchbot.schedule.rows import run_shown, run_started
 from watchbot.schedule.run import LOOKED_AT, Entry, Lost, Started, TaskEnd
-from watchbot.sql.database import to_text
 from watchbot.task_outcome import FAILURES, SUCCESS
 
 AT_ONCE = 20  # writes side by side

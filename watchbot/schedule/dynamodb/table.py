@@ -28,8 +28,8 @@ from watchbot.errors import (
     SettingError,
     Throttled,
 )
+from watchbot.moment import to_text
 from watchbot.settings.base import describe
-from watchbot.sql.database import to_text
 
 JOBS = "jobs"
 INDEX = "work"

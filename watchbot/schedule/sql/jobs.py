@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
+from watchbot.moment import to_text
 from watchbot.schedule.job import Job
 from watchbot.schedule.rows import stored_job
 from watchbot.schedule.sql.clock import Now
 from watchbot.schedule.stored import StoredJob, Taken, changed, first_fire, paused
-from watchbot.sql.database import Database, Row, Transaction, to_text
+from watchbot.sql.database import Database, Row, Transaction
 
 
 class SqlJobs:

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from watchbot.moment import to_text, to_time
 from watchbot.schedule.rows import run_to_start
 from watchbot.schedule.run import ENDS_ILL, LEASE, Ending, Lost, Run
 from watchbot.schedule.sql.clock import Now
 from watchbot.schedule.sql.jobs import count_failure
 from watchbot.schedule.sql.runs import SKIP_LOCKED
 from watchbot.schedule.store import seconds_until
-from watchbot.sql.database import Database, Transaction, to_text, to_time
+from watchbot.sql.database import Database, Transaction
 from watchbot.sql.rows import as_table
 
 _KEY = {"job_id": "text", "due_at": "timestamptz", "cause": "text"}

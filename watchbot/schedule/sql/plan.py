@@ -3,12 +3,13 @@
 import json
 from datetime import datetime
 
+from watchbot.moment import to_text, to_time
 from watchbot.schedule.planner import Plan, Planned, plan_job
 from watchbot.schedule.rows import job_due
 from watchbot.schedule.sql.clock import Now
 from watchbot.schedule.sql.runs import enter
 from watchbot.schedule.store import seconds_until
-from watchbot.sql.database import Database, Dialect, Row, Transaction, to_text, to_time
+from watchbot.sql.database import Database, Dialect, Row, Transaction
 from watchbot.sql.rows import as_table
 
 BATCH = 200  # jobs of one transaction

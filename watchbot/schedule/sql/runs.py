@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watchbot.errors import DatabaseError
+from watchbot.moment import to_text
 from watchbot.schedule.rows import run_shown, run_started
 from watchbot.schedule.run import LOOKED_AT, Entry, Lost, Started, TaskEnd, container_end
 from watchbot.schedule.sql.clock import Now
 from watchbot.schedule.sql.jobs import count_failure
-from watchbot.sql.database import Database, Dialect, Row, Transaction, to_text
+from watchbot.sql.database import Database, Dialect, Row, Transaction
 from watchbot.sql.rows import as_table
 from watchbot.task_outcome import FAILURES, SUCCESS
 
