@@ -24,6 +24,7 @@ class FakeEcs:
     def __init__(self) -> None:
         self.tasks: dict[str, dict[str, Any]] = {}
         self.calls: list[dict[str, Any]] = []
+        self.deleted = set[str]()  # families whose definitions are gone
         self.room = 1_000_000  # tasks that may still be placed
         self.before: Callable[[], None] = lambda: None
         self.after: Callable[[], None] = lambda: None
@@ -100,7 +101,9 @@ class FakeEcs:
         return {}
 
     def _describe_task_definition(self, *, taskDefinition: str) -> dict[str, Any]:  # noqa: N803 - names of the API
-        assert taskDefinition
+        if taskDefinition.rpartition("/")[2].partition(":")[0] in self.deleted:
+            text = "Unable to describe task definition."
+            raise Rejected(service="ECS", operation="d", code="ClientException", text=text)
         containers = [{"name": "main", "essential": True}]
         return {"taskDefinition": {"containerDefinitions": containers}}
 

@@ -20,13 +20,14 @@ from tests.databases import a_record
 from tests.postgres import running_postgres
 from watchbot import lifecycle
 from watchbot.lifecycle import Stop
+from watchbot.moment import to_text
 from watchbot.record import answers
 from watchbot.record.answers import Filters, Page
 from watchbot.record.event import read_task
 from watchbot.record.service import COMPONENT, PACKAGE, Recorder
 from watchbot.record.store import learn_definition, store
 from watchbot.settings.record import RecordSettings
-from watchbot.sql.database import Database, open_database, to_text
+from watchbot.sql.database import Database, open_database
 from watchbot.sql.migrate import migrate
 from watchbot.sqs.memory import MemoryQueue
 

@@ -18,7 +18,8 @@ from watchbot.errors import (
     SettingError,
     WatchbotError,
 )
-from watchbot.sql.database import Database, open_database, to_text, to_time
+from watchbot.moment import to_text, to_time
+from watchbot.sql.database import Database, open_database
 from watchbot.sql.migrate import migrate
 
 PACKAGE = "tests.contract.tables"

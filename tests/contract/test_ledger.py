@@ -5,13 +5,17 @@ from typing import Any
 
 import anyio
 import pytest
+from starlette.exceptions import HTTPException
 
 from tests.house import NOON, a_house, a_job
+from watchbot.moment import to_text
 from watchbot.schedule.planner import Planned
+from watchbot.schedule.rest import found
 from watchbot.schedule.run import LEASE, Ending, Lost
+from watchbot.schedule.runs import backfill, run_now
 from watchbot.schedule.store import Ledger
 from watchbot.schedule.stored import Taken
-from watchbot.sql.database import to_text
+from watchbot.schedule.v1 import V1
 
 
 async def test_job_is_due_at_its_times(place: str) -> None:
@@ -33,12 +37,18 @@ async def test_job_is_due_at_its_times(place: str) -> None:
 async def test_replicas_that_plan_at_once_enter_each_fire_once(place: str) -> None:
     async with a_house(place, *(a_job(f"j{number}") for number in range(50))) as house:
         house.clock.on(minutes=1)
+        planned: list[int] = []
+
+        async def plan() -> None:
+            planned.append((await house.plan()).due)
+
         async with anyio.create_task_group() as replicas:
             for _ in range(4):
-                replicas.start_soon(house.plan)
+                replicas.start_soon(plan)
+        await plan()  # what the others held locked just then
 
-        await house.plan()  # what the others held locked just then
         assert len(await house.rows.runs()) == 50
+    assert sum(planned) == 50
 
 
 async def test_replicas_take_each_run_once(place: str) -> None:
@@ -83,21 +93,48 @@ async def test_lease_that_is_renewed_holds(place: str) -> None:
         await house.plan()
         (run,) = await house.take(house.one)
         house.clock.on(seconds=4)
-        await house.one.renew()
+        await house.one.renew([run])
         house.clock.on(seconds=4)
 
         assert await house.take(house.two) == []
         await house.one.finish(run, Ending(status="started"))
 
 
-async def test_run_that_is_let_go_of_is_taken_at_once(place: str) -> None:
+async def test_run_that_is_no_longer_worked_at_goes_to_another(place: str) -> None:
+    async with a_house(place, a_job("a"), a_job("b")) as house:
+        house.clock.on(minutes=1)
+        await house.plan()
+        left, kept = await house.take(house.one)
+        for _ in range(2):
+            house.clock.on(seconds=4)
+            await house.one.renew([kept])
+
+        assert [run.key for run in await house.take(house.two)] == [left.key]
+
+
+async def test_lease_that_is_lost_is_not_renewed(place: str) -> None:
     async with a_house(place, a_job()) as house:
         house.clock.on(minutes=1)
         await house.plan()
-        await house.take(house.one)
-        await house.one.release()
+        (run,) = await house.take(house.one)
+        house.clock.on(seconds=LEASE.total_seconds())
+        (again,) = await house.take(house.two)
+        house.clock.on(seconds=4)
+        await house.one.renew([run])
+        house.clock.on(seconds=1)
 
-        assert len(await house.take(house.two)) == 1
+        assert [run.key for run in await house.take(house.one)] == [again.key]
+
+
+async def test_run_that_is_let_go_of_is_taken_at_once(place: str) -> None:
+    async with a_house(place, a_job("a"), a_job("b")) as house:
+        house.clock.on(minutes=1)
+        await house.plan()
+        over, left = await house.take(house.one)
+        await house.one.finish(over, Ending(status="started"))
+        await house.one.release([over, left])
+
+        assert [run.key for run in await house.take(house.two)] == [left.key]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +173,18 @@ async def test_long_outage_is_planned_step_by_step(place: str) -> None:
     assert len({row["due_at"] for row in rows}) == fires
     assert len(passes) > 2
     assert [row["status"] for row in rows[-10:]] == ["due"] * 10
+
+
+async def test_start_between_two_milliseconds_counts_no_fire_twice(place: str) -> None:
+    every: dict[str, Any] = {"dialect": "eventbridge", "misfire": {"policy": "all"}}
+    job = a_job(schedule="rate(1 minute)", scheduleStart="2026-11-21T12:00:00.000900Z", **every)
+    async with a_house(place, job) as house:
+        planned = 0
+        for _ in range(3):
+            house.clock.on(minutes=1, milliseconds=5)
+            planned += (await house.plan()).due
+
+        assert len(await house.rows.runs()) == planned == 4
 
 
 async def test_clock_that_jumps_back_fires_nothing_twice(place: str) -> None:
@@ -181,6 +230,22 @@ async def test_run_that_nobody_has_begun_is_called_off(place: str, how: str) -> 
     assert (row["status"], row["reason"]) == ("skipped", f"the job was {how}")
 
 
+async def test_owner_whose_lease_has_ended_cannot_begin_what_was_called_off(place: str) -> None:
+    async with a_house(place, a_job()) as house:
+        house.clock.on(minutes=1)
+        await house.plan()
+        (run,) = await house.take(house.one)
+        house.clock.on(seconds=LEASE.total_seconds())
+        await house.jobs.remove("j")
+
+        await house.one.renew([run])
+        with pytest.raises(Lost):
+            await house.one.note(run)
+        house.clock.on(seconds=LEASE.total_seconds())
+        assert await house.take(house.two) == []
+        assert await house.statuses() == ["skipped"]
+
+
 async def test_suspended_job_fires_nothing_and_catches_up_with_nothing(place: str) -> None:
     async with a_house(place, a_job(suspended=True)) as house:
         house.clock.on(minutes=10)
@@ -207,16 +272,21 @@ async def test_change_that_leaves_the_times_alone_loses_no_fire(place: str) -> N
     assert run.job.task_count == 3
 
 
-async def test_jitter_is_within_its_window_and_the_same_for_all(place: str) -> None:
+async def test_jitter_spreads_runs_within_its_window(place: str) -> None:
     async with a_house(place, *(a_job(f"j{number}", jitter=50) for number in range(20))) as house:
         house.clock.on(minutes=1)
         await house.plan()
-        at_once = len(await house.take(house.one, most=100))
-        house.clock.on(seconds=50)
-        later = len(await house.take(house.two, most=100))
+        taken = []
+        for seconds in (0, 25, 25):
+            house.clock.on(seconds=seconds)
+            runs = await house.take(house.one, most=100)
+            for run in runs:
+                await house.one.finish(run, Ending(status="started"))
+            taken.append(len(runs))
 
-    assert at_once < 10
-    assert at_once + later >= 20
+    assert taken[0] < 5
+    assert min(taken[1:]) > 0
+    assert sum(taken) == 20
 
 
 async def test_name_is_taken_once(place: str) -> None:
@@ -225,17 +295,55 @@ async def test_name_is_taken_once(place: str) -> None:
             await house.jobs.add(a_job())
 
 
-async def test_job_that_cannot_be_read_stops_no_other(place: str) -> None:
-    async with a_house(place, a_job("bad"), a_job("good")) as house:
-        fields = '{"id": "bad", "schedule": "0", "timezone": "Old/Zone"}'
-        await house.rows.write_fields("bad", fields)
-        house.clock.on(minutes=1)
-        await house.plan()
-        rows = await house.rows.runs()
-        note = await house.rows.note("bad")
+async def test_runs_that_are_asked_for_at_the_same_time_are_all_run(place: str) -> None:
+    async with a_house(place, a_job(schedule="0 0 * * *")) as house:
+        stored = await house.jobs.find("j")
+        assert stored
+        told = [await run_now(house.store, stored) for _ in range(3)]
+        runs = await house.take(house.one)
 
-    assert [row["job_id"] for row in rows] == ["good"]
-    assert "timezone" in note
+    assert [run.due_at for run in runs] == told
+    assert len(set(told)) == 3
+
+
+async def test_start_that_is_told_late_does_not_hide_a_later_one(place: str) -> None:
+    async with a_house(place, a_job()) as house:
+        for _ in range(2):
+            house.clock.on(minutes=1)
+            await house.plan()
+        early, late = await house.take(house.one)
+        await house.one.finish(late, Ending(status="started", tasks=[{"taskId": "late"}]))
+        house.clock.on(minutes=-1)
+        await house.one.finish(early, Ending(status="started", tasks=[{"taskId": "early"}]))
+        job = await house.jobs.find("j")
+
+    assert job
+    assert job.last_run_at == NOON + timedelta(minutes=2)
+    assert job.last_run_tasks == [{"taskId": "late"}]
+
+
+async def test_last_run_is_the_newest_that_is_not_just_due(place: str) -> None:
+    async with a_house(place, a_job(), a_job("new", "0 0 * * *")) as house:
+        house.clock.on(minutes=2)
+        await house.plan()  # of two fires the earlier is missed
+        stored = await house.jobs.find("j")
+        assert stored
+        (missed, _) = await house.rows.runs()
+        await backfill(house.store, stored, [NOON + timedelta(minutes=1)])
+        last = await house.store.runs.last(["j", "new"])
+
+    assert missed["status"] == "missed"
+    assert list(last) == ["j"]
+    assert (last["j"]["status"], last["j"]["cause"]) == ("missed", "schedule")
+
+
+@pytest.mark.parametrize("name", ["x" * 2000, "x\0y", "\ud800"], ids=["long", "NUL", "no Unicode"])
+async def test_what_no_job_can_be_called_is_not_found(place: str, name: str) -> None:
+    async with a_house(place) as house:
+        with pytest.raises(HTTPException, match="404"):
+            await found(house.jobs, name)
+        with pytest.raises(HTTPException, match="404"):
+            await V1(house.store, print).runs(name)
 
 
 async def test_runs_that_are_over_are_forgotten_and_no_others(url: str) -> None:

@@ -14,6 +14,7 @@ from tests.fake_ecs import FakeEcs, no_answer, nothing
 from tests.house import House, SqlRows, a_house, a_job
 from watchbot.aws import Client
 from watchbot.errors import AwsError, Denied, Rejected, Throttled
+from watchbot.moment import to_text
 from watchbot.record import service as record
 from watchbot.record.store import store
 from watchbot.schedule.clients import Clients
@@ -22,7 +23,6 @@ from watchbot.schedule.outcomes import Outcomes
 from watchbot.schedule.run import Call, Ending, Run
 from watchbot.schedule.starter import Attempt, Later, Means
 from watchbot.schedule.task import TAG
-from watchbot.sql.database import to_text
 from watchbot.sql.migrate import migrate
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:failures"
@@ -239,6 +239,19 @@ async def test_what_aws_refuses_for_good_fails_at_once_and_says_why(file: str) -
     assert "no PassRole" in row["reason"]
 
 
+async def test_run_whose_job_cannot_be_read_fails_and_says_why(file: str) -> None:
+    async with a_world(file, a_job()) as world:
+        world.clock.on(minutes=1)
+        await world.plan()
+        await world.rows.write_job_of_runs('{"id": "j", "schedule": "0", "timezone": "Old/Zone"}')
+        await world.attempt()
+        row = await world.row()
+
+    assert row["status"] == "failed"
+    assert "timezone" in row["reason"]
+    assert world.ecs.calls == []
+
+
 async def test_limit_that_is_reached_may_pass(file: str) -> None:
     text = "You've reached the limit on the number of tasks you can run concurrently"
     full = Rejected(service="ECS", operation="run_task", code="ClientException", text=text)
@@ -420,6 +433,17 @@ async def test_outcomes_are_those_of_the_tasks(place: str) -> None:
         assert await _outcomes(world) == {"good": "success", "bad": "failed"}
     assert bad
     assert bad.job.suspended
+
+
+async def test_task_whose_definition_is_deleted_holds_up_no_outcome(file: str) -> None:
+    async with a_world(file, a_job("a"), a_job("gone")) as world:
+        await world.fire()
+        for arn in world.ecs.tasks:
+            world.ecs.end(arn, exit_code=3)
+        world.ecs.deleted = {"gone"}
+        await world.outcomes().look()
+
+        assert await _outcomes(world) == {"a": "failed", "gone": "failed"}
 
 
 async def test_outcome_is_the_record_s_where_there_is_one(url: str) -> None:

@@ -122,6 +122,15 @@ def test_aws_is_not_configured(
     assert cloud.depth(queue) == (1, 0)
 
 
+def test_table_without_credentials(cloud: Cloud) -> None:
+    alone = {"AWS_EC2_METADATA_DISABLED": "true", "HOME": "/no/such"}
+    missing = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+
+    done = cloud.watchbot("schedule", "--database", "dynamodb://t", env={**alone, **missing})
+
+    assert_refused(done, 2, "set AWS_REGION (or --region) and credentials")
+
+
 def test_access_is_denied(cloud: Cloud, queue: str, tmp_path: Path) -> None:
     ran = tmp_path / "ran"
 

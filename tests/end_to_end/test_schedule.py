@@ -182,6 +182,7 @@ def test_health_and_metrics(cloud: Cloud, database: str) -> None:
         (["--database", "mysql://u:secret@h/d"], 2, "--database"),
         (["--database", "sqlite:////no/such/folder/s.db"], 1, "/no/such/folder"),
         (["--database", "dynamodb://a/b"], 2, "dynamodb://TABLE"),
+        (["--database", "schedule.db"], 2, "dynamodb://TABLE"),
         (["--concurrency", "0"], 2, "--concurrency"),
         (["--port", "99999"], 2, "--port"),
         (["--notification-topic", "t"], 2, "--notification-topic"),

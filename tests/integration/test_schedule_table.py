@@ -12,11 +12,13 @@ from watchbot.aws import Client, open_client
 from watchbot.errors import (
     DatabaseDown,
     DatabaseError,
+    NotFound,
     Rejected,
     SettingError,
     Throttled,
     Unreachable,
 )
+from watchbot.schedule.dynamodb.clock import ServerClock
 from watchbot.schedule.dynamodb.store import TableStore
 from watchbot.schedule.dynamodb.table import StoreTable
 from watchbot.schedule.run import Ending, Run
@@ -48,6 +50,9 @@ class Wire:
         self.late = False  # the index is as it was at the last look
         self.errors: list[Exception] = []  # of the next calls that write
         self.lost = 0  # so many answers of writes do not arrive
+        self.date: str | None = None  # that the server puts on its answers, if not its own
+        self.unknown = 0  # so many looks at the table do not find it
+        self.making = 0  # so many looks at the table still see it being made
         self._seen: dict[str, Any] = {}
 
     async def call(self, operation: str, **given: Any) -> Any:
@@ -58,6 +63,14 @@ class Wire:
         if writes and self.errors:
             raise self.errors.pop(0)
         answer = await self._client.call(operation, **given)
+        if self.date:
+            answer["ResponseMetadata"]["HTTPHeaders"]["date"] = self.date
+        if operation == "describe_table" and self.making:
+            self.making -= 1
+            answer["Table"]["TableStatus"] = "CREATING"
+        if operation == "describe_table" and self.unknown:
+            self.unknown -= 1
+            raise NotFound(service="D", operation=operation, code="ResourceNotFound", text="no")
         if writes and self.lost:
             self.lost -= 1
             raise Unreachable(service="D", operation=operation, code="ReadTimeout", text="lost")
@@ -90,6 +103,25 @@ def settings(cloud: Cloud, table: str) -> StoreSettings:
     return StoreSettings(database=f"dynamodb://{table}", region=REGION, endpoint_url=cloud.url)
 
 
+def make(cloud: Cloud, table: str, keys: list[str], **more: Any) -> None:
+    """Makes a table as somebody else would."""
+    names = [*keys, "work", "at"] if more else keys
+    cloud.dynamodb.create_table(
+        TableName=table,
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+        KeySchema=schema(keys),
+        BillingMode="PAY_PER_REQUEST",
+        **more,
+    )
+
+
+def schema(keys: list[str]) -> list[dict[str, str]]:
+    kinds = ("HASH", "RANGE")
+    return [
+        {"AttributeName": name, "KeyType": kind} for name, kind in zip(keys, kinds, strict=False)
+    ]
+
+
 async def take_one(house: House) -> Run:
     house.clock.on(minutes=1)
     await house.plan()
@@ -111,24 +143,55 @@ async def test_table_is_made_once_and_forgets_by_itself(cloud: Cloud, table: str
     assert (ttl["TimeToLiveStatus"], ttl["AttributeName"]) == ("ENABLED", "expires")
 
 
+async def test_table_that_was_made_just_now_may_not_be_seen_yet(cloud: Cloud, table: str) -> None:
+    async with open_client("dynamodb", an_account(cloud), attempts=1) as client:
+        wire = Wire(client)
+        wire.unknown = 1
+        made = await StoreTable(cast(Client, wire), table, lambda _: None).prepare()
+
+    assert made
+    assert wire.calls == ["describe_table", "create_table"] + ["describe_table"] * 2 + [
+        "update_time_to_live"
+    ]
+
+
+async def test_table_that_is_being_made_is_waited_for(cloud: Cloud, table: str) -> None:
+    async with a_wired_house(cloud, table) as (_, wire):
+        wire.making = 1
+        made = await StoreTable(cast(Client, wire), table, lambda _: None).prepare()
+
+    assert not made
+    assert wire.calls[-2:] == ["describe_table"] * 2
+
+
 async def test_table_of_somebody_else_is_left_alone(cloud: Cloud, table: str) -> None:
-    cloud.dynamodb.create_table(
-        TableName=table,
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    make(cloud, table, ["id"])
     with pytest.raises(SettingError, match=f"--database .*{table} is none of the scheduler's"):
         async with open_store(settings(cloud, table)):
             pass
 
 
-async def test_time_is_the_server_s(cloud: Cloud, table: str) -> None:
-    async with open_store(settings(cloud, table)) as store:
-        first, second = await store.now(), await store.now()
+async def test_index_without_all_attributes_is_told_at_once(cloud: Cloud, table: str) -> None:
+    index = {"KeySchema": schema(["work", "at"]), "Projection": {"ProjectionType": "KEYS_ONLY"}}
+    make(cloud, table, ["pk", "sk"], GlobalSecondaryIndexes=[{"IndexName": "work", **index}])
+    with pytest.raises(SettingError, match=table):
+        async with open_store(settings(cloud, table)):
+            pass
 
-    assert first <= second
-    assert first.tzinfo
+
+async def test_time_is_the_server_s(cloud: Cloud, table: str) -> None:
+    clock = ServerClock()
+    async with open_client("dynamodb", an_account(cloud), attempts=1) as client:
+        wire = Wire(client)
+        wire.date = "Wed, 21 Nov 2046 12:00:00 GMT"
+        opened = StoreTable(cast(Client, wire), table, clock.told)
+        await opened.prepare()
+        store = TableStore(opened, clock.now, KEPT)
+        await store.jobs.add(a_job())
+        job = await store.jobs.find("j")
+
+    assert job
+    assert f"{job.created_at:%Y-%m-%d %H:%M}" == "2046-11-21 12:00"
 
 
 async def test_late_index_starts_nothing_twice(cloud: Cloud, table: str) -> None:
@@ -157,6 +220,20 @@ async def test_late_index_does_not_bring_back_what_a_job_was(cloud: Cloud, table
         (run,) = await house.take(house.one)
 
     assert run.job.task_count == 5
+
+
+async def test_late_index_makes_no_run_wait_for_one_that_is_over(cloud: Cloud, table: str) -> None:
+    async with a_wired_house(cloud, table) as (house, wire):
+        for _ in range(2):
+            house.clock.on(minutes=1)
+            await house.plan()
+        first, second = await house.take(house.one)
+        before = await house.two.waits_before(second)
+        wire.late = True
+        await house.one.finish(first, Ending(status="started"))
+
+        assert before
+        assert not await house.two.waits_before(second)
 
 
 async def test_plan_whose_answer_is_lost_is_made_once(cloud: Cloud, table: str) -> None:
@@ -204,6 +281,18 @@ async def test_what_was_surely_not_done_is_tried_again(
         assert await house.statuses() == ["started"]
 
 
+async def test_plan_that_there_was_no_room_for_is_made_a_moment_later(
+    cloud: Cloud, table: str
+) -> None:
+    refusal = Rejected(service="D", operation="o", code="TransactionCanceledException", text="no")
+    refusal.reasons = ("None", "ThrottlingError")
+    async with a_wired_house(cloud, table) as (house, wire):
+        house.clock.on(minutes=1)
+        wire.errors = [refusal] * 2
+
+        assert (await house.plan()).due == 1
+
+
 async def test_refusal_is_told_and_not_tried_again(cloud: Cloud, table: str) -> None:
     refusal = Rejected(service="D", operation="o", code="ValidationException", text="too large")
     async with a_wired_house(cloud, table) as (house, wire):
@@ -213,6 +302,19 @@ async def test_refusal_is_told_and_not_tried_again(cloud: Cloud, table: str) -> 
             await house.one.finish(run, Ending(status="started"))
 
     assert not told.value.transient
+
+
+async def test_plan_that_is_refused_keeps_back_no_other(cloud: Cloud, table: str) -> None:
+    refusal = Rejected(service="D", operation="o", code="ValidationException", text="too large")
+    async with a_wired_house(cloud, table) as (house, wire):
+        for number in range(12):  # more than are planned side by side
+            await house.jobs.add(a_job(f"j{number}"))
+        house.clock.on(minutes=1)
+        wire.errors = [refusal]
+        with pytest.raises(DatabaseError, match="too large"):
+            await house.plan()
+
+        assert await house.statuses() == ["due"] * 12
 
 
 async def test_what_is_over_expires_and_nothing_else(cloud: Cloud, table: str) -> None:
@@ -227,6 +329,17 @@ async def test_what_is_over_expires_and_nothing_else(cloud: Cloud, table: str) -
 
     assert before == [str(kept + 180), str(kept + 180), None]
     assert after == [str(kept + 180)] * 3
+
+
+async def test_run_that_is_called_off_expires(cloud: Cloud, table: str) -> None:
+    async with a_wired_house(cloud, table) as (house, _):
+        house.clock.on(minutes=1)
+        await house.plan()
+        await house.jobs.remove("j")
+        (run,) = await house.rows.runs()
+
+    assert run["status"] == "skipped"
+    assert run["expires"] == str(round((NOON + KEPT).timestamp()) + 60)
 
 
 async def test_run_with_tasks_expires_when_their_outcome_is_known(cloud: Cloud, table: str) -> None:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from watchbot.errors import UsageError
-from watchbot.sql.database import Database, Row, to_text
+from watchbot.moment import to_text
+from watchbot.sql.database import Database, Row
 from watchbot.task_outcome import FAILURES
 
 PAGE = 100  # tasks on one page

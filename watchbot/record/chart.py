@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from watchbot.sql.database import Row, to_time
+from watchbot.moment import to_time
+from watchbot.sql.database import Row
 
 WIDTH, LEFT, TOP = 1200, 150, 26
 LANE, BAR, GAP = 14, 10, 12

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from watchbot.sql.database import to_text
+from watchbot.moment import to_text
 
 TASK_EVENT = "ECS Task State Change"
 STOPPED = "STOPPED"

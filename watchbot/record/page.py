@@ -6,11 +6,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from watchbot.moment import to_time
 from watchbot.pages.site import Templates
 from watchbot.record import answers, chart
 from watchbot.record.answers import Page
 from watchbot.record.api import by_of, filters_of, page_of, since_of
-from watchbot.sql.database import Database, to_time
+from watchbot.sql.database import Database
 
 DRAWN = 400  # tasks on one timeline
 NAV = (("/", "Running"), ("/timeline", "Timeline"), ("/failures", "Failures"))

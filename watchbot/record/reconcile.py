@@ -15,9 +15,10 @@ import anyio
 
 from watchbot.aws import Client, retry_pause
 from watchbot.errors import AwsError, DatabaseError, Denied
+from watchbot.moment import to_text
 from watchbot.record.event import TaskState, Unreadable, read_task
 from watchbot.record.store import learn_definition, store
-from watchbot.sql.database import Database, to_text
+from watchbot.sql.database import Database
 
 DESCRIBED_AT_ONCE = 100  # ECS takes no more
 TRIES = 8  # of one call that ECS throttles or does not answer

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import anyio
 
 from watchbot.errors import DatabaseError
-from watchbot.sql.database import Database, to_text
+from watchbot.moment import to_text
+from watchbot.sql.database import Database
 
 EVERY_S = 3600
 AT_ONCE = 1000  # rows of one transaction

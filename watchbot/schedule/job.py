@@ -1,6 +1,7 @@
 """What a job is: the fields of the REST API, their types and limits, and how they hang together."""
 
 import functools
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -32,10 +33,11 @@ MAX_TASKS = 50  # that one run starts
 _FAMILY = (
     r"^(?:[0-9A-Za-z_-]+(?::[0-9]+)?|arn:[a-z-]+:ecs:[a-z0-9-]*:[0-9]+:task-definition/[\w:-]+)\z"
 )
+_LETTERS, _LONGEST_NAME = "[0-9A-Za-z_-]+", 255  # of a name
 _TOKEN_LIFE_S = 82_800  # ECS knows a token for 24 hours; an hour of it is ours
 
 Overlap = Literal["allow", "skip", "buffer_one", "replace", "top_up"]
-Name = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_-]+\z", max_length=255)]
+Name = Annotated[str, StringConstraints(pattern=rf"^{_LETTERS}\z", max_length=_LONGEST_NAME)]
 Family = Annotated[str, StringConstraints(pattern=_FAMILY, max_length=512)]
 Cluster = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_:/-]+\z", max_length=255)]
 
@@ -122,12 +124,8 @@ class Job(Part):
     schedule: str
     schedule_start: Moment | None = None
     schedule_end: Moment | None = None
-    task_definition: Annotated[str, StringConstraints(pattern=_FAMILY, max_length=512)] | None = (
-        None
-    )
-    cluster: (
-        Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_:/-]+\z", max_length=255)] | None
-    ) = None
+    task_definition: Family | None = None
+    cluster: Cluster | None = None
     task_count: Count = 1
     max_count: Count | None = None
     trigger: Trigger | None = None
@@ -230,6 +228,11 @@ class Job(Part):
     def stored(self) -> str:
         """As JSON, without what was not given."""
         return self.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True)
+
+
+def is_name(text: str) -> bool:
+    """Whether a job may be called so. What may not, no store is asked for: it might refuse it."""
+    return len(text) <= _LONGEST_NAME and re.fullmatch(_LETTERS, text) is not None
 
 
 def resolved(fields: dict[str, Any]) -> dict[str, Any]:

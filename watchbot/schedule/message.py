@@ -1,9 +1,9 @@
 """A run whose target is a message: sends it."""
 
+from watchbot.moment import to_text
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.run import Ending, Run
 from watchbot.schedule.target import QueueTarget, TopicTarget
-from watchbot.sql.database import to_text
 from watchbot.sqs.destination import Destination, QueueDestination, TopicDestination
 from watchbot.sqs.message import Attribute
 from watchbot.sqs.outgoing import Outgoing, Unsent

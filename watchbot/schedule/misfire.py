@@ -1,6 +1,5 @@
 """Which of the fires that are due are run, and which were missed: a pure function."""
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +9,7 @@ from watchbot.schedule.job import Job, Misfire
 
 ON_TIME = timedelta(seconds=10)  # later than this nobody was there; no policy is asked before
 LISTED = timedelta(days=1)  # older fires, beyond the grace, are one entry
+_INSTANT = timedelta(microseconds=1)  # so that a fire at the first moment itself is in
 AT_ONCE = 2000  # fires that one step looks at; twice as many as the most that `all` may run
 
 Verdict = Literal["due", "missed"]
@@ -33,13 +33,13 @@ class Step:
 
 
 def step(job: Job, created: datetime, first: datetime, now: datetime) -> Step:
-    """What to do about the fires from `first` to now.
+    """What to do about the fires from then, `first`, to now.
 
     After a long outage there may be many: then the next fire is in the past, and another step
     goes on from there.
     """
     past: list[datetime] = []
-    for due_at in itertools.chain([first], job.fires(first, created)):
+    for due_at in job.fires(first - _INSTANT, created):
         if due_at > now:
             return Step(fires=list(_judged(job.misfire, past, now)), next_fire_at=due_at)
         if len(past) == AT_ONCE:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from watchbot.errors import AwsError
+from watchbot.moment import to_text
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.run import Ending, Run
-from watchbot.sql.database import to_text
 
 _SUBJECT = 100  # characters that SNS takes
 

@@ -9,13 +9,13 @@ from typing import Any
 import anyio
 
 from watchbot import metrics
-from watchbot.errors import AwsError
+from watchbot.errors import AwsError, NotFound, Rejected
+from watchbot.moment import to_text
 from watchbot.schedule.cluster import Cluster
 from watchbot.schedule.notice import tell_of_tasks
 from watchbot.schedule.run import ENDS_ILL, Lost, Started, TaskEnd, container_end
 from watchbot.schedule.starter import Means
 from watchbot.schedule.store import Store
-from watchbot.sql.database import to_text
 from watchbot.task_outcome import FAILURES, SUCCESS, UNKNOWN, EndedContainer, outcome_of
 
 AT_ONCE = 100  # runs looked at in one go
@@ -43,8 +43,8 @@ class Outcomes:
         ends = await self._runs.recorded([arn for run in runs for arn in run.arns])
         failed: list[Started] = []
         try:
-            for cluster in {run.job.cluster or self._means.cluster for run in runs}:
-                here = [run for run in runs if (run.job.cluster or self._means.cluster) == cluster]
+            for cluster in {run.cluster or self._means.cluster for run in runs}:
+                here = [run for run in runs if (run.cluster or self._means.cluster) == cluster]
                 try:
                     ends |= await self._asked(cluster, _open(here, ends))
                 except AwsError as error:
@@ -84,7 +84,10 @@ class Outcomes:
 
     async def _essential_of(self, ecs: Any, definition: str) -> dict[str, bool]:
         if definition not in self._essential:
-            answer = await ecs.call("describe_task_definition", taskDefinition=definition)
+            try:
+                answer = await ecs.call("describe_task_definition", taskDefinition=definition)
+            except (NotFound, Rejected):
+                return {}  # it was deleted
             containers = answer["taskDefinition"]["containerDefinitions"]
             self._essential[definition] = {
                 each["name"]: each.get("essential", True) for each in containers
@@ -104,7 +107,7 @@ class Outcomes:
             await self._runs.note_outcome(run, outcome, None if over else now + pause)
         except Lost:
             return False  # another replica saw its end first, or the job was deleted
-        schedule = metrics.schedule_label(run.job.id)
+        schedule = metrics.schedule_label(run.job_id)
         if outcome == SUCCESS:
             metrics.schedule_last_success.labels(schedule).set(now.timestamp())
         if over:
@@ -144,4 +147,4 @@ def _open(runs: Sequence[Started], ends: Mapping[str, TaskEnd]) -> list[str]:
 
 
 def _facts(run: Started) -> dict[str, str]:
-    return {"job_id": run.job.id, "due_at": to_text(run.due_at), "cause": run.cause}
+    return {"job_id": run.job_id, "due_at": to_text(run.due_at), "cause": run.cause}

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from watchbot.moment import to_text
 from watchbot.pages.site import Templates
 from watchbot.schedule.operations import Operation
 from watchbot.schedule.rest import found
@@ -20,7 +21,6 @@ from watchbot.schedule.runs import run_now, upcoming
 from watchbot.schedule.store import Store
 from watchbot.schedule.v1 import set_suspended
 from watchbot.schedule.week import WIDTH, week
-from watchbot.sql.database import to_text
 
 SIZE = 50  # jobs of a page
 RUNS, FIRES = 100, 10

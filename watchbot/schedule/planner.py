@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from pydantic import ValidationError
-
-from watchbot.schedule.job import Job, read_job
+from watchbot.moment import to_text
+from watchbot.schedule.job import Job
 from watchbot.schedule.misfire import Fire, step
 from watchbot.schedule.run import Entry
-from watchbot.sql.database import to_text
+from watchbot.schedule.stored import understood
+
+LOOK_AGAIN = timedelta(minutes=1)  # at what another version may be able to read
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +45,11 @@ class Due:
     generation: int
     created_at: datetime
     next_fire_at: datetime
-    note: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What it comes to: entries, and the job's next fire, if it has one."""
+    """What it comes to: entries, and the job's next fire, if it has one; `note`: why not."""
 
     entries: list[Entry]
     next_fire_at: datetime | None
@@ -57,15 +57,14 @@ class Plan:
 
 
 def plan_job(due: Due, now: datetime) -> Plan:
-    """What to write of a job that is due. One that cannot be read fires no more, and says why."""
-    try:
-        job = read_job(due.fields)
-    except ValidationError as invalid:
-        # One that an older program accepted keeps no other from running.
-        return Plan(entries=[], next_fire_at=None, note=_unreadable(due.id, invalid))
+    """What to write of a job that is due. One that cannot be read says why, and is tried later."""
+    job, flaw = understood(due.fields, due.id)
+    if flaw:
+        log.error("job cannot be read", extra={"job": due.id, "reason": flaw})
+        return Plan(entries=[], next_fire_at=now + LOOK_AGAIN, note=flaw)
     found = step(job, due.created_at, due.next_fire_at, now)
     entries = [_entry(job, due, fire) for fire in found.fires]
-    return Plan(entries=entries, next_fire_at=found.next_fire_at, note=due.note)
+    return Plan(entries=entries, next_fire_at=found.next_fire_at, note=None)
 
 
 def _entry(job: Job, due: Due, fire: Fire) -> Entry:
@@ -89,10 +88,3 @@ def _jitter(job: Job, due_at: datetime) -> timedelta:
     seed = hashlib.sha256(f"{job.id}|{to_text(due_at)}".encode()).digest()
     share = int.from_bytes(seed[:8]) / 2**64
     return timedelta(seconds=share * job.jitter)
-
-
-def _unreadable(job_id: str, invalid: ValidationError) -> str:
-    problem = invalid.errors(include_url=False, include_input=False)[0]
-    note = f"not run: its field {problem['loc']} is wrong: {problem['msg']}"
-    log.error("job cannot be read", extra={"job": job_id, "reason": note})
-    return note

@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from watchbot.moment import to_text
 from watchbot.schedule.body import BadBody, read_object
-from watchbot.schedule.job import Job, resolved
+from watchbot.schedule.job import Job, is_name, resolved
 from watchbot.schedule.store import Jobs
 from watchbot.schedule.stored import StoredJob, Taken
-from watchbot.sql.database import to_text
 
 COUNT = 10  # jobs of a page, if the address does not say
 MOST = 1000
@@ -109,7 +109,7 @@ class Rest:
 
 async def found(jobs: Jobs, job_id: str) -> StoredJob:
     """The job of this name. Raises `HTTPException` (404)."""
-    job = await jobs.find(job_id)
+    job = await jobs.find(job_id) if is_name(job_id) else None
     if job is None:
         raise HTTPException(404, f"Job {job_id} does not exist.")
     return job

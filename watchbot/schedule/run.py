@@ -7,14 +7,15 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from watchbot.moment import to_text
 from watchbot.schedule.job import Job
-from watchbot.sql.database import to_text
 
 Cause = Literal["schedule", "manual", "backfill"]
 Status = Literal["due", "started", "partial", "skipped", "missed", "failed", "uncertain"]
 ENDS_ILL = ("partial", "failed", "uncertain")
 LEASE = timedelta(seconds=5)  # what a replica that died holds up its runs for
 RENEW_S = 1.5
+LOOKED_AT = timedelta(seconds=15)  # likewise, a look at its tasks
 
 
 class Lost(Exception):
@@ -51,9 +52,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run that somebody works at."""
+    """A run that somebody works at. `flaw` says why its job cannot be read, if it cannot."""
 
     job: Job
+    flaw: str | None = None
     due_at: datetime
     cause: Cause
     generation: int
@@ -94,7 +96,8 @@ class Ending:
 class Started:
     """A run whose tasks were started, and have not been seen to end."""
 
-    job: Job
+    job_id: str
+    cluster: str | None
     due_at: datetime
     cause: Cause
     status: Status

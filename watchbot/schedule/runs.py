@@ -1,6 +1,7 @@
 """The fires of a job, and the runs that people ask for themselves."""
 
 import itertools
+import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
@@ -10,6 +11,7 @@ from watchbot.schedule.stored import StoredJob
 
 MAX_BACKFILL = 1000  # runs that one request may ask for
 
+_TICK = timedelta(milliseconds=1)  # the ledger's times are no finer
 _INSTANT = timedelta(microseconds=1)  # so that a fire at the start itself is in
 
 
@@ -29,10 +31,11 @@ def between(stored: StoredJob, start: datetime, end: datetime) -> list[datetime]
 
 
 async def run_now(store: Store, stored: StoredJob) -> datetime:
-    """Enters a run that is due at once; its time."""
-    now = await store.now()
-    await _enter(store, stored, "manual", [now], now)
-    return now
+    """Enters a run that is due at once; its time: the next that no other such run has."""
+    now = due_at = await store.now()
+    while not await _enter(store, stored, "manual", [due_at], now):
+        due_at += _TICK
+    return due_at
 
 
 async def backfill(store: Store, stored: StoredJob, fires: Sequence[datetime]) -> list[datetime]:
@@ -49,7 +52,7 @@ async def _enter(
             due_at=fire,
             cause=cause,
             generation=stored.generation,
-            job=stored.job.stored(),
+            job=json.dumps(stored.fields),
             status="due",
             wake_at=now,
         )

@@ -9,6 +9,7 @@ import anyio
 from watchbot import metrics
 from watchbot.errors import DatabaseError
 from watchbot.lifecycle import Stop
+from watchbot.moment import to_text
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.loop import Loop, Step
 from watchbot.schedule.notice import tell
@@ -17,7 +18,6 @@ from watchbot.schedule.run import ENDS_ILL, RENEW_S, Ending, Lost, Run
 from watchbot.schedule.starter import Attempt, Later, Means
 from watchbot.schedule.store import Store
 from watchbot.settings.schedule import ScheduleSettings
-from watchbot.sql.database import to_text
 
 LOCKED_S = 0.02
 LOOK_S = 1  # how often each loop looks, also where it expects nothing: others write, too
@@ -95,13 +95,13 @@ class Scheduler:
     async def _let_go(self) -> None:
         try:
             with anyio.move_on_after(LAST_WORD_S):
-                await self._ledger.release()
+                await self._ledger.release(list(self._in_hand.values()))
         except DatabaseError as error:
             log.warning("runs not released", extra={"reason": str(error)})
 
     async def _renew(self) -> float:
         if self._in_hand:
-            await self._ledger.renew()
+            await self._ledger.renew(list(self._in_hand.values()))
         return RENEW_S
 
     async def _forget(self) -> float:
@@ -144,9 +144,8 @@ class Scheduler:
         except DatabaseError as error:
             # Its lease ends by itself, and whoever takes it then goes on from the last note.
             log.warning("run not noted", extra={**_facts(attempt.run), "reason": str(error)})
-        finally:
-            del self._in_hand[key]
-            self._taking.tell()
+        del self._in_hand[key]  # not of one that was cut short: that is let go of at the end
+        self._taking.tell()
 
     async def _make(self, attempt: Attempt) -> None:
         try:

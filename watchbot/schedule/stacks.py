@@ -6,11 +6,11 @@ A table that cannot be read changes nothing: no job is removed because of a fail
 import json
 import logging
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
 
 from pydantic import ValidationError
 
 from watchbot.aws import Client
+from watchbot.dynamodb import Table
 from watchbot.errors import AwsError
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.clockwork import fields_of_row
@@ -26,14 +26,9 @@ log = logging.getLogger(__name__)
 
 async def scan(client: Client, table: str) -> AsyncIterator[dict[str, str]]:
     """All rows of a table; of each, what is text. Raises `AwsError`."""
-    start: dict[str, Any] = {}
-    while True:
-        answer = await client.call("scan", TableName=table, ConsistentRead=True, **start)
-        for item in answer.get("Items", ()):
+    async for page in Table(client, table).pages("scan", ConsistentRead=True):
+        for item in page["Items"]:
             yield {name: value["S"] for name, value in item.items() if "S" in value}
-        if not answer.get("LastEvaluatedKey"):
-            return
-        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
 class Stacks:

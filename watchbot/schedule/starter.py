@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 from watchbot.aws import retry_pause
 from watchbot.errors import AwsError, Denied, NotConfigured, NotFound, Rejected, Throttled
+from watchbot.moment import to_text, to_time
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.cluster import Cluster, ConflictingCall
 from watchbot.schedule.demand import Decision, Skip, Start, Wait, decide, expected
 from watchbot.schedule.message import Refused, send
 from watchbot.schedule.run import Call, Ending, Run
 from watchbot.schedule.store import Ledger
-from watchbot.sql.database import to_text, to_time
 
 AT_ONCE = 10  # tasks that one call of RunTask starts at most
 TOKEN_LIFE = timedelta(hours=23)  # ECS forgets a token after 24
@@ -58,6 +58,8 @@ class Attempt:
 
     async def make(self) -> Ending | Later:
         """How it went. Raises `Lost` and `DatabaseError`."""
+        if self.run.flaw:
+            return ended(self.run, self.run.flaw)
         try:
             if self.run.job.target:
                 return await send(self._means.clients, self.run, self.run.job.target)

@@ -17,6 +17,8 @@ from watchbot.schedule.stored import StoredJob
 from watchbot.settings.base import describe
 from watchbot.settings.schedule import StoreSettings
 
+PLACES = "must be sqlite:///FILE, postgresql://USER:PASSWORD@HOST:5432/NAME or dynamodb://TABLE"
+
 
 class Jobs(Protocol):
     """The jobs. A change is made to the generation that was read, or not at all."""
@@ -108,12 +110,12 @@ class Ledger(Protocol):
         """How long there is no run to take; `most` at most."""
         ...
 
-    async def renew(self) -> None:
-        """Holds on to all that was taken."""
+    async def renew(self, runs: Sequence[Run]) -> None:
+        """Holds on to these; those that are lost, or over, stay as they are."""
         ...
 
-    async def release(self) -> None:
-        """Lets go of all that was taken: others may take it at once. Nothing may follow."""
+    async def release(self, runs: Sequence[Run]) -> None:
+        """Lets go of these, likewise: others may take them at once."""
         ...
 
     async def waits_before(self, run: Run) -> bool:
@@ -178,6 +180,9 @@ async def open_store(
     names no store, `MissingExtra`, and `DatabaseError` when it cannot be opened.
     """
     url = urlsplit(settings.database)
+    if url.scheme not in {"dynamodb", "postgres", "postgresql", "sqlite"}:
+        # Not repeated: what is no URL may still hold a password.
+        raise SettingError(describe("database"), PLACES)
     if url.scheme == "dynamodb":
         if not url.netloc or url.path.strip("/"):
             raise SettingError(describe("database"), "must be dynamodb://TABLE")

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from watchbot.schedule.job import Job, read_job
 
 # What decides when a job fires: where one of these has changed, its next fire is sought anew.
 _TIMES = {"schedule", "timezone", "dialect", "dst", "schedule_start", "schedule_end", "suspended"}
+_NEVER = {"schedule": "@yearly", "scheduleEnd": "1970-01-01T00:00:00Z", "suspended": True}
 _LONGEST_NOTE = 500  # characters
 
 
@@ -55,6 +58,22 @@ class NeverFires(Exception):
         super().__init__("It would never fire: all its times are past.")
 
 
+def understood(fields: str, job_id: str) -> tuple[Job, str | None]:
+    """The job that these fields describe, and what is wrong with them.
+
+    Another version of this program, or of the list of time zones, may have accepted what cannot be
+    read here. That job keeps no other from running, and may be changed or removed: what stands for
+    it fires never.
+    """
+    try:
+        return read_job(fields), None
+    except ValidationError as invalid:
+        problem = invalid.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in problem["loc"])
+        flaw = f"not run: its field {place} is wrong: {problem['msg']}"
+        return Job.model_validate({"id": job_id, **_NEVER}), flaw
+
+
 def first_fire(job: Job, now: datetime, created: datetime) -> datetime | None:
     """Its first fire after now; None while it is suspended. Raises `NeverFires`."""
     found = next(job.fires(now, created), None)
@@ -81,7 +100,7 @@ def changed(
 
 def paused(fields: str, failures: int, reason: str) -> tuple[str, str] | None:
     """The fields and the note of a job that now has failed so often in a row that it is paused."""
-    most = read_job(fields).pause_after_failures
+    most = json.loads(fields).get("pauseAfterFailures")
     if not most or failures < most:
         return None
     note = f"paused after {failures} failures; the last: {reason}"

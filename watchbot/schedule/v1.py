@@ -1,7 +1,7 @@
 """What there is beyond ecs-scheduler's API, under `/v1`: run now, pause, next fires, runs."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Query
@@ -9,13 +9,13 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel, Field
 
 from watchbot import __version__
+from watchbot.moment import to_text
 from watchbot.schedule import runs
 from watchbot.schedule.body import BadBody
-from watchbot.schedule.job import Job, resolved
+from watchbot.schedule.job import Job, is_name, resolved
 from watchbot.schedule.rest import TRIES, found, link, shown
 from watchbot.schedule.store import Jobs, Store
 from watchbot.schedule.stored import StoredJob
-from watchbot.sql.database import to_text
 
 MAX_FIRES = 1000
 MAX_RUNS = 1000
@@ -98,7 +98,8 @@ class V1:
         limit: Annotated[int, Query(ge=1, le=MAX_RUNS)] = 50,
         before: AwareDatetime | None = None,
     ) -> dict[str, Any]:
-        rows = await self._store.runs.of_job(job_id, limit, before)
+        known = is_name(job_id)
+        rows = await self._store.runs.of_job(job_id, limit, before) if known else []
         if not rows:
             await found(self._store.jobs, job_id)  # its runs outlive a job
         return {"runs": rows}
@@ -106,7 +107,7 @@ class V1:
     async def run(self, job_id: str, asked: RunNow | None = None) -> dict[str, Any]:
         job = await found(self._store.jobs, job_id)
         if asked and asked.dryRun:
-            return {"id": job_id, "dryRun": True, "dueAt": to_text(datetime.now(UTC))}
+            return {"id": job_id, "dryRun": True, "dueAt": to_text(await self._store.now())}
         due_at = await runs.run_now(self._store, job)
         self._look()
         return {"id": job_id, "link": link(job_id), "dueAt": to_text(due_at)}

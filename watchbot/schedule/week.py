@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from watchbot.moment import to_text
 from watchbot.schedule.stored import StoredJob
-from watchbot.sql.database import to_text
 
 WIDTH, LEFT, TOP, LANE = 1200, 190, 26, 20
 MARK = 3.0

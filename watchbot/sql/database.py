@@ -1,13 +1,11 @@
 """The database: what a service asks of it, and the one place that opens it.
 
 SQL names its values `:name`, in lower case, for both kinds of database. Times go in and come out
-as text, ISO 8601 in UTC with milliseconds: `2026-11-21T03:47:10.123Z`; sorted as text they are
-sorted by time. JSON goes in and comes out as text, too.
+as text, as `watchbot.moment` writes it. JSON goes in and comes out as text, too.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
@@ -87,13 +85,3 @@ async def open_database(
             describe("database"),
             "must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST:5432/NAME",
         )
-
-
-def to_text(moment: datetime) -> str:
-    """A time as the database takes it."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def to_time(text: str) -> datetime:
-    """A time as the database gave it."""
-    return datetime.fromisoformat(text)

@@ -1,15 +1,16 @@
 """The jobs as items of the table."""
 
-import json
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
-from watchbot.dynamodb import Item, side_by_side
+from watchbot.dynamodb import side_by_side
+from watchbot.moment import to_text
 from watchbot.schedule.dynamodb.clock import Now
-from watchbot.schedule.dynamodb.table import INDEX, JOBS, StoreTable, assigned, given
-from watchbot.schedule.job import Job, read_job
+from watchbot.schedule.dynamodb.table import JOBS, StoreTable, assigned, expiry, given, key_of
+from watchbot.schedule.job import Job
+from watchbot.schedule.rows import stored_job
 from watchbot.schedule.stored import StoredJob, Taken, changed, first_fire, paused
-from watchbot.sql.database import to_text, to_time
 
 _THERE = "attribute_exists(#pk)"
 
@@ -17,8 +18,8 @@ _THERE = "attribute_exists(#pk)"
 class TableJobs:
     """See `watchbot.schedule.store.Jobs`."""
 
-    def __init__(self, table: StoreTable, now: Now) -> None:
-        self._table, self._now = table, now
+    def __init__(self, table: StoreTable, now: Now, kept: timedelta) -> None:
+        self._table, self._now, self._kept = table, now, kept
 
     async def page(self, skip: int, count: int) -> tuple[list[StoredJob], int]:
         names = [item["sk"] async for item in self._names()]
@@ -27,7 +28,7 @@ class TableJobs:
 
     async def find(self, job_id: str) -> StoredJob | None:
         item = await self._table.get(**job_key(job_id))
-        return _stored(item) if item else None
+        return stored_job(item, item["sk"], item.get("at")) if item else None
 
     async def of_source(self, source: str) -> set[str]:
         found = self._names(FilterExpression="#source = :source", source=source)
@@ -61,16 +62,10 @@ class TableJobs:
             "failures": change.failures,
             **(moved(change.next_fire_at) if change.moved else {}),
         }
-        written = await self._table.update(
-            job_key(job.id),
-            assigned(attributes),
-            "#generation = :read",
-            read=old.generation,
-            **given(attributes),
-        )
-        if written is not None and job.suspended:
+        written = await self._write(job.id, old.generation, attributes)
+        if written and job.suspended:
             await self._call_off(job.id, now, "the job was suspended")
-        return written is not None
+        return written
 
     async def remove(self, job_id: str, generation: int | None = None) -> bool:
         only = {} if generation is None else {"generation": generation}
@@ -80,9 +75,10 @@ class TableJobs:
             await self._call_off(job_id, await self._now(), "the job was deleted")
         return removed
 
-    async def tell(self, job_id: str, text: str, condition: str = _THERE, **values: Any) -> None:
-        """Notes something of a job, if it is still there, and the condition holds."""
-        await self._table.update(job_key(job_id), text, f"{_THERE} AND {condition}", **values)
+    async def tell(self, job_id: str, text: str, unless: str = "", **values: Any) -> None:
+        """Notes something of a job, if it is still there, and not what `unless` says."""
+        condition = f"{_THERE} AND NOT {unless}" if unless else _THERE
+        await self._table.update(job_key(job_id), text, condition, **values)
 
     async def count_failure(self, job_id: str, reason: str) -> None:
         """Counts a run that failed; pauses the job when it has had its number of them in a row."""
@@ -96,13 +92,18 @@ class TableJobs:
                 "note": note,
                 **moved(None),
             }
-            await self._table.update(
-                job_key(job_id),
-                assigned(attributes),
-                "#generation = :read",
-                read=job["generation"],
-                **given(attributes),
-            )
+            await self._write(job_id, job["generation"], attributes)
+
+    async def _write(self, job_id: str, read: int, attributes: Mapping[str, Any]) -> bool:
+        """Whether the job was still of the generation that was read, and is changed."""
+        written = await self._table.update(
+            job_key(job_id),
+            assigned(attributes),
+            "#generation = :read",
+            read=read,
+            **given(attributes),
+        )
+        return written is not None
 
     def _names(self, **asked: Any) -> Any:
         return self._table.query("#pk = :pk", ProjectionExpression="#sk", pk=JOBS, **asked)
@@ -113,17 +114,17 @@ class TableJobs:
         One that is entered just now may not be in the index yet; it is started, as if it had come
         a moment before.
         """
-        attributes = {"status": "skipped", "reason": reason, "work": None, "at": None}
-        waiting = self._table.query(
-            "#work = :work",
-            IndexName=INDEX,
-            FilterExpression="#pk = :pk",
-            work="start",
-            pk=runs_key(job_id),
-        )
-        async for run in waiting:
+        attributes = {
+            "status": "skipped",
+            "reason": reason,
+            "owner": None,
+            "work": None,
+            "at": None,
+            "expires": expiry(now, self._kept),
+        }
+        async for run in self._table.waiting_runs(job_id):
             await self._table.update(
-                {"pk": run["pk"], "sk": run["sk"]},
+                key_of(run),
                 assigned(attributes),
                 "#status = :due AND attribute_not_exists(#wanted) "
                 "AND (attribute_not_exists(#owner) OR #at <= :now)",
@@ -150,23 +151,3 @@ def moved(next_fire_at: datetime | None) -> dict[str, str | None]:
         "work": "plan" if fires else None,
         "at": to_text(next_fire_at) if next_fire_at else None,
     }
-
-
-def _stored(item: Item) -> StoredJob:
-    return StoredJob(
-        job=read_job(item["fields"]),
-        fields=json.loads(item["fields"]),
-        generation=item["generation"],
-        created_at=to_time(item["created_at"]),
-        next_fire_at=_time(item.get("at")),
-        last_run_at=_time(item.get("last_run_at")),
-        last_run_tasks=json.loads(item.get("last_run_tasks", "[]")),
-        failures=item["failures"],
-        note=item.get("note"),
-        source=item.get("source"),
-        source_fields=item.get("source_fields"),
-    )
-
-
-def _time(text: str | None) -> datetime | None:
-    return to_time(text) if text else None

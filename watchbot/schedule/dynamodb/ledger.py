@@ -2,19 +2,21 @@
 
 import json
 import random
+from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from watchbot.dynamodb import Item, side_by_side
+from watchbot.moment import to_text, to_time
 from watchbot.schedule.dynamodb.clock import Now
 from watchbot.schedule.dynamodb.jobs import TableJobs
-from watchbot.schedule.dynamodb.runs import AT_ONCE, expiry, run_key
-from watchbot.schedule.dynamodb.table import INDEX, StoreTable, assigned, first, given
-from watchbot.schedule.job import read_job
-from watchbot.schedule.run import ENDS_ILL, LEASE, Call, Ending, Lost, Run
+from watchbot.schedule.dynamodb.runs import AT_ONCE, run_key
+from watchbot.schedule.dynamodb.table import StoreTable, assigned, expiry, given, key_of
+from watchbot.schedule.rows import run_to_start
+from watchbot.schedule.run import ENDS_ILL, LEASE, Ending, Lost, Run
 from watchbot.schedule.store import seconds_until
-from watchbot.sql.database import to_text, to_time
 
 SPARE = 4  # times as many are looked at as are taken: other replicas take the same at once
 
@@ -27,7 +29,6 @@ class TableLedger:
     ) -> None:
         self._table, self._jobs, self._now = table, jobs, now
         self._kept, self._owner = kept, owner
-        self._held = set[tuple[str, str, str]]()  # keys of what we have taken
 
     async def take(self, most: int) -> tuple[list[Run], datetime]:
         now = await self._now()
@@ -48,21 +49,18 @@ class TableLedger:
         at = await self._table.next("start")
         return seconds_until(to_time(at) if at else None, await self._now(), most)
 
-    async def renew(self) -> None:
-        await self._end_leases(LEASE)
+    async def renew(self, runs: Sequence[Run]) -> None:
+        await self._end_leases(runs, LEASE)
 
-    async def release(self) -> None:
-        await self._end_leases(timedelta())
+    async def release(self, runs: Sequence[Run]) -> None:
+        await self._end_leases(runs, timedelta())
 
     async def waits_before(self, run: Run) -> bool:
-        found = self._table.query(
-            "#work = :work",
-            IndexName=INDEX,
-            FilterExpression="#pk = :pk AND #sk < :sk",
-            work="start",
-            **run_key(*run.key),
-        )
-        return bool(await first(found, 1))
+        async with aclosing(self._table.waiting_runs(run.job.id)) as waiting:
+            async for item in waiting:
+                if to_time(item["due_at"]) < run.due_at and await self._still_waits(item):
+                    return True
+        return False
 
     async def note(self, run: Run) -> None:
         await self._write(
@@ -83,7 +81,6 @@ class TableLedger:
             # What was found out about it on taking it is in the run alone.
             call=run.call.stored() if run.call else None,
         )
-        self._held.discard(run.key)
 
     async def finish(self, run: Run, ending: Ending) -> datetime:
         now = await self._now()
@@ -101,7 +98,6 @@ class TableLedger:
             at=to_text(now) if ending.tasks else None,
             expires=None if ending.tasks else expiry(now, self._kept),
         )
-        self._held.discard(run.key)
         # Not in one transaction: runs of one job that end together would be in each other's way.
         if began:
             await self._tell_of_start(run, ending, now)
@@ -112,7 +108,7 @@ class TableLedger:
     async def _take(self, item: Item, now: datetime) -> Run | None:
         """One that the index says is due; None when it is not, or another has it."""
         before = await self._table.replace(
-            {"pk": item["pk"], "sk": item["sk"]},
+            key_of(item),
             "SET #owner = :owner, #at = :until",
             "#work = :start AND #at <= :now",
             owner=self._owner,
@@ -122,29 +118,29 @@ class TableLedger:
         )
         if before is None:
             return None
-        run = _run(before)
-        self._held.add(run.key)
+        run = run_to_start(before)
         # A call that its owner was cut off from may have been made; one that was put off was not.
         if run.call and "owner" in before:
             return replace(run, call=replace(run.call, doubtful=True))
         return run
 
-    async def _end_leases(self, after: timedelta) -> None:
+    async def _still_waits(self, item: Item) -> bool:
+        """Whether one that the index shows has not started in the meantime."""
+        return (await self._table.get(**key_of(item))).get("status") == "due"
+
+    async def _end_leases(self, runs: Sequence[Run], after: timedelta) -> None:
         until = to_text(await self._now() + after)
 
-        async def end_lease(key: tuple[str, str, str]) -> None:
-            held = await self._table.update(
-                run_key(*key),
+        async def end_lease(run: Run) -> None:
+            await self._table.update(
+                run_key(*run.key),
                 "SET #at = :until",
-                "#owner = :me AND #work = :start",
+                "#owner = :me",
                 until=until,
                 me=self._owner,
-                start="start",
             )
-            if held is None:
-                self._held.discard(key)
 
-        await side_by_side(end_lease, list(self._held), AT_ONCE)
+        await side_by_side(end_lease, runs, AT_ONCE)
 
     async def _tell_of_start(self, run: Run, ending: Ending, now: datetime) -> None:
         attributes = {
@@ -155,7 +151,7 @@ class TableLedger:
         await self._jobs.tell(
             run.job.id,
             assigned(attributes),
-            "(attribute_not_exists(#last_run_at) OR #last_run_at <= :last_run_at)",
+            unless="#last_run_at > :last_run_at",
             **attributes,
         )
 
@@ -168,20 +164,4 @@ class TableLedger:
             **given(attributes),
         )
         if written is None:
-            self._held.discard(run.key)
             raise Lost
-
-
-def _run(item: Item) -> Run:
-    return Run(
-        job=read_job(item["job"]),
-        due_at=to_time(item["due_at"]),
-        cause=item["cause"],
-        generation=item["generation"],
-        created_at=to_time(item["created_at"]),
-        attempts=item["attempts"],
-        wanted=item.get("wanted"),
-        call=Call(**json.loads(item["call"])) if "call" in item else None,
-        tasks=tuple(json.loads(item.get("tasks", "[]"))),
-        failures=tuple(json.loads(item.get("failures", "[]"))),
-    )

@@ -1,16 +1,15 @@
 """Enters what is due, and moves each job on to its next fire: one transaction for each job."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watchbot.dynamodb import CONDITION_FAILED, Item, side_by_side
-from watchbot.errors import DatabaseDown
+from watchbot.errors import DatabaseDown, DatabaseError
 from watchbot.schedule.dynamodb.jobs import moved
 from watchbot.schedule.dynamodb.runs import run_item
-from watchbot.schedule.dynamodb.table import StoreTable, assigned, given
-from watchbot.schedule.planner import Due, Planned, plan_job
-from watchbot.schedule.run import Entry
-from watchbot.sql.database import to_time
+from watchbot.schedule.dynamodb.table import StoreTable, assigned, given, key_of
+from watchbot.schedule.planner import Plan, Planned, plan_job
+from watchbot.schedule.rows import job_due
 
 BATCH = 200  # jobs of one pass
 MOST_ENTRIES = 99  # of a transaction, which may have 100 parts
@@ -19,34 +18,34 @@ MOST_BYTES = 3_000_000  # likewise: DynamoDB takes 4 MB
 _OVERTAKEN = {CONDITION_FAILED, "TransactionConflict"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Piece:
-    """What one transaction writes: so many entries, and when the job fires after them."""
-
-    entries: list[Entry]
-    next_fire_at: datetime | None
-    note: str | None
-
-
 async def plan(table: StoreTable, now: datetime, kept: timedelta) -> Planned:
-    """One pass over the jobs that are due."""
+    """One pass over the jobs that are due. One that is refused keeps back no other."""
+    refusals: list[DatabaseError] = []
 
-    async def enter(job: Item) -> _Piece | None:
-        return await _enter(table, job, now, kept)
+    async def enter(job: Item) -> Plan | None:
+        try:
+            return await _enter(table, job, now, kept)
+        except DatabaseError as error:
+            if error.transient:
+                raise
+            refusals.append(error)
+            return None
 
     jobs = await table.waiting("plan", now, BATCH)
     written = [piece for piece in await side_by_side(enter, jobs) if piece]
+    if refusals:
+        raise refusals[0]
     entries = [entry for piece in written for entry in piece.entries]
     behind = any(piece.next_fire_at and piece.next_fire_at <= now for piece in written)
     return Planned.of(entries, more=len(jobs) == BATCH or behind)
 
 
-async def _enter(table: StoreTable, job: Item, now: datetime, kept: timedelta) -> _Piece | None:
+async def _enter(table: StoreTable, job: Item, now: datetime, kept: timedelta) -> Plan | None:
     """Writes some of a job's fires; None when another replica was faster, or the job changed."""
     piece = _piece(job, now)
     attributes = {**moved(piece.next_fire_at), "note": piece.note}
     move = table.to_update(
-        {"pk": job["pk"], "sk": job["sk"]},
+        key_of(job),
         assigned(attributes),
         "#at = :due AND #generation = :read",
         due=job["at"],
@@ -71,20 +70,11 @@ async def _enter(table: StoreTable, job: Item, now: datetime, kept: timedelta) -
         new = left  # the others are in the ledger: the job was deleted, and made again
 
 
-def _piece(job: Item, now: datetime) -> _Piece:
-    due = Due(
-        id=job["sk"],
-        fields=job["fields"],
-        generation=job["generation"],
-        created_at=to_time(job["created_at"]),
-        next_fire_at=to_time(job["at"]),
-        note=job.get("note"),
-    )
-    plan = plan_job(due, now)
-    most = min(MOST_ENTRIES, MOST_BYTES // (len(due.fields.encode()) + 1000))
+def _piece(job: Item, now: datetime) -> Plan:
+    """As much of a job's plan as one transaction takes."""
+    plan = plan_job(job_due(job, job["sk"], job["at"]), now)
+    most = min(MOST_ENTRIES, MOST_BYTES // (len(job["fields"].encode()) + 1000))
     if len(plan.entries) <= most:
-        return _Piece(entries=plan.entries, next_fire_at=plan.next_fire_at, note=plan.note)
+        return plan
     # What comes after these is judged anew, and no other way: it is as late then as it is now.
-    return _Piece(
-        entries=plan.entries[:most], next_fire_at=plan.entries[most].due_at, note=plan.note
-    )
+    return replace(plan, entries=plan.entries[:most], next_fire_at=plan.entries[most].due_at)

@@ -1,22 +1,21 @@
 """The ledger's items: entering them, asking for them, and what became of their tasks."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from watchbot.dynamodb import Item, side_by_side
+from watchbot.moment import to_text
 from watchbot.schedule.dynamodb.clock import Now
 from watchbot.schedule.dynamodb.jobs import TableJobs, runs_key
-from watchbot.schedule.dynamodb.table import StoreTable, assigned, first, given
-from watchbot.schedule.job import read_job
-from watchbot.schedule.run import Entry, Lost, Started, TaskEnd
-from watchbot.sql.database import to_text, to_time
+from watchbot.schedule.dynamodb.table import StoreTable, assigned, expiry, first, given, key_of
+from watchbot.schedule.rows import run_shown, run_started
+from watchbot.schedule.run import LOOKED_AT, Entry, Lost, Started, TaskEnd
 from watchbot.task_outcome import FAILURES, SUCCESS
 
-LOOKED_AT = timedelta(seconds=15)  # what a replica that died holds up a look for
 AT_ONCE = 20  # writes side by side
 PAGE = 100  # runs of one answer
+NEWEST = 10  # where one is sought: each that is read is paid for
 
 
 class TableRuns:
@@ -49,14 +48,14 @@ class TableRuns:
             pk=runs_key(job_id),
             **earlier,
         )
-        return [_shown(item) for item in await first(found, limit)] if limit else []
+        return [run_shown(item) for item in await first(found, limit)] if limit else []
 
     async def last(self, job_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         async def last(job_id: str) -> list[Item]:
             found = self._table.query(
                 "#pk = :pk",
                 ScanIndexForward=False,
-                Limit=PAGE,
+                Limit=NEWEST,
                 FilterExpression="#status <> :due",
                 pk=runs_key(job_id),
                 due="due",
@@ -65,7 +64,9 @@ class TableRuns:
 
         found = await side_by_side(last, job_ids)
         return {
-            job_id: _shown(items[0]) for job_id, items in zip(job_ids, found, strict=True) if items
+            job_id: run_shown(items[0])
+            for job_id, items in zip(job_ids, found, strict=True)
+            if items
         }
 
     async def take_started(self, most: int) -> tuple[list[Started], datetime]:
@@ -73,7 +74,7 @@ class TableRuns:
 
         async def take(item: Item) -> Item | None:
             return await self._table.update(
-                _key(item),
+                key_of(item),
                 "SET #at = :later",
                 "#work = :look AND #at <= :now",
                 look="look",
@@ -82,7 +83,7 @@ class TableRuns:
             )
 
         taken = await side_by_side(take, await self._table.waiting("look", now, most))
-        return [_started(item) for item in taken if item], now
+        return [run_started(item) for item in taken if item], now
 
     async def note_outcome(self, run: Started, outcome: str, look_at: datetime | None) -> None:
         over = look_at is None
@@ -93,7 +94,7 @@ class TableRuns:
             "expires": expiry(await self._now(), self._kept) if over else None,
         }
         written = await self._table.update(
-            run_key(run.job.id, to_text(run.due_at), run.cause),
+            run_key(run.job_id, to_text(run.due_at), run.cause),
             assigned(attributes),
             "#work = :looked_at",
             looked_at="look",
@@ -103,9 +104,9 @@ class TableRuns:
             raise Lost
         # Not in one transaction: runs of one job that end together would be in each other's way.
         if outcome in FAILURES:
-            await self._jobs.count_failure(run.job.id, f"its tasks ended: {outcome}")
+            await self._jobs.count_failure(run.job_id, f"its tasks ended: {outcome}")
         elif outcome == SUCCESS:
-            await self._jobs.tell(run.job.id, "SET #failures = :none", none=0)
+            await self._jobs.tell(run.job_id, "SET #failures = :none", none=0)
 
     async def recorded(self, arns: Sequence[str]) -> dict[str, TaskEnd]:
         return {}  # the record is kept in SQL
@@ -138,40 +139,4 @@ def run_item(entry: Entry, now: datetime, kept: timedelta) -> Item:
             "at": to_text(entry.wake_at) if entry.wake_at else None,
             "expires": None if entry.wake_at else expiry(now, kept),
         }
-    )
-
-
-def expiry(now: datetime, kept: timedelta) -> int:
-    """When DynamoDB may delete what is over now, in seconds since 1970."""
-    return round((now + kept).timestamp())
-
-
-def _key(item: Item) -> dict[str, str]:
-    return {"pk": item["pk"], "sk": item["sk"]}
-
-
-def _shown(item: Item) -> dict[str, Any]:
-    return {
-        "dueAt": item["due_at"],
-        "cause": item["cause"],
-        "status": item["status"],
-        "reason": item.get("reason"),
-        "attempts": item["attempts"],
-        "wanted": item.get("wanted"),
-        "tasks": json.loads(item.get("tasks", "[]")),
-        "failures": json.loads(item.get("failures", "[]")),
-        "createdAt": item["created_at"],
-        "startedAt": item.get("started_at"),
-        "outcome": item.get("outcome"),
-    }
-
-
-def _started(item: Item) -> Started:
-    return Started(
-        job=read_job(item["job"]),
-        due_at=to_time(item["due_at"]),
-        cause=item["cause"],
-        status=item["status"],
-        arns=[task["taskId"] for task in json.loads(item["tasks"])],
-        started_at=to_time(item["started_at"]),
     )

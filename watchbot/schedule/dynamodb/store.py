@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from watchbot.aws import open_client
+from watchbot.moment import to_time
 from watchbot.schedule.dynamodb import plan
 from watchbot.schedule.dynamodb.clock import Now, ServerClock
 from watchbot.schedule.dynamodb.jobs import TableJobs
@@ -17,7 +18,6 @@ from watchbot.schedule.dynamodb.table import StoreTable
 from watchbot.schedule.planner import Planned
 from watchbot.schedule.store import seconds_until
 from watchbot.settings.base import Account
-from watchbot.sql.database import to_time
 
 # Replicas do not look at the same instant: the first plans, and the others find that it has. With
 # no locks to pass over, each would else write what is due, and be refused.
@@ -45,7 +45,7 @@ class TableStore:
     def __init__(self, table: StoreTable, now: Now, kept: timedelta) -> None:
         self._table, self._now, self._kept = table, now, kept
         self.place = table.place
-        self.jobs = jobs = TableJobs(table, now)
+        self.jobs = jobs = TableJobs(table, now, kept)
         self.runs = TableRuns(table, jobs, now, kept)
         self.ledger = functools.partial(TableLedger, table, jobs, now, kept)
 

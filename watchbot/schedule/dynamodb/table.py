@@ -11,7 +11,7 @@ on the condition that the item itself is still as it was.
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import anyio
@@ -22,13 +22,14 @@ from watchbot.errors import (
     AwsError,
     DatabaseDown,
     DatabaseError,
+    NotConfigured,
     NotFound,
     Rejected,
     SettingError,
     Throttled,
 )
+from watchbot.moment import to_text
 from watchbot.settings.base import describe
-from watchbot.sql.database import to_text
 
 JOBS = "jobs"
 INDEX = "work"
@@ -38,11 +39,16 @@ READY_S = 60
 Work = Literal["plan", "start", "look"]
 
 _OURS = {f"{CONDITION_FAILED}Exception", "TransactionCanceledException"}
+_NO_ROOM = {"ThrottlingError", "ProvisionedThroughputExceeded"}
 _KEYS = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
-_BY_WORK = [
-    {"AttributeName": "work", "KeyType": "HASH"},
-    {"AttributeName": "at", "KeyType": "RANGE"},
-]
+_INDEX: dict[str, Any] = {
+    "IndexName": INDEX,
+    "KeySchema": [
+        {"AttributeName": "work", "KeyType": "HASH"},
+        {"AttributeName": "at", "KeyType": "RANGE"},
+    ],
+    "Projection": {"ProjectionType": "ALL"},
+}
 
 
 class StoreTable(Table):
@@ -66,10 +72,11 @@ class StoreTable(Table):
                     raise self._named(error) from error
                 await anyio.sleep(retry_pause(failures))
             else:
-                self._told(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+                if date := answer["ResponseMetadata"]["HTTPHeaders"].get("date"):
+                    self._told(date)
                 return answer
 
-    async def waiting(self, work: Work, now: datetime, most: int, **asked: Any) -> list[Item]:
+    async def waiting(self, work: Work, now: datetime, most: int) -> list[Item]:
         """So many of those that are to be seen to by now, the earliest first."""
         found = self.query(
             "#work = :work AND #at <= :now",
@@ -77,7 +84,6 @@ class StoreTable(Table):
             Limit=most,
             work=work,
             now=to_text(now),
-            **asked,
         )
         return await first(found, most)
 
@@ -87,18 +93,35 @@ class StoreTable(Table):
         items = await first(found, 1)
         return items[0]["at"] if items else None
 
+    def waiting_runs(self, job_id: str) -> AsyncGenerator[Item]:
+        """The runs of a job that wait for their start, as far as the index has them."""
+        # Not filtered by the table's keys: whether an index allows that, AWS does not say.
+        return self.query(
+            "#work = :work",
+            IndexName=INDEX,
+            FilterExpression="#job_id = :job_id",
+            work="start",
+            job_id=job_id,
+        )
+
     async def prepare(self) -> bool:
-        """Makes the table, if it is not there; whether it did. Raises `SettingError`."""
-        made = False
-        try:
-            facts = await self.call("describe_table", TableName=self.name)
-        except DatabaseError as error:
-            if not isinstance(error.__cause__, NotFound):
-                raise
-            facts, made = await self._create(), True
-        table = facts["Table"]
-        indexes = {each["IndexName"]: each for each in table.get("GlobalSecondaryIndexes", ())}
-        if table["KeySchema"] != _KEYS or indexes.get(INDEX, {}).get("KeySchema") != _BY_WORK:
+        """Makes the table, if it is not there; whether it did.
+
+        Raises `SettingError` for a table of somebody else, and `NotConfigured`.
+        """
+        facts = await self._described()
+        made = facts is None and await self._create()
+        if facts is None or facts["TableStatus"] == "CREATING":
+            facts = await self._ready()
+        if made:
+            await self.call(
+                "update_time_to_live",
+                TableName=self.name,
+                TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
+            )
+        indexes = facts.get("GlobalSecondaryIndexes", ())
+        has_ours = any(_INDEX.items() <= index.items() for index in indexes)
+        if facts["KeySchema"] != _KEYS or not has_ours:
             raise SettingError(
                 describe("database"),
                 f"the table {self.name} is none of the scheduler's; name another, or none that "
@@ -106,8 +129,9 @@ class StoreTable(Table):
             )
         return made
 
-    async def _create(self) -> Any:
-        names = {each["AttributeName"] for each in (*_KEYS, *_BY_WORK)}
+    async def _create(self) -> bool:
+        """Begins to make it; False when another replica has."""
+        names = {each["AttributeName"] for each in (*_KEYS, *_INDEX["KeySchema"])}
         try:
             await self.call(
                 "create_table",
@@ -116,36 +140,36 @@ class StoreTable(Table):
                     {"AttributeName": name, "AttributeType": "S"} for name in sorted(names)
                 ],
                 KeySchema=_KEYS,
-                GlobalSecondaryIndexes=[
-                    {
-                        "IndexName": INDEX,
-                        "KeySchema": _BY_WORK,
-                        "Projection": {"ProjectionType": "ALL"},
-                    }
-                ],
+                GlobalSecondaryIndexes=[_INDEX],
                 BillingMode="PAY_PER_REQUEST",
             )
         except DatabaseError as error:
             cause = error.__cause__
             if not (isinstance(cause, Rejected) and cause.code == "ResourceInUseException"):
                 raise
-            return await self._ready()  # another replica makes it
-        facts = await self._ready()
-        await self.call(
-            "update_time_to_live",
-            TableName=self.name,
-            TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
-        )
-        return facts
+            return False
+        return True
 
     async def _ready(self) -> Any:
         with anyio.move_on_after(READY_S):
             while True:
-                facts = await self.call("describe_table", TableName=self.name)
-                if facts["Table"]["TableStatus"] == "ACTIVE":
+                facts = await self._described()  # for a moment it may not be there yet
+                if facts and facts["TableStatus"] == "ACTIVE":
                     return facts
                 await anyio.sleep(1)
         raise DatabaseDown(self.place, f"the table was not ready within {READY_S} s")
+
+    async def _described(self) -> Any:
+        """What DynamoDB says of it; None when it is not there."""
+        try:
+            answer = await self.call("describe_table", TableName=self.name)
+        except DatabaseError as error:
+            if isinstance(error.__cause__, NotFound):
+                return None
+            if isinstance(error.__cause__, NotConfigured):
+                raise error.__cause__ from None  # it says what to set
+            raise
+        return answer["Table"]
 
     def _named(self, error: AwsError) -> Exception:
         """A refusal that is an answer stays what it is."""
@@ -166,6 +190,11 @@ async def first(found: AsyncGenerator[Item], most: int) -> list[Item]:
     return items
 
 
+def key_of(item: Item) -> dict[str, str]:
+    """The key of an item that was found."""
+    return {"pk": item["pk"], "sk": item["sk"]}
+
+
 def assigned(attributes: Mapping[str, Any]) -> str:
     """The text of an update that sets these, and removes those that are None."""
     kept = [f"#{name} = :{name}" for name, value in attributes.items() if value is not None]
@@ -179,7 +208,15 @@ def given(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in attributes.items() if value is not None}
 
 
+def expiry(now: datetime, kept: timedelta) -> int:
+    """When DynamoDB may delete what is over now, in seconds since 1970."""
+    return round((now + kept).timestamp())
+
+
 def _not_now(error: AwsError) -> bool:
     """Whether a call was surely not made, and may be a moment later."""
-    conflict = isinstance(error, Rejected) and error.code == "TransactionConflictException"
-    return conflict or isinstance(error, Throttled)
+    if isinstance(error, Rejected):
+        conflict = error.code == "TransactionConflictException"
+        at_fault = {*error.reasons} - {"None"}  # of a transaction, where each part has its reason
+        return conflict or (bool(at_fault) and at_fault <= _NO_ROOM)
+    return isinstance(error, Throttled)

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Protocol
 
-from watchbot.sql.database import Database, Dialect, Row, to_time
+from watchbot.moment import to_time
+from watchbot.sql.database import Database, Dialect, Row
 
 _NOW: dict[Dialect, str] = {
     "sqlite": "SELECT strftime('%Y-%m-%dT%H:%M:%fZ') AS now",

@@ -1,12 +1,13 @@
 """The jobs in a table of SQL."""
 
-import json
 from datetime import datetime
 
-from watchbot.schedule.job import Job, read_job
+from watchbot.moment import to_text
+from watchbot.schedule.job import Job
+from watchbot.schedule.rows import stored_job
 from watchbot.schedule.sql.clock import Now
 from watchbot.schedule.stored import StoredJob, Taken, changed, first_fire, paused
-from watchbot.sql.database import Database, Row, Transaction, to_text, to_time
+from watchbot.sql.database import Database, Row, Transaction
 
 
 class SqlJobs:
@@ -22,7 +23,7 @@ class SqlJobs:
             count=count,
             skip=skip,
         )
-        return [_stored(each) for each in rows], int(row["total"])
+        return [_stored(row) for row in rows], int(row["total"])
 
     async def find(self, job_id: str) -> StoredJob | None:
         rows = await self._database.fetch("SELECT * FROM schedule_job WHERE id = :id", id=job_id)
@@ -110,7 +111,8 @@ async def count_failure(transaction: Transaction, job_id: str, reason: str) -> N
 async def _call_off(transaction: Transaction, job_id: str, now: datetime, reason: str) -> None:
     """Ends the runs that nobody has begun."""
     await transaction.execute(
-        "UPDATE schedule_run SET status = 'skipped', reason = :reason, wake_at = NULL "
+        "UPDATE schedule_run SET status = 'skipped', reason = :reason, owner = NULL, "
+        "wake_at = NULL "
         "WHERE job_id = :id AND status = 'due' AND wanted IS NULL "
         "AND (owner IS NULL OR wake_at <= :now)",
         id=job_id,
@@ -120,20 +122,4 @@ async def _call_off(transaction: Transaction, job_id: str, now: datetime, reason
 
 
 def _stored(row: Row) -> StoredJob:
-    return StoredJob(
-        job=read_job(row["fields"]),
-        fields=json.loads(row["fields"]),
-        generation=row["generation"],
-        created_at=to_time(row["created_at"]),
-        next_fire_at=_time(row["next_fire_at"]),
-        last_run_at=_time(row["last_run_at"]),
-        last_run_tasks=json.loads(row["last_run_tasks"]),
-        failures=row["failures"],
-        note=row["note"],
-        source=row["source"],
-        source_fields=row["source_fields"],
-    )
-
-
-def _time(text: str | None) -> datetime | None:
-    return to_time(text) if text else None
+    return stored_job(row, row["id"], row["next_fire_at"])

@@ -1,16 +1,21 @@
 """The runs in SQL, as one replica works at them."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from watchbot.schedule.job import read_job
-from watchbot.schedule.run import ENDS_ILL, LEASE, Call, Ending, Lost, Run
+from watchbot.moment import to_text, to_time
+from watchbot.schedule.rows import run_to_start
+from watchbot.schedule.run import ENDS_ILL, LEASE, Ending, Lost, Run
 from watchbot.schedule.sql.clock import Now
 from watchbot.schedule.sql.jobs import count_failure
 from watchbot.schedule.sql.runs import SKIP_LOCKED
 from watchbot.schedule.store import seconds_until
-from watchbot.sql.database import Database, Row, Transaction, to_text, to_time
+from watchbot.sql.database import Database, Transaction
+from watchbot.sql.rows import as_table
+
+_KEY = {"job_id": "text", "due_at": "timestamptz", "cause": "text"}
 
 # A call that its owner was cut off from may have been made; one that was put off was not.
 _TAKE = """
@@ -20,7 +25,8 @@ WITH free (j, d, c, doubtful) AS (
 UPDATE schedule_run SET owner = :owner, wake_at = :until, call = CASE WHEN doubtful
   THEN replace(call, '"doubtful": false', '"doubtful": true') ELSE call END
 FROM free WHERE job_id = j AND due_at = d AND cause = c
-RETURNING due_at, cause, generation, job, created_at, attempts, wanted, call, tasks, failures
+RETURNING job_id, due_at, cause, generation, job, created_at,
+  attempts, wanted, call, tasks, failures
 """
 
 
@@ -41,7 +47,7 @@ class SqlLedger:
                 owner=self._owner,
                 most=most,
             )
-        return sorted((_run(row) for row in rows), key=lambda run: run.due_at), now
+        return sorted(map(run_to_start, rows), key=lambda run: run.due_at), now
 
     async def seconds_to_next(self, most: float) -> float:
         now = await self._now(self._database)
@@ -50,11 +56,11 @@ class SqlLedger:
         )
         return seconds_until(to_time(row["at"]) if row["at"] else None, now, most)
 
-    async def renew(self) -> None:
-        await self._end_leases(LEASE)
+    async def renew(self, runs: Sequence[Run]) -> None:
+        await self._end_leases(runs, LEASE)
 
-    async def release(self) -> None:
-        await self._end_leases(timedelta())
+    async def release(self, runs: Sequence[Run]) -> None:
+        await self._end_leases(runs, timedelta())
 
     async def waits_before(self, run: Run) -> bool:
         rows = await self._database.fetch(
@@ -109,13 +115,17 @@ class SqlLedger:
             )
         return now
 
-    async def _end_leases(self, after: timedelta) -> None:
+    async def _end_leases(self, runs: Sequence[Run], after: timedelta) -> None:
+        keys = [dict(zip(_KEY, run.key, strict=True)) for run in runs]
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
             await transaction.execute(
-                "UPDATE schedule_run SET wake_at = :until WHERE owner = :owner",
+                f"UPDATE schedule_run AS r SET wake_at = :until "
+                f"FROM {as_table(self._database.dialect, _KEY)} WHERE r.owner = :owner "
+                "AND r.job_id = b.job_id AND r.due_at = b.due_at AND r.cause = b.cause",
                 until=to_text(now + after),
                 owner=self._owner,
+                rows=json.dumps(keys),
             )
 
     async def _tell_job(
@@ -148,18 +158,3 @@ class SqlLedger:
         )
         if not written:
             raise Lost
-
-
-def _run(row: Row) -> Run:
-    return Run(
-        job=read_job(row["job"]),
-        due_at=to_time(row["due_at"]),
-        cause=row["cause"],
-        generation=row["generation"],
-        created_at=to_time(row["created_at"]),
-        attempts=row["attempts"],
-        wanted=row["wanted"],
-        call=Call(**json.loads(row["call"])) if row["call"] else None,
-        tasks=tuple(json.loads(row["tasks"])),
-        failures=tuple(json.loads(row["failures"])),
-    )

@@ -3,11 +3,13 @@
 import json
 from datetime import datetime
 
-from watchbot.schedule.planner import Due, Plan, Planned, plan_job
+from watchbot.moment import to_text, to_time
+from watchbot.schedule.planner import Plan, Planned, plan_job
+from watchbot.schedule.rows import job_due
 from watchbot.schedule.sql.clock import Now
 from watchbot.schedule.sql.runs import enter
 from watchbot.schedule.store import seconds_until
-from watchbot.sql.database import Database, Dialect, Row, Transaction, to_text, to_time
+from watchbot.sql.database import Database, Dialect, Row, Transaction
 from watchbot.sql.rows import as_table
 
 BATCH = 200  # jobs of one transaction
@@ -51,20 +53,9 @@ def _plans(rows: list[Row], now: datetime) -> dict[str, Plan]:
     for row in rows:
         if entries > MOST_ENTRIES:
             break
-        plans[row["id"]] = plan = plan_job(_due(row), now)
+        plans[row["id"]] = plan = plan_job(job_due(row, row["id"], row["next_fire_at"]), now)
         entries += len(plan.entries)
     return plans
-
-
-def _due(row: Row) -> Due:
-    return Due(
-        id=row["id"],
-        fields=row["fields"],
-        generation=row["generation"],
-        created_at=to_time(row["created_at"]),
-        next_fire_at=to_time(row["next_fire_at"]),
-        note=row["note"],
-    )
 
 
 async def _move(transaction: Transaction, dialect: Dialect, plans: dict[str, Plan]) -> None:

@@ -7,15 +7,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watchbot.errors import DatabaseError
-from watchbot.schedule.job import read_job
-from watchbot.schedule.run import Entry, Lost, Started, TaskEnd, container_end
+from watchbot.moment import to_text
+from watchbot.schedule.rows import run_shown, run_started
+from watchbot.schedule.run import LOOKED_AT, Entry, Lost, Started, TaskEnd, container_end
 from watchbot.schedule.sql.clock import Now
 from watchbot.schedule.sql.jobs import count_failure
-from watchbot.sql.database import Database, Dialect, Row, Transaction, to_text, to_time
+from watchbot.sql.database import Database, Dialect, Row, Transaction
 from watchbot.sql.rows import as_table
 from watchbot.task_outcome import FAILURES, SUCCESS
 
-LOOKED_AT = timedelta(seconds=15)  # what a replica that died holds up a look for
 FORGOTTEN_AT_ONCE = 1000
 
 SKIP_LOCKED: dict[Dialect, str] = {"sqlite": "", "postgres": "FOR UPDATE SKIP LOCKED"}
@@ -38,6 +38,7 @@ _SHOWN = (
 _LAST = f"""
 SELECT {_SHOWN} FROM {{jobs}} JOIN schedule_run r ON r.job_id = b.id
 WHERE r.due_at = (SELECT max(due_at) FROM schedule_run WHERE job_id = b.id AND status <> 'due')
+  AND r.status <> 'due' ORDER BY r.job_id, r.cause
 """
 _TAKE = """
 WITH free (j, d, c) AS (
@@ -77,18 +78,18 @@ class SqlRuns:
         bound = "AND due_at < :before" if before else ""
         rows = await self._database.fetch(
             f"SELECT {_SHOWN} FROM schedule_run r WHERE job_id = :job_id {bound} "
-            "ORDER BY due_at DESC, cause LIMIT :limit",
+            "ORDER BY due_at DESC, cause DESC LIMIT :limit",
             job_id=job_id,
             limit=limit,
             before=to_text(before) if before else None,
         )
-        return [_shown(row) for row in rows]
+        return [run_shown(row) for row in rows]
 
     async def last(self, job_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         source = as_table(self._database.dialect, {"id": "text"})
         ids = json.dumps([{"id": job_id} for job_id in job_ids])
         rows = await self._database.fetch(_LAST.format(jobs=source), rows=ids)
-        return {row["job_id"]: _shown(row) for row in rows}
+        return {row["job_id"]: run_shown(row) for row in rows}
 
     async def take_started(self, most: int) -> tuple[list[Started], datetime]:
         sql = _TAKE.format(skip_locked=SKIP_LOCKED[self._database.dialect])
@@ -97,23 +98,23 @@ class SqlRuns:
             rows = await transaction.fetch(
                 sql, now=to_text(now), later=to_text(now + LOOKED_AT), most=most
             )
-        return [_started(row) for row in rows], now
+        return [run_started(row) for row in rows], now
 
     async def note_outcome(self, run: Started, outcome: str, look_at: datetime | None) -> None:
         async with self._database.transaction() as transaction:
             # The job first: whoever deletes it takes the rows in this order, too.
             if outcome in FAILURES:
-                await count_failure(transaction, run.job.id, f"its tasks ended: {outcome}")
+                await count_failure(transaction, run.job_id, f"its tasks ended: {outcome}")
             elif outcome == SUCCESS:
                 await transaction.execute(
-                    "UPDATE schedule_job SET failures = 0 WHERE id = :id", id=run.job.id
+                    "UPDATE schedule_job SET failures = 0 WHERE id = :id", id=run.job_id
                 )
             written = await transaction.execute(
                 "UPDATE schedule_run SET outcome = :outcome, look_at = :look_at WHERE job_id = "
                 ":job_id AND due_at = :due_at AND cause = :cause AND look_at IS NOT NULL",
                 outcome=outcome,
                 look_at=to_text(look_at) if look_at else None,
-                job_id=run.job.id,
+                job_id=run.job_id,
                 due_at=to_text(run.due_at),
                 cause=run.cause,
             )
@@ -167,33 +168,6 @@ async def enter(
         rows=json.dumps(rows),
     )
     return [by_key[row["job_id"], row["due_at"], row["cause"]] for row in new]
-
-
-def _shown(row: Row) -> dict[str, Any]:
-    return {
-        "dueAt": row["due_at"],
-        "cause": row["cause"],
-        "status": row["status"],
-        "reason": row["reason"],
-        "attempts": row["attempts"],
-        "wanted": row["wanted"],
-        "tasks": json.loads(row["tasks"]),
-        "failures": json.loads(row["failures"]),
-        "createdAt": row["created_at"],
-        "startedAt": row["started_at"],
-        "outcome": row["outcome"],
-    }
-
-
-def _started(row: Row) -> Started:
-    return Started(
-        job=read_job(row["job"]),
-        due_at=to_time(row["due_at"]),
-        cause=row["cause"],
-        status=row["status"],
-        arns=[task["taskId"] for task in json.loads(row["tasks"])],
-        started_at=to_time(row["started_at"]),
-    )
 
 
 def _end(rows: Sequence[Row]) -> TaskEnd:

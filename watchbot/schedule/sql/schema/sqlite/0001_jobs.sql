@@ -37,5 +37,4 @@ CREATE TABLE schedule_run (
   PRIMARY KEY (job_id, due_at, cause));
 CREATE INDEX schedule_run_wake ON schedule_run (wake_at) WHERE wake_at IS NOT NULL;
 CREATE INDEX schedule_run_look ON schedule_run (look_at) WHERE look_at IS NOT NULL;
-CREATE INDEX schedule_run_owner ON schedule_run (owner) WHERE owner IS NOT NULL;
 CREATE INDEX schedule_run_created ON schedule_run (created_at);

@@ -1,0 +1,13 @@
+"""Times as text: ISO 8601 in UTC with milliseconds. Sorted as text they are sorted by time."""
+
+from datetime import UTC, datetime
+
+
+def to_text(moment: datetime) -> str:
+    """A time as stores keep it, and as the APIs tell it: `2026-11-21T03:47:10.123Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def to_time(text: str) -> datetime:
+    """A time that was told so. Raises `ValueError`."""
+    return datetime.fromisoformat(text)
