@@ -89,7 +89,8 @@ def open_workspace(volumes: Sequence[Path]) -> Iterator[Workspace]:
         house.callback(_remove, root)
         for path in claim.abandoned():
             _remove(path)
-            log.info("deleted what a killed watcher left", extra={"path": path})
+            if not os.path.exists(path):
+                log.info("deleted what a killed watcher left", extra={"path": path})
         yield Workspace(root, volumes)
 
 
