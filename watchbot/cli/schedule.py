@@ -34,7 +34,7 @@ def schedule(settings: ScheduleSettings) -> int:
     else:
         from watchbot.schedule.service import schedule
 
-    logs.configure(structured=settings.structured_logging)
+    logs.configure(structured=settings.structured_logging, who="scheduler")
     return lifecycle.run(functools.partial(schedule, settings))
 
 
