@@ -138,13 +138,17 @@ class Cloud:
         return [json.loads(message["Body"]) for message in self.take_all(queue_url)]
 
     def watchbot(
-        self, *words: str, timeout_s: float = 60, env: Mapping[str, str] | None = None
+        self,
+        *words: str,
+        stdin: str = "",
+        timeout_s: float = 60,
+        env: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Runs one `watchbot` command to its end. An empty variable in `env` is left out."""
         return subprocess.run(
             [str(BIN / "watchbot"), *words],
             env=self._with(env),
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=timeout_s,

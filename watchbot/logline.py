@@ -29,7 +29,7 @@ def _date(seconds: int) -> str:
 
 
 def prefix(who: str, message_id: str | None) -> str:
-    """The start of a text line said now by `who` ("watcher" or "worker")."""
+    """The start of a text line said now by `who`: "watcher", "worker", "recorder" or "scheduler"."""
     about = f"[{message_id}] " if message_id else ""
     return f"[{date(time.time())}] [{who}] {about}"
 

@@ -1,4 +1,4 @@
-"""What the watcher says of itself: its log records as lines, on standard output."""
+"""What a service says of itself: its log records as lines, on standard output."""
 
 import json
 import logging
@@ -12,11 +12,15 @@ _LEVELS = {logging.WARNING: 40, logging.ERROR: 50, logging.CRITICAL: 60}  # buny
 
 
 class TextFormatter(logging.Formatter):
-    """The watcher's lines as text: a fixed phrase, then its facts as name=value.
+    """A service's lines as text: a fixed phrase, then its facts as name=value.
 
     `figures`, at the end, are written as `name value`: a metric filter of CloudWatch reads a
     number only where it stands alone.
     """
+
+    def __init__(self, who: str = "watcher") -> None:
+        super().__init__()
+        self._who = who
 
     def format(self, record: logging.LogRecord) -> str:
         message_id = getattr(record, "message_id", None)
@@ -25,12 +29,12 @@ class TextFormatter(logging.Formatter):
         figures = facts.pop("figures", {})
         said = [f"{name}={_word(value)}" for name, value in facts.items() if value is not None]
         said += [f"{name} {_word(value)}" for name, value in figures.items()]
-        line = prefix("watcher", message_id) + mark + " ".join([record.getMessage(), *said])
+        line = prefix(self._who, message_id) + mark + " ".join([record.getMessage(), *said])
         return line if not record.exc_info else line + "\n" + self.formatException(record.exc_info)
 
 
 class JsonFormatter(logging.Formatter):
-    """The watcher's lines as JSON objects: the phrase is `msg`, its facts are fields."""
+    """A service's lines as JSON objects: the phrase is `msg`, its facts are fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = _facts(record)
@@ -49,10 +53,10 @@ class _Writer(logging.Handler):
         stdout.write((self.format(record) + "\n").encode(errors="backslashreplace"))
 
 
-def configure(*, structured: bool) -> None:
-    """Sends what watchbot logs to standard output, as text or as JSON lines."""
+def configure(*, structured: bool, who: str = "watcher") -> None:
+    """Sends what watchbot logs to standard output, as JSON lines or as text of `who` it is."""
     handler = _Writer()
-    handler.setFormatter(JsonFormatter() if structured else TextFormatter())
+    handler.setFormatter(JsonFormatter() if structured else TextFormatter(who))
     logger = logging.getLogger("watchbot")
     logger.handlers[:] = [handler]
     logger.setLevel(logging.INFO)

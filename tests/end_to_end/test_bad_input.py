@@ -56,6 +56,12 @@ def test_bad_option(cloud: Cloud, queue: str, options: list[str], said: list[str
     assert cloud.depth(queue) == (1, 0)
 
 
+def test_command_of_watchbot_that_is_misspelt(cloud: Cloud) -> None:
+    done = cloud.watchbot("lisen", "true")
+
+    assert_refused(done, 2, "No such command 'lisen'; did you mean 'listen'; see watchbot --help")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -117,6 +117,7 @@ def test_schedule_sends_messages_and_starts_tasks() -> None:
     assert "] good morning" in said + rest
     assert "Traceback" not in rest
     assert "[watcher] stopped" in rest
+    assert "[scheduler] stopped" in rest
 
 
 def test_stack_has_the_service_and_the_bucket_before_it() -> None:

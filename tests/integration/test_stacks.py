@@ -12,6 +12,7 @@ import boto3
 import pytest
 
 from tests.cloud import REGION, Cloud, running_cloud
+from tests.end_to_end.test_bad_input import assert_refused
 from tests.house import a_house
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.clockwork import fields_of_row
@@ -95,6 +96,42 @@ def ask(event: dict[str, Any], context: Lambda | None = None) -> dict[str, Any]:
         "Report",
     )
     return told
+
+
+def test_request_is_answered_by_hand(cloud: Cloud, table: Any) -> None:
+    with answers() as (url, sent):
+        done = cloud.watchbot(
+            *("schedule", "custom-resource"),
+            stdin=json.dumps({**an_event("Create"), "ResponseURL": url}),
+        )
+    (body,) = sent
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(body)["Status"] == "SUCCESS"
+    assert [row["name"] for row in table.scan()["Items"]] == ["report"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("x", 2, "no JSON"),
+        ("[]", 2, "no JSON object"),
+        ("{}", 2, "it has no RequestType, ResponseURL"),
+        (json.dumps({**an_event("Delete"), "ResponseURL": "http://127.0.0.1:9/"}), 2, "Physical"),
+        (
+            json.dumps({**an_event("Delete", "wb-1"), "ResponseURL": "http://127.0.0.1:9/"}),
+            1,
+            "could not be sent",
+        ),
+    ],
+    ids=["text", "list", "empty", "nameless", "nobody to answer"],
+)
+def test_what_cannot_be_answered_by_hand(
+    cloud: Cloud, table: Any, text: str, code: int, said: str
+) -> None:
+    done = cloud.watchbot("schedule", "custom-resource", stdin=text)
+
+    assert_refused(done, code, said)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ Each command has a module of its name, imported when it is asked for; it imports
 it runs.
 """
 
+import difflib
 import importlib
 import os
 import signal
@@ -33,6 +34,16 @@ class Commands(click.Group):
         name = cmd_name.replace("-", "_")
         found: click.Command = getattr(importlib.import_module(f"watchbot.cli.{name}"), name)
         return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            for alike in difflib.get_close_matches(args[0], COMMANDS, 1):
+                error.message = f"{error.message.rstrip('.')}. Did you mean {alike!r}?"
+            raise
 
 
 @click.command(

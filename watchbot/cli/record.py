@@ -21,5 +21,5 @@ def record(settings: RecordSettings) -> int:
     from watchbot import lifecycle
     from watchbot.record.service import record
 
-    logs.configure(structured=settings.structured_logging)
+    logs.configure(structured=settings.structured_logging, who="recorder")
     return lifecycle.run(functools.partial(record, settings))

@@ -1,4 +1,4 @@
-"""`watchbot schedule`, and `watchbot schedule import`."""
+"""`watchbot schedule`, and what stands below it: `import` and `custom-resource`."""
 
 import functools
 
@@ -34,8 +34,24 @@ def schedule(settings: ScheduleSettings) -> int:
     else:
         from watchbot.schedule.service import schedule
 
-    logs.configure(structured=settings.structured_logging)
+    logs.configure(structured=settings.structured_logging, who="scheduler")
     return lifecycle.run(functools.partial(schedule, settings))
+
+
+@schedule.command("custom-resource")
+def custom_resource() -> int:
+    """Answer one request of CloudFormation, as the function does.
+
+    Reads the request, a JSON object, from standard input, writes the schedule to the table that it
+    names, and sends the answer to its ResponseURL. For a stack that waits because its function
+    could not run; the function itself is what `make lambda` builds, and its handler is
+    watchbot.schedule.custom_resource.handler.
+    """
+    from watchbot.schedule.custom_resource import answer_by_hand
+
+    logs.configure(structured=False, who="scheduler")
+    answer_by_hand(click.get_text_stream("stdin").read())
+    return 0
 
 
 @schedule.command("import")

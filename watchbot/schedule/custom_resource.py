@@ -26,6 +26,11 @@ MAX_ANSWER_BYTES = 4096  # CloudFormation takes no more
 MARGIN_S = 3  # of Lambda's time, to send the answer in
 _SEND_S = 2.5
 
+_NEEDED = (
+    *("RequestType", "ResponseURL", "StackId", "RequestId", "LogicalResourceId"),
+    "ResourceProperties",
+)
+
 Event = Mapping[str, Any]
 
 log = logging.getLogger(__name__)
@@ -56,6 +61,36 @@ def handler(event: Event, context: Context) -> None:
         verdict = Verdict(physical_id=_failed_id(event), reason=repr(error))
     finally:
         _send(event["ResponseURL"], answer(event, verdict))
+
+
+def answer_by_hand(text: str) -> None:
+    """Answers a request that is written as JSON, as the handler does.
+
+    Raises `UsageError` for what is no request, `WatchbotError` when the answer cannot be sent.
+    """
+    try:
+        event = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"standard input is no JSON: {error}") from None
+    if not isinstance(event, dict):
+        raise UsageError("standard input is no request of CloudFormation: it is no JSON object")
+    needed = [*_NEEDED, *(["PhysicalResourceId"] if event.get("RequestType") != "Create" else [])]
+    missing = [name for name in needed if not event.get(name)]
+    if missing:
+        raise UsageError(
+            f"standard input is no request of CloudFormation: it has no {', '.join(missing)}"
+        )
+    try:
+        handler(event, _Patient())
+    except (OSError, ValueError) as error:
+        raise WatchbotError(f"the answer could not be sent to its ResponseURL: {error}") from error
+
+
+class _Patient:
+    """Nobody ends us."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
 
 
 def answer(event: Event, verdict: Verdict) -> bytes:
