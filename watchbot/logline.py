@@ -29,7 +29,7 @@ def _date(seconds: int) -> str:
 
 
 def prefix(who: str, message_id: str | None) -> str:
-    """The start of a text line said now by `who`: "watcher", "worker", "recorder" or "scheduler"."""
+    """The start of a text line said now by `who`, as "watcher" or "worker"."""
     about = f"[{message_id}] " if message_id else ""
     return f"[{date(time.time())}] [{who}] {about}"
 

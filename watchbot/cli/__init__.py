@@ -42,7 +42,8 @@ class Commands(click.Group):
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
             for alike in difflib.get_close_matches(args[0], COMMANDS, 1):
-                error.message = f"{error.message.rstrip('.')}. Did you mean {alike!r}?"
+                problem = f"{error.message.rstrip('.')}. Did you mean {alike!r}?"
+                raise click.UsageError(problem, ctx) from None
             raise
 
 

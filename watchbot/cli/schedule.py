@@ -1,6 +1,7 @@
 """`watchbot schedule`, and what stands below it: `import` and `custom-resource`."""
 
 import functools
+import sys
 
 import click
 
@@ -50,7 +51,7 @@ def custom_resource() -> int:
     from watchbot.schedule.custom_resource import answer_by_hand
 
     logs.configure(structured=False, who="scheduler")
-    answer_by_hand(click.get_text_stream("stdin").read())
+    answer_by_hand(sys.stdin.buffer.read())
     return 0
 
 

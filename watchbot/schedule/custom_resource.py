@@ -63,7 +63,7 @@ def handler(event: Event, context: Context) -> None:
         _send(event["ResponseURL"], answer(event, verdict))
 
 
-def answer_by_hand(text: str) -> None:
+def answer_by_hand(text: bytes) -> None:
     """Answers a request that is written as JSON, as the handler does.
 
     Raises `UsageError` for what is no request, `WatchbotError` when the answer cannot be sent.
