@@ -45,14 +45,14 @@ async def tell_of_tasks(
 ) -> None:
     """Tells the topic of a run whose tasks were started, and failed. That this fails is logged."""
     facts = {
-        "job": run["job_id"],
+        "job": run["job"],
         "dueAt": run["due_at"],
         "cause": run["cause"],
         "status": "started",
         "outcome": outcome,
         "tasks": list(tasks),
     }
-    await _publish(clients, topic, f"{run['job_id']} {outcome}", json.dumps(facts, indent=2))
+    await _publish(clients, topic, f"{run['job']} {outcome}", json.dumps(facts, indent=2))
 
 
 async def _publish(clients: Clients, topic: str | None, what: str, text: str) -> None:

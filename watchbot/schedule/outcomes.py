@@ -147,4 +147,4 @@ def _open(runs: Sequence[Started], ends: Mapping[str, TaskEnd]) -> list[str]:
 
 
 def _facts(run: Started) -> dict[str, str]:
-    return {"job_id": run.job_id, "due_at": to_text(run.due_at), "cause": run.cause}
+    return {"job": run.job_id, "due_at": to_text(run.due_at), "cause": run.cause}
