@@ -18,10 +18,10 @@ def pinned() -> list[str]:
 def takes(package: str, python: str) -> bool:
     """Whether it takes this Python; what is not installed here is for another one."""
     try:
-        wanted = metadata(package)["Requires-Python"]
+        wanted = metadata(package).get("Requires-Python", "")
     except PackageNotFoundError:
         return True
-    return python in SpecifierSet(wanted or "")
+    return python in SpecifierSet(wanted)
 
 
 def test_pinned_versions_take_the_oldest_python() -> None:
