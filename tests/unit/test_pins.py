@@ -18,10 +18,10 @@ def pinned() -> list[str]:
 def takes(package: str, python: str) -> bool:
     """Whether it takes this Python; what is not installed here is for another one."""
     try:
-        wanted = metadata(package).get("Requires-Python", "")
+        wanted = metadata(package).json.get("requires_python", "")
     except PackageNotFoundError:
         return True
-    return python in SpecifierSet(wanted)
+    return python in SpecifierSet(str(wanted))
 
 
 def test_pinned_versions_take_the_oldest_python() -> None:
