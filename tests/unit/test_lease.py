@@ -56,8 +56,9 @@ async def test_many_deletes_share_calls_of_ten() -> None:
     assert [len(call) for call in queue.deleted] == [10, 10, 5]
 
 
-async def test_delete_is_tried_until_it_is_done() -> None:
-    queue = ScriptedQueue(UNREACHABLE, BUSY)
+@pytest.mark.parametrize("fault", [UNREACHABLE, BUSY], ids=["call fails", "entry is refused"])
+async def test_delete_is_tried_until_it_is_done(fault: Unreachable | Refusal) -> None:
+    queue = ScriptedQueue(fault, fault)
 
     async with Leases(queue, 1) as leases:
         assert await leases.delete(leases.take(a_message()))
@@ -85,8 +86,8 @@ async def test_dead_receipt_is_a_lost_lease_and_is_used_no_more(
 async def test_message_that_came_late_is_ours_when_the_queue_says_so() -> None:
     queue = ScriptedQueue(BUSY, UNREACHABLE)
 
-    async with Leases(queue, 1) as leases:
-        lease = leases.take(a_message(age_s=1.1))
+    async with Leases(queue, 30) as leases:
+        lease = leases.take(a_message(age_s=31))
         doubtful, ours = lease.doubtful, await leases.confirm(lease)
         settled = await leases.delete(lease)
 
@@ -145,7 +146,7 @@ async def test_what_was_settled_is_renewed_no_more() -> None:
     queue = ScriptedQueue()
 
     async with Leases(queue, 1) as leases:
-        held = [leases.take(a_message(f"m{number}", age_s=0.4)) for number in range(100)]
+        held = [leases.take(a_message(f"m{number}", age_s=0.4)) for number in range(300)]
         async with anyio.create_task_group() as tasks:
             for lease in held:
                 tasks.start_soon(leases.hide, lease, 0)
@@ -155,7 +156,7 @@ async def test_what_was_settled_is_renewed_no_more() -> None:
     for call in queue.hidden:
         assert not given_back & {message for message, _ in call}
         given_back |= {message for message, seconds in call if seconds == 0}
-    assert len(given_back) == 100
+    assert len(given_back) == 300
 
 
 async def test_lease_is_settled_once() -> None:
