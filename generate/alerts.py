@@ -35,7 +35,7 @@ ALERTS = [
         lasting="2m",
         severity="critical",
         summary="The queue has not answered {{ $labels.instance }} for five minutes.",
-        mend="/healthz of the watcher says why; so does `watchbot doctor`.",
+        mend="/readyz of the watcher says why; so does `watchbot doctor`.",
     ),
     Alert(
         name="WatchbotBreakerOpen",

@@ -371,11 +371,13 @@ def test_lasting_refusal_is_no_hot_loop_and_then_the_end(cloud: Cloud, gate: Gat
         )
         said += read_until(watcher, "receive failed")
         health = requests.get(f"{url}/healthz", timeout=10)
+        ready = requests.get(f"{url}/readyz", timeout=10)
         before = len(gate.seen(RECEIVE))
         said += watcher.communicate(timeout=60)[0]
 
-    assert health.status_code == 503
-    assert "AccessDenied" in health.text
+    assert health.status_code == 200
+    assert ready.status_code == 503
+    assert "AccessDenied" in ready.text
     assert watcher.returncode == 1
     assert said.splitlines()[-1].startswith("watchbot: SQS receive_message failed: AccessDenied")
     # Five seconds of tries with pauses that double from 0.2 s: about seven; never hundreds.

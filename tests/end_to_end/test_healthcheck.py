@@ -1,12 +1,17 @@
 """`watchbot healthcheck`, as a container runs it."""
 
 import re
+import signal
+import threading
+from contextlib import ExitStack
 
 import pytest
+import requests
 
 from tests.cloud import Cloud
 from tests.end_to_end.test_local import read_until
 from tests.end_to_end.test_scrape import served
+from tests.gate import Hold, running_gate
 
 
 def test_watcher_is_well(cloud: Cloud) -> None:
@@ -25,7 +30,7 @@ def test_watcher_is_well(cloud: Cloud) -> None:
     assert gone.stderr.count("\n") == 1
 
 
-def test_watcher_whose_queue_is_gone_is_ill(cloud: Cloud) -> None:
+def test_watcher_whose_queue_is_gone_is_alive_and_not_ready(cloud: Cloud) -> None:
     queue = cloud.queue("gone")
     cloud.send(queue, "x")
     with served(cloud, queue, "true") as (watcher, url):
@@ -33,9 +38,42 @@ def test_watcher_whose_queue_is_gone_is_ill(cloud: Cloud) -> None:
         cloud.sqs.delete_queue(QueueUrl=queue)
         read_until(watcher, "receive failed")
         done = cloud.watchbot("healthcheck", "--port", re.findall(r":(\d+)/", url)[0])
+        ready = requests.get(url.replace("/metrics", "/readyz"), timeout=10)
+
+    assert (done.returncode, done.stdout) == (0, "healthcheck: ok\n")
+    assert ready.status_code == 503
+    assert ready.text.startswith("SQS receive_message failed: ")
+
+
+def test_watcher_that_hangs_is_ill(cloud: Cloud) -> None:
+    with served(cloud, cloud.queue("hangs"), "true") as (watcher, url):
+        watcher.send_signal(signal.SIGSTOP)
+        done = cloud.watchbot("healthcheck", "--port", re.findall(r":(\d+)/", url)[0])
+        watcher.send_signal(signal.SIGCONT)
 
     assert done.returncode == 1
-    assert done.stderr.startswith("healthcheck: 503: SQS receive_message failed: ")
+    assert "timed out" in done.stderr
+
+
+def test_health_is_served_while_sqs_has_not_answered_yet(cloud: Cloud) -> None:
+    queue = cloud.queue("first-word")
+    reached = threading.Event()
+    words = ("--metrics-host", "127.0.0.1", "--metrics-port", "0", "--queue-url", queue, "true")
+
+    with ExitStack() as house:
+        gate = house.enter_context(running_gate(cloud.url))
+        gate.rule = lambda operation, *_: Hold(reached) if operation else None
+        watcher = house.enter_context(
+            cloud.started("listen", *words, env={"AWS_ENDPOINT_URL": gate.url})
+        )
+        (url,) = re.findall(r"url=(\S+)", read_until(watcher, "serving metrics"))
+        health = requests.get(f"{url}/healthz", timeout=10)
+        ready = requests.get(f"{url}/readyz", timeout=10)
+        reached.set()
+        read_until(watcher, "started")
+
+    assert health.status_code == 200
+    assert (ready.status_code, ready.text) == (503, "the queue has not answered yet\n")
 
 
 @pytest.mark.parametrize("port", ["0", "70000", "x", ""])

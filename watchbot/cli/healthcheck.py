@@ -25,7 +25,7 @@ def healthcheck(**flags: Any) -> int:
     """Exit 0 if the watcher in this container is well, else 1.
 
     For HEALTHCHECK in a Dockerfile and healthCheck in a task definition. Asks /healthz on this
-    machine, for four seconds at most.
+    machine, for four seconds at most. A queue or a database that is away does not make it fail.
     """
     from watchbot.healthcheck import healthcheck
 

@@ -44,8 +44,6 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
             open_client("sqs", account, attempts=1, wait_s=settings.poll_wait, connections=50)
         )
         queue = SqsQueue(sqs, settings.queue_url)
-        if not await reach(queue, stop):
-            return 0
         notifier = await _open_notifier(house, settings)
         jobs = Jobs(settings, command, stop)
         watcher = Watcher(settings, queue, workspace, jobs, notifier)
@@ -59,6 +57,8 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
                 {"/failures": watcher.failures.page},
             )
         )
+        if not await reach(queue, stop):
+            return 0
         if settings.sends_traces:
             watcher.spans = await house.enter_async_context(tracing(_queue_name(settings)))
         if settings.ecs_agent_uri is not None:

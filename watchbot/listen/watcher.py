@@ -89,8 +89,8 @@ class Watcher:
         metrics.limit.set(slots)
 
     def unhealthy(self) -> str | None:
-        """Why it does no good any more, or None."""
-        return self._intake.trouble if self._intake.reached else None
+        """Why only a restart can help, or None. A queue that is away is no reason."""
+        return self._intake.overdue()
 
     def unready(self) -> str | None:
         """Why no message would be taken now, or None."""

@@ -57,14 +57,14 @@ async def record(settings: RecordSettings, stop: Stop) -> int:
             open_client("sqs", account, attempts=1, wait_s=settings.poll_wait, connections=50)
         )
         queue = SqsQueue(sqs, settings.queue_url)
-        if not await reach(queue, stop):
-            return 0
         recorder = Recorder(settings, queue, database)
         await house.enter_async_context(
             serving(
                 settings.metrics_host, settings.metrics_port, recorder.unhealthy, recorder.unready
             )
         )
+        if not await reach(queue, stop):
+            return 0
         await _keep_in_step(house, settings, database)
         await _show(house, settings, database)
         await recorder.run(stop)
@@ -135,8 +135,8 @@ class Recorder:
         self._fatal: ExceptionGroup[AwsError] | None = None
 
     def unhealthy(self) -> str | None:
-        """Why it does no good any more, or None."""
-        return self._trouble or (self._intake.trouble if self._intake.reached else None)
+        """Why only a restart can help, or None. A queue or database that is away is no reason."""
+        return self._intake.overdue()
 
     def unready(self) -> str | None:
         """Why no event would be written now, or None."""

@@ -7,8 +7,10 @@ import anyio
 
 from watchbot.aws import retry_pause
 from watchbot.errors import DatabaseError
+from watchbot.watchdog import Watchdog
 
 RETRY_CAP_S = 5
+STUCK_S = 600  # a step takes seconds; a database that is away fails it
 
 Step = Callable[[], Awaitable[float]]  # the seconds to the next
 
@@ -25,11 +27,16 @@ class Loop:
         self._step = step
         self._news = anyio.Event()
         self._over = False
+        self._watchdog = Watchdog()
         self.trouble: str | None = None
 
     def tell(self) -> None:
         """There is something to do."""
         self._news.set()
+
+    def overdue(self) -> str | None:
+        """Why only a restart can help: a step is stuck; or None."""
+        return self._watchdog.overdue()
 
     def end(self) -> None:
         """No more steps; the one under way is finished."""
@@ -41,7 +48,8 @@ class Loop:
         failures = 0
         while not self._over:
             try:
-                pause_s = await self._step()
+                with self._watchdog.expecting("a step", STUCK_S):
+                    pause_s = await self._step()
             except DatabaseError as error:
                 failures += 1
                 self.trouble = str(error)

@@ -53,12 +53,14 @@ class Scheduler:
         self._draining = False
 
     def unhealthy(self) -> str | None:
-        """Why nothing can be started now, or None."""
-        return next((loop.trouble for loop in self._loops if loop.trouble), None)
+        """Why only a restart can help, or None. A database that is away is no reason."""
+        return next(filter(None, (loop.overdue() for loop in self._loops)), None)
 
     def unready(self) -> str | None:
-        """Why it takes no more work, or None."""
-        return "draining" if self._draining else self.unhealthy()
+        """Why nothing would be started now, or None."""
+        if self._draining:
+            return "draining"
+        return next(filter(None, (loop.trouble for loop in self._loops)), None)
 
     def look(self) -> None:
         """Looks at the jobs at once: one of them, or a run, has been written."""

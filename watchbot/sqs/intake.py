@@ -14,8 +14,10 @@ from watchbot.errors import AwsError, Unreachable
 from watchbot.lifecycle import now
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import MAX_BATCH, Queue
+from watchbot.watchdog import Watchdog
 
-HANG_S = 15  # a poll that is so late will not come back
+HANG_S = 15  # a poll that is so late will not come back, and is given up
+STUCK_S = 60  # one that cannot even be given up is stuck for good: only a restart helps
 IDLE_S = 1  # an empty queue is asked no more often
 LINGER_S = 0.005  # with a backlog, slots that come free within this share one receive
 
@@ -54,12 +56,12 @@ class Intake:
         self._refused_since: float | None = None
         self._reached = False
         self._held_until = 0.0
+        self._watchdog = Watchdog()
         self.trouble: str | None = "the queue has not answered yet"
 
-    @property
-    def reached(self) -> bool:
-        """Whether the queue has ever answered a receive."""
-        return self._reached
+    def overdue(self) -> str | None:
+        """Why only a restart can help: a poll is stuck; or None. SQS being away is no reason."""
+        return self._watchdog.overdue()
 
     @property
     def in_hand(self) -> int:
@@ -142,7 +144,8 @@ class Intake:
     async def _poll(self, count: int, until_empty: bool, once: bool) -> None:
         messages: list[Message] | None = None
         try:
-            messages = await self._receive(count)
+            with self._watchdog.expecting("a poll", self._wait_s + HANG_S + STUCK_S):
+                messages = await self._receive(count)
         except AwsError as error:
             await self._failed(error)
         finally:
