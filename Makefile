@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 PYTHONS ?= 3.11 3.12 3.13
 BIN := $(VENV)/bin
+DEMO_READY := $(VENV)/.ready-demo
 READY := $(VENV)/.ready
+SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint type unit chaos bench docs dist pyz lambda audit format clean
@@ -11,7 +13,7 @@ READY := $(VENV)/.ready
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: $(READY) ## Runs the main job on this machine: real messages, real commands, no account
+demo: $(DEMO_READY) ## Runs the main job on this machine: real messages, real commands, no account
 	$(BIN)/watchbot local --concurrency 2 --exit-when-empty --poll-wait 3 \
 	  --send-file examples/demo/messages examples/demo/work.sh
 
@@ -46,6 +48,8 @@ chaos: $(READY) ## The long form of the chaos suite: ten seeds, faults, signals,
 docs: $(READY) ## Makes the pages that say what the code says, and a site of all pages in build/site
 	$(BIN)/python -m generate
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "The site is in build/site: open index.html, or, to search it too, run:"
+	@echo "  $(BIN)/python -m http.server --directory build/site --bind 127.0.0.1"
 
 dist: $(READY) ## Builds the wheel and the source distribution in dist/, and checks them
 	$(BIN)/python -m build --no-isolation
@@ -72,11 +76,20 @@ format: $(READY) ## Lays the code out as lint wants it
 clean: ## Takes away what the other commands made
 	rm -rf $(VENV) $(PYTHONS:%=.venv-%) .venv-audit .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
 
-$(READY): pyproject.toml constraints.txt
-	@echo "Making a virtual environment in $(VENV) (once; about a minute) ..."
+# Installs what $(1) names, and shows each package as pip finds it.
+install = set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check \
+	  --constraint constraints.txt --editable $(1) \
+	  | sed -n -e 's/^Collecting \([A-Za-z0-9_.-]*\).*/  \1/p' -e 's/^Installing collected.*/  installing .../p'
+
+$(DEMO_READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "watchbot needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
+	@echo "Making a virtual environment in $(VENV), with what watchbot and its demo need ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable '.[dev]'
+	@$(call install,'.[local]')
+	@touch $@
+
+$(READY): $(DEMO_READY)
+	@echo "Adding what the tests need to $(VENV) ..."
+	@$(call install,'.[dev]')
 	@touch $@

@@ -83,8 +83,10 @@ class Talk(WSGIRequestHandler):
         environ["wsgi.input"] = io.BytesIO(body)
         try:
             answer, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
-        except NotImplementedError as gap:
-            self.send_error(501, explain=str(gap))  # clients try a 500 again, this one not
+        except (NotImplementedError, ImportError) as gap:
+            # A service of moto's whose libraries the extra `local` leaves out, CloudFormation for
+            # one. Clients try a 500 again, a 501 not.
+            self.send_error(501, explain=str(gap))
         except Exception as fault:  # of one request: the others go on
             log.exception("a local call failed", extra={"path": self.path})
             self.send_error(500, explain=repr(fault))

@@ -1,0 +1,2 @@
+// A browser that reads the pages from the disk may not load the search's index.
+if (location.protocol === "file:") document.documentElement.classList.add("from-disk");
