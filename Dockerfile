@@ -9,8 +9,11 @@ WORKDIR /src
 RUN python -m venv /opt/watchbot
 COPY pyproject.toml constraints.txt README.md CHANGELOG.md LICENSE ./
 COPY watchbot watchbot
+# Hints of a missing extra then say how this image is built with it.
+RUN echo image > watchbot/installed_as
+ARG EXTRAS=
 RUN /opt/watchbot/bin/pip install --no-cache-dir --disable-pip-version-check \
-      --constraint constraints.txt .
+      --constraint constraints.txt ".${EXTRAS:+[$EXTRAS]}"
 
 FROM build AS build-services
 RUN /opt/watchbot/bin/pip install --no-cache-dir --disable-pip-version-check \

@@ -15,6 +15,7 @@ import zipapp
 from pathlib import Path
 
 from watchbot import __version__
+from watchbot.extras import MARK
 
 ROOT = Path(__file__).parents[1]
 EXTRAS = "postgres,redis,schedule,tools"
@@ -28,6 +29,7 @@ def build(target: Path) -> Path:
         content = Path(name) / "content"
         install(content, f"{ROOT}[{EXTRAS}]")
         clean(content)
+        (content / "watchbot" / MARK).write_text("binary\n")
         start = (ROOT / "release/bootstrap.py").read_text()
         (content / "__main__.py").write_text(start.replace("@CONTENT@", _digest(content)))
         make_alike(content)

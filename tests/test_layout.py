@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1] / "watchbot"
 FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = [  # a module imports from its own folder and from the lines above it
+    "extras",
     "errors moment sink logline task_outcome watchdog",
     "display settings logs metrics worker_log",
     "lifecycle aws pages web log_handler",

@@ -27,6 +27,8 @@ WatchbotError           exit 1
     └── Rejected        AWS says that the request itself is wrong
 """
 
+from watchbot.extras import how_to_add
+
 
 class WatchbotError(Exception):
     """Something went wrong that a person has to know of; `str()` is the whole sentence."""
@@ -62,7 +64,7 @@ class MissingExtra(UsageError):
     """A part of watchbot that is installed on demand is not there."""
 
     def __init__(self, extra: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs more packages: pip install 'watchbot[{extra}]'")
+        super().__init__(f"{purpose} needs more packages: {how_to_add(extra)}")
 
 
 class DatabaseError(WatchbotError):

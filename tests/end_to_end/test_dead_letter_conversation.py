@@ -1,6 +1,7 @@
 """The conversation of `watchbot dead-letter`, at a terminal."""
 
 import json
+import re
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import pexpect
 import pytest
 
 from tests.cloud import BIN, Cloud
+from watchbot.extras import how_to_add
 
 MENU = "What to do\\?"
 ABOUT = "What to do with it\\?"
@@ -167,7 +169,7 @@ def test_conversation_without_its_extra_says_what_to_install(cloud: Cloud, tmp_p
     queue, _ = queues(cloud, "bare")
 
     with talk(cloud, "--queue-url", queue, env={"PYTHONPATH": str(tmp_path)}) as talks:
-        talks.hears("pip install 'watchbot\\[tools\\]'")
+        talks.hears(re.escape(how_to_add("tools")))
         assert talks.ends() == 2
 
 

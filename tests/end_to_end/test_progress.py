@@ -11,6 +11,7 @@ import pytest
 
 from tests.cloud import BIN, Cloud
 from tests.redis_server import PASSWORD, running_redis
+from watchbot.extras import how_to_add
 from watchbot.progress import Progress
 
 PROCESSES = 12  # at once, as many as two processors bear
@@ -208,4 +209,4 @@ def test_missing_extra_is_named() -> None:
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
-    assert_refused(done, 2, "pip install 'watchbot[redis]'")
+    assert_refused(done, 2, how_to_add("redis"))

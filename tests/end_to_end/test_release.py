@@ -51,7 +51,7 @@ def test_wheel_and_source_hold_the_package_and_pass_the_check(tmp_path: Path) ->
     assert package <= names
     assert "watchbot/py.typed" in names
     with tarfile.open(source) as archive:
-        assert f"watchbot-{__version__}/LICENSE" in archive.getnames()
+        assert f"watchbot_sqs-{__version__}/LICENSE" in archive.getnames()
 
 
 def test_binary_needs_nothing_but_python(binary: Path, tmp_path: Path) -> None:
@@ -74,6 +74,17 @@ def test_binary_works_on_a_queue(cloud: Cloud, binary: Path, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     assert "got hello" in done.stdout
     assert cloud.depth(queue) == (0, 0)
+
+
+def test_binary_says_what_to_do_about_what_it_is_made_without(binary: Path, tmp_path: Path) -> None:
+    done = run(binary, "local", "true", HOME=str(tmp_path))
+
+    assert done.returncode == 2
+    assert done.stderr.endswith(
+        "this one-file binary is made without them; install the package instead: "
+        "pip install 'watchbot-sqs[local]'\n"
+    )
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_binary_logs(binary: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from cfnlint.decode import cfn_yaml
 
 from tests.cloud import BIN
+from watchbot.extras import how_to_add
 
 SERVICE = ("--service", "resize", "--image", "resize:1", "--command", "./resize.sh")
 
@@ -90,7 +91,7 @@ def test_missing_extra_is_named() -> None:
     for wanted in ("watchbot.template({})", "watchbot.merge()"):
         assert python(WITHOUT + f"import watchbot; {wanted}") == (
             "watchbot.errors.MissingExtra: "
-            "watchbot template needs more packages: pip install 'watchbot[template]'"
+            f"watchbot template needs more packages: {how_to_add('template')}"
         )
 
 

@@ -11,6 +11,7 @@ import pytest
 from tests.cloud import BIN, Cloud
 from tests.end_to_end.test_local import read_until
 from tests.end_to_end.test_scrape import served
+from watchbot.extras import how_to_add
 
 
 def test_plain_text_where_it_is_no_terminal(cloud: Cloud) -> None:
@@ -73,7 +74,7 @@ def test_terminal_without_the_extra_is_told_what_to_install(tmp_path: Path) -> N
 
     assert process.returncode == 2
     assert shown.splitlines() == [
-        "watchbot: watchbot top on a terminal needs more packages: pip install 'watchbot[tools]'"
+        f"watchbot: watchbot top on a terminal needs more packages: {how_to_add('tools')}"
     ]
 
 

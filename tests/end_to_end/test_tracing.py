@@ -11,6 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.cloud import Cloud
+from watchbot.extras import how_to_add
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SENT_BY = {"traceparent": {"DataType": "String", "StringValue": f"00-{TRACE}-{SPAN}-01"}}
@@ -94,7 +95,7 @@ def test_no_trace_is_sent_without_the_extra(cloud: Cloud, tmp_path: Path) -> Non
         done = cloud.listen(queue, "true", env=env)
 
     assert done.returncode == 0
-    assert done.stdout.count("no traces are sent: pip install 'watchbot[otel]'") == 1
+    assert done.stdout.count(f"no traces are sent: {how_to_add('otel')}") == 1
     assert spans == []
 
 

@@ -116,10 +116,17 @@ def test_steps_of_the_build_make_a_working_program(tmp_path: Path) -> None:
     for step in build.of("RUN"):
         here = re.sub(r"^python ", f"{sys.executable} ", step).replace("/opt", str(target))
         done = subprocess.run(
-            shlex.split(here), cwd=source, capture_output=True, text=True, check=False, timeout=300
+            ["sh", "-ec", here],
+            cwd=source,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
         )
         assert done.returncode == 0, done.stderr
 
+    (mark,) = target.glob("watchbot/lib/*/site-packages/watchbot/installed_as")
+    assert mark.read_text() == "image\n"
     program = target / "watchbot/bin/watchbot"
     variables = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     helped = subprocess.run(

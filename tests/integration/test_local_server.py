@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError
 
 from tests.cloud import REGION, Cloud, running_cloud
 from watchbot.errors import SettingError
+from watchbot.extras import how_to_add
 from watchbot.local.server import running_server
 
 SOON_S = 10  # for what comes at once, or never
@@ -611,5 +612,5 @@ def test_missing_extra_is_named(module: str) -> None:
 
     assert done.stderr.splitlines()[-1] == (
         "watchbot.errors.MissingExtra: "
-        "an AWS of your own needs more packages: pip install 'watchbot[local]'"
+        f"an AWS of your own needs more packages: {how_to_add('local')}"
     )

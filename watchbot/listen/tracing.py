@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from watchbot import __version__
+from watchbot.extras import how_to_add
 from watchbot.listen.job import Report
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ async def tracing(queue_name: str) -> AsyncIterator[Spans | None]:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
-        log.warning("no traces are sent: pip install 'watchbot[otel]'")
+        log.warning("no traces are sent: %s", how_to_add("otel"))
         yield None
         return
     # What the variables of OpenTelemetry say of the service goes over this name.

@@ -1,0 +1,28 @@
+"""How to add an extra to this copy of watchbot, as the copy was installed.
+
+Most copies are pip's. A checkout is told by the project file beside the package. The one-file
+binary and the image carry a file that names them; `release/pyz.py` and the `Dockerfile` write it.
+"""
+
+from pathlib import Path
+
+DISTRIBUTION = "watchbot-sqs"
+MARK = "installed_as"  # the file in the package that says "binary" or "image"
+
+_HERE = Path(__file__).parent
+
+
+def how_to_add(extra: str, package: Path = _HERE) -> str:
+    """The command, or the one step, that adds `extra` to the copy in the directory `package`."""
+    mark = package / MARK
+    kind = mark.read_text().strip() if mark.is_file() else ""
+    if kind == "binary":
+        return (
+            "this one-file binary is made without them; install the package instead: "
+            f"pip install '{DISTRIBUTION}[{extra}]'"
+        )
+    if kind == "image":
+        return f"build this image again: docker build --build-arg EXTRAS={extra}"
+    if (package.parent / "pyproject.toml").is_file():
+        return f"pip install --editable '{package.parent}[{extra}]'"
+    return f"pip install '{DISTRIBUTION}[{extra}]'"
