@@ -146,7 +146,15 @@ recorded = _counter(
     kind=("task", "other", "rejected"),
 )
 _RUN_ENDS = ("started", "partial", "skipped", "missed", "failed", "uncertain")
-_TASK_ENDS = ("success", "failed", "failed_to_start", "stopped", "lost", "unknown")
+_TASK_ENDS = (
+    "success",
+    "failed",
+    "failed_to_start",
+    "interrupted",
+    "stopped",
+    "lost",
+    "unknown",
+)
 schedule_runs = _counter(
     "watchbot_schedule_runs_total",
     "Runs of a job of `watchbot schedule`, by how they ended.",

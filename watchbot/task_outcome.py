@@ -4,14 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 SUCCESS, FAILED, UNKNOWN = "success", "failed", "unknown"
+BY_CONTAINERS = {"EssentialContainerExited"}  # what it means, the containers say
 BY_STOP_CODE = {
     "TaskFailedToStart": "failed_to_start",
     "UserInitiated": "stopped",
     "ServiceSchedulerInitiated": "stopped",
+    # AWS took the machine away: an exit code 0 after its SIGTERM says nothing of the work.
+    "SpotInterruption": "interrupted",
+    "TerminationNotice": "interrupted",
+    "InfrastructureHealth": "interrupted",
 }
 KILLED = {137, 143}  # by SIGKILL or SIGTERM: what ECS does to the rest once one has ended
 
-FAILURES = ("failed", "failed_to_start")  # what counts as a failure
+FAILURES = ("failed", "failed_to_start", "interrupted")  # what counts as a failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +33,7 @@ class EndedContainer:
 
 
 def outcome_of(stop_code: str | None, containers: Sequence[EndedContainer]) -> str:
-    """`success`, `failed`, `failed_to_start`, `stopped`, or `unknown` where nobody can say.
+    """`success`, `failed`, `failed_to_start`, `interrupted`, `stopped`, or `unknown`.
 
     Essential containers alone count, and of several the one that stopped first: then ECS killed
     the others. Where the definition is not known they all count, and must agree.

@@ -2,6 +2,8 @@
 
 import json
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from examples.record.lives import SIDECARS, Life, lives
 from tests.databases import a_record
 from tests.postgres import PostgresServer
+from watchbot import metrics
 from watchbot.errors import DataRefused
 from watchbot.lifecycle import Stop
 from watchbot.record.answers import missed
@@ -19,7 +22,7 @@ from watchbot.record.retention import forget
 from watchbot.record.service import Recorder
 from watchbot.record.store import Reject, learn_definition, store
 from watchbot.settings.record import RecordSettings
-from watchbot.sql.database import Database
+from watchbot.sql.database import Database, Row, Transaction
 from watchbot.sqs.memory import MemoryQueue
 
 END = datetime(2026, 11, 21, 4, tzinfo=UTC)
@@ -74,6 +77,80 @@ async def test_one_batch_may_hold_a_task_often(url: str) -> None:
 
         assert await database.fetch("SELECT version FROM ecs_task") == [{"version": 3}]
         assert await database.fetch("SELECT count(*) AS n FROM ecs_task_event") == [{"n": 3}]
+
+
+async def test_of_two_states_with_one_version_the_first_is_kept_whole(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended = [{"name": "main", "lastStatus": "STOPPED", "exitCode": 0}]
+    first = an_event(3, "STOPPED", containers=ended)
+    second = an_event(3, "RUNNING", group="service:web")
+
+    async with a_record(url) as database:
+        await store(database, states(first, second, first))
+        (task,) = await database.fetch("SELECT * FROM ecs_task_outcome")
+        (container,) = await database.fetch("SELECT exit_code FROM ecs_task_container")
+
+    assert (task["last_status"], task["outcome"], task["task_group"]) == (
+        "STOPPED",
+        "success",
+        None,
+    )
+    assert json.loads(task["detail"])["lastStatus"] == "STOPPED"
+    assert container["exit_code"] == 0
+    assert [record.message for record in caplog.records] == [
+        "two states with one version, the first is kept"
+    ]
+
+
+class Picky:
+    """A database that refuses to store a task that was started by one whom it hates."""
+
+    hated = "mallory"
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.dialect, self.place = database.dialect, database.place
+
+    async def fetch(self, sql: str, **values: Any) -> list[Row]:
+        return await self._database.fetch(sql, **values)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        async with self._database.transaction() as transaction:
+            yield PickyTransaction(transaction)
+
+
+class PickyTransaction:
+    """One of its transactions."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self.fetch, self.script = transaction.fetch, transaction.script
+
+    async def execute(self, sql: str, **values: Any) -> int:
+        if "INTO ecs_task_event " in sql and Picky.hated in values["rows"]:
+            raise DataRefused("here", "I know that one")
+        return await self._transaction.execute(sql, **values)
+
+
+async def test_event_that_the_database_refuses_is_counted_as_rejected(url: str) -> None:
+    def counted() -> list[float]:
+        found = metrics.parse(metrics.scrape().decode())
+        name = "watchbot_record_events_total"
+        return [found[name, frozenset({("kind", kind)})] for kind in ("task", "rejected")]
+
+    queue = MemoryQueue()
+    for body in [an_event(1), an_event(2, startedBy=Picky.hated), an_event(3)]:
+        queue.send(body)
+    before = counted()
+
+    async with a_record(url) as database:
+        await run(Picky(database), queue)
+        (reject,) = await database.fetch("SELECT error FROM ecs_event_reject")
+
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == [2, 1]
+    assert reject["error"] == "the database refuses it: I know that one"
 
 
 async def test_missing_exit_code_is_null_and_not_zero(url: str) -> None:

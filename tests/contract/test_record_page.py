@@ -112,6 +112,13 @@ async def test_json_answers(url: str) -> None:
         ("/v1/failures?by=week", 400),
         ("/timeline?since=soon", 400),
         ("/v1/stream/tasks?since=x", 400),
+        ("/v1/tasks?status=stopped", 400),
+        ("/v1/tasks?cluster=%00", 400),
+        ("/v1/tasks/at/1h?familly=web", 400),
+        ("/v1/failures?until=1h", 400),
+        ("/v1/stream/tasks?from=0", 400),
+        ("/?name=web", 400),
+        ("/timeline?service=a%00b", 400),
     ],
 )
 async def test_bad_questions(url: str, path: str, status: int) -> None:

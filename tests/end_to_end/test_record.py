@@ -29,7 +29,7 @@ def made(cloud: Cloud, database: str) -> list[Life]:
     queue = cloud.queue("lives")
     cloud.send_many(queue, [json.dumps(event) for life in found for event in life.events])
     done = cloud.watchbot(
-        "record", "-sqs", queue, "-postgres", database, "--exit-when-empty", "--poll-wait", "1"
+        "record", "-sqs", queue, "--postgres", database, "--exit-when-empty", "--poll-wait", "1"
     )
     assert done.returncode == 0, done.stderr
     assert cloud.depth(queue) == (0, 0)

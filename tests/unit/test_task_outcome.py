@@ -1,8 +1,9 @@
 """How a task ended, by its stop code and its containers."""
 
 import pytest
+from botocore.session import Session
 
-from watchbot.task_outcome import EndedContainer, outcome_of
+from watchbot.task_outcome import BY_CONTAINERS, BY_STOP_CODE, EndedContainer, outcome_of
 
 
 def ended(code: int | None, essential: bool | None = True, at: int = 5) -> EndedContainer:
@@ -15,6 +16,9 @@ def ended(code: int | None, essential: bool | None = True, at: int = 5) -> Ended
         pytest.param("TaskFailedToStart", [], "failed_to_start", id="never started"),
         pytest.param("UserInitiated", [ended(137)], "stopped", id="a person"),
         pytest.param("ServiceSchedulerInitiated", [ended(0)], "stopped", id="scaling"),
+        pytest.param("SpotInterruption", [ended(0)], "interrupted", id="Spot"),
+        pytest.param("TerminationNotice", [ended(137)], "interrupted", id="Spot on EC2"),
+        pytest.param("InfrastructureHealth", [ended(None)], "interrupted", id="host"),
         pytest.param("EssentialContainerExited", [ended(0)], "success", id="zero"),
         pytest.param("EssentialContainerExited", [ended(1)], "failed", id="one"),
         pytest.param("EssentialContainerExited", [ended(137)], "failed", id="out of memory"),
@@ -47,3 +51,9 @@ def ended(code: int | None, essential: bool | None = True, at: int = 5) -> Ended
 )
 def test_outcome(stop_code: str | None, containers: list[EndedContainer], outcome: str) -> None:
     assert outcome_of(stop_code, containers) == outcome
+
+
+def test_every_stop_code_of_ecs_has_an_outcome() -> None:
+    model = Session().get_service_model("ecs")
+
+    assert set(model.shape_for("TaskStopCode").enum) == BY_CONTAINERS | set(BY_STOP_CODE)

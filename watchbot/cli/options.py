@@ -63,12 +63,19 @@ def _click_option(name: str, field: Any, old_flag: str | None) -> Callable[[Comm
         return click.option(either, name, is_flag=True, default=None, help=help_text)
     return click.option(
         flag(name),
-        *([old_flag] if old_flag else []),
+        *_old_flags(old_flag),
         name,
         metavar=field.json_schema_extra["metavar"],
         multiple=repeats(field),
         help=help_text,
     )
+
+
+def _old_flags(old: str | None) -> list[str]:
+    """The flag of a program that came before; Go took a long one with one dash or with two."""
+    if old is None:
+        return []
+    return [old, f"-{old}"] if len(old) > len("-s") else [old]
 
 
 def _words(default: Any) -> str:

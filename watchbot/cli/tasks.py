@@ -63,8 +63,9 @@ def at(settings: TasksSettings, time: str) -> Any:
 def outcome(settings: DatabaseSettings, task: str) -> Any:
     """Say how TASK ended.
 
-    active, success, failed, failed_to_start, stopped (by a person or by its service), lost (ECS
-    forgot it, and its end was not seen), or unknown.
+    active, success, failed, failed_to_start, interrupted (AWS took its machine: Spot, a failing
+    host), stopped (by a person or by its service), lost (ECS forgot it, and its end was not seen),
+    or unknown.
     """
     from watchbot.record import ask
 

@@ -1,6 +1,7 @@
 """A site of server-rendered pages: one style, no script, nothing from elsewhere."""
 
 import base64
+import functools
 import hmac
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from watchbot.errors import DatabaseError, UsageError
+from watchbot.errors import DatabaseError, DataRefused, UsageError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _HEADERS = {
@@ -26,6 +27,8 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
 }
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +62,35 @@ def site(routes: Sequence[BaseRoute], *, host: str, token: str | None) -> Starle
         middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK)))
     if token:
         middleware.append(Middleware(_Guard, token=token))
-    handlers: dict[Any, Any] = {UsageError: _bad_request, DatabaseError: _no_database}
+    handlers: dict[Any, Any] = {
+        UsageError: _bad_request,
+        DataRefused: _unfit,
+        DatabaseError: _no_database,
+    }
     return Starlette(
         routes=[Route("/style.css", _style), *routes],
         middleware=middleware,
         exception_handlers=handlers,
     )
+
+
+def asking(endpoint: Endpoint, *names: str) -> Endpoint:
+    """The same page for a question that names these parameters alone; else it is refused.
+
+    A filter that is misspelt and ignored would show what it was to hide.
+    """
+
+    @functools.wraps(endpoint)
+    async def answer(request: Request) -> Response:
+        for name, value in request.query_params.multi_items():
+            if name not in names:
+                known = ", ".join(names) or "none"
+                raise UsageError(f"{name[:40]!r} is no parameter here; known: {known}")
+            if "\0" in value:
+                raise UsageError(f"{name} holds a NUL character")
+        return await endpoint(request)
+
+    return answer
 
 
 async def _style(_: Request) -> Response:
@@ -74,6 +100,10 @@ async def _style(_: Request) -> Response:
 
 async def _bad_request(request: Request, error: Exception) -> Response:
     return _refusal(request, str(error), 400)
+
+
+async def _unfit(request: Request, error: Exception) -> Response:
+    return _refusal(request, "no database holds what the address names", 400)
 
 
 async def _no_database(request: Request, error: Exception) -> Response:

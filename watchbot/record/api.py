@@ -10,10 +10,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from watchbot.errors import UsageError
+from watchbot.pages.site import asking
 from watchbot.record import answers
 from watchbot.record.answers import BY, Filters, Page
 from watchbot.sql.database import Database, Row
 
+FILTERS = ("cluster", "family", "group", "started_by", "service")
+PAGING = ("page", "limit")
 MAX_PAGE_SIZE = 1000
 STREAM_PAUSE_S = 1
 STREAMED_AT_ONCE = 500
@@ -34,11 +37,11 @@ class Api:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/v1/tasks", self.running),
-            Route("/v1/tasks/at/{time}", self.at),
-            Route("/v1/tasks/{arn:path}", self.task),
-            Route("/v1/failures", self.failures),
-            Route("/v1/stream/tasks", self.stream),
+            Route("/v1/tasks", asking(self.running, *FILTERS, *PAGING)),
+            Route("/v1/tasks/at/{time}", asking(self.at, *FILTERS, *PAGING)),
+            Route("/v1/tasks/{arn:path}", asking(self.task)),
+            Route("/v1/failures", asking(self.failures, *FILTERS, "since", "by")),
+            Route("/v1/stream/tasks", asking(self.stream, "since")),
         ]
 
     async def running(self, request: Request) -> Response:
@@ -104,14 +107,7 @@ class Api:
 
 def filters_of(request: Request) -> Filters:
     """The filters that the address names."""
-    asked = request.query_params
-    return Filters(
-        cluster=asked.get("cluster"),
-        family=asked.get("family"),
-        group=asked.get("group"),
-        started_by=asked.get("started_by"),
-        service=asked.get("service"),
-    )
+    return Filters(**{name: request.query_params.get(name) for name in FILTERS})
 
 
 def page_of(request: Request) -> Page:

@@ -7,10 +7,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from watchbot.moment import to_time
-from watchbot.pages.site import Templates
+from watchbot.pages.site import Templates, asking
 from watchbot.record import answers, chart
 from watchbot.record.answers import Page
-from watchbot.record.api import by_of, filters_of, page_of, since_of
+from watchbot.record.api import FILTERS, PAGING, by_of, filters_of, page_of, since_of
 from watchbot.sql.database import Database
 
 DRAWN = 400  # tasks on one timeline
@@ -26,10 +26,10 @@ class Pages:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/", self.running),
-            Route("/timeline", self.timeline),
-            Route("/failures", self.failures),
-            Route("/tasks/{id}", self.task),
+            Route("/", asking(self.running, *FILTERS, *PAGING)),
+            Route("/timeline", asking(self.timeline, *FILTERS, "since", "until", "page")),
+            Route("/failures", asking(self.failures, *FILTERS, "since", "by")),
+            Route("/tasks/{id}", asking(self.task)),
         ]
 
     async def running(self, request: Request) -> Response:

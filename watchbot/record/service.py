@@ -209,9 +209,6 @@ class Recorder:
 
     async def _write(self, batch: Batch) -> None:
         await self._insist(batch)
-        metrics.recorded.labels("task").inc(len(batch.tasks))
-        metrics.recorded.labels("other").inc(len(batch.others))
-        metrics.recorded.labels("rejected").inc(len(batch.rejects))
         await self._leases.delete_all(batch.leases)
         for lease in batch.leases:
             metrics.receives.observe(lease.message.receives)
@@ -235,12 +232,16 @@ class Recorder:
                 await anyio.sleep(pause_s)
             else:
                 self._trouble = None
+                _count(batch)
                 return
 
     async def _write_apart(self, batch: Batch, error: DataRefused) -> None:
         """Halves the batch until what the database refuses is alone; that is rejected."""
         if len(batch.leases) == 1:
-            await self._insist(_rejected(batch.leases[0], f"the database refuses it: {error.text}"))
+            reason = f"the database refuses it: {error.text}"
+            message_id = batch.leases[0].message.id
+            log.warning("event rejected", extra={"message_id": message_id, "reason": reason})
+            await self._insist(_rejected(batch.leases[0], reason))
             return
         middle = len(batch.leases) // 2
         for half in (batch.leases[:middle], batch.leases[middle:]):
@@ -251,6 +252,12 @@ class Recorder:
             for lease in self._line:
                 metrics.settled("released")
                 hides.start_soon(functools.partial(self._leases.hide, lease, 0))
+
+
+def _count(batch: Batch) -> None:
+    metrics.recorded.labels("task").inc(len(batch.tasks))
+    metrics.recorded.labels("other").inc(len(batch.others))
+    metrics.recorded.labels("rejected").inc(len(batch.rejects))
 
 
 def _read(leases: Sequence[Lease]) -> Batch:

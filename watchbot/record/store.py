@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from watchbot.sql.rows import as_table
 from watchbot.task_outcome import EndedContainer, outcome_of
 
 JUDGED_AT_ONCE = 1000
+
+log = logging.getLogger(__name__)
 
 _COLUMNS = {  # of ecs_task, all but `detail`, as PostgreSQL types them
     "task_arn": "text",
@@ -139,7 +142,7 @@ class _Writer:
         if not states:
             return
         # In the order of their keys: two batches then never wait for each other in a ring.
-        ordered = sorted(states, key=lambda state: (state.task_arn, state.version))
+        ordered = _one_of_each(sorted(states, key=lambda state: (state.task_arn, state.version)))
         newest = {state.task_arn: state for state in ordered}
         await self.put("ecs_task_event", _HISTORY, (state.row for state in ordered))
         await self._newest([_with_outcome(state) for state in newest.values()])
@@ -250,6 +253,17 @@ _NOW: dict[Dialect, str] = {
     "sqlite": "strftime('%Y-%m-%dT%H:%M:%fZ')",
     "postgres": "now()",
 }
+
+
+def _one_of_each(ordered: Sequence[TaskState]) -> list[TaskState]:
+    """The first of those with the same task and version, as the history keeps the first one."""
+    kept: dict[tuple[str, int], TaskState] = {}
+    for state in ordered:
+        first = kept.setdefault((state.task_arn, state.version), state)
+        if first.row["detail"] != state.row["detail"]:
+            facts = {"task": state.task_arn, "version": state.version}
+            log.warning("two states with one version, the first is kept", extra=facts)
+    return list(kept.values())
 
 
 def _with_outcome(state: TaskState) -> Mapping[str, Any]:

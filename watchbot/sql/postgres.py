@@ -184,6 +184,8 @@ def _kind(error: psycopg.Error) -> type[DatabaseError]:
     state = (error.sqlstate or "")[:2]
     if state in {"22", "23", "54"}:  # data, constraint, a limit of size or depth
         return DataRefused
+    if isinstance(error, psycopg.DataError):  # psycopg's own refusal, as of a NUL
+        return DataRefused
     if error.sqlstate == "25006":  # read-only: a standby that is about to be the primary
         return DatabaseDown
     if isinstance(error, psycopg.OperationalError):
