@@ -11,7 +11,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = [  # a module imports from its own folder and from the lines above it
     "extras",
-    "errors moment sink logline task_outcome watchdog",
+    "errors inherited moment sink logline task_outcome watchdog",
     "display settings logs metrics worker_log",
     "lifecycle aws pages web log_handler",
     "dynamodb sqs sql",
@@ -36,7 +36,7 @@ OWNERS = {  # one door to each dangerous thing
     "questionary": {"deadletter/prompt.py"},
     "redis": {"progress/redis.py"},
     "signal": {
-        "cli/__init__.py",
+        "inherited.py",
         "lifecycle.py",
         "listen/orphans.py",
         "listen/process.py",

@@ -25,28 +25,44 @@ else:  # macOS: its monotonic clock stops in sleep, and a lease may be thought a
     now = time.monotonic
 
 
+_ASKS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)  # an image's STOPSIGNAL may be SIGQUIT
+
+
 class Stop:
     """What the operator asked for: `draining` at the first signal, `forced` at the second."""
 
     def __init__(self) -> None:
         self.draining = anyio.Event()
         self.forced = anyio.Event()
+        self._asked = False
 
     def ask(self) -> None:
         """Asks for a drain; asked again, for an end at once."""
-        (self.forced if self.draining.is_set() else self.draining).set()
+        (self.forced if self._asked else self.draining).set()
+        self._asked = True
+
+    def hang_up(self) -> None:
+        """Asks for a drain, and for no more than that: a closed terminal sends SIGHUP twice."""
+        self.draining.set()
 
 
 class stop_on_signals:  # noqa: N801 - reads as a verb in `with stop_on_signals() as stop`
-    """While open, SIGTERM and SIGINT ask the service to stop."""
+    """While open, SIGTERM, SIGINT and SIGQUIT ask the service to stop; so does SIGHUP.
+
+    Not SIGHUP if it was ignored at the start, as under `nohup`.
+    """
 
     def __enter__(self) -> Stop:
         stop = Stop()
         self._loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        self._handled = list(_ASKS)
+        for number in _ASKS:
             self._loop.add_signal_handler(number, stop.ask)
-        # As process 1 it was held back until now.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+            self._loop.add_signal_handler(signal.SIGHUP, stop.hang_up)
+            self._handled.append(signal.SIGHUP)
+        # As process 1 they were held back until now.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {*_ASKS, signal.SIGHUP})
         return stop
 
     def __exit__(
@@ -55,7 +71,7 @@ class stop_on_signals:  # noqa: N801 - reads as a verb in `with stop_on_signals(
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in self._handled:
             self._loop.remove_signal_handler(number)
 
 

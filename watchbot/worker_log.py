@@ -8,6 +8,7 @@ import os
 import sys
 from typing import TextIO
 
+from watchbot import inherited
 from watchbot.logline import Envelope, prefix
 
 LEVELS = {"debug": 20, "info": 30, "warning": 40, "error": 50, "critical": 60}  # bunyan's numbers
@@ -92,6 +93,7 @@ class _LogStream(io.TextIOBase, TextIO):
 
 def main(words: list[str] | None = None) -> int:
     """`watchbot-log`; the exit code."""
+    inherited.put_right()
     try:
         level, texts = _options(sys.argv[1:] if words is None else words)
         if level == "help":

@@ -250,6 +250,20 @@ async def test_child_of_a_shell_gets_the_grace_too(tmp_path: Path) -> None:
 
 
 @both_ways
+async def test_end_that_nobody_can_see_is_no_failure_to_start(fast: bool) -> None:
+    heard = Heard()
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel tells no ending then
+    try:
+        ending = await process.run(a_start("echo ran"), heard, no_grace, fast=fast)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+    assert heard.stdout == b"ran\n"
+    assert ending == Ending(exit_code=None)
+    assert str(ending) == "unseen end"
+
+
+@both_ways
 async def test_variables_too_long_for_the_system_say_so(fast: bool) -> None:
     start = a_start("true", X=b"x" * 200_000)
 

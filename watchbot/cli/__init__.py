@@ -7,13 +7,12 @@ it runs.
 import difflib
 import importlib
 import os
-import signal
 import sys
 from collections.abc import Sequence
 
 import click
 
-from watchbot import __version__
+from watchbot import __version__, inherited
 from watchbot.errors import WatchbotError
 
 COMMANDS = (
@@ -61,9 +60,7 @@ def watchbot() -> None:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one command line; the exit code. What went wrong is one line on standard error."""
-    if os.getpid() == 1:
-        # Linux drops what process 1 has no handler for. It waits until `lifecycle` has one.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    inherited.put_right()
     try:
         code = watchbot.main(args=words, prog_name="watchbot", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):

@@ -7,6 +7,7 @@ not when its pipes close: a grandchild may hold those for ever.
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import threading
@@ -31,16 +32,19 @@ DRAIN_S = 1.0  # and it has ended in any case after this
 REAP_S = 5  # how long a dead orphan stays a zombie at most
 
 
+log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a process ended: by an exit code, or by a signal."""
+    """How a process ended: by an exit code, or by a signal; neither if nobody could see it."""
 
     exit_code: int | None
     signal: int | None = None
 
     def __str__(self) -> str:
         if self.signal is None:
-            return f"exit code {self.exit_code}"
+            return "unseen end" if self.exit_code is None else f"exit code {self.exit_code}"
         try:
             return f"signal {signal.Signals(self.signal).name}"
         except ValueError:  # a real-time signal has no name
@@ -85,6 +89,7 @@ async def run(
         worker.close()
         raise SpawnError(error) from error
     try:
+        worker.watch()
         if not wanted():
             worker.kill()
         await worker.exited.wait()
@@ -136,8 +141,16 @@ class _Worker:
             self._pid = start_by(start, (source, stdout, stderr))
             self._mark = start.mark
             _running.add(self._pid)
-        self._watch()
-        self._go_on()
+
+    def watch(self) -> None:
+        """Follows its output, and its end; kills it if the machine does not let us."""
+        try:
+            self._follow()
+        except (OSError, RuntimeError) as error:
+            log.warning("worker killed: it cannot be followed", extra={"reason": str(error)})
+            self.kill()
+            self._reap()
+            self._has_exited()
 
     async def drain(self) -> None:
         """Takes the rest of the output, kills what is left of the group, notes the ending.
@@ -189,17 +202,16 @@ class _Worker:
         os.set_blocking(reader, False)
         return writer
 
-    def _watch(self) -> None:
-        if not self._fast:
+    def _follow(self) -> None:
+        if self._fast:
+            # No descriptor is left: it runs already, and a thread needs none.
+            with contextlib.suppress(OSError):
+                self._pidfd = os.pidfd_open(self._pid)
+        if self._pidfd is None:
             threading.Thread(target=self._wait_in_thread, daemon=True).start()
-            return
-        try:
-            self._pidfd = os.pidfd_open(self._pid)
-        except OSError:
-            self._kill_group(signal.SIGKILL)
-            self._reap()
-            raise
-        self._loop.add_reader(self._pidfd, self._has_exited)
+        else:
+            self._loop.add_reader(self._pidfd, self._has_exited)
+        self._go_on()
 
     async def _leave(self, grace: anyio.CancelScope) -> None:
         await self.exited.wait()
@@ -220,8 +232,12 @@ class _Worker:
         self.exited.set()
 
     def _reap(self) -> None:
-        _, status = os.waitpid(self._pid, 0)
-        _running.discard(self._pid)
+        try:
+            _, status = os.waitpid(self._pid, 0)
+        except ChildProcessError:  # somebody else in this process has waited for it
+            return
+        finally:
+            _running.discard(self._pid)
         code = os.waitstatus_to_exitcode(status)
         self.ending = Ending(exit_code=code) if code >= 0 else Ending(exit_code=None, signal=-code)
 

@@ -17,8 +17,8 @@ from watchbot.errors import CommandError, UsageError
 
 SHELL = "/bin/sh"
 _SHELL_SYNTAX = frozenset(" \t\n|&;<>()$`\\\"'*?[]#~=%{}!")
-# Python ignores these, and a worker that inherits that does not end when its reader does.
-_TO_DEFAULT = [signal.SIGPIPE, signal.SIGXFSZ]
+# Python ignores some, and a worker that inherits that does not end when its reader does.
+_TO_DEFAULT = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 _MACHINES_FAULT = {errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC}
 
 
