@@ -402,3 +402,28 @@ def test_fifo_messages_behind_a_poison_lose_no_receive(cloud: Cloud) -> None:
     assert [message["Body"] for message in cloud.take_all(dead)] == ["poison"]
     for body in "abc":
         assert f"ran {body} try 1" in done.stdout
+
+
+SNS = {"Type": "Notification", "MessageId": "m", "TopicArn": "arn:aws:sns:us-east-1:1:t"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "document", "given"),
+    [
+        ("open", {"To": "a", "Subject": "s", "Message": "m", "OrderId": 7}, None),
+        ("open", {**SNS, "Message": "m"}, "m"),
+        ("keep", {**SNS, "Subject": "s", "Message": "m"}, None),
+        ("legacy", {**SNS, "Message": "m"}, None),
+        ("legacy", {**SNS, "Subject": "s", "Message": "m"}, "m"),
+    ],
+)
+def test_envelope_is_opened_as_asked(
+    cloud: Cloud, rule: str, document: dict[str, object], given: str | None
+) -> None:
+    queue = cloud.queue("envelope")
+    body = json.dumps(document)
+    cloud.send(queue, body)
+
+    done = cloud.listen(queue, "--envelope", rule, 'printf "%s" "$Message"')
+
+    assert (body if given is None else given) in done.stdout.replace("] m", "m")

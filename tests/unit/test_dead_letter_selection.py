@@ -66,7 +66,7 @@ def test_message_goes_by_its_id_and_by_the_one_in_the_logs(name: str, taken: boo
 
 def test_attribute_of_an_sns_envelope_counts() -> None:
     body = (
-        '{"Type": "Notification", "TopicArn": "arn:t", "Message": "x",'
+        '{"Type": "Notification", "MessageId": "m", "TopicArn": "arn:t", "Message": "x",'
         ' "MessageAttributes": {"colour": {"Type": "String", "Value": "blue"}}}'
     )
 

@@ -12,7 +12,8 @@ from watchbot.listen.environment import (
     message_bytes,
     worker_environment,
 )
-from watchbot.sqs.message import Attribute, Content, Message, open_envelope
+from watchbot.sqs.envelope import Content, open_envelope
+from watchbot.sqs.message import Attribute, Message
 
 PLACE = Place(worker=3, scratch="/scratch/1", deadline=1_700_000_000.5)
 

@@ -15,7 +15,8 @@ from tests.destination import FakeDestination, no_pause
 from watchbot.aws import Client
 from watchbot.errors import AwsError, Denied, Rejected, Unreachable
 from watchbot.sqs.destination import QueueDestination, Result, TopicDestination
-from watchbot.sqs.message import Attribute, Message, open_envelope
+from watchbot.sqs.envelope import open_envelope
+from watchbot.sqs.message import Attribute, Message
 from watchbot.sqs.outgoing import MESSAGE_BYTES, Outgoing, Unsent, flaw, size_bytes
 from watchbot.sqs.publish import BATCH_BYTES, LANES, TRIES, Publisher, batches
 

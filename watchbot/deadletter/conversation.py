@@ -59,7 +59,7 @@ async def _print_all(desk: Desk) -> int:
     async with desk.walk() as walk:
         async for messages in desk.meant(walk):
             for message in messages:
-                sys.stdout.write(f"{letter.page(letter.everything(message))}\n\n")
+                sys.stdout.write(f"{letter.page(desk.everything(message))}\n\n")
                 sys.stdout.flush()
     return 0
 

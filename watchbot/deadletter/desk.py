@@ -5,9 +5,10 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from watchbot.aws import Client, open_client
-from watchbot.deadletter.letter import ids_of
+from watchbot.deadletter import letter
 from watchbot.deadletter.place import Place
 from watchbot.deadletter.selection import Selection
 from watchbot.deadletter.walk import Walk, walking
@@ -57,6 +58,14 @@ class Desk:
         """The settings of the request."""
         return self.request.settings
 
+    def summary(self, message: Message) -> dict[str, Any]:
+        """What `list` tells of it."""
+        return letter.summary(message, self.settings.envelope)
+
+    def everything(self, message: Message) -> dict[str, Any]:
+        """All there is to know of it."""
+        return letter.everything(message, self.settings.envelope)
+
     @property
     def queue(self) -> SqsQueue:
         """The dead-letter queue."""
@@ -82,7 +91,7 @@ class Desk:
             found = [message for message in wave if selection.takes(message)]
             messages = found[: int(min(left, len(found)))]
             left -= len(messages)
-            self.missing.difference_update(*map(ids_of, messages))
+            self.missing.difference_update(*map(letter.ids_of, messages))
             if messages:
                 yield messages
             if left <= 0:

@@ -5,17 +5,19 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from watchbot.settings.values import Envelope
+from watchbot.sqs.envelope import open_envelope
 from watchbot.sqs.evidence import Evidence, original, read
-from watchbot.sqs.message import Message, open_envelope, timestamp
+from watchbot.sqs.message import Message, timestamp
 
 TEXT_CHARACTERS = 80
 COLUMNS = f"{'ID':36}  {'SENT':24}  {'RECEIVES':>8}  {'REASON':24}  {'FINGERPRINT':16}  TEXT"
 
 
-def summary(message: Message) -> dict[str, Any]:
+def summary(message: Message, envelope: Envelope = "open") -> dict[str, Any]:
     """What `list` tells of it."""
     evidence = read(message)
-    content = open_envelope(message)
+    content = open_envelope(message, envelope)
     sent = sent_ms(message, evidence)
     return {
         "id": message.id,
@@ -28,13 +30,13 @@ def summary(message: Message) -> dict[str, Any]:
     }
 
 
-def everything(message: Message) -> dict[str, Any]:
+def everything(message: Message, envelope: Envelope = "open") -> dict[str, Any]:
     """All there is to know of it. `body` is as the queue has it, `message` as its sender meant."""
     evidence = read(message)
     own = original(message)
-    content = open_envelope(own)
+    content = open_envelope(own, envelope)
     return {
-        **summary(message),
+        **summary(message, envelope),
         "exit_code": evidence.exit_code if evidence else None,
         "duration": evidence.duration_s if evidence else None,
         "tail": evidence.tail if evidence else None,

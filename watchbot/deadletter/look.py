@@ -19,7 +19,7 @@ async def list_all(desk: Desk) -> int:
     found: list[dict[str, Any]] = []
     async with desk.walk() as walk:
         async for messages in desk.meant(walk):
-            found += map(letter.summary, messages)
+            found += map(desk.summary, messages)
     if desk.request.as_json:
         _print(map(letter.as_json, found))
     else:
@@ -34,7 +34,7 @@ async def show(desk: Desk) -> int:
     found: list[dict[str, Any]] = []
     async with desk.walk() as walk:
         async for messages in desk.meant(walk):
-            found += map(letter.everything, messages)
+            found += map(desk.everything, messages)
     _print(map(letter.as_json if desk.request.as_json else letter.page, found))
     return desk.concluded()
 
@@ -45,7 +45,7 @@ async def summary(desk: Desk) -> int:
     newest: dict[tuple[str | None, str | None], dict[str, Any]] = {}
     async with desk.walk() as walk:
         async for messages in desk.meant(walk):
-            for facts in map(letter.summary, messages):
+            for facts in map(desk.summary, messages):
                 kind = facts["reason"], facts["fingerprint"]
                 counts[kind] += 1
                 if kind not in newest or (facts["sent"] or "") >= (newest[kind]["sent"] or ""):
@@ -69,7 +69,7 @@ async def export(desk: Desk) -> int:
         async with desk.walk() as walk:
             async for messages in desk.meant(walk):
                 written += len(messages)
-                lines = (letter.as_json(letter.everything(each)) for each in messages)
+                lines = (letter.as_json(desk.everything(each)) for each in messages)
                 with _saving(path):
                     file.writelines(f"{line}\n" for line in lines)
     desk.shown.say(f"{written} messages {'would be ' if desk.request.dry_run else ''}written")

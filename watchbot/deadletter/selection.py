@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from watchbot.deadletter.letter import ids_of, sent_ms
 from watchbot.settings.deadletter import DeadLetterSettings
+from watchbot.settings.values import Envelope
+from watchbot.sqs.envelope import open_envelope
 from watchbot.sqs.evidence import NAMES, original, read
-from watchbot.sqs.message import Message, open_envelope
+from watchbot.sqs.message import Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,7 @@ class Selection:
     pattern: str | None
     attributes: Collection[tuple[str, str]]
     sent_before_ms: float | None
+    envelope: Envelope = "open"
 
     @property
     def every(self) -> bool:
@@ -30,17 +33,25 @@ class Selection:
         return (
             (not self.ids or bool(self.ids & ids_of(message)))
             and (self.pattern is None or self._matches(message, self.pattern))
-            and all(_value(message, name) == value for name, value in self.attributes)
+            and all(self._value(message, name) == value for name, value in self.attributes)
             and (self.sent_before_ms is None or self._is_old(message, self.sent_before_ms))
         )
 
     def _matches(self, message: Message, pattern: str) -> bool:
-        content = open_envelope(message)
+        content = open_envelope(message, self.envelope)
         return bool(re.search(pattern, content.subject) or re.search(pattern, content.body))
 
     def _is_old(self, message: Message, before_ms: float) -> bool:
         sent = sent_ms(message, read(message))
         return sent is not None and sent < before_ms
+
+    def _value(self, message: Message, name: str) -> str | None:
+        """The value of an attribute: of what was noted, of the message, or of its SNS envelope."""
+        if name in NAMES:
+            attribute = message.attributes.get(name)
+        else:
+            attribute = open_envelope(original(message), self.envelope).attributes.get(name)
+        return attribute.value if attribute else None
 
 
 def selected(settings: DeadLetterSettings, ids: Collection[str]) -> Selection:
@@ -51,14 +62,6 @@ def selected(settings: DeadLetterSettings, ids: Collection[str]) -> Selection:
         ids=frozenset(ids),
         pattern=settings.match,
         attributes=[(name, value) for name, _, value in pairs],
+        envelope=settings.envelope,
         sent_before_ms=None if older_s is None else (time.time() - older_s) * 1000,
     )
-
-
-def _value(message: Message, name: str) -> str | None:
-    """The value of an attribute: of what was noted, of the message, or of its SNS envelope."""
-    if name in NAMES:
-        attribute = message.attributes.get(name)
-    else:
-        attribute = open_envelope(original(message)).attributes.get(name)
-    return attribute.value if attribute else None

@@ -54,7 +54,7 @@ class _Triage:
         self._desk.shown.say("there are no more" if asked else "there are none")
 
     async def _ask_about(self, message: Message) -> Choice | None:
-        sys.stdout.write(f"\n{letter.page(letter.everything(message))}\n\n")
+        sys.stdout.write(f"\n{letter.page(self._desk.everything(message))}\n\n")
         sys.stdout.flush()
         while True:
             choice = await choose("What to do with it?", self._choices, self._desk.stop)

@@ -6,14 +6,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from watchbot.sqs.message import Attribute, Content, Message, timestamp
+from watchbot.sqs.envelope import Content
+from watchbot.sqs.message import Attribute, Message, timestamp
 
 # Linux refuses a longer `NAME=VALUE\0` (MAX_ARG_STRLEN, 32 pages), whatever else there is room for.
 MAX_VARIABLE_BYTES = 131_072
 
 # What only a message may set, and what each holds; docs/reference/worker.md shows this.
 WORKER_VARIABLES = {
-    "Message": "The text of the message, out of its SNS envelope if it has one.",
+    "Message": "The text of the message, out of its SNS envelope if it has one (see `--envelope`).",
     "MessageFile": "Instead of `Message`: a file (0600) with the body, when it is over 131,063 "
     "bytes or holds what no variable can (a NUL, a lone surrogate).",
     "Subject": "The subject of the SNS envelope, or empty.",

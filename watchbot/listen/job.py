@@ -18,8 +18,10 @@ from watchbot.listen.output import Output
 from watchbot.listen.process import Ending
 from watchbot.listen.spawn import Command, SpawnError, Start
 from watchbot.settings.listen import WatcherSettings
+from watchbot.settings.values import Envelope
+from watchbot.sqs.envelope import Content, open_envelope
 from watchbot.sqs.lease import Lease
-from watchbot.sqs.message import Content, Message, open_envelope
+from watchbot.sqs.message import Message
 
 RETURN_MARGIN_S = 5  # to give a message back before its twelve hours are over
 LEAVING = "the watcher is leaving"
@@ -53,11 +55,13 @@ class Report:
         return hashlib.sha256(f"{self.how}|{masked}".encode(errors="replace")).hexdigest()[:16]
 
 
-def not_run(message: Message, outcome: Outcome, reason: str) -> Report:
+def not_run(
+    message: Message, outcome: Outcome, reason: str, *, envelope: Envelope = "open"
+) -> Report:
     """The report of a job that never began."""
     return Report(
         message=message,
-        content=open_envelope(message),
+        content=open_envelope(message, envelope),
         outcome=outcome,
         ending=None,
         reason=reason,
@@ -102,8 +106,8 @@ class Jobs:
         message.
         """
         if self._released:
-            return not_run(lease.message, RELEASED, LEAVING)
-        message, content = lease.message, open_envelope(lease.message)
+            return not_run(lease.message, RELEASED, LEAVING, envelope=self._settings.envelope)
+        message, content = lease.message, open_envelope(lease.message, self._settings.envelope)
         output = Output(message.id, structured=self._settings.structured_logging)
         limit_s = self._limit_s(lease)
         place = Place(worker=number, scratch=scratch, deadline=time.time() + limit_s)

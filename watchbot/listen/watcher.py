@@ -70,6 +70,7 @@ class Watcher:
             visibility_s=settings.visibility_timeout,
         )
         self._leases = Leases(queue, settings.visibility_timeout, jobs.lost)
+        self._not_run = partial(not_run, envelope=settings.envelope)
         self._breaker = Breaker(settings.breaker)
         self.failures = Failures()
         self._numbers = list(range(slots))  # the lowest free one is a worker's WATCHBOT_WORKER
@@ -204,16 +205,16 @@ class Watcher:
         """Brings one message to its end, and frees its slot."""
         try:
             if reason := await self._reason_to_let_go(lease, skip_because):
-                await self._settle(lease, not_run(lease.message, RELEASED, reason))
+                await self._settle(lease, self._not_run(lease.message, RELEASED, reason))
             elif lease.message.id in self._done:
-                done = not_run(lease.message, COMPLETED, "was done before")
+                done = self._not_run(lease.message, COMPLETED, "was done before")
                 await self._settle(lease, done)
             else:
                 await self._run(lease)
         except Exception:  # a fault of ours with one message must not stop the others
             log.exception("message given up", extra={"message_id": lease.message.id})
             # Settled once already, it stays so. Else it waits, as for any failure.
-            report = not_run(lease.message, FAILED, "a fault of watchbot")
+            report = self._not_run(lease.message, FAILED, "a fault of watchbot")
             self._count(lease, report)
             await self._settled(lease, report)
         finally:
@@ -236,7 +237,7 @@ class Watcher:
                 except OSError as error:
                     self._stumble(error)
                     reason = f"the machine cannot start it: {error.strerror}"
-                    report = not_run(lease.message, RELEASED, reason)
+                    report = self._not_run(lease.message, RELEASED, reason)
                 await self._settle(lease, report)
         finally:
             metrics.busy.dec()

@@ -8,7 +8,7 @@ import anyio
 from watchbot.aws import Client, open_client
 from watchbot.settings.base import Account
 from watchbot.sink import stdout
-from watchbot.sqs.message import open_envelope
+from watchbot.sqs.envelope import open_envelope
 from watchbot.sqs.queue import MAX_BATCH, SqsQueue
 
 REGION = "us-east-1"

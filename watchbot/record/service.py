@@ -25,9 +25,10 @@ from watchbot.record.store import Reject, store
 from watchbot.settings.record import RecordSettings
 from watchbot.sql.database import Database, open_database
 from watchbot.sql.migrate import migrate
+from watchbot.sqs.envelope import open_envelope
 from watchbot.sqs.intake import Intake
 from watchbot.sqs.lease import Lease, Leases
-from watchbot.sqs.message import Message, open_envelope
+from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Queue, SqsQueue
 from watchbot.sqs.reach import reach
 from watchbot.web import serving, serving_app

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, BeforeValidator
 
 from watchbot.settings.base import TWELVE_HOURS_S, QueueUrl, Settings, option
+from watchbot.settings.values import Envelope
 
 UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
@@ -56,6 +57,9 @@ class DeadLetterSettings(Settings):
         None, "Of these alone: this is found in subject or body.", "TEXT|REGEX"
     )
     attribute: Pairs = option((), "Of these alone: this attribute has this value.", "K=V")
+    envelope: Envelope = option(
+        "open", "As `watchbot listen` has it: what counts as subject and body.", "open|keep|legacy"
+    )
     older_than: Duration | None = option(
         None, "Of these alone: sent so long ago, as in 90s, 5m, 2h, 7d.", "TIME"
     )

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator
 
 from watchbot.settings.base import TWELVE_HOURS_S, Port, QueueUrl, Settings, TopicArn, option
+from watchbot.settings.values import Envelope
 
 
 def usable_cpus() -> int:
@@ -84,6 +85,11 @@ class WatcherSettings(Settings):
         False, "Leave after one job, so that the next gets a fresh container."
     )
     structured_logging: bool = option(False, "Log JSON objects, one a line.")
+    envelope: Envelope = option(
+        "open",
+        "Unwrap what SNS wraps (open), nothing (keep), or all with a Subject (legacy).",
+        "open|keep|legacy",
+    )
     log_bodies: bool = option(False, "Log the body of each message received.")
     metrics_port: Port | None = option(
         None, "Serve /metrics, /healthz and /readyz here; 0: any free port.", "PORT"

@@ -7,11 +7,12 @@ as a mapping in Python, as JSON on the command line. It is not looked into.
 import json
 import re
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ValidatorFunctionWrapHandler, WrapValidator
 
 Intrinsic = dict[str, Any]
+Envelope = Literal["open", "keep", "legacy"]  # what is taken out of the envelope it came in
 
 
 def is_intrinsic(value: object) -> bool:

@@ -64,7 +64,7 @@ class TopicDestination:
 class QueueDestination:
     """An SQS queue. A subject goes into an envelope, as a queue knows none of its own.
 
-    `watchbot.sqs.message.open_envelope` opens it, and so does ecs-watchbot.
+    `watchbot.sqs.envelope.open_envelope` opens it, and so does ecs-watchbot.
     """
 
     def __init__(self, client: Client, url: str) -> None:

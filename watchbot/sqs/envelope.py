@@ -1,0 +1,123 @@
+"""What a sender meant: the body of a message, out of the envelope that may be around it."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from watchbot.settings.values import Envelope
+from watchbot.sqs.message import Attribute, Message
+
+# https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
+_REQUIRED = {"TopicArn", "MessageId", "Message"}
+_OF_SNS = {
+    *_REQUIRED,
+    "Type",
+    "Subject",
+    "Timestamp",
+    "SignatureVersion",
+    "Signature",
+    "SigningCertURL",
+    "UnsubscribeURL",
+    "MessageAttributes",
+    "SequenceNumber",
+}
+_SIGNED = {"Timestamp", "SignatureVersion", "Signature", "SigningCertURL"}
+_BARE = {"Subject", "Message"}
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What the sender meant: the body, out of its envelope if it came in one."""
+
+    subject: str
+    body: str
+    topic_arn: str | None
+    attributes: Mapping[str, Attribute]
+
+
+def open_envelope(message: Message, rule: Envelope = "open") -> Content:
+    """The content of `message`, taken out of an envelope where `rule` sees one.
+
+    `open`: a notification of SNS, told by its keys, and `{"Subject": "…", "Message": "…"}` with
+    these two keys alone. `legacy`: any object with a `Subject` that is not empty. `keep`: none.
+    """
+    envelope = _envelope(message.body, rule)
+    if envelope is None:
+        return Content(subject="", body=message.body, topic_arn=None, attributes=message.attributes)
+    topic_arn = envelope.get("TopicArn")
+    return Content(
+        subject=_plain(envelope.get("Subject")) or "",
+        body=_plain(envelope["Message"]) or "",
+        topic_arn=topic_arn if isinstance(topic_arn, str) else None,
+        attributes={**_attributes(envelope), **message.attributes},
+    )
+
+
+def _envelope(body: str, rule: Envelope) -> Document | None:
+    if rule == "keep" or '"Message"' not in body or not body.lstrip().startswith("{"):
+        return None  # spares most bodies the parser
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) and _RULES[rule](document) else None
+
+
+def _is_envelope(document: Document) -> bool:
+    return _is_bare(document) or _is_notification(document)
+
+
+def _is_bare(document: Document) -> bool:
+    return document.keys() == _BARE and all(isinstance(document[key], str) for key in _BARE)
+
+
+def _is_notification(document: Document) -> bool:
+    """Whether SNS wrote it.
+
+    A key that SNS is not known to write is somebody's own, unless SNS has signed the whole: it
+    may write more keys one day.
+    """
+    return (
+        document.get("Type") == "Notification"
+        and all(isinstance(document.get(key), str) for key in _REQUIRED)
+        and document["TopicArn"].startswith("arn:")
+        and (document.keys() <= _OF_SNS or document.keys() >= _SIGNED)
+    )
+
+
+def _has_subject(document: Document) -> bool:
+    # What JavaScript takes for false. A Message that is no plain value would be lost: it was.
+    return (
+        document.get("Subject") not in ("", 0, None) and _plain(document.get("Message")) is not None
+    )
+
+
+_RULES: Mapping[Envelope, Callable[[Document], bool]] = {
+    "open": _is_envelope,
+    "legacy": _has_subject,
+}
+
+
+def _attributes(envelope: Document) -> dict[str, Attribute]:
+    given = envelope.get("MessageAttributes")
+    if not isinstance(given, dict):
+        return {}
+    return {
+        name: Attribute(type=_text(item.get("Type")), value=_text(item.get("Value")))
+        for name, item in given.items()
+        if isinstance(item, dict)
+    }
+
+
+def _plain(value: object) -> str | None:
+    """A value as a variable shows it; None for what is no text, number, or truth."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value) if isinstance(value, int | float) else None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
