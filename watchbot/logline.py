@@ -35,15 +35,18 @@ def prefix(who: str, message_id: str | None) -> str:
 
 
 class Envelope:
-    """The fields that JSON lines said now have in common; makes such lines, cheaply."""
+    """The fields that JSON lines said now have in common; makes such lines, cheaply.
 
-    def __init__(self, *, level: int, message_id: str | None) -> None:
+    `who` speaks, as in text lines; ecs-watchbot's logger called this field `name`.
+    """
+
+    def __init__(self, *, who: str, level: int, message_id: str | None) -> None:
         now = time.time()
         whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
         self._fields: dict[str, Any] = {
             "v": 0,
             "level": level,
-            "name": "watchbot",
+            "name": who,
             "hostname": os.uname().nodename,
             "pid": os.getpid(),
             "time": f"{whole}.{int(now % 1 * 1e3):03d}Z",

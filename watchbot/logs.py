@@ -8,6 +8,8 @@ from watchbot.logline import Envelope, prefix
 from watchbot.sink import stdout
 
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "message_id"}
+log = logging.getLogger(__name__)
+
 _LEVELS = {logging.WARNING: 40, logging.ERROR: 50, logging.CRITICAL: 60}  # bunyan's; else 30
 
 
@@ -15,7 +17,8 @@ class TextFormatter(logging.Formatter):
     """A service's lines as text: a fixed phrase, then its facts as name=value.
 
     `figures`, at the end, are written as `name value`: a metric filter of CloudWatch reads a
-    number only where it stands alone.
+    number only where it stands alone. `result`, before them, is written as JSON, as ecs-watchbot
+    wrote it in its text lines.
     """
 
     def __init__(self, who: str = "watcher") -> None:
@@ -26,8 +29,9 @@ class TextFormatter(logging.Formatter):
         message_id = getattr(record, "message_id", None)
         facts = _facts(record)
         mark = "[failure] " if facts.pop("worker_event", None) == "failure" else ""
-        figures = facts.pop("figures", {})
+        figures, result = facts.pop("figures", {}), facts.pop("result", None)
         said = [f"{name}={_word(value)}" for name, value in facts.items() if value is not None]
+        said += [json.dumps(result, separators=(",", ":"))] if result else []
         said += [f"{name} {_word(value)}" for name, value in figures.items()]
         line = prefix(self._who, message_id) + mark + " ".join([record.getMessage(), *said])
         return line if not record.exc_info else line + "\n" + self.formatException(record.exc_info)
@@ -36,13 +40,19 @@ class TextFormatter(logging.Formatter):
 class JsonFormatter(logging.Formatter):
     """A service's lines as JSON objects: the phrase is `msg`, its facts are fields."""
 
+    def __init__(self, who: str = "watcher") -> None:
+        super().__init__()
+        self._who = who
+
     def format(self, record: logging.LogRecord) -> str:
         fields = _facts(record)
         fields |= fields.pop("figures", {})
+        fields |= fields.pop("result", {})
         if record.exc_info:
             fields["error"] = self.formatException(record.exc_info)
         level = _LEVELS.get(record.levelno, 30)
-        envelope = Envelope(level=level, message_id=getattr(record, "message_id", None))
+        message_id = getattr(record, "message_id", None)
+        envelope = Envelope(who=self._who, level=level, message_id=message_id)
         return envelope.merged({"msg": record.getMessage(), **fields}).removesuffix("\n")
 
 
@@ -55,8 +65,9 @@ class _Writer(logging.Handler):
 
 def configure(*, structured: bool, who: str = "watcher") -> None:
     """Sends what watchbot logs to standard output, as JSON lines or as text of `who` it is."""
+    stdout.dropped = _dropped
     handler = _Writer()
-    handler.setFormatter(JsonFormatter() if structured else TextFormatter(who))
+    handler.setFormatter(JsonFormatter(who) if structured else TextFormatter(who))
     logger = logging.getLogger("watchbot")
     logger.handlers[:] = [handler]
     logger.setLevel(logging.INFO)
@@ -65,6 +76,10 @@ def configure(*, structured: bool, who: str = "watcher") -> None:
     # https://docs.python.org/3/howto/logging.html#optimization
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # nor from which line of code it comes
+
+
+def _dropped(lines: int) -> None:
+    log.warning("lines dropped: nobody read them", extra={"lines": lines})
 
 
 def _facts(record: logging.LogRecord) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class Sink:
         self._kept: deque[bytes] = deque()
         self.kept_bytes = 0  # given to it, and not written yet
         self._dropped = 0
+        self.dropped: Callable[[int], None] = self._say_dropped  # told how many, once there is room
         self._watched: int | None = None
         self._taken_bytes = 0  # ever, kept ones included
         self._room: list[Callable[[], None]] = []
@@ -156,7 +157,10 @@ class Sink:
     def _own_up(self) -> None:
         if self._dropped:
             dropped, self._dropped = self._dropped, 0
-            self.write(f"[watcher] {dropped} lines were dropped: nobody read them\n".encode())
+            self.dropped(dropped)
+
+    def _say_dropped(self, lines: int) -> None:
+        self.write(f"{lines} lines were dropped: nobody read them\n".encode())
 
 
 stdout = Sink(1, 2)

@@ -32,7 +32,8 @@ def render(text: bytes, level: str) -> bytes:
     message_id = os.environ.get("MessageId")
     if _structured():
         said = text.decode(errors="backslashreplace")
-        return Envelope(level=LEVELS[level], message_id=message_id).line(said).encode()
+        envelope = Envelope(who="worker", level=LEVELS[level], message_id=message_id)
+        return envelope.line(said).encode()
     mark = "" if level == "info" else f"[{level}] "
     start = os.fsencode(prefix("worker", message_id) + mark)
     return start + text.replace(b"\n", b"\n" + start) + b"\n"

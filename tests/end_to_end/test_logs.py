@@ -11,6 +11,7 @@ import pytest
 from tests.cloud import BIN, Cloud
 from tests.end_to_end.test_local import read_until
 from tests.end_to_end.test_shutdown import wait_for
+from tests.log_filters import reading
 
 LINES = 20_000  # of a hundred bytes: far more than a pipe and the watcher keep
 
@@ -168,3 +169,38 @@ def test_structured_line_of_watchbot_log_is_not_wrapped(cloud: Cloud) -> None:
     said = [line for line in lines if line["msg"] in {"one", "two"}]
     assert [(line["msg"], line["level"]) for line in said] == [("one", 50), ("two", 30)]
     assert all(line["watchbot_sqs_message_id"] == message for line in said)
+
+
+def test_filters_of_an_ecs_watchbot_stack_read_structured_lines(cloud: Cloud) -> None:
+    queue = cloud.queue("old-filters")
+    cloud.send(queue, "0")
+    cloud.send(queue, "3")
+    words = listen(queue, "--structured-logging", "--exit-when-empty", "sleep 0.05; exit $Message")
+
+    lines = cloud.watchbot(*words).stdout.splitlines()
+
+    said = [json.loads(line) for line in lines]
+    ends = [line for line in said if "code" in line]
+    assert {(line["code"], line["worker_event"]) for line in ends} == {
+        (0, "success"),
+        (3, "failure"),
+    }
+    assert {line["name"] for line in said} == {"watcher"}
+    for name in ("duration", "response_duration"):  # in milliseconds
+        values = [reading(f"{{ $.{name} = * }}", f"$.{name}", line) for line in lines]
+        found = [value for value in values if value is not None]
+        assert len(found) == 2
+        assert all(50 <= value < 60_000 for value in found)
+    assert [reading("{ $.receives = * }", "$.receives", line) for line in lines].count(1.0) >= 2
+
+
+def test_structured_line_of_a_worker_says_so(cloud: Cloud) -> None:
+    queue = cloud.queue("who-speaks")
+    cloud.send(queue, "x")
+    words = listen(queue, "--structured-logging", "--exit-when-empty", "echo hi; kill -9 $$")
+
+    said = [json.loads(line) for line in cloud.watchbot(*words).stdout.splitlines()]
+
+    assert [line["msg"] for line in said if line["name"] == "worker"] == ["hi"]
+    (end,) = [line for line in said if "code" in line]
+    assert (end["code"], end["signal"]) == (None, "SIGKILL")

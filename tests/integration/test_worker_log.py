@@ -81,7 +81,7 @@ def test_line_of_just_64_kib_is_one_line() -> None:
 def test_structured_lines() -> None:
     line = json.loads(logged("--level", "error", "bad\n\udcff", env=STRUCTURED))
 
-    assert (line["level"], line["msg"], line["name"]) == (50, "bad\n\\xff", "watchbot")
+    assert (line["level"], line["msg"], line["name"]) == (50, "bad\n\\xff", "worker")
     assert line["watchbot_sqs_message_id"] == "m1"
 
 

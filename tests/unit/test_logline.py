@@ -33,6 +33,17 @@ def test_failure_is_marked_for_the_metric_filters() -> None:
     assert line["v"] == 0
 
 
+def test_result_is_json_in_a_text_line_and_fields_in_a_structured_one() -> None:
+    facts = {"result": {"code": 1, "signal": None}, "figures": {"receives": 2}}
+    record = a_record("failed", ending="exit code 1", **facts)
+
+    text = TextFormatter().format(record)
+    assert text.endswith('failed ending="exit code 1" {"code":1,"signal":null} receives 2')
+    line = json.loads(JsonFormatter("watcher").format(record))
+    assert (line["code"], line["signal"], line["receives"]) == (1, None, 2)
+    assert line["name"] == "watcher"
+
+
 @pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
 def test_no_fact_can_begin_a_line_of_its_own(formatter: logging.Formatter) -> None:
     line = formatter.format(a_record("received", body="x\n[now] [watcher] forged\r\x1b[2K"))

@@ -96,7 +96,7 @@ async def test_too_much_is_dropped_and_counted(pipes: tuple[Pipe, Pipe]) -> None
     assert kept <= MOST_BYTES
     *lines, last = whole.splitlines(keepends=True)
     assert set(lines) == {LINE}
-    assert last == b"[watcher] %d lines were dropped: nobody read them\n" % (20_000 - len(lines))
+    assert last == b"%d lines were dropped: nobody read them\n" % (20_000 - len(lines))
 
 
 async def test_stalled_reader_is_waited_for_no_longer_than_asked(pipes: tuple[Pipe, Pipe]) -> None:

@@ -117,7 +117,7 @@ class Output:
 
     def _as_json(self, lines: bytes) -> bytes:
         said = lines.decode(errors="backslashreplace").split("\n")
-        envelope = logline.Envelope(level=30, message_id=self._message_id)
+        envelope = logline.Envelope(who="worker", level=30, message_id=self._message_id)
         return "".join(
             envelope.merged(fields) if fields else envelope.line(line)
             for line, fields in ((line, _object(line)) for line in said)

@@ -42,13 +42,20 @@ class Ending:
     exit_code: int | None
     signal: int | None = None
 
-    def __str__(self) -> str:
+    @property
+    def signal_name(self) -> str | None:
+        """The signal as SIGKILL or, where it has no name, as its number; None without one."""
         if self.signal is None:
-            return "unseen end" if self.exit_code is None else f"exit code {self.exit_code}"
+            return None
         try:
-            return f"signal {signal.Signals(self.signal).name}"
-        except ValueError:  # a real-time signal has no name
-            return f"signal {self.signal}"
+            return signal.Signals(self.signal).name
+        except ValueError:  # a real-time signal
+            return str(self.signal)
+
+    def __str__(self) -> str:
+        if self.signal is not None:
+            return f"signal {self.signal_name}"
+        return "unseen end" if self.exit_code is None else f"exit code {self.exit_code}"
 
 
 class Listener(Protocol):

@@ -6,7 +6,6 @@ command runs; the exit code gives the outcome; the outcome settles the message; 
 
 import heapq
 import logging
-import time
 from collections import OrderedDict, deque
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -25,6 +24,7 @@ from watchbot.listen.dead_letters import DeadLetters
 from watchbot.listen.depth import measure_for_ever
 from watchbot.listen.failures import Failures
 from watchbot.listen.job import LAST_GRACE_S, LEAVING, Jobs, Report, not_run
+from watchbot.listen.lines import log_end, log_start, response_s
 from watchbot.listen.notify import Notifier
 from watchbot.listen.outcome import COMPLETED, FAILED, RELEASED, Fate
 from watchbot.listen.protection import Protection
@@ -230,7 +230,7 @@ class Watcher:
             async with AsyncExitStack() as room:
                 try:
                     scratch = await room.enter_async_context(self._workspace.job())
-                    _log_start(lease.message, bodies=self._settings.log_bodies)
+                    log_start(lease.message, bodies=self._settings.log_bodies)
                     held = partial(self._leases.holds, lease)
                     report = await self._jobs.run(lease, number, scratch, held)
                     self._stumbles = 0
@@ -266,7 +266,7 @@ class Watcher:
         elif self.dead_letters is not None and await self.dead_letters.take(report):
             self._remember(lease.message.id)
             report = replace(report, outcome=report.outcome.buried)
-        _log_end(report)
+        log_end(report)
         await self._settled(lease, report)
         self._count(lease, report)
         was_open = self._breaker.open
@@ -282,9 +282,9 @@ class Watcher:
             return
         self._uncounted.remove(lease)
         metrics.settled(report.outcome.name)
-        response_s = _response_s(report.message)
-        if response_s is not None:
-            metrics.response_duration.observe(response_s)
+        waited_s = response_s(report.message)
+        if waited_s is not None:
+            metrics.response_duration.observe(waited_s)
         if self.spans is not None:
             self.spans.record(report)
 
@@ -316,31 +316,3 @@ class Watcher:
         self._done[message_id] = None
         if len(self._done) > REMEMBERED:
             self._done.popitem(last=False)
-
-
-def _log_start(message: Message, *, bodies: bool) -> None:
-    facts: dict[str, object] = {"message_id": message.id, "receives": message.receives}
-    log.info("received", extra={**facts, "body": message.body} if bodies else facts)
-
-
-def _log_end(report: Report) -> None:
-    facts: dict[str, object] = {
-        "message_id": report.message.id,
-        "ending": report.how,
-        "figures": _figures(report),
-    }
-    if report.outcome.notify:
-        log.error(report.outcome.name, extra={**facts, "worker_event": "failure"})
-    else:
-        log.info(report.outcome.name, extra=facts)
-
-
-def _figures(report: Report) -> dict[str, float]:
-    """What `watchbot template` makes metrics of."""
-    response_s = _response_s(report.message)
-    sent = {} if response_s is None else {"response_s": response_s}
-    return {"duration_s": report.duration_s, **sent, "receives": report.message.receives}
-
-
-def _response_s(message: Message) -> float | None:
-    return None if message.sent_ms is None else max(0.0, time.time() - message.sent_ms / 1000)
