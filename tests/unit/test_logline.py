@@ -34,8 +34,8 @@ def test_failure_is_marked_for_the_metric_filters() -> None:
 
 
 def test_result_is_json_in_a_text_line_and_fields_in_a_structured_one() -> None:
-    facts = {"result": {"code": 1, "signal": None}, "figures": {"receives": 2}}
-    record = a_record("failed", ending="exit code 1", **facts)
+    result, figures = {"code": 1, "signal": None}, {"receives": 2}
+    record = a_record("failed", ending="exit code 1", result=result, figures=figures)
 
     text = TextFormatter().format(record)
     assert text.endswith('failed ending="exit code 1" {"code":1,"signal":null} receives 2')
