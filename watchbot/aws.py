@@ -27,6 +27,9 @@ ANSWER_TIMEOUT_S = 10  # how much later than asked for an answer may come
 
 RETRY_CAP_S = 20  # no pause between two tries is longer
 
+# boto makes the names of these servers itself, and refuses to where one is named.
+_OWN_SERVER = {"use_fips_endpoint": False, "use_dualstack_endpoint": False}
+
 _NOT_FOUND = {
     "AWS.SimpleQueueService.NonExistentQueue",
     "NotFound",
@@ -133,6 +136,7 @@ async def open_client(
         retries={"mode": "standard", "total_max_attempts": attempts},
         user_agent=f"watchbot/{__version__}",  # boto's own is made anew for each call
         parameter_validation=False,  # half the cost of a call; our parameters are typed
+        **_OWN_SERVER if account.endpoint_url else {},
     )
     try:
         opening = get_session().create_client(

@@ -7,7 +7,7 @@ import pytest
 
 from watchbot import settings
 from watchbot.errors import SettingError
-from watchbot.settings.base import Account, Settings, load, repeats
+from watchbot.settings.base import Settings, load, repeats
 from watchbot.settings.listen import ListenSettings, usable_cpus
 from watchbot.settings.send import SendSettings
 
@@ -85,33 +85,6 @@ def test_settings_are_frozen() -> None:
 
     with pytest.raises(ValueError, match="frozen"):
         settings.concurrency = 2  # type: ignore[misc]  # that it may not is the point
-
-
-@pytest.mark.parametrize(
-    ("place", "region", "endpoint"),
-    [
-        (QUEUE, "eu-west-1", None),
-        ("https://sqs.cn-north-1.amazonaws.com.cn/1/q", "cn-north-1", None),
-        ("https://queue.amazonaws.com/1/q", None, None),
-        ("https://eu-west-1.queue.amazonaws.com/1/q", None, None),
-        ("arn:aws:sns:ap-south-1:123456789012:t", "ap-south-1", None),
-        ("http://localhost:9324/queue/q", None, "http://localhost:9324"),
-        (
-            "https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com/1/q",
-            None,
-            "https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com",
-        ),
-    ],
-)
-def test_place_says_where_aws_is(place: str, region: str | None, endpoint: str | None) -> None:
-    assert Account().near(place) == Account(region=region, endpoint_url=endpoint)
-
-
-def test_what_was_asked_for_goes_before_the_place() -> None:
-    asked = Account(region="us-east-1", endpoint_url="http://here")
-
-    assert asked.near(QUEUE) == asked
-    assert asked.near("http://there/1/q") == asked
 
 
 def every_kind() -> set[type[Settings]]:

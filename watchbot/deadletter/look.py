@@ -95,7 +95,7 @@ async def show_logs(desk: Desk) -> int:
 
 async def logs_of(desk: Desk, log_group: str, message_id: str) -> str:
     """What the workers of a message logged; see `recent`."""
-    account = desk.settings.account.near(desk.place.dead_letter_queue_url)
+    account = desk.settings.account.in_region_of(desk.place.dead_letter_queue_url)
     async with open_client("logs", account) as client:
         return await logs.recent(client, log_group, message_id, desk.settings.since)
 

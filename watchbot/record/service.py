@@ -92,7 +92,7 @@ async def _keep_in_step(
     house: AsyncExitStack, settings: RecordSettings, database: Database
 ) -> None:
     """Asks ECS and forgets in the background, for as long as the service runs."""
-    account = settings.account.near(settings.queue_url)
+    account = settings.account.in_region_of(settings.queue_url)
     ecs = await house.enter_async_context(open_client("ecs", account))
     reconciler = Reconciler(database, ecs, settings.reconcile)
     asking = await house.enter_async_context(anyio.create_task_group())

@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from watchbot.errors import SettingError
+from watchbot.settings.whereabouts import whereabouts
 
 TWELVE_HOURS_S = 43_200  # no message stays hidden, or waits, longer than this in SQS
 
@@ -30,9 +31,6 @@ OLD_NAMES = {  # what ecs-watchbot called it
     "progress_table": "ProgressTable",
     "work_topic": "WorkTopic",
 }
-
-
-_AWS_QUEUE_HOST = r"https?://(?:sqs\.([a-z0-9-]+)|[a-z0-9-.]*queue)\.amazonaws\.com"
 
 
 def variables(name: str) -> tuple[str, ...]:
@@ -101,17 +99,21 @@ class Account:
     def near(self, place: str) -> "Account":
         """The same where a queue URL or an ARN says that it is, unless that was asked for.
 
-        Its region is taken from it; and a queue URL that is not AWS's own, as of a VPC endpoint
-        or of a server on this machine, says which server to ask.
+        For SQS, and what an ARN names: a queue URL may name the server, which knows no other
+        service.
         """
-        named = re.match(rf"{_AWS_QUEUE_HOST}|arn:[^:]*:[^:]*:([a-z0-9-]+):", place)
-        if named:
-            return replace(self, region=self.region or named[1] or named[2])
+        here = self.in_region_of(place)
         chosen = os.environ.get("AWS_ENDPOINT_URL_SQS") or os.environ.get("AWS_ENDPOINT_URL")
-        if self.endpoint_url or chosen or not place.startswith("http"):
-            return self
-        parts = urlsplit(place)
-        return replace(self, endpoint_url=f"{parts.scheme}://{parts.netloc}")
+        server = whereabouts(place).server
+        return (
+            here
+            if chosen or not server
+            else replace(here, endpoint_url=here.endpoint_url or server)
+        )
+
+    def in_region_of(self, place: str) -> "Account":
+        """The same in the region that a queue URL or an ARN names, unless one was asked for."""
+        return replace(self, region=self.region or whereabouts(place).region)
 
 
 class _Environment(PydanticBaseSettingsSource):

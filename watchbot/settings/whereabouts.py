@@ -1,0 +1,67 @@
+"""What a queue's URL or an ARN says of where it is: the region, and the server to ask.
+
+SQS has had many names: `sqs.REGION`, `REGION.queue` and `queue` before the suffix of a partition,
+`sqs-fips`, dual stack, and an interface endpoint's own. A server that is not AWS's has any name.
+https://docs.aws.amazon.com/general/latest/gr/sqs-service.html
+"""
+
+import re
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+_REGION = r"(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d+)"
+_SUFFIXES = (  # of all partitions
+    *("amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "c2s.ic.gov", "sc2s.sgov.gov"),
+    *("cloud.adc-e.uk", "csp.hci.ic.gov"),
+)
+_DUAL_STACK = (
+    *("api.aws", "api.amazonwebservices.com.cn", "api.amazonwebservices.eu", "api.aws.ic.gov"),
+    *("api.aws.scloud", "api.cloud-aws.adc-e.uk", "api.aws.hci.ic.gov"),
+)
+_SUFFIX = f"(?:{'|'.join(map(re.escape, _SUFFIXES))})"
+_ANY_SUFFIX = f"(?:{'|'.join(map(re.escape, (*_SUFFIXES, *_DUAL_STACK)))})"
+
+# boto makes this server's name from the region alone.
+_USUAL = re.compile(rf"(?:sqs\.{_REGION}|{_REGION.replace('region', 'old')}\.queue)\.{_SUFFIX}")
+_OLDEST = re.compile(r"(?:queue|sqs)\.amazonaws\.com")  # from when there was one region
+# These are chosen on purpose, so that they are what to ask.
+_CHOSEN = re.compile(rf"(?:vpce-[a-z0-9-]+\.)?sqs(?:-fips)?\.{_REGION}\.(?:vpce\.)?{_ANY_SUFFIX}")
+_FOREIGN = re.compile(rf"sqs\.{_REGION}\..+|{_REGION.replace('region', 'old')}\.queue\..+")
+
+_ARN = re.compile(rf"arn:[a-z-]+:[a-z0-9-]+:{_REGION}:")
+_IN_PATH = re.compile(rf"/queue/{_REGION}/\d+/[^/]+/?")  # LocalStack's, by option
+_BELOW = re.compile(r"(?P<base>(?:/[^/]+)*?)/\d{12}/[^/]+/?")
+
+
+class Whereabouts(NamedTuple):
+    """None where the place does not say; `server` is the endpoint, None for AWS's usual one."""
+
+    region: str | None = None
+    server: str | None = None
+
+
+def whereabouts(place: str) -> Whereabouts:
+    """What the URL of a queue, or the ARN of anything, says. Any other text says nothing."""
+    if arn := _ARN.match(place):
+        return Whereabouts(arn["region"])
+    if not place.lower().startswith(("http://", "https://")):
+        return Whereabouts()
+    parts = urlsplit(place)
+    host = (parts.hostname or "").removesuffix(".")
+    if usual := _USUAL.fullmatch(host):
+        return Whereabouts(usual["region"] or usual["old"])
+    if _OLDEST.fullmatch(host):
+        return Whereabouts("us-east-1")
+    base = f"{parts.scheme}://{parts.netloc}"
+    if chosen := _CHOSEN.fullmatch(host):
+        return Whereabouts(chosen["region"], base)
+    return _elsewhere(host, parts.path, base)
+
+
+def _elsewhere(host: str, path: str, base: str) -> Whereabouts:
+    if in_path := _IN_PATH.fullmatch(path):
+        return Whereabouts(in_path["region"], base)
+    named = _FOREIGN.fullmatch(host)
+    region = (named["region"] or named["old"]) if named else None
+    below = _BELOW.fullmatch(path)  # a proxy, or a server of several services
+    return Whereabouts(region, base + below["base"] if below else base)
