@@ -7,6 +7,7 @@ from generate.api_page import api_page
 from generate.commands_page import commands_page
 from generate.dashboard import dashboard
 from generate.metrics_page import metrics_page
+from generate.refusals_page import refusals_page
 from generate.stacks import STACKS
 from generate.template_page import template_page
 from generate.worker_page import worker_page
@@ -17,6 +18,7 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/reference/api.md": api_page,
     "docs/reference/commands.md": commands_page,
     "docs/reference/metrics.md": metrics_page,
+    "docs/reference/refusals.md": refusals_page,
     "docs/reference/template.md": template_page,
     "docs/reference/worker.md": worker_page,
     **STACKS,

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from tests.house import NOON, a_house, a_job
 from watchbot.moment import to_text
+from watchbot.schedule.job import Job
 from watchbot.schedule.planner import Planned
 from watchbot.schedule.rest import found
 from watchbot.schedule.run import LEASE, Ending, Lost
@@ -270,6 +271,32 @@ async def test_change_that_leaves_the_times_alone_loses_no_fire(place: str) -> N
 
         (run,) = await house.take(house.one)
     assert run.job.task_count == 3
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"schedule": "at(2026-11-21T12:01:00)", "dialect": "eventbridge"},
+        {"schedule": "1 12 * * *", "scheduleEnd": "2026-11-21T13:00:00Z"},
+    ],
+    ids=["one time", "ended"],
+)
+async def test_job_whose_times_are_past_may_be_paused_and_resumed(
+    place: str, times: dict[str, Any]
+) -> None:
+    async with a_house(place, a_job(**times)) as house:
+        house.clock.on(minutes=1)
+        await house.plan()
+        house.clock.on(hours=2)
+        for suspended in (True, False):
+            stored = await house.jobs.find("j")
+            assert stored
+            changed = Job.model_validate({**stored.fields, "suspended": suspended})
+            assert await house.jobs.change(stored, changed)
+            shown = await house.jobs.find("j")
+            assert shown
+            assert shown.job.suspended is suspended
+            assert shown.next_fire_at is None
 
 
 async def test_jitter_spreads_runs_within_its_window(place: str) -> None:

@@ -228,15 +228,28 @@ async def test_throttled_call_is_made_again_under_the_same_token(file: str) -> N
     assert len(world.ecs.tasks) == 1
 
 
-async def test_what_aws_refuses_for_good_fails_at_once_and_says_why(file: str) -> None:
-    denied = Denied(service="ECS", operation="run_task", code="AccessDenied", text="no PassRole")
-    async with a_world(file, a_job()) as world:
-        world.ecs.before = _breaking(1, denied)
+async def test_what_aws_refuses_for_good_fails_at_once_and_says_why(place: str) -> None:
+    async with a_world(place, a_job()) as world:
+        world.ecs.before = _breaking(1, _for_good())
         await world.fire()
         row = await world.row()
 
     assert row["status"] == "failed"
-    assert "no PassRole" in row["reason"]
+    assert "TaskDefinition is inactive" in row["reason"]
+
+
+async def test_denied_run_is_tried_again_and_told_once(place: str) -> None:
+    denied = Denied(service="ECS", operation="run_task", code="AccessDenied", text="no PassRole")
+    async with a_world(place, a_job()) as world:
+        world.ecs.before = _breaking(2, denied)
+        results = await world.fire()
+        for _ in range(2):
+            world.clock.on(seconds=60)
+            results += await world.attempt()
+
+    assert [isinstance(result, Later) and result.told for result in results] == [True, False, False]
+    assert isinstance(results[2], Ending)
+    assert results[2].status == "started"
 
 
 async def test_run_whose_job_cannot_be_read_fails_and_says_why(file: str) -> None:
@@ -403,9 +416,8 @@ async def test_message_says_what_it_is_of(file: str) -> None:
 
 
 async def test_job_is_paused_after_failures_in_a_row(place: str) -> None:
-    denied = Denied(service="ECS", operation="run_task", code="AccessDenied", text="no")
     async with a_world(place, a_job(pauseAfterFailures=2)) as world:
-        world.ecs.before = _breaking(9, denied)
+        world.ecs.before = _breaking(9, _for_good())
         for _ in range(4):
             await world.fire()
         job = await world.jobs.find("j")
@@ -532,6 +544,12 @@ def _one_more_look(world: World) -> Callable[[], Awaitable[None]]:
 
 async def _outcomes(world: World) -> dict[str, str]:
     return {run["job_id"]: run["outcome"] for run in await world.rows.runs()}
+
+
+def _for_good() -> Rejected:
+    """A refusal that no waiting mends."""
+    text = "TaskDefinition is inactive"
+    return Rejected(service="ECS", operation="run_task", code="ClientException", text=text)
 
 
 def _breaking(times: int, error: Exception | None = None) -> Any:

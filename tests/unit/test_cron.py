@@ -69,7 +69,11 @@ def first(text: str, dialect: Dialect, count: int, start: str = "2026-01-01") ->
         ("*/30 2 * * *", LORD_HOWE, "2018-04-01", 1, "15:30 16:00"),
         ("30 2 * * *", BERLIN, "2026-03-29", 1, "01:00"),
         ("30 2 * * *", BERLIN, "2026-10-25", 1, "00:30"),
-        ("0 12 * * *", "Pacific/Apia", "2011-12-29", 3, "22:00 10:00 22:00"),  # a day left out
+        # A whole day is left out: at once when the next one begins, and then at its own time.
+        ("0 12 * * *", "Pacific/Apia", "2011-12-29", 3, "22:00 10:00 22:00"),
+        ("0 7 * * *", "Pacific/Apia", "2011-12-29", 3, "17:00 10:00 17:00"),
+        ("0 7,9 30 * *", "Pacific/Apia", "2011-12-29", 3, "10:00"),
+        ("30 7 * * *", "Pacific/Kwajalein", "1993-08-20", 3, "19:30 12:00 19:30"),
     ],
 )
 def test_clocks_are_turned(text: str, zone: str, day: str, days: int, expected: str) -> None:

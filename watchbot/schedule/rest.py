@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from watchbot.moment import to_text
 from watchbot.schedule.body import BadBody, read_object
+from watchbot.schedule.declared import refuse_declared
 from watchbot.schedule.job import Job, is_name, resolved
 from watchbot.schedule.store import Jobs
 from watchbot.schedule.stored import StoredJob, Taken
@@ -33,10 +34,13 @@ def spec() -> dict[str, Any]:
 
 
 class Rest:
-    """Its routes, over these jobs; `look` is called when one has changed."""
+    """Its routes, over these jobs; `look` is called when one has changed.
 
-    def __init__(self, jobs: Jobs, look: Callable[[], None]) -> None:
-        self._jobs, self._look = jobs, look
+    `followed` is the source that jobs are kept in step with.
+    """
+
+    def __init__(self, jobs: Jobs, look: Callable[[], None], followed: str | None = None) -> None:
+        self._jobs, self._look, self._followed = jobs, look, followed
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -100,6 +104,7 @@ class Rest:
     async def delete(self, request: Request) -> Response:
         old = await found(self._jobs, request.path_params["job_id"])
         _unless_changed(request, old)
+        refuse_declared(old, self._followed)
         only = old.generation if "if-match" in request.headers else None
         if not await self._jobs.remove(old.job.id, only):
             await found(self._jobs, old.job.id)  # somebody else was faster, or has changed it

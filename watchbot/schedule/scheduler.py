@@ -158,7 +158,8 @@ class Scheduler:
             log.exception("run failed unexpectedly", extra=_facts(attempt.run))
             result = attempt.again(repr(error))
         if isinstance(result, Later):
-            log.info("run put off", extra={**_facts(attempt.run), "reason": result.reason})
+            facts = {**_facts(attempt.run), "reason": result.reason}
+            log.log(logging.WARNING if result.told else logging.INFO, "run put off", extra=facts)
             await self._ledger.put_off(attempt.run, result.seconds, result.reason, result.failed)
         else:
             await self._end(attempt.run, result)

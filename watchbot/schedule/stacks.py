@@ -14,6 +14,7 @@ from watchbot.dynamodb import Table
 from watchbot.errors import AwsError
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.clockwork import fields_of_row
+from watchbot.schedule.declared import source_of
 from watchbot.schedule.job import Job
 from watchbot.schedule.problems import messages
 from watchbot.schedule.store import Jobs
@@ -36,7 +37,7 @@ class Stacks:
 
     def __init__(self, clients: Clients, table: str, jobs: Jobs) -> None:
         self._clients, self._table, self._jobs = clients, table, jobs
-        self._source = f"dynamodb://{table}"
+        self._source = str(source_of(table))
 
     async def follow(self) -> float:
         """Adds, changes and removes jobs as the table says; the seconds to the next time.

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from watchbot.aws import retry_pause
-from watchbot.errors import AwsError, Denied, NotConfigured, NotFound, Rejected, Throttled
+from watchbot.errors import AwsError, Denied, Throttled
 from watchbot.moment import to_text, to_time
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.cluster import Cluster, ConflictingCall
 from watchbot.schedule.demand import Decision, Skip, Start, Wait, decide, expected
 from watchbot.schedule.message import Refused, send
+from watchbot.schedule.refusals import refusal_of
 from watchbot.schedule.run import Call, Ending, Run
 from watchbot.schedule.store import Ledger
 
@@ -21,17 +22,20 @@ AT_ONCE = 10  # tasks that one call of RunTask starts at most
 TOKEN_LIFE = timedelta(hours=23)  # ECS forgets a token after 24
 LOOK_AGAIN_S = 5  # for the end of the run that another waits for
 RETRY_CAP_S = 60
-_LIMITS = ("limit", "quota")  # ECS has no code of its own for having reached one
 _QUEUE_LENGTH = "ApproximateNumberOfMessages"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Later:
-    """The run is not over; work at it goes on after so many seconds. `failed` counts as a try."""
+    """The run is not over; work at it goes on after so many seconds. `failed` counts as a try.
+
+    `told`: a person should know of it now.
+    """
 
     seconds: float
     reason: str
     failed: bool = True
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +69,12 @@ class Attempt:
                 return await send(self._means.clients, self.run, self.run.job.target)
             return await self._start_tasks(await self._means.cluster_of(self.run))
         except (AwsError, Refused) as error:
-            return self.again(str(error)) if _passes(error) else ended(self.run, str(error))
+            first_denial = isinstance(error, Denied) and not self.run.attempts
+            if _passes(error):
+                return self.again(str(error), told=first_denial)
+            return ended(self.run, str(error))
 
-    def again(self, reason: str) -> Ending | Later:
+    def again(self, reason: str, *, told: bool = False) -> Ending | Later:
         """One more try, unless it had all of them."""
         retry = self.run.job.retry
         age_s = (self._now - self.run.created_at).total_seconds()
@@ -76,7 +83,7 @@ class Attempt:
         if self.run.attempts + 1 >= retry.attempts or too_old:
             return ended(self.run, f"given up: {reason}")
         pause_s = retry_pause(self.run.attempts + 1, cap_s=RETRY_CAP_S)
-        return Later(seconds=pause_s, reason=reason)
+        return Later(seconds=pause_s, reason=reason, told=told)
 
     async def _start_tasks(self, cluster: Cluster) -> Ending | Later:
         if self.run.wanted is None:
@@ -166,13 +173,7 @@ def ended(run: Run, reason: str) -> Ending:
 
 
 def _passes(error: AwsError | Refused) -> bool:
-    if isinstance(error, Refused):
-        return error.passing
-    if isinstance(error, (Denied, NotConfigured, NotFound)):
-        return False
-    if isinstance(error, Rejected):
-        return any(word in error.text.lower() for word in _LIMITS)
-    return error.transient
+    return error.passing if isinstance(error, Refused) else refusal_of(error).passes
 
 
 def _reasons(failures: list[dict[str, str]]) -> str:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from watchbot.schedule.job import Job, read_job
 
 # What decides when a job fires: where one of these has changed, its next fire is sought anew.
-_TIMES = {"schedule", "timezone", "dialect", "dst", "schedule_start", "schedule_end", "suspended"}
+_TIMES = {"schedule", "timezone", "dialect", "dst", "schedule_start", "schedule_end"}
 _NEVER = {"schedule": "@yearly", "scheduleEnd": "1970-01-01T00:00:00Z", "suspended": True}
 _LONGEST_NOTE = 500  # characters
 
@@ -87,14 +87,20 @@ def changed(
 ) -> Change:
     """What storing `job` in the place of `old` changes. Raises `NeverFires`."""
     same_state = job.suspended == old.job.suspended
-    moved = _times(old.job) != _times(job)
+    other_times = _times(old.job) != _times(job)
+    moved = other_times or not same_state
+    next_fire_at = old.next_fire_at
+    if other_times:
+        next_fire_at = first_fire(job, now, old.created_at)
+    elif moved:  # a job whose times are past may be paused and resumed as any other
+        next_fire_at = None if job.suspended else next(job.fires(now, old.created_at), None)
     return Change(
         fields=job.stored(),
         source_fields=job.stored() if by_source else old.source_fields,
         note=note or (old.note if same_state else None),
         failures=old.failures if same_state else 0,
         moved=moved,
-        next_fire_at=first_fire(job, now, old.created_at) if moved else old.next_fire_at,
+        next_fire_at=next_fire_at,
     )
 
 

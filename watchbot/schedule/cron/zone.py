@@ -73,11 +73,12 @@ def _turn(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
 
 def end_of_gap(zone: ZoneInfo, wall: datetime) -> datetime | None:
     """When, in naive UTC, the clocks went past `wall` without showing it; None if they show it."""
-    # In a gap, fold=1 counts as if the clocks were turned already: that is before they are.
+    # In a gap, fold=1 counts as if the clocks were turned already: that is before they are. With
+    # fold=0 it is after. Between the two is the turn, even where a zone leaves out a whole day.
     before = wall - _offset(zone, wall, fold=1)
     if before + offset_at(zone, before) == wall:
         return None
-    return _turn(zone, before, before + _STEP)
+    return _turn(zone, before, wall - _offset(zone, wall, fold=0))
 
 
 def first_moment(zone: ZoneInfo, wall: datetime) -> datetime:
