@@ -70,6 +70,9 @@ def test_command_of_watchbot_that_is_misspelt(cloud: Cloud) -> None:
         (["./no/such/file"], "no such file"),
         (["/etc/passwd"], "not executable"),
         (["/tmp"], "directory"),
+        (["watchbot", "listen", "true"], "it is a watcher, and would never end; give"),
+        (["exec watchbot listen true"], "without `watchbot listen`"),
+        (["--shell", "cd /;", "env", "A=b", "watchbot", "listen", "true"], "it is a watcher"),
     ],
     ids=lambda value: " ".join(value),
 )

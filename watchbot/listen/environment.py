@@ -75,6 +75,12 @@ def base_environment(*, structured: bool = False, credentials: bool = True) -> d
     return {**base, b"WATCHBOT_STRUCTURED_LOGGING": b"true"} if structured else base
 
 
+def is_worker() -> bool:
+    """Whether this process runs for a message of another watcher, on this machine."""
+    scratch = os.environ.get("WATCHBOT_SCRATCH")
+    return bool(scratch and "MessageId" in os.environ and os.path.isdir(scratch))
+
+
 def stack_name() -> str | None:
     """The CloudFormation stack this service belongs to, where its template says so."""
     return os.environ.get("StackName") or None

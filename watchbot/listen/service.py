@@ -11,8 +11,9 @@ from contextlib import AsyncExitStack
 import anyio
 
 from watchbot.aws import open_client
+from watchbot.errors import UsageError
 from watchbot.lifecycle import Stop
-from watchbot.listen import agent, environment, orphans, process, spawn
+from watchbot.listen import agent, environment, nested, orphans, process, spawn
 from watchbot.listen.dead_letters import open_dead_letters
 from watchbot.listen.job import Jobs
 from watchbot.listen.notify import Notifier
@@ -34,7 +35,13 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
     Raises `UsageError` for what is wrong before the first message, `AwsError` for what AWS
     refuses for good.
     """
+    if environment.is_worker():
+        raise UsageError(
+            f"this is the worker of another watcher, and would never end; {nested.ADVICE}"
+        )
     command = spawn.resolve(words, shell=settings.shell)
+    if command.doubt is not None:
+        log.warning("command may not start", extra={"file": command.file, "reason": command.doubt})
     orphans.become_subreaper()
     account = settings.account.near(settings.queue_url)
     async with AsyncExitStack() as house:

@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from watchbot.errors import CommandError, UsageError
+from watchbot.listen import executable, nested
+from watchbot.listen.executable import SHELL
 
-SHELL = "/bin/sh"
 _SHELL_SYNTAX = frozenset(" \t\n|&;<>()$`\\\"'*?[]#~=%{}!")
 # Python ignores some, and a worker that inherits that does not end when its reader does.
 _TO_DEFAULT = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
@@ -24,10 +25,11 @@ _MACHINES_FAULT = {errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A command that can be run: the file, and its words."""
+    """A command that can be run: the file, its words, and why it may not start after all."""
 
     file: str
     words: tuple[str, ...]
+    doubt: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,19 +67,34 @@ class SpawnError(Exception):
 def resolve(words: Sequence[str], *, shell: bool) -> Command:
     """The command that these words of a command line mean.
 
-    A single word with white space or shell syntax, and all words with `shell`, go to /bin/sh.
-    Raises `UsageError` when there is no command, no such file, or it may not be run.
+    A single word with white space or shell syntax, and all words with `shell`, go to /bin/sh; so
+    does a text without #!. Raises `UsageError` when there is no command, no such file, when it
+    may not or cannot be run, and when it is a watcher.
     """
     if not words or not words[0]:
         raise UsageError(
             "COMMAND is missing; give a command to run, as ./work.sh, after the options"
         )
     if shell or (len(words) == 1 and not _SHELL_SYNTAX.isdisjoint(words[0])):
-        return Command(file=SHELL, words=(SHELL, "-c", " ".join(words)))
-    file = shutil.which(words[0])
-    if file is None:
+        return _by_shell(" ".join(words))
+    nested.refuse_watcher(words)
+    found = shutil.which(words[0])
+    if found is None:
         raise CommandError(words[0], _why_not(words[0]))
-    return Command(file=os.path.abspath(file), words=tuple(words))
+    file = os.path.abspath(found)
+    shell_of_text = executable.runner(file, words[0])
+    if shell_of_text is not None:
+        return Command(file=shell_of_text, words=(shell_of_text, file, *words[1:]))
+    return Command(file=file, words=tuple(words), doubt=executable.doubt(file))
+
+
+def _by_shell(script: str) -> Command:
+    nested.refuse_watcher_in(script)
+    if not os.access(SHELL, os.X_OK):
+        raise CommandError(
+            script, f"there is no {SHELL} to run it; give COMMAND and its arguments as words"
+        )
+    return Command(file=SHELL, words=(SHELL, "-c", script))
 
 
 def by_posix(start: Start, files: tuple[int, int, int]) -> int:
@@ -133,4 +150,6 @@ def _why_not(word: str) -> str:
         return "no such file; check the path, and the working directory it starts from"
     if os.path.isdir(word):
         return "it is a directory"
+    if os.stat(word).st_mode & 0o111:
+        return "this user may not run it, or its file system is mounted with noexec"
     return f"it is not executable; mend it with: chmod +x {word}"
