@@ -6,6 +6,7 @@ WatchbotError           exit 1
 │   ├── CommandError    the command to run cannot be found or run
 │   ├── BadSchedule     a text that names times cannot be read, or names none
 │   └── MissingExtra    an optional part of watchbot is not installed
+├── OutputFailed        standard output cannot be written
 ├── DatabaseError       a database did not do what was asked
 │   ├── DatabaseDown    it cannot be reached, or has no room or time for us just now
 │   ├── NoDatabase      its file is not there
@@ -34,6 +35,13 @@ class WatchbotError(Exception):
     """Something went wrong that a person has to know of; `str()` is the whole sentence."""
 
     exit_code = 1
+
+
+class OutputFailed(WatchbotError):
+    """Standard output cannot be written: its disk is full, or its terminal is gone."""
+
+    def __init__(self, fault: OSError) -> None:
+        super().__init__(f"cannot write to standard output: {fault.strerror}")
 
 
 class UsageError(WatchbotError):

@@ -65,7 +65,7 @@ class _Writer(logging.Handler):
 
 def configure(*, structured: bool, who: str = "watcher") -> None:
     """Sends what watchbot logs to standard output, as JSON lines or as text of `who` it is."""
-    stdout.dropped = _dropped
+    stdout.dropped, stdout.moved = _dropped, _moved
     handler = _Writer()
     handler.setFormatter(JsonFormatter(who) if structured else TextFormatter(who))
     logger = logging.getLogger("watchbot")
@@ -80,6 +80,13 @@ def configure(*, structured: bool, who: str = "watcher") -> None:
 
 def _dropped(lines: int) -> None:
     log.warning("lines dropped: nobody read them", extra={"lines": lines})
+
+
+def _moved(fault: OSError) -> None:
+    log.warning(
+        "standard output cannot be written, going on on standard error",
+        extra={"reason": fault.strerror},
+    )
 
 
 def _facts(record: logging.LogRecord) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class Sink:
         self.kept_bytes = 0  # given to it, and not written yet
         self._dropped = 0
         self.dropped: Callable[[int], None] = self._say_dropped  # told how many, once there is room
+        self.moved: Callable[[OSError], None] = lambda fault: None  # told why a file was left
         self._watched: int | None = None
         self._taken_bytes = 0  # ever, kept ones included
         self._room: list[Callable[[], None]] = []
@@ -104,10 +105,11 @@ class Sink:
                 rest = rest[os.write(self._files[0], rest[:PIPE_BYTES]) :]
             except BlockingIOError:
                 continue
-            except OSError:  # closed, or its disk is full: the next one, for good
+            except OSError as fault:  # closed, or its disk is full: the next one, for good
                 self._unwatch()
                 del self._files[0]
                 self._poll = self._new_poll()
+                self.moved(fault)
         return b""
 
     def _new_poll(self) -> "select.poll":

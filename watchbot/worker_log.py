@@ -110,6 +110,11 @@ def main(words: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # as in `watchbot-log | head`: who reads has left
+        return 141
+    except OSError as error:
+        _write(f"watchbot-log: cannot write to standard output: {error.strerror}\n".encode(), 2)
+        return 1
     return 0
 
 
@@ -142,16 +147,10 @@ def _options(words: list[str]) -> tuple[str, list[str]]:
     return level, words
 
 
-def _write(data: bytes) -> None:
-    # To standard error once standard output is closed: the script before us shall go on.
-    for file in (1, 2):
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(file, rest) :]
-        except OSError:
-            continue
-        return
+def _write(data: bytes, file: int = 1) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(file, rest) :]
 
 
 def _structured() -> bool:

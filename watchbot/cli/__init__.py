@@ -6,13 +6,12 @@ it runs.
 
 import difflib
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
 import click
 
-from watchbot import __version__, inherited
+from watchbot import __version__, inherited, stdout
 from watchbot.errors import WatchbotError
 
 COMMANDS = (
@@ -61,8 +60,10 @@ def watchbot() -> None:
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one command line; the exit code. What went wrong is one line on standard error."""
     inherited.put_right()
+    stdout.guard()
     try:
         code = watchbot.main(args=words, prog_name="watchbot", standalone_mode=False)
+        sys.stdout.flush()
     except (click.exceptions.Abort, KeyboardInterrupt):
         return 130
     except click.exceptions.NoArgsIsHelpError as error:
@@ -75,7 +76,7 @@ def main(words: Sequence[str] | None = None) -> int:
         _complain(f"{problem.removesuffix('?')}; see {path} --help")
         return error.exit_code
     except BrokenPipeError:  # as in `watchbot send ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing more is flushed into the pipe
+        stdout.drop()
         return 141
     except WatchbotError as error:
         _complain(str(error))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
 
+from watchbot.errors import OutputFailed
 from watchbot.sqs.destination import Result
 from watchbot.sqs.outgoing import Unsent
 
@@ -23,6 +24,7 @@ class Report:
     def __init__(self, *, out: TextIO | None, say: Callable[[str], None], numbered: bool) -> None:
         self._out, self._say, self._numbered = out, say, numbered
         self._run: _Run | None = None
+        self.unwritten: OutputFailed | None = None  # why no more ids are written
         self.sent = 0
         self.unsent = 0
         self._last = 0
@@ -36,9 +38,7 @@ class Report:
         else:
             self.sent += 1
             self.flush()
-            if self._out:
-                self._out.write(result + "\n")
-                self._out.flush()
+            self._write(result)
 
     def flush(self) -> None:
         """Says what was held back because more of the same might follow."""
@@ -48,6 +48,11 @@ class Report:
         where = f"line {run.first}" if run.first == run.last else f"lines {run.first}-{run.last}"
         reason = f"{run.reason.code}: {run.reason.text}"
         self._say(f"{where}: {reason}" if self._numbered else f"not sent: {reason}")
+
+    @property
+    def exit_code(self) -> int:
+        """0 when all was sent and told, else 1."""
+        return 1 if self.unsent or self.unwritten else 0
 
     def break_off(self) -> None:
         """Says how far it came, where an error ends the sending."""
@@ -60,8 +65,20 @@ class Report:
         self.flush()
         if blank:
             self._say(f"blank lines skipped: {blank:,}")
-        if self.unsent:
+        if self.unsent and self._numbered:
             self._say(f"{self.unsent:,} of {self.unsent + self.sent:,} messages were not sent")
+
+        if self.unwritten:
+            self._say(f"{self.sent:,} messages were sent; their ids: {self.unwritten}")
+
+    def _write(self, message_id: str) -> None:
+        if not self._out or self.unwritten:
+            return
+        try:
+            self._out.write(message_id + "\n")
+            self._out.flush()
+        except OutputFailed as fault:  # what is asked for is to send; the rest is sent
+            self.unwritten = fault
 
     def _extend(self, number: int, reason: Unsent) -> None:
         run = self._run

@@ -70,8 +70,9 @@ async def _send_body(
         report = Report(out=None if quiet else streams.out, say=shown.say, numbered=False)
         async for result in publisher.publish([plan.message(body)]):
             report.add(1, result)
-        report.flush()  # not after an `AwsError`, which says the same and more
-    return 1 if report.unsent else 0
+        # Not after an `AwsError`, which says more.
+        report.conclude(blank=0)
+    return report.exit_code
 
 
 async def _send_lines(
@@ -96,7 +97,7 @@ async def _send_lines(
             report.break_off()
             raise
         report.conclude(blank)
-    return 1 if report.unsent else 0
+    return report.exit_code
 
 
 async def _numbered(source: int) -> AsyncIterator[list[tuple[int, bytes]]]:
