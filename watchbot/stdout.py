@@ -7,14 +7,24 @@ error: `BrokenPipeError` stays what it is.
 import io
 import os
 import sys
+from typing import Any
 
 from watchbot.errors import OutputFailed
 
 
-class _Descriptor(io.FileIO):
-    def write(self, data: object) -> int | None:
+class _Descriptor(io.RawIOBase):
+    def fileno(self) -> int:
+        return 1
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return os.isatty(1)
+
+    def write(self, data: Any, /) -> int:
         try:
-            return super().write(data)  # type: ignore[arg-type]  # any buffer, as below
+            return os.write(1, data)
         except (BrokenPipeError, BlockingIOError):
             raise
         except OSError as error:
@@ -31,10 +41,10 @@ def guard() -> None:
     except (AttributeError, OSError, ValueError):  # another object is in its place
         return
     sys.stdout = io.TextIOWrapper(
-        io.BufferedWriter(_Descriptor(1, "w", closefd=False)),
+        io.BufferedWriter(_Descriptor()),
         encoding=before.encoding,
         errors=before.errors,
-        line_buffering=before.line_buffering,
+        line_buffering=before.isatty(),
     )
 
 
