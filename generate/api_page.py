@@ -2,8 +2,7 @@
 
 from typing import cast
 
-from watchbot.schedule.operations import Operation, operations
-from watchbot.schedule.rest import spec
+from watchbot.schedule.operations import Operation, operations, spec
 from watchbot.schedule.store import Store
 from watchbot.schedule.v1 import V1
 

@@ -135,7 +135,37 @@ CONTRACT: dict[str, tuple[Asked, int, Any]] = {
     "list": (("POST", "/jobs", [], {}), 400, NO_OBJECT),
     "text": (("POST", "/jobs", '"x"', {}), 400, NO_OBJECT),
     "null": (("POST", "/jobs", "null", {}), 400, NO_OBJECT),
-    "nothing in it": (("POST", "/jobs", {}, {}), 400, {"messages": {"taskDefinition": MISSING}}),
+    "nothing in it": (
+        ("POST", "/jobs", {}, {}),
+        400,
+        {
+            "messages": {
+                "taskDefinition": MISSING,
+                "schedule": MISSING,
+                "parsedSchedule": MISSING,
+            }
+        },
+    ),
+    "slip": (
+        ("POST", "/jobs", {"id": "n", "schedule": "0", "timeZone": "UTC"}, {}),
+        400,
+        {"messages": {"timeZone": ["Unknown field. The nearest known one is timezone."]}},
+    ),
+    "slip of a change": (
+        ("PUT", "/jobs/j", {"enabled": False}, {}),
+        400,
+        {"messages": {"enabled": ["Unknown field. The nearest known one is suspended."]}},
+    ),
+    "slip in the address": (
+        ("GET", "/jobs?cuont=5", None, {}),
+        400,
+        {"messages": {"cuont": ["Unknown field. The nearest known one is count."]}},
+    ),
+    "all that is wrong in the address": (
+        ("GET", "/jobs?skip=x&count=y", None, {}),
+        400,
+        {"messages": {key: ["Not a valid integer."] for key in ("skip", "count")}},
+    ),
     "no schedule": (
         ("POST", "/jobs", {"id": "n"}, {}),
         400,
@@ -220,15 +250,19 @@ def test_job_is_shown_as_it_was_written(api: Api) -> None:
         "trigger": {"type": "sqs", "queueName": "q", "messagesPerTask": 5},
         "overrides": [{"containerName": "c", "environment": {"A": "b"}}],
     }
-    api.make("j", **written, parsedSchedule={"hour": 5}, lastRun="x", unknown=1)
+    api.make("j", **written, parsedSchedule={"hour": 5}, lastRun="x")
 
-    assert api.job("j") == {
+    found = api.job("j")
+    del found["nextFires"]
+    assert found == {
         **written,
         "id": "j",
         "schedule": NEVER_SOON,
         "scheduleStart": "2100-01-02T03:04:05+00:00",
         "taskCount": 1,
         "link": link("j"),
+        "scheduleReads": "every Tuesday in January in week 1 of the year in 2190 at 00:00 "
+        "Europe/Berlin",
         "estimatedNextRun": "2189-12-31T23:00:00+00:00",
     }
 
@@ -276,7 +310,7 @@ def test_suspended_job_has_no_next_run(api: Api) -> None:
         ("?skip=3&count=5", ("j03", 5), ("/jobs?count=3", "/jobs?count=5&skip=8")),
         ("?skip=-4&count=-1", (None, 0), (None, None)),
         ("?count=1000", ("j00", 25), (None, None)),
-        ("?skip=99", (None, 0), ("/jobs?skip=89", None)),
+        ("?skip=99", (None, 0), ("/jobs?skip=15", None)),
     ],
 )
 def test_pages(

@@ -115,6 +115,7 @@ def test_a_time_that_is_left_out_may_be_skipped() -> None:
         ("0 0 29 feb *", ["2028-02-29", "2032-02-29", "2036-02-29"]),
         ("*/20 59 23 31 12 *", [f"2026-12-31 23:59:{second}" for second in ("00", "20", "40")]),
         ("40/10 * * * *", [f"2026-01-01 00:{minute}:00" for minute in (40, 50)]),
+        ("0 0 * * fri-sun", ["2026-01-02", "2026-01-03", "2026-01-04", "2026-01-09"]),
         ("@weekly", ["2026-01-04", "2026-01-11"]),
         ("@hourly", ["2026-01-01", "2026-01-01 01:00:00"]),
     ],
@@ -170,6 +171,13 @@ def test_chance_is_decided_once() -> None:
         ("rate(90 minutes)", ["2026-01-01", "2026-01-01 01:30:00"]),
         ("rate(1 day)", ["2026-01-01", "2026-01-02"]),
         ("at(2026-12-24T18:00:00)", ["2026-12-24 18:00:00"]),
+        (
+            "cron(0/30 20-2 ? * MON-FRI *)",
+            [f"2026-01-01{time}" for time in ("", " 00:30:00", " 01:00:00")],
+        ),
+        ("cron(0 0 ? * FRI-MON *)", [f"2026-01-0{day}" for day in (2, 3, 4, 5, 9)][:4]),
+        ("cron(50/5 3 ? * * *)", ["2026-01-01 03:50:00", "2026-01-01 03:55:00"]),
+        ("cron(55-5/5 3 ? * * *)", [f"2026-01-01 03:{m}:00" for m in ("00", "05", "55")]),
     ],
 )
 def test_eventbridge(text: str, expected: list[str]) -> None:
@@ -178,7 +186,7 @@ def test_eventbridge(text: str, expected: list[str]) -> None:
 
 
 def test_at_happens_once_and_in_its_zone() -> None:
-    timetable = parse("at(2026-07-01T09:00)", clock=Clock(timezone=NEW_YORK))
+    timetable = parse("at(2026-07-01T09:00:00)", clock=Clock(timezone=NEW_YORK))
 
     assert timetable.next(at("2026-01-01")) == at("2026-07-01T13:00")
     assert timetable.next(at("2026-07-01T13:00")) is None
@@ -224,6 +232,15 @@ def test_rate_counts_from_its_anchor() -> None:
         ("rate(999999999 days)", "eventbridge", "50 years"),
         ("at(tomorrow)", "eventbridge", "at\\(2026"),
         ("at(2026-12-24T18:00:00Z)", "eventbridge", "at\\(2026"),
+        ("at(2026-12-24)", "eventbridge", "at\\(2026"),
+        ("at(2026-W46-7T00:00:00)", "eventbridge", "at\\(2026"),
+        ("at(20261224T180000)", "eventbridge", "at\\(2026"),
+        ("rate(1 minutes)", "eventbridge", "rate\\(1 minute\\)"),
+        ("rate(5 minute)", "eventbridge", "rate\\(5 minutes\\)"),
+        ("cron(0 9 ? * MON#1,TUE#2 *)", "eventbridge", "nothing beside it"),
+        ("cron(0 9 ? * * *)", "cron", '"dialect": "eventbridge"'),
+        ("0 0 9 7", "aps8", "0 is Monday"),
+        ("0 9 * * sat-mon", "cron", "goes upwards"),
         ("often", "eventbridge", "cron\\(...\\)"),
         ("1," * 600, "cron", "1000 characters"),
     ],
@@ -231,6 +248,13 @@ def test_rate_counts_from_its_anchor() -> None:
 def test_refused(text: str, dialect: Dialect, said: str) -> None:
     with pytest.raises(BadSchedule, match=said):
         parse(text, dialect)
+
+
+def test_who_left_out_the_dialect_is_told_of_it() -> None:
+    with pytest.raises(
+        BadSchedule, match='read as aps8, and would be right with "dialect": "cron"'
+    ):
+        parse("0 9 * * mon-fri")
 
 
 @pytest.mark.parametrize("zone", ["Mars/Base", "", "../etc/passwd", "Europe", "a\0b", "x" * 500])

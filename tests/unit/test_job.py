@@ -1,12 +1,16 @@
 """What a job may say, and what is said of one that is wrong."""
 
 import json
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
 
+from watchbot.schedule.cron.dialects import Dialect
+from watchbot.schedule.given import SHOWN, new_job
 from watchbot.schedule.job import Job, resolved
+from watchbot.schedule.operations import spec
 from watchbot.schedule.problems import messages
 
 SQS = {"type": "sqs", "queueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/q"}
@@ -21,7 +25,7 @@ def fields(**changed: Any) -> dict[str, Any]:
 def problems(given: dict[str, Any]) -> dict[str, Any]:
     with pytest.raises(ValidationError) as refused:
         Job.model_validate(given)
-    return messages(refused.value)
+    return messages(refused.value, Job)
 
 
 @pytest.mark.parametrize(
@@ -131,10 +135,102 @@ def test_numbers_may_come_as_text_as_they_always_could() -> None:
     assert (job.task_count, job.max_count, job.suspended) == (3, 3, True)
 
 
-def test_what_is_not_known_is_not_stored() -> None:
-    job = Job.model_validate(fields(parsedSchedule={"minute": 1}, lastRun="x", task_count=9))
+@pytest.mark.parametrize(
+    ("given", "where", "nearest"),
+    [
+        ({"timeZone": "UTC"}, "timeZone", "timezone"),
+        ({"sceduleStart": "2026-01-01"}, "sceduleStart", "scheduleStart"),
+        ({"paused": True}, "paused", "suspended"),
+        ({"enabled": False}, "enabled", "suspended"),
+        ({"overlpa": "skip"}, "overlpa", "overlap"),
+        ({"task_count": 2}, "task_count", "taskCount"),
+        ({"trigger": {"type": "sqs", "queuename": "q"}}, "trigger.queuename", "queueName"),
+        ({"overrides": [{"container": "c"}]}, "overrides.0.container", "containerName"),
+        ({"target": {**SQS, "messag": "m"}}, "target.messag", "message"),
+        ({"misfire": {"polciy": "all"}}, "misfire.polciy", "policy"),
+        ({"retry": {"maxage": 5}}, "retry.maxage", "maxAge"),
+    ],
+)
+def test_unknown_field_is_refused_with_the_nearest_known_name(
+    given: dict[str, Any], where: str, nearest: str
+) -> None:
+    found: Any = problems(fields(**given))
+    for name in where.split("."):
+        found = found[name]
+
+    assert found == [f"Unknown field. The nearest known one is {nearest}."]
+
+
+def test_all_wrong_fields_are_named_at_once() -> None:
+    told = problems(
+        fields(
+            timezone="Mars", schedule="0 61", taskCount=0, scheduleEnd="x", overlap="no", paused=1
+        )
+    )
+
+    assert set(told) == {
+        *("timezone", "schedule", "parsedSchedule", "taskCount", "scheduleEnd", "overlap"),
+        "paused",
+    }
+
+
+def test_what_clients_of_ecs_scheduler_send_back_is_left_unread() -> None:
+    shown = {"link": {}, "lastRun": "x", "lastRunTasks": [], "estimatedNextRun": "y"}
+    job = new_job({**fields(), **shown, "parsedSchedule": {"minute": 1}}, "aps8")
 
     assert json.loads(job.stored()) == fields()
+
+
+def test_end_may_be_spelled_as_ecs_scheduler_described_it() -> None:
+    job = new_job(fields(scheduledEnd="2100-01-01"), "aps8")
+
+    assert job.schedule_end == datetime(2100, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-02T03:04:05Z",
+        "2026-01-02t03:04:05z",
+        "2026-01-02 03:04:05",
+        "20260102T030405Z",
+        "20260102T040405+0100",
+        "Fri, 02 Jan 2026 03:04:05 GMT",
+        "2 Jan 2026 04:04:05 +0100",
+    ],
+)
+def test_times_as_ecs_scheduler_took_them(text: str) -> None:
+    job = Job.model_validate(fields(scheduleStart=text))
+
+    assert job.schedule_start == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026", "1767323045", "", "x" * 100, "9999-12-31T23:59:59-14:00", "Fri, 99 Jan 2026"]
+)
+def test_what_is_no_time_is_refused(text: str) -> None:
+    assert "scheduleStart" in problems(fields(scheduleStart=text))
+
+
+def test_empty_time_zone_is_utc() -> None:
+    assert Job.model_validate(fields(timezone="")).timezone == "UTC"
+
+
+def test_description_has_the_fields_and_the_choices_of_a_job() -> None:
+    described = spec()["definitions"]["Job"]["properties"]
+    model = Job.model_json_schema()
+    known = {name: each for name, each in described.items() if name not in SHOWN}
+
+    assert known.keys() == model["properties"].keys()
+    for name, each in known.items():
+        assert set(each.get("enum", ())) == choices(model["properties"][name]), name
+    assert set(described["dialect"]["enum"]) == set(get_args(Dialect))
+
+
+def choices(schema: dict[str, Any]) -> set[str]:
+    """The texts that a field takes, where there are no others."""
+    every = (schema, *schema.get("anyOf", ()))
+    return {text for each in every for text in each.get("enum", ())}
 
 
 def test_start_is_stored_with_its_offset() -> None:

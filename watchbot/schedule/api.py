@@ -14,8 +14,8 @@ from watchbot.errors import DatabaseError, MissingExtra
 from watchbot.pages.site import LOOPBACK, site
 from watchbot.schedule.body import BadBody, Gate, tell_problems, tell_status
 from watchbot.schedule.declared import source_of
-from watchbot.schedule.operations import operations
-from watchbot.schedule.rest import Rest, spec
+from watchbot.schedule.operations import operations, spec
+from watchbot.schedule.rest import Rest
 from watchbot.schedule.scheduler import Scheduler
 from watchbot.schedule.store import Store
 from watchbot.schedule.stored import NeverFires
@@ -36,8 +36,9 @@ def application(settings: ScheduleSettings, store: Store, scheduler: Scheduler) 
     """The API over this store; `scheduler` is told of what has changed."""
     if settings.host not in LOOPBACK and not settings.token:
         log.warning("anybody who reaches the API may start tasks; set --token")
-    v1 = V1(store, scheduler.look).application()
-    rest = Rest(store.jobs, scheduler.look, source_of(settings.stacks_table))
+    followed = source_of(settings.stacks_table)
+    v1 = V1(store, scheduler.look, followed).application()
+    rest = Rest(store, scheduler.look, followed)
     able = (*operations(spec()), *operations(v1.openapi(), "/v1"))
     pages = Pages(store, scheduler.look, able)
     inner = Starlette(routes=[Mount("/v1", v1), *pages.routes(), *rest.routes()])

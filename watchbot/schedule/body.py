@@ -1,23 +1,28 @@
 """The body of a request: a JSON object of a bearable size; and what is said of one that is not."""
 
 import json
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from watchbot.schedule.job import Job
 from watchbot.schedule.problems import WRONG_BODY, messages
 from watchbot.schedule.stored import NeverFires
 
 MAX_BYTES = 65_536
 _NOT_JSON = "The browser (or proxy) sent a request that this server could not understand."
+_UNWRITABLE = "Has a character that no text may have: NUL, or half of a pair of surrogates."
 _WRONG_TYPE = "Header Content-Type: application/json required to send a request body."
+
+
+Asked = TypeVar("Asked", bound=BaseModel)
 
 
 class BadBody(Exception):
@@ -39,7 +44,38 @@ async def read_object(request: Request) -> dict[str, Any]:
         raise HTTPException(400, _NOT_JSON) from None
     if not isinstance(found, dict):
         raise BadBody(WRONG_BODY)
+    flawed = dict(_unwritable(found))
+    if flawed:
+        raise BadBody(flawed)
     return found
+
+
+async def read_body(request: Request, model: type[Asked]) -> Asked:
+    """The body as this model; none is an empty object.
+
+    Raises `HTTPException` (415, 400) or `BadBody`, which names all fields that are wrong.
+    """
+    found = await read_object(request) if await request.body() else {}
+    try:
+        return model.model_validate(found)
+    except ValidationError as invalid:
+        raise BadBody(messages(invalid, model)) from None
+
+
+def _unwritable(value: Any, place: str = "") -> Iterator[tuple[str, list[str]]]:
+    """The places of texts that no store can hold, by name."""
+    if isinstance(value, str):
+        if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+            yield place or "_schema", [_UNWRITABLE]
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if dict(_unwritable(name)):
+                yield place or "_schema", [_UNWRITABLE]
+            else:
+                yield from _unwritable(inner, f"{place}.{name}" if place else name)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _unwritable(inner, f"{place}.{number}" if place else str(number))
 
 
 def _refuse(constant: str) -> Any:
@@ -56,7 +92,7 @@ async def tell_problems(_: Request, error: Exception) -> Response:
     """What is wrong with a body, field by field."""
     problems = error.problems if isinstance(error, BadBody) else None
     if isinstance(error, ValidationError):
-        problems = messages(error)
+        problems = messages(error, Job)
     if isinstance(error, NeverFires):
         problems = {"schedule": [str(error)], "parsedSchedule": [str(error)]}
     return JSONResponse({"messages": problems}, 400)

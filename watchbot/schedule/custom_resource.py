@@ -131,7 +131,7 @@ async def _decide(event: Event, time_s: float) -> Verdict:
     except TimeoutError:
         reason = "DynamoDB did not answer in time"
     except ValidationError as invalid:
-        reason = f"the schedule is wrong: {json.dumps(messages(invalid))}"
+        reason = f"the schedule is wrong: {json.dumps(messages(invalid, Job))}"
     except WatchbotError as error:
         reason = str(error)
     return Verdict(physical_id=_failed_id(event), reason=reason)

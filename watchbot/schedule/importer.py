@@ -10,12 +10,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from watchbot.lifecycle import Stop
-from watchbot.schedule.job import Job, resolved
+from watchbot.schedule.given import new_job
+from watchbot.schedule.job import Job
 from watchbot.schedule.problems import messages
+from watchbot.schedule.reading import slip, warning
 from watchbot.schedule.sources import jobs_in
-from watchbot.schedule.store import Jobs, open_store
+from watchbot.schedule.store import Store, open_store
 from watchbot.schedule.stored import NeverFires, Taken
 from watchbot.settings.schedule import ImportSettings
+
+TAKEN = "taken"
 
 
 async def import_jobs(settings: ImportSettings, stop: Stop) -> int:
@@ -26,28 +30,27 @@ async def import_jobs(settings: ImportSettings, stop: Stop) -> int:
     refused = 0
     async with open_store(settings) as store:
         async for job_id, fields in jobs_in(settings.source, settings.account):
-            problem = await _take(store.jobs, job_id, fields, dry_run=settings.dry_run)
-            refused += problem is not None
-            print(f"{job_id}: {problem or 'taken'}", flush=True)
+            verdict = await _take(store, job_id, fields, dry_run=settings.dry_run)
+            refused += not verdict.startswith(TAKEN)
+            print(f"{job_id}: {verdict}", flush=True)
             if stop.draining.is_set():
                 return 1
     return 1 if refused else 0
 
 
-async def _take(
-    jobs: Jobs, job_id: str, fields: dict[str, Any] | str, *, dry_run: bool
-) -> str | None:
-    """Takes one job, but for a dry run; why not, if not."""
+async def _take(store: Store, job_id: str, fields: dict[str, Any] | str, *, dry_run: bool) -> str:
+    """Takes one job, but for a dry run; what became of it."""
     if isinstance(fields, str):
         return fields
     try:
-        job = Job.model_validate(resolved({**fields, "id": job_id}))
-        if await jobs.find(job_id):
+        job = new_job({**fields, "id": job_id}, "aps8")
+        if await store.jobs.find(job_id):
             raise Taken
         if not dry_run:
-            await jobs.add(job)
+            await store.jobs.add(job)
     except ValidationError as invalid:
-        return json.dumps(messages(invalid))
+        return json.dumps(messages(invalid, Job))
     except (NeverFires, Taken) as error:
         return str(error)
-    return None
+    told = slip(job, await store.now())
+    return f"{TAKEN}; {warning(told)}" if told else TAKEN

@@ -1,9 +1,11 @@
 """What a job is: the fields of the REST API, their types and limits, and how they hang together."""
 
+import contextlib
 import functools
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -25,7 +27,7 @@ from watchbot.schedule.cron import aps8
 from watchbot.schedule.cron.dialects import Clock, Dialect, dialect_of, parse
 from watchbot.schedule.cron.timetable import Dst, Timetable
 from watchbot.schedule.cron.zone import find_zone
-from watchbot.schedule.part import Part, Strict
+from watchbot.schedule.part import Part
 from watchbot.schedule.target import Target
 from watchbot.schedule.task import CapacityProvider, NetworkConfiguration, Override, overrides_bytes
 
@@ -34,6 +36,8 @@ _FAMILY = (
     r"^(?:[0-9A-Za-z_-]+(?::[0-9]+)?|arn:[a-z-]+:ecs:[a-z0-9-]*:[0-9]+:task-definition/[\w:-]+)\z"
 )
 _LETTERS, _LONGEST_NAME = "[0-9A-Za-z_-]+", 255  # of a name
+_LONGEST_TIME = 64
+_AS_IN_MAIL = re.compile(r"(?:\w{3}, ?)?\d{1,2} \w{3} \d{4} \d\d:\d\d(?::\d\d)? \S+", re.ASCII)
 _TOKEN_LIFE_S = 82_800  # ECS knows a token for 24 hours; an hour of it is ours
 
 Overlap = Literal["allow", "skip", "buffer_one", "replace", "top_up"]
@@ -59,9 +63,14 @@ def _truth(value: Any) -> Any:
 
 
 def _moment(value: Any) -> Any:
-    if not isinstance(value, (str, datetime)):
-        raise PydanticCustomError("datetime_type", "Not a valid datetime.")
-    return value
+    """ISO 8601, compact or not, and what e-mail and HTTP write: `Fri, 02 Jan 2026 03:04:05 GMT`."""
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and len(value) < _LONGEST_TIME:
+        reader = parsedate_to_datetime if _AS_IN_MAIL.fullmatch(value) else datetime.fromisoformat
+        with contextlib.suppress(ValueError, OverflowError):
+            return reader(value.strip().upper())
+    raise PydanticCustomError("datetime_type", "Not a valid datetime.")
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -95,7 +104,7 @@ class Trigger(Part):
         return self
 
 
-class Misfire(Strict):
+class Misfire(Part):
     """What is done about fires that nobody was there for."""
 
     policy: Literal["skip", "last", "all"] = "last"
@@ -103,7 +112,7 @@ class Misfire(Strict):
     max: Annotated[int, Field(ge=1, le=1000)] = 100  # of `all`, the newest
 
 
-class Retry(Strict):
+class Retry(Part):
     """How long it is tried to start a run, and where it is told that this was given up."""
 
     attempts: Annotated[int, Field(ge=1, le=185)] = 20
@@ -114,7 +123,7 @@ class Retry(Strict):
 
 
 class Job(Part):
-    """A job: what is started, and when. Fields that it does not know are left unread."""
+    """A job: what is started, and when."""
 
     id: Name
     # Before `schedule`: that one is read with them.
@@ -142,6 +151,11 @@ class Job(Part):
     retry: Retry = Retry()
     pause_after_failures: Annotated[int, Field(ge=1, le=1000)] | None = None
 
+    @field_validator("timezone", mode="before")
+    @classmethod
+    def _no_zone_is_utc(cls, value: Any) -> Any:
+        return "UTC" if value == "" else value  # as ecs-scheduler took it
+
     @field_validator("timezone")
     @classmethod
     def _zone_is_known(cls, value: str) -> str:
@@ -156,9 +170,10 @@ class Job(Part):
     @classmethod
     def _schedule_is_read(cls, value: str, info: ValidationInfo) -> str:
         others = info.data
-        if not {"timezone", "dialect", "dst"} <= others.keys():
-            return value  # one of those is wrong, and is told
-        clock = Clock(timezone=others["timezone"], dst=others["dst"])
+        if "dialect" not in others:
+            return value  # it is wrong, and is told
+        # So is a zone that is not there, but that is no reason not to look at this one.
+        clock = Clock(timezone=others.get("timezone", "UTC"), dst=others.get("dst", "debian"))
         try:
             parse(value, others["dialect"], clock)
         except BadSchedule as error:

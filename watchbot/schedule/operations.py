@@ -1,7 +1,9 @@
 """What the API takes and answers, out of its own descriptions: Swagger 2 or OpenAPI 3."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any
 
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -29,6 +31,13 @@ class Operation:
     summary: str
     fields: tuple[Field, ...]
     answers: tuple[tuple[str, str], ...]
+
+
+def spec() -> dict[str, Any]:
+    """ecs-scheduler's contract, as Swagger 2 describes it; the fields of a job are in it."""
+    text = (files("watchbot.schedule") / "spec.json").read_text(encoding="utf-8")
+    described: dict[str, Any] = json.loads(text)
+    return described
 
 
 def operations(document: Document, prefix: str = "") -> tuple[Operation, ...]:

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from watchbot.moment import to_text
 from watchbot.pages.site import Templates
 from watchbot.schedule.operations import Operation
+from watchbot.schedule.reading import reading, words
 from watchbot.schedule.rest import found
 from watchbot.schedule.runs import run_now, upcoming
 from watchbot.schedule.store import Store
@@ -58,6 +59,7 @@ class Pages:
         now = await self._store.now()
         return self._templates.page(
             "jobs.html",
+            readings={stored.job.id: reading(stored, now) for stored in jobs},
             jobs=jobs,
             total=total,
             number=number,
@@ -73,6 +75,7 @@ class Pages:
         return self._templates.page(
             "job.html",
             stored=stored,
+            words=words(stored.job, stored.created_at),
             fields=json.dumps(stored.fields, indent=2),
             fires=[to_text(fire) for fire in fires],
             runs=await self._store.runs.of_job(stored.job.id, RUNS, None),

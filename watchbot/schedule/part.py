@@ -5,12 +5,6 @@ from pydantic.alias_generators import to_camel
 
 
 class Part(BaseModel):
-    """A part that leaves unread what it does not know."""
-
-    model_config = ConfigDict(alias_generator=to_camel, frozen=True)
-
-
-class Strict(Part):
     """A part that takes no other fields than its own: a slip of the pen is told."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True, extra="forbid")

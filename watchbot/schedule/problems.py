@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+
+from watchbot.schedule.names import known_at, unknown
 
 WRONG_BODY = {"_schema": ["Invalid input type."]}
 
@@ -27,16 +29,19 @@ _WORDS = {
     "model_type": "Invalid input type.",
     "model_attributes_type": "Invalid input type.",
     "string_pattern_mismatch": "String does not match expected pattern.",
-    "extra_forbidden": "Unknown field.",
     "union_tag_not_found": "Missing data for required field.",
 }
 
 
-def messages(invalid: ValidationError) -> dict[str, Any]:
+def messages(invalid: ValidationError, model: type[BaseModel]) -> dict[str, Any]:
     """The problems as a tree of the body's own shape; its leaves are lists of sentences."""
     tree: dict[str, Any] = {}
     for error in invalid.errors(include_url=False, include_input=False):
-        _put(tree, _place(error), _sentence(error))
+        *within, name = place = _place(error)
+        if error["type"] == "extra_forbidden":
+            _put(tree, place, unknown(name, known_at(model, within)))
+        else:
+            _put(tree, place, _sentence(error))
     if "schedule" in tree:
         tree["parsedSchedule"] = tree["schedule"]  # where clients of ecs-scheduler look
     return tree

@@ -1,9 +1,14 @@
-"""The REST API of ecs-scheduler, as its clients know it: `/`, `/jobs`, `/jobs/ID`, `/spec`."""
+"""The REST API of ecs-scheduler, as its clients know it: `/`, `/jobs`, `/jobs/ID`, `/spec`.
+
+Under `/v1/jobs` are the same jobs by the same methods, but that a schedule is standard cron where
+it does not say, and that every answer shows how it is read.
+"""
 
 import hashlib
-import json
-from collections.abc import Callable
-from importlib.resources import files
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -15,32 +20,56 @@ from starlette.routing import BaseRoute, Route
 
 from watchbot.moment import to_text
 from watchbot.schedule.body import BadBody, read_object
+from watchbot.schedule.cron.dialects import Dialect, dialect_of
 from watchbot.schedule.declared import refuse_declared
-from watchbot.schedule.job import Job, is_name, resolved
-from watchbot.schedule.store import Jobs
+from watchbot.schedule.given import changed_job, new_job
+from watchbot.schedule.job import Job, is_name
+from watchbot.schedule.names import unknown
+from watchbot.schedule.operations import spec
+from watchbot.schedule.reading import reading, slip, warning
+from watchbot.schedule.store import Jobs, Store
 from watchbot.schedule.stored import StoredJob, Taken
 
 COUNT = 10  # jobs of a page, if the address does not say
 MOST = 1000
 TRIES = 10  # of a change that others keep overtaking
 _MOST_SKIPPED = 2**31
+_PAGE = ("skip", "count")  # what may be asked of the list of jobs
+
+log = logging.getLogger(__name__)
 
 
-def spec() -> dict[str, Any]:
-    """The contract, as Swagger 2 describes it."""
-    text = (files("watchbot.schedule") / "spec.json").read_text(encoding="utf-8")
-    described: dict[str, Any] = json.loads(text)
-    return described
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Where jobs are served, and what a schedule is written in that does not say."""
+
+    base: str
+    dialect: Dialect
+
+
+AS_ECS_SCHEDULER = Style("/jobs", "aps8")
+STANDARD = Style("/v1/jobs", "cron")
 
 
 class Rest:
-    """Its routes, over these jobs; `look` is called when one has changed.
+    """Its routes, over the jobs of this store; `look` is called when one has changed.
 
     `followed` is the source that jobs are kept in step with.
     """
 
-    def __init__(self, jobs: Jobs, look: Callable[[], None], followed: str | None = None) -> None:
-        self._jobs, self._look, self._followed = jobs, look, followed
+    def __init__(
+        self,
+        store: Store,
+        look: Callable[[], None],
+        followed: str | None = None,
+        style: Style = AS_ECS_SCHEDULER,
+    ) -> None:
+        self._store, self._look, self._followed = store, look, followed
+        self._base, self._dialect = style.base, style.dialect
+
+    @property
+    def _jobs(self) -> Jobs:
+        return self._store.jobs
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -63,45 +92,49 @@ class Rest:
         return answer(request, spec())
 
     async def jobs(self, request: Request) -> Response:
-        skip = _whole(request, "skip", 0, _MOST_SKIPPED)
-        count = _whole(request, "count", COUNT, MOST)
+        skip, count = _asked_page(request)
         jobs, total = await self._jobs.page(skip, count)
-        body: dict[str, Any] = {"jobs": [shown(job) for job in jobs]}
-        if skip and count:
+        now = await self._store.now()
+        body: dict[str, Any] = {"jobs": [self._shown(job, now) for job in jobs]}
+        before = min(skip, total)  # jobs; of an address beyond the end, all
+        if before and count:
             # No more than there are before this page: else two pages would overlap.
-            body["prev"] = _page(max(skip - count, 0), min(count, skip))
+            body["prev"] = self._page(max(before - count, 0), min(count, before))
         if count and skip + count < total:
-            body["next"] = _page(skip + count, count)
+            body["next"] = self._page(skip + count, count)
         return answer(request, body)
 
     async def create(self, request: Request) -> Response:
-        job = Job.model_validate(_named(resolved(_without_nulls(await read_object(request)))))
+        only_known(request)
+        job = new_job(await read_object(request), self._dialect)
         try:
             await self._jobs.add(job)
         except Taken:
             raise HTTPException(409, f"Job {job.id} already exists.") from None
         self._look()
-        body = {"id": job.id, "link": link(job.id)}
-        return answer(request, body, 201, {"location": link(job.id)["href"]})
+        location = link(job.id, self._base)["href"]
+        return answer(request, await self._written(job), 201, {"location": location})
 
     async def read(self, request: Request) -> Response:
+        only_known(request)
         job = await found(self._jobs, request.path_params["job_id"])
-        return answer(request, shown(job), tag=f"{job.generation}.")
+        return answer(request, self._shown(job, await self._store.now()), tag=f"{job.generation}.")
 
     async def update(self, request: Request) -> Response:
+        only_known(request)
         given = await read_object(request)
         job_id: str = request.path_params["job_id"]
         for _ in range(TRIES):
             old = await found(self._jobs, job_id)
             _unless_changed(request, old)
-            merged = _without_nulls({**old.fields, **given, "id": job_id})
-            job = Job.model_validate(resolved(merged))
+            job = changed_job({**old.fields, "id": job_id}, given, self._dialect)
             if await self._jobs.change(old, job):
                 self._look()
-                return answer(request, {"id": job_id, "link": link(job_id)})
+                return answer(request, await self._written(job))
         raise HTTPException(409, f"Job {job_id} is being changed by others; try again.")
 
     async def delete(self, request: Request) -> Response:
+        only_known(request)
         old = await found(self._jobs, request.path_params["job_id"])
         _unless_changed(request, old)
         refuse_declared(old, self._followed)
@@ -110,6 +143,28 @@ class Rest:
             await found(self._jobs, old.job.id)  # somebody else was faster, or has changed it
             raise HTTPException(412, f"Job {old.job.id} has changed.")
         return answer(request, {"id": old.job.id})
+
+    async def _written(self, job: Job) -> dict[str, Any]:
+        """What is said of a job that was stored: as ecs-scheduler did, or all of it."""
+        now = await self._store.now()
+        if self._dialect != "aps8":
+            return self._shown(await found(self._jobs, job.id), now)
+        told = slip(job, now)
+        if told:
+            log.warning("schedule without dialect", extra={"job": job.id, "reason": warning(told)})
+        return {"id": job.id, "link": link(job.id), **told}
+
+    def _shown(self, stored: StoredJob, now: datetime) -> dict[str, Any]:
+        facts = shown(stored, now, self._base)
+        if self._dialect != "aps8":
+            facts.setdefault("dialect", dialect_of(stored.job.schedule))
+        return facts
+
+    def _page(self, skip: int, count: int) -> str:
+        asked = {"count": count, "skip": skip}
+        defaults = {"count": COUNT, "skip": 0}
+        query = urlencode({name: asked[name] for name in asked if asked[name] != defaults[name]})
+        return f"{self._base}?{query}" if query else self._base
 
 
 async def found(jobs: Jobs, job_id: str) -> StoredJob:
@@ -120,14 +175,23 @@ async def found(jobs: Jobs, job_id: str) -> StoredJob:
     return job
 
 
-def link(job_id: str) -> dict[str, str]:
+def link(job_id: str, base: str = "/jobs") -> dict[str, str]:
     """Where a job is."""
-    return {"rel": "item", "title": f"Job for {job_id}", "href": f"/jobs/{quote(job_id)}"}
+    return {"rel": "item", "title": f"Job for {job_id}", "href": f"{base}/{quote(job_id)}"}
 
 
-def shown(stored: StoredJob) -> dict[str, Any]:
-    """A job as the API shows it: what was written, and what has become of it."""
-    facts: dict[str, Any] = {"taskCount": 1, **stored.fields, "link": link(stored.job.id)}
+def only_known(request: Request, known: Iterable[str] = ()) -> None:
+    """Lets through an address that asks for nothing else. Raises `BadBody`."""
+    known = set(known)
+    problems = {name: [unknown(name, known)] for name in request.query_params if name not in known}
+    if problems:
+        raise BadBody(problems)
+
+
+def shown(stored: StoredJob, now: datetime, base: str = "/jobs") -> dict[str, Any]:
+    """A job as the API shows it: what was written, how it is read, what has become of it."""
+    facts: dict[str, Any] = {"taskCount": 1, **stored.fields, "link": link(stored.job.id, base)}
+    facts |= reading(stored, now)
     if stored.last_run_at:
         facts["lastRun"] = _moment(to_text(stored.last_run_at))
         facts["lastRunTasks"] = stored.last_run_tasks
@@ -185,35 +249,19 @@ def _tags(request: Request, header: str) -> list[str]:
     return [tag.strip().removeprefix("W/") for tag in text.split(",") if tag.strip()]
 
 
-def _named(fields: dict[str, Any]) -> dict[str, Any]:
-    """With its id: that of the task definition, where none is given."""
-    if "id" in fields:
-        return fields
-    if "taskDefinition" not in fields and "target" not in fields:
-        raise BadBody({"taskDefinition": ["Missing data for required field."]})
-    return {**fields, "id": fields["taskDefinition"]} if "taskDefinition" in fields else fields
-
-
-def _without_nulls(fields: dict[str, Any]) -> dict[str, Any]:
-    # null unsets a field: it is as if it had never been given.
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _whole(request: Request, name: str, default: int, most: int) -> int:
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    try:
-        return min(max(int(text[:20]), 0), most)
-    except ValueError:
-        raise BadBody({name: ["Not a valid integer."]}) from None
-
-
-def _page(skip: int, count: int) -> str:
-    asked = {"count": count, "skip": skip}
-    defaults = {"count": COUNT, "skip": 0}
-    query = urlencode({name: asked[name] for name in asked if asked[name] != defaults[name]})
-    return f"/jobs?{query}" if query else "/jobs"
+def _asked_page(request: Request) -> tuple[int, int]:
+    """How many jobs are left out, and how many are shown. Raises `BadBody`."""
+    only_known(request, _PAGE)
+    found: dict[str, int] = {"skip": 0, "count": COUNT}
+    problems: dict[str, list[str]] = {}
+    for name, most in zip(_PAGE, (_MOST_SKIPPED, MOST), strict=True):
+        try:
+            found[name] = min(max(int(request.query_params.get(name, found[name])), 0), most)
+        except ValueError:  # also a number of more digits than Python reads
+            problems[name] = ["Not a valid integer."]
+    if problems:
+        raise BadBody(problems)
+    return found["skip"], found["count"]
 
 
 def _moment(text: str) -> str:

@@ -10,10 +10,12 @@ from typing import Any
 
 from watchbot.moment import to_time
 from watchbot.schedule.planner import Due
-from watchbot.schedule.run import Call, Run, Started
+from watchbot.schedule.run import ENDS_ILL, Call, Run, Started
 from watchbot.schedule.stored import StoredJob, understood
 
 Row = Mapping[str, Any]
+
+_TRIED = ("started", *ENDS_ILL)
 
 
 def stored_job(row: Row, job_id: str, next_fire_at: str | None) -> StoredJob:
@@ -84,7 +86,8 @@ def run_shown(row: Row) -> dict[str, Any]:
         "cause": row["cause"],
         "status": row["status"],
         "reason": row.get("reason"),
-        "attempts": row["attempts"],
+        # The last try ended the run; those before it were counted when they put it off.
+        "attempts": row["attempts"] + (row["status"] in _TRIED),
         "wanted": row.get("wanted"),
         "tasks": _list(row.get("tasks")),
         "failures": _list(row.get("failures")),

@@ -63,7 +63,7 @@ class Stacks:
             job = Job.model_validate({**fields_of_row(row), "id": job_id})
         except ValidationError as invalid:
             log.error(  # noqa: TRY400 - one line
-                "row is no job", extra={"job": job_id, "reason": json.dumps(messages(invalid))}
+                "row is no job", extra={"job": job_id, "reason": json.dumps(messages(invalid, Job))}
             )
         except ValueError as error:
             log.error("row is no job", extra={"job": job_id, "reason": str(error)})  # noqa: TRY400

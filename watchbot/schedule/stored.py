@@ -44,6 +44,20 @@ class Change:
     next_fire_at: datetime | None
 
 
+def unstored(job: Job, now: datetime) -> StoredJob:
+    """A job as it would be if it were stored now."""
+    return StoredJob(
+        job=job,
+        fields={},
+        generation=0,
+        created_at=now,
+        next_fire_at=None,
+        last_run_at=None,
+        last_run_tasks=[],
+        failures=0,
+    )
+
+
 class Taken(Exception):
     """There is a job of this name."""
 

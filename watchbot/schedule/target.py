@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
-from watchbot.schedule.part import Strict
+from watchbot.schedule.part import Part
 from watchbot.sqs.outgoing import Outgoing, flaw
 
 _GROUP = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 
-class _Message(Strict):
+class _Message(Part):
     message: str
     group_id: _GROUP | None = None  # FIFO; the job's id, if it is not given
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from watchbot.schedule.part import Part, Strict
+from watchbot.schedule.part import Part
 
 _Variable = Annotated[str, StringConstraints(min_length=1)]
 
@@ -20,7 +20,7 @@ class Override(Part):
     environment: Annotated[dict[_Variable, str], Field(default_factory=dict)]
 
 
-class CapacityProvider(Strict):
+class CapacityProvider(Part):
     """Where a share of the tasks runs."""
 
     capacity_provider: Annotated[str, StringConstraints(min_length=1, max_length=255)]
@@ -28,7 +28,7 @@ class CapacityProvider(Strict):
     base: Annotated[int, Field(ge=0, le=100_000)] = 0
 
 
-class AwsVpc(Strict):
+class AwsVpc(Part):
     """The network that tasks of mode awsvpc are in."""
 
     subnets: Annotated[tuple[str, ...], Field(min_length=1, max_length=16)]
@@ -36,7 +36,7 @@ class AwsVpc(Strict):
     assign_public_ip: Literal["ENABLED", "DISABLED"] = "DISABLED"
 
 
-class NetworkConfiguration(Strict):
+class NetworkConfiguration(Part):
     """As RunTask has it."""
 
     awsvpc_configuration: AwsVpc

@@ -14,7 +14,9 @@ from watchbot.schedule.cron.fields import Field
 
 NAMES = ("second", "minute", "hour", "day_of_week", "week", "day", "month", "year")
 
-_WEEKDAY = Field(name="day_of_week", low=0, high=6, names=fields.WEEKDAYS)
+_WEEKDAY = Field(
+    name="day_of_week", low=0, high=6, names=fields.WEEKDAYS, about="; 0 is Monday, 6 is Sunday"
+)
 _PLACES = {"1st": 1, "2nd": 2, "3rd": 3, "4th": 4, "5th": 5, "last": LAST}
 _NTH = re.compile(r"(1st|2nd|3rd|4th|5th|last)[_ ]+(mon|tue|wed|thu|fri|sat|sun)", re.IGNORECASE)
 _RANDOM = {"second": 60, "minute": 60, "hour": 24}

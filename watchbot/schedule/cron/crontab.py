@@ -5,7 +5,7 @@ the same with a year behind, counts weekdays from 1, and wants `?` in one of the
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from watchbot.errors import BadSchedule
 from watchbot.schedule.cron import fields
@@ -42,8 +42,10 @@ class Weekdays:
 _NAMES = "sun mon tue wed thu fri sat".split()
 _CRON_NAMES = {name: day for day, name in enumerate(_NAMES)}
 _EVENTBRIDGE_NAMES = {name: day for day, name in enumerate(_NAMES, 1)}
-_CRON = Weekdays(Field(name="weekday", low=0, high=7, names=_CRON_NAMES), sunday=0)
-_EVENTBRIDGE = Weekdays(Field(name="weekday", low=1, high=7, names=_EVENTBRIDGE_NAMES), sunday=1)
+_CRON = Weekdays(Field(name="weekday", low=0, high=7, names=_CRON_NAMES, ends={"sun": 7}), sunday=0)
+_EVENTBRIDGE = Weekdays(
+    Field(name="weekday", low=1, high=7, names=_EVENTBRIDGE_NAMES, wraps=True), sunday=1
+)
 _FROM_END = re.compile(r"L(?:-([0-9]{1,2}))?", re.IGNORECASE)
 _WORKDAY = re.compile(r"(L|[0-9]{1,2})W", re.IGNORECASE)
 _LAST_WEEKDAY = re.compile(r"(\w+)L", re.IGNORECASE | re.ASCII)
@@ -75,6 +77,8 @@ def read_eventbridge(inside: str) -> Calendar:
         raise BadSchedule(f"cron(...) has six fields, minute to year; this has {len(words)}")
     if (words[2] == "?") == (words[4] == "?"):
         raise BadSchedule("cron(...): one of day and weekday, and one alone, must be ?")
+    if "#" in words[4] and "," in words[4]:
+        raise BadSchedule(f"weekday {words[4][:40]!r}: with #, EventBridge takes nothing beside it")
     if words[4].upper() == "L":
         words[4] = "7"
     return _calendar("0", words, _EVENTBRIDGE)
@@ -88,13 +92,18 @@ def is_floating(text: str) -> bool:
 
 def _calendar(second: str, words: list[str], numbering: Weekdays) -> Calendar:
     minute, hour, day, month, weekday, *year = words
-    days, weekdays = _days(day), _weekdays(weekday, numbering)
+    wraps = numbering.field.wraps
+
+    def read(known: Field, text: str) -> int:
+        return bits(replace(known, wraps=wraps).read(text))
+
+    days, weekdays = _days(day, replace(fields.DAY, wraps=wraps)), _weekdays(weekday, numbering)
     years = fields.YEAR.read(*year) if year else set()
     return Calendar(
-        seconds=bits(fields.SECOND.read(second)),
-        minutes=bits(fields.MINUTE.read(minute)),
-        hours=bits(fields.HOUR.read(hour)),
-        months=bits(fields.MONTH.read(month)),
+        seconds=read(fields.SECOND, second),
+        minutes=read(fields.MINUTE, minute),
+        hours=read(fields.HOUR, hour),
+        months=read(fields.MONTH, month),
         days=days,
         weekdays=weekdays,
         either=days is not None and weekdays is not None,
@@ -102,7 +111,7 @@ def _calendar(second: str, words: list[str], numbering: Weekdays) -> Calendar:
     )
 
 
-def _days(text: str) -> Days | None:
+def _days(text: str, known: Field) -> Days | None:
     if text == "?":
         return None
     numbers: set[int] = set()
@@ -114,8 +123,8 @@ def _days(text: str) -> Days | None:
         elif found := _WORKDAY.fullmatch(part):
             workdays.append(LAST if found[1] in "lL" else fields.DAY.number(found[1]))
         else:
-            numbers |= fields.DAY.read_part(part)
-    if fields.DAY.is_all(numbers):
+            numbers |= known.read_part(part)
+    if known.is_all(numbers):
         return None
     return Days(numbers=bits(numbers), from_end=tuple(from_end), workdays=tuple(workdays))
 

@@ -29,7 +29,8 @@ Dialect = Literal["aps8", "cron", "eventbridge"]
 MAX_CHARACTERS = 1000
 
 _CALL = re.compile(r"(cron|rate|at)\s*\((.*)\)", re.IGNORECASE | re.DOTALL)
-_RATE = re.compile(r"([0-9]{1,9})\s+(minute|hour|day)s?", re.IGNORECASE)
+_RATE = re.compile(r"([0-9]{1,9})\s+(minute|hour|day)(s?)", re.IGNORECASE)
+_AT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
 _ORIGIN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -53,7 +54,13 @@ def parse(text: str, dialect: Dialect | None = None, clock: Clock | None = None)
         raise BadSchedule("a schedule cannot be empty")
     if len(text) > MAX_CHARACTERS:
         raise BadSchedule(f"a schedule has {MAX_CHARACTERS} characters at most")
-    return _READERS[dialect or dialect_of(text)](text, clock)
+    find_zone(clock.timezone)
+    reads_as = dialect or dialect_of(text)
+    try:
+        return _READERS[reads_as](text, clock)
+    except BadSchedule as error:
+        hint = _hint(text, reads_as, given=dialect is not None)
+        raise BadSchedule(f"{error}{hint}") from error
 
 
 def dialect_of(text: str, otherwise: Dialect = "aps8") -> Dialect:
@@ -62,6 +69,18 @@ def dialect_of(text: str, otherwise: Dialect = "aps8") -> Dialect:
     if _CALL.fullmatch(text):
         return "eventbridge"
     return "cron" if text.startswith("@") else otherwise
+
+
+def _hint(text: str, dialect: Dialect, *, given: bool) -> str:
+    """Where the dialect that was meant takes the text: how that one is asked for."""
+    meant = dialect_of(text, dialect) if given else "cron"
+    if meant == dialect:
+        return ""
+    try:
+        _READERS[meant](text, Clock())
+    except BadSchedule:
+        return ""
+    return f'; it was read as {dialect}, and would be right with "dialect": "{meant}"'
 
 
 def _aps8(text: str, clock: Clock) -> Timetable:
@@ -90,7 +109,11 @@ def _rate_call(inside: str, clock: Clock) -> Timetable:
     rate = _RATE.fullmatch(inside)
     if rate is None or int(rate[1]) == 0:
         raise BadSchedule(f"rate({inside[:40]}): write a whole number and minutes, hours or days")
-    every = int(rate[1]) * _UNITS[rate[2].lower()]
+    unit, several = rate[2].lower(), int(rate[1]) > 1
+    if several != bool(rate[3]):  # EventBridge takes no other
+        right = f"{unit}s" if several else unit
+        raise BadSchedule(f"rate({inside[:40]}): write rate({int(rate[1])} {right})")
+    every = int(rate[1]) * _UNITS[unit]
     if every > timedelta(days=366 * HORIZON_YEARS):
         raise BadSchedule(f"rate({inside[:40]}): that is more than {HORIZON_YEARS} years")
     return Interval(every=every, anchor=clock.anchor.astimezone(UTC))
@@ -98,14 +121,15 @@ def _rate_call(inside: str, clock: Clock) -> Timetable:
 
 def _at_call(inside: str, clock: Clock) -> Timetable:
     try:
+        if not _AT.fullmatch(inside):  # EventBridge takes no other way to write it
+            raise ValueError("no date and time")
         wall = datetime.fromisoformat(inside)
-        if wall.tzinfo is not None:
-            raise ValueError("its zone is given apart")
     except ValueError as error:
         raise BadSchedule(f"at({inside[:40]}): write at(2026-12-24T18:00:00)") from error
     if not 1970 <= wall.year <= 2199:
         raise BadSchedule(f"at({inside[:40]}): the year must be from 1970 to 2199")
-    return Once(moment=at_wall(find_zone(clock.timezone), wall))
+    zone = find_zone(clock.timezone)
+    return Once(moment=at_wall(zone, wall), zone=zone)
 
 
 def _recurring(calendar: Calendar, clock: Clock, *, floating: bool) -> Timetable:

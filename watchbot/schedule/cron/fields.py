@@ -19,12 +19,19 @@ _NUMBER = re.compile(r"[0-9]{1,4}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """What a field is called, and which numbers and names it takes."""
+    """What a field is called, and which numbers and names it takes.
+
+    `ends` are names that mean another number at the end of a range: `fri-sun`. In a field that
+    `wraps`, a range that goes down goes on at the beginning.
+    """
 
     name: str
     low: int
     high: int
     names: Mapping[str, int] = field(default_factory=dict)
+    ends: Mapping[str, int] = field(default_factory=dict)
+    wraps: bool = False
+    about: str = ""  # the numbers, said when one is wrong
 
     def read(self, text: str) -> set[int]:
         """The numbers that `text` names. Raises `BadSchedule`, with the name of the field."""
@@ -45,12 +52,18 @@ class Field:
         elif match["last"]:
             self.refuse(part)
         if match["last"]:
-            last = self.number(match["last"])
+            last = self._end(match["last"], first)
         if match["step"]:
             step = self._step(int(match["step"]), part)
-        if first > last:
+        if first > last and not self.wraps:
             self.refuse(part, "a range goes upwards; write two, with a comma")
-        return set(range(first, last + 1, step))
+        size = self.high - self.low + 1
+        last += size if first > last else 0
+        return {(number - self.low) % size + self.low for number in range(first, last + 1, step)}
+
+    def _end(self, word: str, first: int) -> int:
+        last = self.number(word)
+        return self.ends.get(word.lower(), last) if last < first else last
 
     def number(self, word: str) -> int:
         """The number that a word is. Raises `BadSchedule`."""
@@ -60,7 +73,7 @@ class Field:
                 self.refuse(word)
             found = int(word)
         if not self.low <= found <= self.high:
-            self.refuse(word, f"must be from {self.low} to {self.high}")
+            self.refuse(word, f"must be from {self.low} to {self.high}{self.about}")
         return found
 
     def is_all(self, numbers: set[int]) -> bool:

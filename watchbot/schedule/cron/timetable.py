@@ -12,6 +12,7 @@ Dst = Literal["debian", "skip"]
 HORIZON_YEARS = 50  # nothing is searched for further ahead
 
 _SECOND = timedelta(seconds=1)
+_LATEST = datetime(9998, 1, 1, tzinfo=UTC)  # times end two years later; zones are hours ahead
 
 
 class Timetable(Protocol):
@@ -85,14 +86,16 @@ class Interval:
     def next(self, after: datetime) -> datetime | None:
         if after < self.anchor:
             return self.anchor
-        return self.anchor + ((after - self.anchor) // self.every + 1) * self.every
+        since = ((after - self.anchor) // self.every + 1) * self.every
+        return self.anchor + since if since < _LATEST - self.anchor else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Once:
-    """Fires at one moment."""
+    """Fires at one moment, which was written as a time of `zone`."""
 
     moment: datetime
+    zone: ZoneInfo
 
     def next(self, after: datetime) -> datetime | None:
         return self.moment if self.moment > after else None

@@ -1,0 +1,55 @@
+"""The names of fields: which of them a body may have, and which one was meant by a slip."""
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+_MEANT = {  # what other schedulers call it
+    "cron": "schedule",
+    "disabled": "suspended",
+    "enabled": "suspended",
+    "end": "scheduleEnd",
+    "env": "environment",
+    "expression": "schedule",
+    "name": "id",
+    "paused": "suspended",
+    "start": "scheduleStart",
+    "tz": "timezone",
+}
+
+
+def unknown(name: str, known: Iterable[str]) -> str:
+    """What is said of a field that is not known: which one of those that are is nearest to it."""
+    by_letters = {_letters(each): each for each in known}
+    meant = _MEANT.get(_letters(name), "")
+    if meant not in by_letters.values():
+        found = difflib.get_close_matches(_letters(name[:60]), by_letters, n=1, cutoff=0)
+        meant = by_letters[found[0]] if found else ""
+    return f"Unknown field. The nearest known one is {meant}." if meant else "Unknown field."
+
+
+def known_at(model: type[BaseModel], place: Sequence[Any]) -> set[str]:
+    """The names that the fields of `model` may have at a place within it."""
+    models = [model]
+    for part in place:
+        models = [
+            inner
+            for each in models
+            for name, field in each.model_fields.items()
+            if part == (field.alias or name)
+            for inner in _models(field.annotation)
+        ] or models  # a number in a list, or what a union adds, is no field
+    return {field.alias or name for each in models for name, field in each.model_fields.items()}
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())
