@@ -261,8 +261,7 @@ def test_job_is_shown_as_it_was_written(api: Api) -> None:
         "scheduleStart": "2100-01-02T03:04:05+00:00",
         "taskCount": 1,
         "link": link("j"),
-        "scheduleReads": "every Tuesday in January in week 1 of the year in 2190 at 00:00 "
-        "Europe/Berlin",
+        "scheduleReads": "on the 1st of the month in January in 2190 at 00:00 Europe/Berlin",
         "estimatedNextRun": "2189-12-31T23:00:00+00:00",
     }
 
