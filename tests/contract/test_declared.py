@@ -20,7 +20,7 @@ async def test_job_of_a_stack_is_not_deleted_and_it_is_said_where_it_is_declared
     followed = source_of("stacks")
     async with a_house(place, a_job("own")) as house:
         await house.jobs.add(a_job("declared"), source=followed)
-        rest = Rest(house.jobs, lambda: None, followed)
+        rest = Rest(house.store, lambda: None, followed)
 
         with pytest.raises(HTTPException, match="in the table stacks") as refused:
             await rest.delete(delete("declared"))
@@ -30,5 +30,5 @@ async def test_job_of_a_stack_is_not_deleted_and_it_is_said_where_it_is_declared
         assert await house.jobs.find("declared")
         assert await house.jobs.find("own") is None
         # No more followed: nobody would bring it back.
-        await Rest(house.jobs, lambda: None).delete(delete("declared"))
+        await Rest(house.store, lambda: None).delete(delete("declared"))
         assert await house.jobs.find("declared") is None
