@@ -38,6 +38,7 @@ OWNERS = {  # one door to each dangerous thing
     "signal": {
         "inherited.py",
         "lifecycle.py",
+        "listen/care.py",
         "listen/orphans.py",
         "listen/process.py",
         "listen/spawn.py",

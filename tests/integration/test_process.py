@@ -1,11 +1,13 @@
 """Real processes: how they start, print and end, and that they leave nothing behind."""
 
+import itertools
 import math
 import os
 import resource
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -13,13 +15,17 @@ import pytest
 
 from watchbot.errors import UsageError
 from watchbot.listen import process, spawn
+from watchbot.listen.care import Ending
+from watchbot.listen.orphans import orphans
 from watchbot.listen.output import Stream
-from watchbot.listen.process import Ending
 from watchbot.listen.spawn import SpawnError, Start
 
 PATH = os.environb[b"PATH"]
 
 both_ways = pytest.mark.parametrize("fast", [True, False], ids=["posix_spawn", "subprocess"])
+
+
+_numbers = itertools.count()
 
 
 class Heard:
@@ -49,20 +55,38 @@ class Heard:
             self.stderr += data
 
 
-async def no_grace() -> None:
-    pass
+class Watched:
+    """Grants a process so many seconds once it is told to end, and notes what is said of it."""
 
+    remind_s = 0.05
 
-async def long_grace() -> None:
-    await anyio.sleep(30)
+    def __init__(self, grace_s: float = 0, patience_s: float = 30) -> None:
+        self.grace_s, self.patience_s = grace_s, patience_s
+        self.stuck: list[tuple[list[int], str]] = []
+        self.left: dict[int, str] = {}
+
+    async def grace(self) -> None:
+        await anyio.sleep(self.grace_s)
+
+    async def patience(self) -> None:
+        await anyio.sleep(self.patience_s)
+
+    def still_runs(self, processes: Sequence[int], reason: str) -> None:
+        self.stuck.append((list(processes), reason))
+
+    def killed(self, processes: Mapping[int, str]) -> None:
+        self.left.update(processes)
 
 
 def a_start(script: str, *, stdin: bytes = b"", **variables: bytes) -> Start:
     environment = {name.encode(): value for name, value in variables.items()}
+    mark = f"MARK={next(_numbers)}".encode()
+    environment[b"MARK"] = mark.removeprefix(b"MARK=")
     return Start(
         command=spawn.resolve([script], shell=True),
         environment={b"PATH": PATH, **environment},
         stdin=stdin,
+        mark=mark,
     )
 
 
@@ -87,7 +111,7 @@ async def test_process_gets_input_and_variables_and_both_streams_are_heard(fast:
     heard = Heard()
     start = a_start('cat; echo "$X" >&2; exit 7', stdin=b"in\0put", X=b"caf\xc3\xa9")
 
-    ending = await process.run(start, heard, no_grace, fast=fast)
+    ending = await process.run(start, heard, Watched(), fast=fast)
 
     assert ending == Ending(exit_code=7)
     assert (heard.stdout, heard.stderr) == (b"in\0put", b"caf\xc3\xa9\n")
@@ -95,7 +119,7 @@ async def test_process_gets_input_and_variables_and_both_streams_are_heard(fast:
 
 @both_ways
 async def test_end_by_a_signal_is_no_exit_code(fast: bool) -> None:
-    ending = await process.run(a_start("kill -TERM $$"), Heard(), no_grace, fast=fast)
+    ending = await process.run(a_start("kill -TERM $$"), Heard(), Watched(), fast=fast)
 
     assert ending == Ending(exit_code=None, signal=15)
     assert str(ending) == "signal SIGTERM"
@@ -108,7 +132,7 @@ async def test_worker_is_a_session_of_its_own_with_default_signals(fast: bool) -
     await process.run(
         a_start("cut -d' ' -f5,6 /proc/self/stat; echo $$; grep SigIgn /proc/self/status"),
         heard,
-        no_grace,
+        Watched(),
         fast=fast,
     )
 
@@ -123,7 +147,7 @@ async def test_no_descriptor_of_ours_reaches_the_worker(fast: bool, tmp_path: Pa
     reader, writer = os.pipe()
     with (tmp_path / "open").open("w") as file:
         ours = {os.readlink(f"/proc/self/fd/{number}") for number in (reader, file.fileno())}
-        await process.run(a_start("ls -l /proc/self/fd"), heard, no_grace, fast=fast)
+        await process.run(a_start("ls -l /proc/self/fd"), heard, Watched(), fast=fast)
     os.close(reader)
     os.close(writer)
 
@@ -135,7 +159,7 @@ async def test_no_descriptor_of_ours_reaches_the_worker(fast: bool, tmp_path: Pa
 async def test_output_of_a_megabyte_is_whole(fast: bool) -> None:
     heard = Heard()
 
-    await process.run(a_start("head -c 1000000 /dev/zero"), heard, no_grace, fast=fast)
+    await process.run(a_start("head -c 1000000 /dev/zero"), heard, Watched(), fast=fast)
 
     assert heard.stdout == bytes(1_000_000)
 
@@ -144,7 +168,7 @@ async def test_output_of_a_megabyte_is_whole(fast: bool) -> None:
 async def test_grandchild_with_our_pipe_neither_delays_the_end_nor_survives(fast: bool) -> None:
     heard, began = Heard(), time.monotonic()
 
-    ending = await process.run(a_start("sleep 60 & echo $!; exit 0"), heard, no_grace, fast=fast)
+    ending = await process.run(a_start("sleep 60 & echo $!; exit 0"), heard, Watched(), fast=fast)
 
     assert ending == Ending(exit_code=0)
     assert time.monotonic() - began < 30  # not the minute that the grandchild would take
@@ -158,10 +182,43 @@ async def test_grandchild_that_prints_for_ever_neither_delays_the_end_nor_surviv
     heard = Heard()
 
     with anyio.fail_after(30):
-        ending = await process.run(a_start("echo $$; yes & exit 0"), heard, no_grace, fast=fast)
+        ending = await process.run(a_start("echo $$; yes & exit 0"), heard, Watched(), fast=fast)
 
     assert ending == Ending(exit_code=0)
     assert await gone(int(heard.stdout.split(b"\n", 1)[0]))
+
+
+@both_ways
+async def test_what_is_left_in_the_background_is_named(fast: bool) -> None:
+    heard, care = Heard(), Watched()
+    script = "sleep 60 & echo $!; setsid sleep 61 & echo $!; sleep 0.2"
+
+    await process.run(a_start(script), heard, care, fast=fast)
+
+    in_group, out_of_it = (int(pid) for pid in heard.stdout.split())
+    assert care.left == {in_group: "sleep", out_of_it: "sleep"}
+    assert all([await gone(pid) for pid in care.left])
+
+
+@both_ways
+async def test_end_of_a_worker_looks_at_none_that_run_beside(fast: bool) -> None:
+    async with anyio.create_task_group() as others:
+        running = [Heard() for _ in range(30)]
+        for heard in running:
+            start = a_start("echo up; exec sleep 60")
+            others.start_soon(partial(process.run, start, heard, Watched(), fast=fast))
+        while not all(heard.stdout for heard in running):
+            await anyio.sleep(0.01)
+        orphans.look_now()
+        before = orphans.seen
+        for _ in range(10):
+            await process.run(a_start("exit 0"), Heard(), Watched(), fast=fast)
+        nothing_left = orphans.seen - before
+        await process.run(a_start("sleep 60 & exit 0"), Heard(), Watched(), fast=fast)
+        others.cancel_scope.cancel()
+
+    assert nothing_left == 0
+    assert orphans.seen > before
 
 
 @both_ways
@@ -170,7 +227,7 @@ async def test_process_waits_while_nobody_hears_it(fast: bool, tmp_path: Path) -
     script = f"head -c 1000000 /dev/zero; touch {tmp_path}/printed"
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(lambda: process.run(a_start(script), heard, no_grace, fast=fast))
+        tasks.start_soon(lambda: process.run(a_start(script), heard, Watched(), fast=fast))
         while not heard.full:
             await anyio.sleep(0.01)
         await anyio.sleep(0.2)
@@ -186,7 +243,7 @@ async def test_last_words_through_a_tee_are_heard() -> None:
     heard = Heard()
     script = "exec bash -c 'exec > >(sleep 0.05; cat) 2>&1; echo last words'"
 
-    await process.run(a_start(script), heard, no_grace)
+    await process.run(a_start(script), heard, Watched())
 
     assert heard.stdout == b"last words\n"
 
@@ -198,7 +255,7 @@ async def test_cancelled_worker_may_end_by_itself(fast: bool, tmp_path: Path) ->
 
     with anyio.CancelScope() as scope:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(lambda: process.run(a_start(script), heard, long_grace, fast=fast))
+            tasks.start_soon(lambda: process.run(a_start(script), heard, Watched(30), fast=fast))
             while not heard.stdout:
                 await anyio.sleep(0.01)
             scope.cancel()
@@ -212,7 +269,7 @@ async def test_process_that_is_wanted_no_more_is_killed_at_once(fast: bool) -> N
     heard = Heard()
 
     ending = await process.run(
-        a_start("sleep 1; echo late"), heard, no_grace, lambda: False, fast=fast
+        a_start("sleep 1; echo late"), heard, Watched(), lambda: False, fast=fast
     )
 
     assert (ending.signal, heard.stdout) == (signal.SIGKILL, b"")
@@ -225,7 +282,7 @@ async def test_worker_that_ignores_sigterm_is_killed_with_all_its_group(fast: bo
 
     with anyio.CancelScope() as scope:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(lambda: process.run(a_start(script), heard, no_grace, fast=fast))
+            tasks.start_soon(lambda: process.run(a_start(script), heard, Watched(), fast=fast))
             while not heard.stdout:
                 await anyio.sleep(0.01)
             scope.cancel()
@@ -241,7 +298,7 @@ async def test_child_of_a_shell_gets_the_grace_too(tmp_path: Path) -> None:
 
     with anyio.CancelScope() as scope:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(lambda: process.run(a_start(script), heard, long_grace))
+            tasks.start_soon(lambda: process.run(a_start(script), heard, Watched(30)))
             while not heard.stdout:
                 await anyio.sleep(0.01)
             scope.cancel()
@@ -254,7 +311,7 @@ async def test_end_that_nobody_can_see_is_no_failure_to_start(fast: bool) -> Non
     heard = Heard()
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel tells no ending then
     try:
-        ending = await process.run(a_start("echo ran"), heard, no_grace, fast=fast)
+        ending = await process.run(a_start("echo ran"), heard, Watched(), fast=fast)
     finally:
         signal.signal(signal.SIGCHLD, before)
 
@@ -268,7 +325,7 @@ async def test_variables_too_long_for_the_system_say_so(fast: bool) -> None:
     start = a_start("true", X=b"x" * 200_000)
 
     with pytest.raises(SpawnError) as caught:
-        await process.run(start, Heard(), no_grace, fast=fast)
+        await process.run(start, Heard(), Watched(), fast=fast)
 
     assert caught.value.too_big
     assert not caught.value.machines_fault
@@ -277,7 +334,7 @@ async def test_variables_too_long_for_the_system_say_so(fast: bool) -> None:
 @both_ways
 async def test_nothing_stays_open(fast: bool) -> None:
     async def once() -> None:
-        await process.run(a_start("echo x"), Heard(), no_grace, fast=fast)
+        await process.run(a_start("echo x"), Heard(), Watched(), fast=fast)
 
     await once()
     before = len(os.listdir("/proc/self/fd"))
@@ -293,7 +350,7 @@ async def test_nothing_stays_open_when_the_message_cannot_be_written() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
     try:
         with pytest.raises(SpawnError):
-            await process.run(a_start("cat", stdin=bytes(100)), Heard(), no_grace)
+            await process.run(a_start("cat", stdin=bytes(100)), Heard(), Watched())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 

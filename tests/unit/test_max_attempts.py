@@ -8,10 +8,10 @@ from tests.builders import a_message
 from tests.destination import FakeDestination
 from watchbot.errors import Denied
 from watchbot.listen import dead_letters
+from watchbot.listen.care import Ending
 from watchbot.listen.dead_letters import DeadLetters
 from watchbot.listen.job import Report, not_run
 from watchbot.listen.outcome import COMPLETED, FAILED, RELEASED, RETURNED, TIMED_OUT, Outcome
-from watchbot.listen.process import Ending
 from watchbot.sqs.evidence import original, read
 from watchbot.sqs.message import Attribute
 from watchbot.sqs.outgoing import MESSAGE_BYTES, Unsent, size_bytes

@@ -6,10 +6,10 @@ import pytest
 
 from tests.builders import FakeClient, a_message
 from watchbot.errors import Denied, Throttled
+from watchbot.listen.care import Ending
 from watchbot.listen.job import Report, not_run
 from watchbot.listen.notify import ALIKE_A_MINUTE, Notifier
 from watchbot.listen.outcome import FAILED, REJECTED
-from watchbot.listen.process import Ending
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:t"
 FACTS = {"service": "SNS", "operation": "publish", "code": "x", "text": "y"}

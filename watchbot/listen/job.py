@@ -4,7 +4,7 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import anyio
@@ -12,10 +12,10 @@ import anyio
 from watchbot import metrics
 from watchbot.lifecycle import Stop
 from watchbot.listen import environment, process
+from watchbot.listen.care import Ending, StillRunning
 from watchbot.listen.environment import Place
-from watchbot.listen.outcome import FAILED, RELEASED, TIMED_OUT, Outcome, outcome_of
+from watchbot.listen.outcome import FAILED, LEFT, RELEASED, TIMED_OUT, Outcome, outcome_of
 from watchbot.listen.output import Output
-from watchbot.listen.process import Ending
 from watchbot.listen.spawn import Command, SpawnError, Start
 from watchbot.settings.listen import WatcherSettings
 from watchbot.settings.values import Envelope
@@ -24,6 +24,8 @@ from watchbot.sqs.lease import Lease
 from watchbot.sqs.message import Message
 
 RETURN_MARGIN_S = 5  # to give a message back before its twelve hours are over
+REMIND_S = 60.0  # from one line about a worker that cannot be ended to the next
+NAMED = 10  # processes that a line of the log names at most
 LEAVING = "the watcher is leaving"
 LAST_GRACE_S = 2  # from SIGTERM to SIGKILL once the drain is over: the container's end is near
 
@@ -78,7 +80,7 @@ class Jobs:
             credentials=not settings.no_worker_credentials,
         )
         self._running: dict[Lease, anyio.CancelScope] = {}
-        self._released = False
+        self._released = anyio.Event()
         self._graces: set[anyio.CancelScope] = set()
 
     def __len__(self) -> int:
@@ -86,7 +88,7 @@ class Jobs:
 
     def release_all(self) -> None:
         """Ends all that run, SIGTERM first; they are `released`, whatever their exit code."""
-        self._released = True
+        self._released.set()
         for grace in self._graces:
             grace.deadline = min(grace.deadline, anyio.current_time() + LAST_GRACE_S)
         for scope in self._running.values():
@@ -105,18 +107,18 @@ class Jobs:
         Raises `OSError` when the machine cannot start a process now, which is no fault of the
         message.
         """
-        if self._released:
+        if self._released.is_set():
             return not_run(lease.message, RELEASED, LEAVING, envelope=self._settings.envelope)
         message, content = lease.message, open_envelope(lease.message, self._settings.envelope)
         output = Output(message.id, structured=self._settings.structured_logging)
         limit_s = self._limit_s(lease)
         place = Place(worker=number, scratch=scratch, deadline=time.time() + limit_s)
-        ending, reason = None, None
+        ending, reason, left = None, None, None
         began = time.monotonic()
         with anyio.CancelScope(deadline=anyio.current_time() + limit_s) as scope:
             self._running[lease] = scope
             try:
-                ending = await self._execute(lease, content, place, output, held)
+                ending, left = await self._execute(lease, content, place, output, held)
             except SpawnError as error:
                 if error.machines_fault:
                     raise OSError(error.number, str(error)) from error
@@ -127,8 +129,8 @@ class Jobs:
         await _finish(output)
         metrics.worker_duration.observe(duration_s)
         outcome = FAILED if ending is None else outcome_of(ending.exit_code)
-        if scope.cancelled_caught:
-            outcome, reason = self._told_to_end(lease, limit_s)
+        told = self._told_to_end(lease, limit_s) if scope.cancelled_caught else (outcome, reason)
+        outcome, reason = told if left is None else (LEFT, left)
         return Report(
             message=message,
             content=content,
@@ -143,14 +145,15 @@ class Jobs:
         # Whatever its exit code: 0 would only say that it obeyed, not that it is done.
         if lease.lost:
             return RELEASED, "killed"
-        if self._released:
+        if self._released.is_set():
             return RELEASED, LEAVING
         return TIMED_OUT, f"ran over {limit_s:g} s"
 
     async def _execute(
         self, lease: Lease, content: Content, place: Place, output: Output, held: Callable[[], bool]
-    ) -> Ending:
+    ) -> tuple[Ending | None, str | None]:
         variables = environment.worker_environment(self._base, lease.message, content, place)
+        care = _Care(lease, self._grace, self._released)
         start = Start(
             command=self._command,
             environment=variables,
@@ -159,14 +162,14 @@ class Jobs:
         )
         if b"Message" in variables:
             try:
-                return await process.run(start, output, self._grace, held)
+                return await _to_its_end(start, output, care, held)
             except SpawnError as error:
                 if not error.too_big:
                     raise
         # Too long alone, or together with the rest of the variables: then it goes into a file.
         variables = environment.with_message_file(variables, start.stdin, place.scratch)
         start = replace(start, environment=variables)
-        return await process.run(start, output, self._grace, held)
+        return await _to_its_end(start, output, care, held)
 
     def _limit_s(self, lease: Lease) -> float:
         most_s = max(lease.left_s - self._settings.kill_grace - RETURN_MARGIN_S, 1.0)
@@ -175,13 +178,61 @@ class Jobs:
     async def _grace(self) -> None:
         grace_s = self._settings.kill_grace
         with anyio.CancelScope() as grace:
-            most_s = min(grace_s, LAST_GRACE_S) if self._released else grace_s
+            most_s = min(grace_s, LAST_GRACE_S) if self._released.is_set() else grace_s
             grace.deadline = anyio.current_time() + most_s
             self._graces.add(grace)
             try:
                 await self._stop.forced.wait()
             finally:
                 self._graces.remove(grace)
+
+
+class _Care:
+    """What one worker is granted, and what is logged of it."""
+
+    remind_s = REMIND_S
+
+    def __init__(
+        self, lease: Lease, grace: Callable[[], Awaitable[None]], released: anyio.Event
+    ) -> None:
+        self._lease, self._grace, self._released = lease, grace, released
+
+    async def grace(self) -> None:
+        await self._grace()
+
+    async def patience(self) -> None:
+        """Until all are released, or the lease's twelve hours are over."""
+        while self._lease.left_s > 0 and not self._released.is_set():
+            # The clock of leases runs while the machine sleeps, and that of the loop does not.
+            with anyio.move_on_after(min(self._lease.left_s, self.remind_s)):
+                await self._released.wait()
+
+    def still_runs(self, processes: Sequence[int], reason: str) -> None:
+        self._log(log.error, "worker cannot be ended", pid=_some(processes), reason=reason)
+
+    def killed(self, processes: Mapping[int, str]) -> None:
+        names = sorted(set(processes.values()))
+        facts = {"count": len(processes), "pid": _some(list(processes)), "command": _some(names)}
+        self._log(log.warning, "killed what the worker left running", **facts)
+
+    def _log(self, write: Callable[..., None], phrase: str, **facts: object) -> None:
+        write(phrase, extra={"message_id": self._lease.message.id, **facts})
+
+
+async def _to_its_end(
+    start: Start, output: Output, care: _Care, held: Callable[[], bool]
+) -> tuple[Ending | None, str | None]:
+    """How it ended; and what is said where it did not, and its message is not done."""
+    try:
+        return await process.run(start, output, care, held), None
+    except StillRunning as still:
+        if still.ending is not None and outcome_of(still.ending.exit_code).removes:
+            return still.ending, None
+        return still.ending, f"{still}: left to its visibility timeout"
+
+
+def _some(items: Sequence[object]) -> str:
+    return ",".join(map(str, items[:NAMED])) + (",..." if len(items) > NAMED else "")
 
 
 async def _finish(output: Output) -> None:

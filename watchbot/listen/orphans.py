@@ -1,96 +1,202 @@
-"""Finds and ends what a worker leaves behind outside its process group, and reaps the dead.
+"""Finds what workers leave behind outside their process groups, and reaps the dead.
 
-A process that daemonises leaves its group. On Linux the watcher is a subreaper: such a process
-becomes its child once its parent has gone, and carries the worker's variables, by which it is
-known. Elsewhere nothing is found, and nothing is done.
+On Linux the watcher is a subreaper: a process whose parent has gone becomes a child of its main
+thread. Workers are started by a thread of their own, and are the children of that one. So the
+children of the main thread are what workers have left, and to look for it costs nothing where
+nothing was left, however many workers run. Whose a process is tells its session; one that has a
+session of its own still carries its worker's variables. Elsewhere nothing is found.
 """
 
+import asyncio
 import contextlib
 import ctypes
-import math
 import os
 import signal
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+import anyio
 
 _PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
 READ_BYTES = 65_536
-LOOK_S = 0.1  # so old may be what is known of the living
+REST = 4  # after a look, so many times as long as it took none is taken: it may have to be long
+REAP_S = 5  # how long a dead orphan stays a zombie at most
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
-def become_subreaper() -> None:
+class Orphans:
+    """The processes that workers of this process have left, by worker."""
+
+    def __init__(self) -> None:
+        self._starter: ThreadPoolExecutor | None = None
+        self._marks: dict[int, bytes | None] = {}  # of the workers that are not over
+        self._workers: dict[bytes, int] = {}  # by their marks
+        self._owners: dict[int, int | None] = {}  # of all orphans that are known
+        self._left: defaultdict[int, set[int]] = defaultdict(set)
+        self._unreaped: set[int] = set()
+        self._rests_until = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._due = asyncio.Event()
+        self.seen = 0  # processes looked at, all looks together
+
+    def start(self, start: Callable[_P, int], *args: _P.args, **kwargs: _P.kwargs) -> int:
+        """Calls `start`, which starts a process, in the thread that workers are children of.
+
+        Raises `OSError` when the machine has no room for that thread, and what `start` raises.
+        """
+        if self._starter is None:
+            _become_subreaper()
+            self._starter = ThreadPoolExecutor(1, "start")
+        try:
+            started = self._starter.submit(start, *args, **kwargs)
+        except RuntimeError as error:
+            self._starter = None
+            raise BlockingIOError(11, "no room for a thread") from error
+        return started.result()
+
+    def expect(self, worker: int, mark: bytes | None) -> None:
+        """Notes that `worker` has begun: what is in its session, or has `mark`, is its own."""
+        self._marks[worker] = mark
+        if mark is not None:
+            self._workers[mark] = worker
+
+    def forget(self, worker: int, *, reaped: bool) -> None:
+        """Notes that `worker` is over; what still lives of it is nobody's."""
+        mark = self._marks.pop(worker)
+        if mark is not None:
+            self._workers.pop(mark, None)
+        for orphan in self._left.pop(worker, ()):
+            self._owners[orphan] = None
+        if not reaped:
+            self._unreaped.add(worker)
+
+    def of(self, worker: int) -> list[int]:
+        """What lived of `worker`'s orphans at the last look; no other process has their numbers."""
+        return list(self._left.get(worker, ()))
+
+    async def look(self) -> None:
+        """Looks at all orphans, with whoever else asks now: `of` knows then what was left so far.
+
+        While that takes long, as there are many of them, it is done for many workers at once.
+        """
+        loop = asyncio.get_running_loop()
+        rest_s = self._rests_until - time.monotonic()
+        if rest_s <= 0:
+            self.look_now()
+            return
+        if self._due.is_set() or self._loop is not loop:
+            self._due, self._loop = asyncio.Event(), loop
+            loop.call_later(rest_s, self._look_for_all)
+        await self._due.wait()
+
+    def look_now(self) -> None:
+        """Looks at all orphans, and reaps the dead, as nobody else does for a subreaper."""
+        began = time.monotonic()
+        children = set(_children())
+        for gone in self._owners.keys() - children:
+            self._drop(gone)
+        for child in children:
+            self._look_at(child)
+        self._unreaped -= {worker for worker in self._unreaped if _reap(worker)}
+        self.seen += len(children)
+        ended = time.monotonic()
+        self._rests_until = ended + REST * (ended - began)
+
+    def all(self) -> list[int]:
+        """What lived of all workers' orphans at the last look."""
+        return list(self._owners)
+
+    def _look_for_all(self) -> None:
+        due = self._due
+        self.look_now()
+        due.set()
+
+    def _look_at(self, child: int) -> None:
+        owner = self._owners.get(child)
+        if child not in self._owners and _session(child) == os.getsid(0):
+            return  # somebody else in this process has started it
+        if _reap(child):
+            self._drop(child)
+        elif owner is None:
+            self._owners[child] = owner = self._owner_of(child)
+            if owner is not None:
+                self._left[owner].add(child)
+
+    def _owner_of(self, child: int) -> int | None:
+        session = _session(child)
+        if session in self._marks:
+            return session
+        with contextlib.suppress(OSError):
+            for variable in _content(f"/proc/{child}/environ").split(b"\0"):
+                if variable in self._workers:
+                    return self._workers[variable]
+        return None
+
+    def _drop(self, orphan: int) -> None:
+        owner = self._owners.pop(orphan, None)
+        if owner is not None:
+            self._left[owner].discard(orphan)
+            if not self._left[owner]:
+                del self._left[owner]
+
+
+orphans = Orphans()  # a process has one set of children
+
+
+async def reap_for_ever() -> None:
+    """Reaps what has died of the orphans, now and then."""
+    while True:
+        await anyio.sleep(REAP_S)
+        orphans.look_now()
+
+
+def kill(process: int) -> bool:
+    """Kills it; whether that is allowed."""
+    with contextlib.suppress(OSError):
+        os.kill(process, signal.SIGKILL)
+        return True
+    return False
+
+
+def is_immortal(process: int) -> bool:
+    """Whether it lives, as another user, so that it cannot be signalled."""
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return True
+    except ProcessLookupError:
+        pass
+    return False
+
+
+def with_descendants(processes: list[int]) -> Iterator[tuple[int, str]]:
+    """The numbers and names of these processes, and of all that they have started."""
+    for process in processes:
+        with contextlib.suppress(OSError):
+            name = _content(f"/proc/{process}/comm").decode(errors="backslashreplace")
+            yield process, name.removesuffix("\n")
+            for thread in os.listdir(f"/proc/{process}/task"):
+                yield from with_descendants(list(_children(process, thread)))
+
+
+def _become_subreaper() -> None:
     """Has orphans of this process's descendants become its children."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # another libc: then it is left
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def is_alive(group: int, since: float) -> bool:
-    """Whether a process of this group, begun at `since`, runs or did so just now; no zombie does.
-
-    `since` is a time of `time.monotonic()`.
-    """
-    return group in _living.groups(since)
-
-
-def end_orphans(mark: bytes | None, workers: Collection[int]) -> int:
-    """Kills orphans whose variables hold `mark`, or all for None; reaps the dead ones.
-
-    `workers` are the children that are waited for elsewhere. Gives how many live ones there were.
-    """
-    return sum(_end(child, mark) for child in _orphans(workers))
-
-
-def reap_orphans(workers: Collection[int]) -> None:
-    """Reaps the dead: as PID 1, or as a subreaper, nobody else does."""
-    for child in _orphans(workers):
-        _reap(child)
-
-
-class _Living:
-    """The process groups that live. A look at all of /proc is dear, and many ask at once."""
-
-    def __init__(self) -> None:
-        self._groups: frozenset[int] = frozenset()
-        self._looked_at = -math.inf
-
-    def groups(self, since: float) -> frozenset[int]:
-        if self._looked_at < since or time.monotonic() - self._looked_at > LOOK_S:
-            self._groups = frozenset(_living_groups())
-            self._looked_at = time.monotonic()  # counted from its end: it may take long itself
-        return self._groups
-
-
-_living = _Living()
-
-
-def _living_groups() -> Iterator[int]:
+def _children(process: int | None = None, thread: str | None = None) -> Iterator[int]:
+    """The children of a thread; of our main one, as that inherits orphans."""
+    place = f"{process or 'self'}/task/{thread or os.getpid()}"
     with contextlib.suppress(OSError):
-        for process in filter(str.isdigit, os.listdir("/proc")):
-            with contextlib.suppress(OSError, ValueError):
-                state, _, group = _content(f"/proc/{process}/stat").rpartition(b")")[2].split()[:3]
-                if state not in {b"Z", b"X"}:
-                    yield int(group)
-
-
-def _orphans(workers: Collection[int]) -> Iterator[int]:
-    # Workers are started by the main thread, and it is the one that inherits orphans.
-    with contextlib.suppress(OSError):
-        for word in _content(f"/proc/self/task/{os.getpid()}/children").split():
-            # A child in our own session was started by somebody else in this process.
-            if (child := int(word)) not in workers and _session(child) != os.getsid(0):
-                yield child
-
-
-def _end(child: int, mark: bytes | None) -> bool:
-    if _reap(child):
-        return False
-    with contextlib.suppress(OSError):
-        if mark is None or mark in _variables(child):
-            os.kill(child, signal.SIGKILL)
-            return True
-    return False
+        yield from map(int, _content(f"/proc/{place}/children").split())
 
 
 def _reap(child: int) -> bool:
@@ -98,10 +204,6 @@ def _reap(child: int) -> bool:
         return os.waitpid(child, os.WNOHANG)[0] == child
     except ChildProcessError:
         return True  # somebody else has
-
-
-def _variables(process: int) -> list[bytes]:
-    return _content(f"/proc/{process}/environ").split(b"\0")
 
 
 def _content(path: str) -> bytes:

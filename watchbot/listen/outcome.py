@@ -10,6 +10,7 @@ class Fate(enum.Enum):
     DELETE = "is deleted"
     RETURN = "goes back to the queue, and is tried again after a pause"
     RELEASE = "is visible again at once"
+    LEAVE = "stays hidden until its visibility timeout is over"
     BURY = "is in the dead-letter queue"
 
 
@@ -43,6 +44,7 @@ RETURNED = Outcome("returned", Fate.RETURN, notify=False)
 FAILED = Outcome("failed", Fate.RETURN, notify=True)
 TIMED_OUT = Outcome("timed_out", Fate.RETURN, notify=True)
 RELEASED = Outcome("released", Fate.RELEASE, notify=False)
+LEFT = Outcome("released", Fate.LEAVE, notify=False)  # something of its worker still runs
 
 _BY_EXIT = {0: COMPLETED, 3: REJECTED, 4: RETURNED}
 

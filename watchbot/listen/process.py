@@ -8,17 +8,19 @@ not when its pipes close: a grandchild may hold those for ever.
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import signal
 import threading
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import anyio
 
-from watchbot.listen import orphans, spawn
+from watchbot.listen import spawn
+from watchbot.listen.care import Care, Ending, StillRunning, why
+from watchbot.listen.orphans import is_immortal, kill, orphans, with_descendants
 from watchbot.listen.output import Stream
 from watchbot.listen.spawn import SpawnError, Start
 
@@ -27,35 +29,11 @@ FAST = hasattr(os, "pidfd_open")
 READ_BYTES = 65_536
 PIPE_BYTES = 1_048_576  # what a pipe holds at most; what comes after that was printed later
 QUIET_S = 0.1  # after the exit: output has ended when nothing came for so long,
-STUCK_S = 5.0  # after SIGKILL: it hangs in the kernel, on a dead disk; nobody can end it
 DRAIN_S = 1.0  # and it has ended in any case after this
-REAP_S = 5  # how long a dead orphan stays a zombie at most
-
+STUCK_S = 4.0  # after SIGKILL: it hangs in the kernel, on a dead disk
+LOOK_S = 0.02  # the kernel announces no end of what is left
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """How a process ended: by an exit code, or by a signal; neither if nobody could see it."""
-
-    exit_code: int | None
-    signal: int | None = None
-
-    @property
-    def signal_name(self) -> str | None:
-        """The signal as SIGKILL or, where it has no name, as its number; None without one."""
-        if self.signal is None:
-            return None
-        try:
-            return signal.Signals(self.signal).name
-        except ValueError:  # a real-time signal
-            return str(self.signal)
-
-    def __str__(self) -> str:
-        if self.signal is not None:
-            return f"signal {self.signal_name}"
-        return "unseen end" if self.exit_code is None else f"exit code {self.exit_code}"
 
 
 class Listener(Protocol):
@@ -75,7 +53,7 @@ class Listener(Protocol):
 async def run(
     start: Start,
     listener: Listener,
-    grace: Callable[[], Awaitable[None]],
+    care: Care,
     wanted: Callable[[], bool] = lambda: True,
     *,
     fast: bool = FAST,
@@ -84,9 +62,11 @@ async def run(
 
     `listener` is fed what it prints as it comes; while that is full, the process has to wait, as
     with any reader that is slower. Cancelled, it sends the group SIGTERM, and SIGKILL when
-    `grace` has returned and some of it still runs. `wanted` is asked once it has started: if we
-    stood still just before, it is too late, and it is killed before it has done anything. Raises
-    `SpawnError` when it cannot start.
+    `care.grace` has returned and some of it still runs. It returns when all has ended: what cannot
+    be ended, as it runs as another user, is waited for while `care` has patience. `wanted` is asked
+    once it has started: if we stood still just before, it is too late, and it is killed before it
+    has done anything. Raises `SpawnError` when it cannot start, and `StillRunning` when something
+    outlasted the patience.
     `fast` is for tests of the other way.
     """
     worker = _Worker(listener, fast=fast)
@@ -102,27 +82,23 @@ async def run(
         await worker.exited.wait()
     except BaseException:
         with anyio.CancelScope(shield=True):
-            await worker.end(grace)
+            await worker.end(care)
         raise
     finally:
-        await worker.drain()
-        worker.close()
+        try:
+            with anyio.CancelScope(shield=True):
+                await worker.drain(care)
+                await worker.outlast(care)
+        finally:
+            worker.close()
     return worker.ending
-
-
-_running: set[int] = set()  # the processes started here that nobody has waited for yet
 
 
 def end_orphans() -> None:
     """Ends what ended workers have left, and reaps the dead."""
-    orphans.end_orphans(None, _running)
-
-
-async def reap_for_ever() -> None:
-    """Reaps what has died of the orphans, now and then."""
-    while True:
-        await anyio.sleep(REAP_S)
-        orphans.reap_orphans(_running)
+    orphans.look_now()
+    for orphan in orphans.all():
+        kill(orphan)
 
 
 class _Worker:
@@ -134,8 +110,9 @@ class _Worker:
         self._pipes: dict[int, Stream] = {}
         self.exited = asyncio.Event()
         self._heard = asyncio.Event()  # output came, or a pipe closed
-        self._pid, self._began = 0, time.monotonic()
-        self._mark: bytes | None = None
+        self._pid, self._reaped, self._told_to_end = 0, False, False
+        self._was_killed = False
+        self._reminds_at = -math.inf
         self._pidfd: int | None = None
         self.ending = Ending(exit_code=None)
 
@@ -145,9 +122,8 @@ class _Worker:
             files.callback(os.close, source)
             stdout, stderr = self._pipe("stdout", files), self._pipe("stderr", files)
             start_by = spawn.by_posix if self._fast else spawn.by_subprocess
-            self._pid = start_by(start, (source, stdout, stderr))
-            self._mark = start.mark
-            _running.add(self._pid)
+            self._pid = orphans.start(start_by, start, (source, stdout, stderr))
+            orphans.expect(self._pid, start.mark)
 
     def watch(self) -> None:
         """Follows its output, and its end; kills it if the machine does not let us."""
@@ -159,36 +135,56 @@ class _Worker:
             self._reap()
             self._has_exited()
 
-    async def drain(self) -> None:
-        """Takes the rest of the output, kills what is left of the group, notes the ending.
+    async def drain(self, care: Care) -> None:
+        """Takes the rest of the output, kills what is left of it, notes the ending.
 
-        Waits only where something is left, for DRAIN_S at most, cancelled or not.
+        Waits only where something is left, for some seconds at most.
         """
         if self._pipes and self._read_all():
             # Something still holds a pipe: a `tee` about to end, or a grandchild that will not.
-            with anyio.move_on_after(DRAIN_S, shield=True):
+            with anyio.move_on_after(DRAIN_S):
                 while self._pipes and await self._heard_within(QUIET_S):
                     pass
+        await orphans.look()
+        left = {} if self._told_to_end else dict(with_descendants(orphans.of(self._pid)))
         self._kill_group(signal.SIGKILL)
         self._read_all()
         if self._pidfd is not None and self.exited.is_set():
             self._reap()
         # Those that daemonised out of the group, too; each may leave children of its own.
-        if self._mark is not None and orphans.end_orphans(self._mark, _running):
-            with anyio.move_on_after(DRAIN_S, shield=True):
-                while orphans.end_orphans(self._mark, _running):
-                    await anyio.sleep(0.005)
+        with anyio.move_on_after(DRAIN_S):
+            while self._kill_orphans():
+                await anyio.sleep(0.005)
+                await orphans.look()
+        if killed := {number: name for number, name in left.items() if not is_immortal(number)}:
+            care.killed(killed)
 
-    async def end(self, grace: Callable[[], Awaitable[None]]) -> None:
-        """SIGTERM to the group; SIGKILL to what is left of it when `grace` has returned."""
+    async def end(self, care: Care) -> None:
+        """SIGTERM to the group; SIGKILL to what is left of it when the grace is over."""
+        self._told_to_end = True
         self._kill_group(signal.SIGTERM)
         async with anyio.create_task_group() as leaving:
-            leaving.start_soon(self._leave, leaving.cancel_scope)
-            await grace()
+            leaving.start_soon(self._leave, leaving.cancel_scope, care)
+            await care.grace()
             leaving.cancel_scope.cancel()
         self._kill_group(signal.SIGKILL)
-        with anyio.move_on_after(STUCK_S):
-            await self.exited.wait()
+        if not any(map(is_immortal, self._alive())):
+            with anyio.move_on_after(STUCK_S):
+                await self.exited.wait()
+
+    async def outlast(self, care: Care) -> None:
+        """Waits for the end of what cannot be ended. Raises `StillRunning`."""
+        if not self._alive():
+            return
+        async with anyio.create_task_group() as waiting:
+            waiting.start_soon(self._leave, waiting.cancel_scope, care)
+            await care.patience()
+            waiting.cancel_scope.cancel()
+        if self._pidfd is not None and self.exited.is_set():
+            self._reap()
+        if alive := self._alive():
+            asked = self._told_to_end or not self.exited.is_set()
+            raise StillRunning(alive, None if asked else self.ending)
 
     def kill(self) -> None:
         self._kill_group(signal.SIGKILL)
@@ -196,11 +192,14 @@ class _Worker:
     def close(self) -> None:
         for reader in list(self._pipes):
             self._hang_up(reader)
+        waited_for_aside = self._pidfd is None
         if self._pidfd is not None:
             if not self.exited.is_set():
                 self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = None
+        if self._pid:
+            orphans.forget(self._pid, reaped=self._reaped or waited_for_aside)
 
     def _pipe(self, stream: Stream, files: contextlib.ExitStack) -> int:
         reader, writer = os.pipe()
@@ -220,13 +219,31 @@ class _Worker:
             self._loop.add_reader(self._pidfd, self._has_exited)
         self._go_on()
 
-    async def _leave(self, grace: anyio.CancelScope) -> None:
-        await self.exited.wait()
-        while orphans.is_alive(
-            self._pid, self._began
-        ):  # a shell ends at once, what it runs may not
-            await anyio.sleep(0.02)  # the kernel announces no such end
-        grace.cancel()
+    async def _leave(self, wait: anyio.CancelScope, care: Care) -> None:
+        """Ends the wait when nothing lives any more; has `care` hear of what cannot be ended."""
+        while alive := self._alive():  # a shell ends at once, what it runs may not
+            if stuck := [pid for pid in alive if is_immortal(pid) or self._was_killed]:
+                self._remind(stuck, care)
+            if self.exited.is_set():
+                await anyio.sleep(LOOK_S)
+            else:
+                with anyio.move_on_after(care.remind_s):
+                    await self.exited.wait()
+            await orphans.look()
+        wait.cancel()
+
+    def _remind(self, stuck: Sequence[int], care: Care) -> None:
+        if time.monotonic() >= self._reminds_at:
+            self._reminds_at = time.monotonic() + care.remind_s
+            care.still_runs(stuck, why(stuck))
+
+    def _alive(self) -> list[int]:
+        """The process itself, and what is known of its orphans."""
+        return [*([] if self.exited.is_set() else [self._pid]), *orphans.of(self._pid)]
+
+    def _kill_orphans(self) -> bool:
+        """Whether there were some that can be killed."""
+        return sum(kill(orphan) for orphan in orphans.of(self._pid)) > 0
 
     def _wait_in_thread(self) -> None:
         self._reap()
@@ -239,16 +256,18 @@ class _Worker:
         self.exited.set()
 
     def _reap(self) -> None:
+        if self._reaped:
+            return
+        self._reaped = True
         try:
             _, status = os.waitpid(self._pid, 0)
         except ChildProcessError:  # somebody else in this process has waited for it
             return
-        finally:
-            _running.discard(self._pid)
         code = os.waitstatus_to_exitcode(status)
         self.ending = Ending(exit_code=code) if code >= 0 else Ending(exit_code=None, signal=-code)
 
     def _kill_group(self, number: signal.Signals) -> None:
+        self._was_killed = self._was_killed or number == signal.SIGKILL
         # With a pidfd the leader is still a zombie here, so its number cannot be another's yet.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._pid, number)

@@ -13,7 +13,7 @@ import anyio
 from watchbot.aws import open_client
 from watchbot.errors import UsageError
 from watchbot.lifecycle import Stop
-from watchbot.listen import agent, environment, nested, orphans, process, spawn
+from watchbot.listen import agent, environment, nested, process, spawn
 from watchbot.listen.dead_letters import open_dead_letters
 from watchbot.listen.job import Jobs
 from watchbot.listen.notify import Notifier
@@ -42,7 +42,6 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
     command = spawn.resolve(words, shell=settings.shell)
     if command.doubt is not None:
         log.warning("command may not start", extra={"file": command.file, "reason": command.doubt})
-    orphans.become_subreaper()
     account = settings.account.near(settings.queue_url)
     async with AsyncExitStack() as house:
         workspace = house.enter_context(open_workspace(settings.volumes))

@@ -17,7 +17,6 @@ from anyio.abc import TaskGroup
 from watchbot import metrics
 from watchbot.errors import AwsError
 from watchbot.lifecycle import Stop
-from watchbot.listen import process
 from watchbot.listen.backoff import retry_delay
 from watchbot.listen.breaker import Breaker
 from watchbot.listen.dead_letters import DeadLetters
@@ -26,6 +25,7 @@ from watchbot.listen.failures import Failures
 from watchbot.listen.job import LAST_GRACE_S, LEAVING, Jobs, Report, not_run
 from watchbot.listen.lines import log_end, log_start, response_s
 from watchbot.listen.notify import Notifier
+from watchbot.listen.orphans import reap_for_ever
 from watchbot.listen.outcome import COMPLETED, FAILED, RELEASED, Fate
 from watchbot.listen.protection import Protection
 from watchbot.listen.tracing import Spans
@@ -120,7 +120,7 @@ class Watcher:
                 with anyio.CancelScope() as polls:
                     signals.start_soon(self._heed, stop, polls)
                     signals.start_soon(self._drain, stop, polls)
-                    signals.start_soon(process.reap_for_ever)
+                    signals.start_soon(reap_for_ever)
                     signals.start_soon(measure_for_ever, self._queue)
                     await self._receive(stop)
                 self._received.set()
@@ -301,7 +301,9 @@ class Watcher:
     async def _settled(self, lease: Lease, report: Report) -> None:
         if lease.lost or not report.outcome.removes:
             self._return_rest(lease)
-        if lease.lost:
+        if report.outcome.fate is Fate.LEAVE:
+            self._leases.leave(lease)
+        if lease.lost or report.outcome.fate is Fate.LEAVE:
             return
         if report.outcome.removes:
             await self._leases.delete(lease)

@@ -151,6 +151,10 @@ class Leases:
             lease, lambda: self._hides.submit((lease.message, min(seconds, int(lease.left_s))))
         )
 
+    def leave(self, lease: Lease) -> None:
+        """Lets go of the message; it is visible again when its visibility timeout is over."""
+        self._held.discard(lease)
+
     def _more(self) -> bool:
         return len(self._held) > self._settling  # somebody else may settle soon: wait for him
 
