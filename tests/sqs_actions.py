@@ -153,6 +153,8 @@ class Sqs:
     def _set(self, served: Served, attributes: Mapping[str, str]) -> None:
         served.attributes |= attributes
         served.queue.visibility_s = int(served.attributes["VisibilityTimeout"])
+        if most := attributes.get("MaxHidden"):  # no attribute of SQS, where all have 120,000
+            served.queue.max_hidden = int(most)
         if policy := attributes.get("RedrivePolicy"):
             wanted = json.loads(policy)
             dead_letter = wanted["deadLetterTargetArn"].rpartition(":")[2]

@@ -20,13 +20,16 @@ class Display:
 
 
 @contextmanager
-def display(err: TextIO, *, progress: bool, total: int | None) -> Iterator[Display]:
+def display(
+    err: TextIO, *, progress: bool, total: int | None, every: int | None = None
+) -> Iterator[Display]:
     """Shows on `err` what happens until the block is left.
 
-    With `progress` there is a bar where `rich` is installed, else a count.
+    With `progress` there is a bar where `rich` is installed, else a count; without, a line after
+    each `every` messages.
     """
     if not progress:
-        yield Display(say=lambda line: _write(err, f"{_NAME}{line}\n"), advance=lambda amount: None)
+        yield _plain(err, total, every)
         return
     try:
         import rich  # noqa: F401 - only whether it is there
@@ -36,6 +39,21 @@ def display(err: TextIO, *, progress: bool, total: int | None) -> Iterator[Displ
     else:
         with _bar(err, total) as shown:
             yield shown
+
+
+def _plain(err: TextIO, total: int | None, every: int | None) -> Display:
+    count = 0
+
+    def say(line: str) -> None:
+        _write(err, f"{_NAME}{line}\n")
+
+    def advance(amount: int) -> None:
+        nonlocal count
+        count += 1
+        if every and count % every == 0:
+            say(f"{count:,} of about {total:,} messages so far" if total else f"{count:,} messages")
+
+    return Display(say=say, advance=advance)
 
 
 @contextmanager

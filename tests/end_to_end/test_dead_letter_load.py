@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,3 +124,34 @@ def test_interrupted_walk_puts_back_what_it_holds(server: Server, verb: str) -> 
     assert process.returncode == 130
     assert place.count(place.dead, "NotVisible") == 0
     assert place.count(place.dead) + place.count(place.url) == 3000
+
+
+@pytest.mark.parametrize("verb", ["list", "summary", "export"])
+def test_what_sqs_does_not_show_is_said_and_the_rest_is_kept(
+    server: Server, verb: str, tmp_path: Path
+) -> None:
+    place = Place(server, 300)
+    server.call("SetQueueAttributes", QueueUrl=place.dead, Attributes={"MaxHidden": "200"})
+    words = [verb, str(tmp_path / "letters")] if verb == "export" else [verb]
+
+    code, out, err = place.run(*words, "--poll-wait", "0")
+
+    assert code == 1
+    assert "about 100 more are not seen: SQS hides 120,000" in err
+    assert "run this again" in err
+    if verb == "list":
+        assert len(out.splitlines()) == 1 + 200
+    elif verb == "summary":
+        assert out.splitlines()[1].split()[0] == "200"
+    else:
+        assert len((tmp_path / "letters").read_text().splitlines()) == 200
+    assert (place.count(place.dead), place.count(place.dead, "NotVisible")) == (300, 0)
+
+
+def test_progress_is_told_where_there_is_no_terminal(server: Server) -> None:
+    place = Place(server, 20_500)
+
+    code, out, err = place.run("summary")
+
+    assert (code, err) == (0, "watchbot: 20,000 of about 20,500 messages so far\n")
+    assert out.splitlines()[1].split()[0] == "20500"

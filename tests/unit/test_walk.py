@@ -1,5 +1,6 @@
 """A walk through a dead-letter queue: every message once, and all of them put back."""
 
+import tracemalloc
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
@@ -182,3 +183,68 @@ async def test_fifo_group_is_seen_as_far_as_sqs_shows_it() -> None:
 
     assert await walked(queue) == [str(number) for number in range(10)]
     assert await depth(queue) == (25, 0)
+
+
+async def test_limit_of_hidden_messages_ends_the_walk_and_drops_nothing() -> None:
+    queue = filled(95)
+    queue.max_hidden = 60
+
+    bodies: list[str] = []
+    async with a_walk(queue, Stop()) as walk:
+        async for messages in walk.waves():
+            bodies += [message.body for message in messages]
+        assert walk.full
+
+    assert len(set(bodies)) == 60
+    assert await depth(queue) == (95, 0)
+
+
+async def test_message_of_a_long_walk_costs_a_fraction_of_a_kilobyte() -> None:
+    count, queue = 20_000, filled(20_000)
+
+    tracemalloc.start()
+    try:
+        async with a_walk(queue, Stop()) as walk:
+            before, _ = tracemalloc.get_traced_memory()
+            async for _ in walk.waves():
+                pass
+            after, _ = tracemalloc.get_traced_memory()
+            assert walk.held == count
+    finally:
+        tracemalloc.stop()
+
+    assert (after - before) / count < 600  # what the queue itself notes is counted, too
+    assert await depth(queue) == (count, 0)
+
+
+async def test_what_was_looked_at_stays_hidden_for_as_long_as_the_walk_takes() -> None:
+    queue, stop = filled(15), Stop()
+
+    async with walking(queue, stop, visibility_s=1, wait_s=0) as walk:
+        async for _ in walk.waves():
+            pass
+        others = await queue.receive(10, 3, 1)  # three times the timeout
+        assert (others, walk.held) == ([], 15)
+
+    assert await depth(queue) == (15, 0)
+
+
+async def test_what_cannot_be_put_back_is_tried_again() -> None:
+    class Refusing(MemoryQueue):
+        """Refuses to show anything, once."""
+
+        refused = False
+
+        async def hide(self, changes: Sequence[tuple[Message, int]]) -> list[Refusal | None]:
+            if not self.refused:
+                self.refused = True
+                raise AwsError(service="SQS", operation="hide", code="Odd", text="no")
+            return await super().hide(changes)
+
+    queue = Refusing()
+    for number in range(15):
+        queue.send(str(number))
+
+    await walked(queue)
+
+    assert await depth(queue) == (15, 0)

@@ -4,7 +4,7 @@ import math
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from watchbot.aws import Client, open_client
@@ -17,6 +17,10 @@ from watchbot.lifecycle import Stop
 from watchbot.settings.deadletter import DeadLetterSettings
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import SqsQueue
+
+TOLD_EVERY = 20_000  # messages, where there is no bar
+MOST_HIDDEN = 120_000
+NEARLY_MOST_HIDDEN = 110_000  # SQS counts about right
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +46,7 @@ class Desk:
     """One place, and one request.
 
     `total` is about how many messages wait there. `missing` are ids that were asked for, and not
-    met yet.
+    met yet; `unseen`, about how many SQS did not show, as it hid no more.
     """
 
     request: Request
@@ -52,6 +56,7 @@ class Desk:
     shown: Display
     total: int
     missing: set[str]
+    unseen: list[int] = field(default_factory=list)
 
     @property
     def settings(self) -> DeadLetterSettings:
@@ -100,10 +105,13 @@ class Desk:
             await self._tell_of_unseen(walk)
 
     def concluded(self, code: int = 0) -> int:
-        """The exit code: this one, or 1 when a message that was named was not met, which it says.
+        """The exit code: this one, or 1 when not all was seen, or a message that was named not met.
+
 
         A walk that was told to stop proves nothing of what it has not met.
         """
+        if self.unseen:
+            code = code or 1
         if not self.missing or self.stop.draining.is_set():
             return code
         self.shown.say(f"not found in {self.place.name}: {', '.join(sorted(self.missing))}")
@@ -113,7 +121,15 @@ class Desk:
         facts = await self.queue.facts()
         waiting = int(facts.get("ApproximateNumberOfMessages", 0))
         hidden = int(facts.get("ApproximateNumberOfMessagesNotVisible", 0)) - walk.held
-        if self.queue.fifo and waiting > 0:
+        # A long poll is not refused at the limit: it comes back empty.
+        if walk.full or (waiting > 0 and walk.held + max(hidden, 0) >= NEARLY_MOST_HIDDEN):
+            self.unseen.append(waiting)
+            self.shown.say(
+                f"about {waiting:,} more are not seen: SQS hides {MOST_HIDDEN:,} messages of a "
+                "queue at most, and a walk hides what it has seen; replay or delete some "
+                "(--max N, or another choice), then run this again"
+            )
+        elif self.queue.fifo and waiting > 0:
             self.shown.say(f"about {waiting} more are not seen: they wait behind their groups")
         if hidden > 0:
             self.shown.say(f"about {hidden} more are in other hands now; run this again later")
@@ -128,7 +144,7 @@ async def open_desk(request: Request, place: Place, stop: Stop) -> AsyncIterator
         total = int(facts.get("ApproximateNumberOfMessages", 0))
         # A bar would stand in the way of questions.
         progress = request.verb is not None and sys.stderr.isatty()
-        with display(sys.stderr, progress=progress, total=total) as shown:
+        with display(sys.stderr, progress=progress, total=total, every=TOLD_EVERY) as shown:
             yield Desk(
                 request=request,
                 place=place,

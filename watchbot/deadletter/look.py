@@ -1,11 +1,13 @@
 """The verbs that look: what they look at is put back unchanged."""
 
 import os
+import shutil
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 from watchbot.aws import open_client
 from watchbot.deadletter import letter, logs
@@ -13,19 +15,22 @@ from watchbot.deadletter.desk import Desk, Request
 from watchbot.errors import SettingError, WatchbotError
 from watchbot.settings.base import describe
 
+SPOOL_BYTES = 4 * 1024 * 1024  # in memory; more goes to a file
+
 
 async def list_all(desk: Desk) -> int:
     """Prints one line for each; the exit code."""
-    found: list[dict[str, Any]] = []
-    async with desk.walk() as walk:
-        async for messages in desk.meant(walk):
-            found += map(desk.summary, messages)
-    if desk.request.as_json:
-        _print(map(letter.as_json, found))
-    else:
-        _print([letter.COLUMNS] if found else [])
-        _print(map(letter.line, found))
-        _tell_of_none(desk, bool(found))
+    as_json, found = desk.request.as_json, False
+    form = letter.as_json if as_json else letter.line
+    with _printed_after() as file:
+        async with desk.walk() as walk:
+            async for messages in desk.meant(walk):
+                if not (found or as_json):
+                    file.write(f"{letter.COLUMNS}\n")
+                found = True
+                file.writelines(f"{form(desk.summary(each))}\n" for each in messages)
+    if not as_json:
+        _tell_of_none(desk, found)
     return desk.concluded()
 
 
@@ -57,7 +62,7 @@ async def summary(desk: Desk) -> int:
         _print([f"{'COUNT':>6}  {letter.COLUMNS}"] if kinds else [])
         _print(f"{count:>6}  {letter.line(newest[kind])}" for kind, count in counts.most_common())
         _tell_of_none(desk, bool(kinds))
-    return 0
+    return desk.concluded()
 
 
 async def export(desk: Desk) -> int:
@@ -73,7 +78,7 @@ async def export(desk: Desk) -> int:
                 with _saving(path):
                     file.writelines(f"{line}\n" for line in lines)
     desk.shown.say(f"{written} messages {'would be ' if desk.request.dry_run else ''}written")
-    return 0
+    return desk.concluded()
 
 
 async def show_logs(desk: Desk) -> int:
@@ -107,6 +112,22 @@ def log_group_of(desk: Desk) -> str:
             describe("log_group"), "is not known; name it, or the stack (--stack-name)"
         )
     return desk.place.log_group
+
+
+@contextmanager
+def _printed_after() -> Iterator[IO[str]]:
+    """A file whose text is printed at the end, also after an error.
+
+    Nobody who reads slowly, as in a pager, has messages hidden meanwhile.
+    """
+    with tempfile.SpooledTemporaryFile(SPOOL_BYTES, "w+", encoding="utf-8") as file:
+        try:
+            with _saving("the temporary directory (TMPDIR)"):
+                yield file
+        finally:
+            file.seek(0)
+            shutil.copyfileobj(file, sys.stdout)
+            sys.stdout.flush()
 
 
 @contextmanager

@@ -107,6 +107,10 @@ class Leases:
         self._taken.set()
         return lease
 
+    def let_go(self, lease: Lease) -> None:
+        """Renews it no more: somebody else does from now on."""
+        self._held.discard(lease)
+
     def holds(self, lease: Lease) -> bool:
         """Whether the message is ours, as far as the clock tells."""
         return lease in self._held and not self._ended(lease)

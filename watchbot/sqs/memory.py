@@ -17,6 +17,7 @@ from watchbot.sqs.queue import MAX_BATCH, MAX_VISIBILITY_S, Refusal
 
 DEDUPLICATION_S = 300
 MAX_WAIT_S = 20
+MAX_HIDDEN = 120_000
 
 BAD_VALUE = "InvalidParameterValue"
 GARBAGE = Refusal(code="ReceiptHandleIsInvalid", text="this is no receipt of this queue")
@@ -42,7 +43,8 @@ class MemoryQueue:
 
     `clock` counts seconds; one that jumps must be told of by `wake`. `dead_letter` gets a message
     that would be received more than `max_receives` times: as in SQS, when somebody asks for it.
-    `visibility_s` is what the queue says of itself; a receive names its own.
+    `visibility_s` is what the queue says of itself; a receive names its own. No more than
+    `max_hidden` messages are hidden at once.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class MemoryQueue:
         self.arn = f"arn:aws:sqs:us-east-1:123456789012:{name}"
         self.dead_letter, self.max_receives = dead_letter, max_receives
         self.visibility_s = visibility_s
+        self.max_hidden = MAX_HIDDEN
         self._clock = clock
         self._backlog: Backlog[_Record] = Backlog(clock)
         self._recent: dict[str, tuple[float, str]] = {}  # by deduplication id, the oldest first
@@ -108,7 +111,10 @@ class MemoryQueue:
         asked_at = now()
         ends = self._clock() + wait_s
         while True:
-            taken = self._take(count, visibility_s, asked_at)
+            room = self.max_hidden - self._backlog.count(State.OUT)
+            if room <= 0 and wait_s == 0 and not self.fifo:  # else SQS says nothing of it
+                raise _rejected("receive", "OverLimit", f"{self.max_hidden} messages are hidden")
+            taken = self._take(min(count, room), visibility_s, asked_at)
             left_s = ends - self._clock()
             if taken or left_s <= 0:
                 return taken

@@ -1,0 +1,118 @@
+"""Messages that a walk has looked at: hidden from others until they are put back.
+
+A lease for each would cost a kilobyte, and 120,000 may be hidden at once. Here they lie in tens, as
+a call takes them, with nothing but their receipts. A ten is hidden for as long as the walk has
+lasted, so that the calls do not grow with the square of the queue.
+"""
+
+import heapq
+import itertools
+from collections.abc import Sequence
+from contextlib import suppress
+
+import anyio
+
+from watchbot.errors import AwsError
+from watchbot.lifecycle import now
+from watchbot.sqs.lease import Lease, batched
+from watchbot.sqs.message import Message
+from watchbot.sqs.queue import MAX_BATCH, Queue, Refusal
+
+AT_ONCE = 20  # calls
+CALL_S = 5
+AGAIN_S = 1  # a renewal that failed is tried again
+
+
+class _Ten:
+    """The receipts of up to ten messages, and when SQS will hide them no longer."""
+
+    __slots__ = ("limit_at", "receipts")
+
+    def __init__(self, leases: Sequence[Lease]) -> None:
+        self.receipts = [lease.message.receipt for lease in leases]
+        self.limit_at = min(lease.limit_at for lease in leases)
+
+
+class Shelf:
+    """Holds messages hidden, from `put` to `put_back`, while `keep` runs."""
+
+    def __init__(self, queue: Queue, visibility_s: int) -> None:
+        self._queue, self._visibility_s = queue, visibility_s
+        self._began = now()
+        self._due: list[tuple[float, int, _Ten]] = []  # a heap; the number tells equals apart
+        self._numbers = itertools.count()
+        self._count = 0
+        self._over, self._kept = anyio.Event(), anyio.Event()
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def hidden_s(self) -> int:
+        """For how long a message that is not put back may stay hidden."""
+        return max(self._visibility_s, int(now() - self._began))
+
+    def put(self, leases: Sequence[Lease]) -> None:
+        """Takes over messages that were leased until now."""
+        ours = [lease for lease in leases if not lease.lost]
+        for some in batched(ours, MAX_BATCH):
+            self._count += len(some)
+            self._push(_Ten(some), min(lease.renew_at for lease in some))
+
+    async def keep(self) -> None:
+        """Renews what is due, until all is put back."""
+        tick_s = min(1.0, self._visibility_s / 12)
+        while not self._over.is_set():
+            with anyio.move_on_after(tick_s):
+                await self._over.wait()
+            by, due = now() + tick_s, list[_Ten]()
+            while self._due and self._due[0][0] <= by and not self._over.is_set():
+                due.append(heapq.heappop(self._due)[2])
+            for some in batched(due, AT_ONCE):
+                async with anyio.create_task_group() as calls:
+                    for ten in some:
+                        calls.start_soon(self._renew, ten)
+        self._kept.set()
+
+    async def put_back(self, within_s: float) -> int:
+        """Shows all of them again; how many are left hidden when the time is up."""
+        self._over.set()
+        with anyio.move_on_after(within_s):
+            await self._kept.wait()  # a renewal that came after would hide them again
+            tens = [ten for _, _, ten in self._due]
+            for some in batched(tens, AT_ONCE):
+                async with anyio.create_task_group() as calls:
+                    for ten in some:
+                        calls.start_soon(self._show, ten)
+        return self._count
+
+    async def _renew(self, ten: _Ten) -> None:
+        seconds, asked_at = min(self.hidden_s, int(ten.limit_at - now())), now()
+        if seconds < 1:  # after twelve hours SQS shows them by itself
+            self._count -= len(ten.receipts)
+        elif await self._hide(ten, seconds):
+            self._push(ten, now() + AGAIN_S)
+        elif ten.receipts:
+            self._push(ten, asked_at + seconds / 2)
+
+    async def _show(self, ten: _Ten) -> None:
+        while refused := await self._hide(ten, 0):
+            self._count -= len(ten.receipts) - len(refused)
+            ten.receipts = refused
+            await anyio.sleep(AGAIN_S)
+        self._count -= len(ten.receipts)
+
+    async def _hide(self, ten: _Ten, seconds: int) -> list[str]:
+        """The receipts for which it is to be tried again; those of which the hold is lost go."""
+        refusals: Sequence[Refusal | None] = [Refusal(code="NoAnswer", text="")] * MAX_BATCH
+        messages = [Message(id="", receipt=each, body="", asked_at=0) for each in ten.receipts]
+        with anyio.move_on_after(CALL_S):
+            with suppress(AwsError):
+                refusals = await self._queue.hide([(message, seconds) for message in messages])
+        results = list(zip(ten.receipts, refusals, strict=False))
+        ten.receipts = [each for each, refusal in results if not (refusal and refusal.lost)]
+        self._count -= len(results) - len(ten.receipts)
+        return [each for each, refusal in results if refusal and not refusal.lost]
+
+    def _push(self, ten: _Ten, renew_at: float) -> None:
+        heapq.heappush(self._due, (renew_at, next(self._numbers), ten))
