@@ -12,7 +12,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 LAYERS = [  # a module imports from its own folder and from the lines above it
     "extras",
     "errors inherited moment sink logline task_outcome watchdog",
-    "display settings stdout logs metrics worker_log",
+    "answers display settings stdout logs metrics worker_log",
     "lifecycle aws pages web log_handler",
     "dynamodb sqs sql",
     "doctor healthcheck listen deadletter progress record schedule template send top",

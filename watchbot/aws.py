@@ -11,6 +11,7 @@ from aiobotocore.session import get_session
 from botocore import exceptions as boto
 
 from watchbot import __version__, metrics
+from watchbot.answers import watch_answers
 from watchbot.errors import (
     AwsError,
     Denied,
@@ -146,6 +147,7 @@ async def open_client(
             config=config,
         )
         raw = await opening.__aenter__()
+        watch_answers(raw.meta.events)
     except (boto.BotoCoreError, ValueError) as fault:
         raise _translated(service, "client", fault) from fault
     try:

@@ -124,6 +124,10 @@ oldest_message_age = _gauge(
 breaker_open = _gauge(
     "watchbot_breaker_open", "1 while alike failures keep the watcher from receiving."
 )
+unreadable = _counter(
+    "watchbot_messages_unreadable_total",
+    "Messages received that lack a body, a receipt, or a count; left to their visibility timeout.",
+)
 leases_lost = _counter(
     "watchbot_leases_lost_total", "Messages whose lease ended before their worker."
 )

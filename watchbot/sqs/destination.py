@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from watchbot.aws import Client, open_client
 from watchbot.settings.base import Account
+from watchbot.sqs.answers import Verdict, verdicts
 from watchbot.sqs.message import Attribute
 from watchbot.sqs.outgoing import Outgoing, Unsent, decoded, is_binary
 
@@ -132,14 +133,17 @@ def _subject(message: Outgoing) -> dict[str, str]:
 
 
 def _results(count: int, answer: Mapping[str, Any]) -> list[Result]:
-    # An entry that is in neither list was not done: it must not pass for a success.
-    results: list[Result] = [_NO_ANSWER] * count
-    for entry in answer.get("Successful", ()):
-        results[int(entry["Id"])] = entry["MessageId"]
-    for entry in answer.get("Failed", ()):
-        results[int(entry["Id"])] = Unsent(
-            code=entry["Code"],
-            text=" ".join(entry.get("Message", "").split()),
-            passing=not entry.get("SenderFault", False) or passes(entry["Code"]),
-        )
-    return results
+    return [_result(verdict) for verdict in verdicts(count, answer)]
+
+
+def _result(verdict: Verdict | None) -> Result:
+    given = verdict.entry.get("MessageId" if verdict.done else "Code") if verdict else None
+    if verdict is None or not isinstance(given, str) or not given:
+        return _NO_ANSWER
+    if verdict.done:
+        return given
+    return Unsent(
+        code=given,
+        text=" ".join(str(verdict.entry.get("Message") or "").split()),
+        passing=not verdict.entry.get("SenderFault", False) or passes(given),
+    )

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 
+LAST_MS = 253_402_300_799_999  # the end of year 9999, the last that a date can have
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:
@@ -62,4 +64,5 @@ def _second(seconds: int) -> str:
 
 
 def _milliseconds(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() else None
+    known = text and text.isascii() and text.isdigit() and len(text) < 20
+    return min(int(text or 0), LAST_MS) if known else None

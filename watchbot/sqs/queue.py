@@ -1,16 +1,19 @@
 """The queue: what a consumer asks of it, and SQS as the real one."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from watchbot.aws import Client
+from watchbot.errors import AwsError, Unreachable
 from watchbot.lifecycle import now
-from watchbot.sqs.message import Attribute, Message
+from watchbot.sqs.answers import Verdict, facts_of, readable, verdicts
+from watchbot.sqs.message import Message
 
 MAX_BATCH = 10  # entries of one SQS call
 MAX_VISIBILITY_S = 43_200  # SQS keeps a message hidden for twelve hours from its receive at most
+
+UNREADABLE_LOOKS = 3  # receives in a row that bring messages, and none that can be read
 
 _LOST = {
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
@@ -36,6 +39,9 @@ class Refusal:
         code = self.code.rpartition(".")[2]  # "AWS.SimpleQueueService.MessageNotInflight" of old
         dead = code == "InvalidParameterValue" and any(word in self.text for word in _DEAD)
         return code in _LOST or dead
+
+
+_NO_ANSWER = Refusal(code="NoAnswer", text="the queue did not say what became of it")
 
 
 class Queue(Protocol):
@@ -82,17 +88,23 @@ class SqsQueue:
         return self.url.rstrip("/").endswith(".fifo")
 
     async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
-        asked_at = now()
-        answer = await self._client.call(
-            "receive_message",
-            QueueUrl=self.url,
-            MaxNumberOfMessages=count,
-            WaitTimeSeconds=wait_s,
-            VisibilityTimeout=visibility_s,
-            MessageSystemAttributeNames=["All"],
-            MessageAttributeNames=["All"],
-        )
-        return [_message(raw, asked_at) for raw in answer.get("Messages", ())]
+        for look in range(UNREADABLE_LOOKS):
+            asked_at = now()
+            answer = await self._client.call(
+                "receive_message",
+                QueueUrl=self.url,
+                MaxNumberOfMessages=count,
+                WaitTimeSeconds=min(wait_s, 1) if look else wait_s,
+                VisibilityTimeout=visibility_s,
+                MessageSystemAttributeNames=["All"],
+                MessageAttributeNames=["All"],
+            )
+            raw = answer.get("Messages") or ()
+            messages = readable(raw, asked_at)
+            if messages or not raw:
+                return messages
+            # Those are hidden now: the queue is not empty for that, and may have others.
+        raise self._unheard("receive_message", "all that came are messages that cannot be read")
 
     async def delete(self, messages: Sequence[Message]) -> list[Refusal | None]:
         answer = await self._client.call(
@@ -120,38 +132,27 @@ class SqsQueue:
         answer = await self._client.call(
             "get_queue_attributes", QueueUrl=self.url, AttributeNames=["All"]
         )
-        attributes: Mapping[str, str] = answer.get("Attributes", {})
-        return attributes
+        facts = facts_of(answer)
+        if not facts:
+            raise self._unheard("get_queue_attributes", "the answer has no attributes")
+        return facts
 
-
-def _message(raw: Mapping[str, Any], asked_at: float) -> Message:
-    return Message(
-        id=raw["MessageId"],
-        receipt=raw["ReceiptHandle"],
-        body=raw["Body"],
-        asked_at=asked_at,
-        system=raw.get("Attributes", {}),
-        attributes={
-            name: _attribute(item) for name, item in raw.get("MessageAttributes", {}).items()
-        },
-    )
-
-
-def _attribute(item: Mapping[str, Any]) -> Attribute:
-    if "BinaryValue" in item:
-        return Attribute(
-            type=item["DataType"], value=base64.b64encode(item["BinaryValue"]).decode()
-        )
-    return Attribute(type=item["DataType"], value=item.get("StringValue", ""))
+    def _unheard(self, operation: str, text: str) -> AwsError:
+        return Unreachable(service="SQS", operation=operation, code="NoAnswer", text=text)
 
 
 def _refusals(count: int, answer: Mapping[str, Any]) -> list[Refusal | None]:
-    # An entry that is in neither list was not done: it must not pass for a success.
-    refusals: list[Refusal | None] = [
-        Refusal(code="NoAnswer", text="the queue did not say what became of it")
-    ] * count
-    for entry in answer.get("Successful", ()):
-        refusals[int(entry["Id"])] = None
-    for entry in answer.get("Failed", ()):
-        refusals[int(entry["Id"])] = Refusal(code=entry["Code"], text=entry.get("Message", ""))
+    refusals: list[Refusal | None] = []
+    for verdict in verdicts(count, answer):
+        code = verdict.entry.get("Code") if verdict else None
+        if verdict and verdict.done:
+            refusals.append(None)
+        elif isinstance(code, str) and code:
+            refusals.append(Refusal(code=code, text=_words(verdict)))
+        else:
+            refusals.append(_NO_ANSWER)
     return refusals
+
+
+def _words(verdict: Verdict | None) -> str:
+    return str((verdict and verdict.entry.get("Message")) or "")

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+DEFAULT_RECEIVES = 10  # what SQS takes where the policy names no number
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redrive:
@@ -27,9 +29,8 @@ class Redrive:
 def redrive(queue: Mapping[str, str]) -> Redrive | None:
     """The redrive policy in the attributes of a queue."""
     policy: dict[str, Any] = json.loads(queue.get("RedrivePolicy") or "{}")
-    if "deadLetterTargetArn" not in policy:
+    target, most = policy.get("deadLetterTargetArn"), str(policy.get("maxReceiveCount"))
+    if not isinstance(target, str):
         return None
-    return Redrive(
-        target_arn=policy["deadLetterTargetArn"],
-        max_receives=int(policy.get("maxReceiveCount", 10)),
-    )
+    known = most.isascii() and most.isdigit()
+    return Redrive(target_arn=target, max_receives=int(most) if known else DEFAULT_RECEIVES)
