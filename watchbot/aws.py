@@ -51,6 +51,10 @@ _DENIED = {
     "InvalidClientTokenId",
     "InvalidSecurity",
     "InvalidSignatureException",
+    "KMS.AccessDeniedException",
+    "KMSAccessDenied",
+    "KMSAccessDeniedException",
+    "KmsAccessDenied",
     "MissingAuthenticationToken",
     "OptInRequired",
     "SignatureDoesNotMatch",
@@ -111,6 +115,11 @@ class Client:
             return answer
         finally:
             metrics.aws_request(self.service, operation, result, time.perf_counter() - began)
+
+
+def is_denial(code: str) -> bool:
+    """Whether a service says by this code that the caller may not do that."""
+    return code in _DENIED
 
 
 def retry_pause(failures: int, cap_s: float = RETRY_CAP_S) -> float:

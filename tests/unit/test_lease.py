@@ -5,7 +5,7 @@ import anyio
 import pytest
 
 from tests.builders import a_message
-from watchbot.errors import Unreachable
+from watchbot.errors import AwsError, Denied, Unreachable
 from watchbot.sqs.lease import Lease, Leases
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Refusal
@@ -20,7 +20,7 @@ class ScriptedQueue:
 
     fifo = False
 
-    def __init__(self, *script: Unreachable | Refusal) -> None:
+    def __init__(self, *script: AwsError | Refusal) -> None:
         self._script = list(script)
         self.deleted: list[list[str]] = []
         self.hidden: list[list[tuple[str, int]]] = []
@@ -41,7 +41,7 @@ class ScriptedQueue:
 
     def _answer(self, count: int) -> list[Refusal | None]:
         answer = self._script.pop(0) if self._script else None
-        if isinstance(answer, Unreachable):
+        if isinstance(answer, AwsError):
             raise answer
         return [answer] * count
 
@@ -168,3 +168,89 @@ async def test_lease_is_settled_once() -> None:
 
     assert settled == [True, False]
     assert queue.hidden == []
+
+
+GONE = Refusal(code="MessageNotInflight", text="it is not in flight")
+DENIED = Denied(service="SQS", operation="x", code="AccessDenied", text="not allowed")
+
+
+class LossyQueue(ScriptedQueue):
+    """Deletes, and loses the answers until a renewal has found the message gone."""
+
+    async def delete(self, messages: Sequence[Message]) -> list[Refusal | None]:
+        if not self.hidden:
+            raise UNREACHABLE
+        return [None] * len(messages)
+
+    async def hide(self, changes: Sequence[tuple[Message, int]]) -> list[Refusal | None]:
+        await super().hide(changes)
+        return [GONE] * len(changes)
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["alone", "with others"])
+async def test_renewal_judges_no_message_that_is_being_deleted(together: bool) -> None:
+    lost: list[Lease] = []
+
+    with anyio.fail_after(10):
+        async with Leases(LossyQueue(), 1, lost.append) as leases:
+            lease = leases.take(a_message(age_s=0.4))
+            await (leases.delete_all([lease]) if together else leases.delete(lease))
+
+    assert (lost, lease.lost, leases.in_hand) == ([], False, 0)
+
+
+@pytest.mark.parametrize("settle", ["delete", "hide"])
+async def test_message_gone_by_a_try_that_nobody_answered_is_settled(settle: str) -> None:
+    lost: list[Lease] = []
+
+    async with Leases(ScriptedQueue(UNREACHABLE, GONE), 30, lost.append) as leases:
+        lease = leases.take(a_message())
+        done = await (leases.delete(lease) if settle == "delete" else leases.hide(lease, 0))
+
+    assert (done, lost) == (True, [])
+
+
+async def test_message_gone_at_the_first_try_is_lost() -> None:
+    lost: list[Lease] = []
+
+    async with Leases(ScriptedQueue(BUSY, GONE), 30, lost.append) as leases:
+        lease = leases.take(a_message())
+        done = await leases.delete(lease)
+
+    assert (done, lost) == (False, [lease])
+
+
+async def test_delete_that_is_denied_is_told_once_and_not_tried_for_long(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    queue = ScriptedQueue(*[DENIED] * 30)
+
+    with caplog.at_level(logging.ERROR):
+        async with Leases(queue, 30) as leases:
+            done = [await leases.delete(leases.take(a_message(name))) for name in "ab"]
+
+    assert (done, len(queue.deleted)) == ([False, False], 6)
+    assert leases.denials.trouble == "sqs:DeleteMessage is denied: what is done comes again"
+    assert [record.message for record in caplog.records] == [
+        "sqs:DeleteMessage is denied",
+        "not settled, left to its visibility timeout",
+        "not settled, left to its visibility timeout",
+    ]
+
+
+async def test_permission_that_was_given_is_no_trouble_any_more() -> None:
+    async with Leases(ScriptedQueue(DENIED), 30) as leases:
+        done = await leases.delete(leases.take(a_message()))
+
+    assert (done, leases.denials.trouble) == (True, None)
+
+
+async def test_no_try_is_made_after_the_end() -> None:
+    queue = ScriptedQueue()
+
+    async with Leases(queue, 30) as leases:
+        lease = leases.take(a_message())
+        leases.end_by(0)
+        done = await leases.delete(lease)
+
+    assert (done, queue.deleted) == (False, [])

@@ -21,6 +21,7 @@ MAX_WAITING = 1_000
 MAX_TEXT_BYTES = 250_000  # SNS takes 262,144, attributes included
 MAX_BODY_CHARACTERS = 30_000
 ALIKE_A_MINUTE = 10
+LEAST_FLUSH_S = 0.5
 FLUSH_S = 5  # what is not told so long after the end of all work is dropped, and counted
 TRIES = 5
 QUIET_S = 60  # between two complaints in the log
@@ -42,6 +43,7 @@ class Notifier:
         self._alike: dict[str, _Window] = {}
         self._changed = anyio.Event()
         self._closing = False
+        self._flush_s: float = FLUSH_S
         self._quiet_until = 0.0
         self._finished = anyio.Event()
 
@@ -72,12 +74,16 @@ class Notifier:
                 await self._changed.wait()
         self._finished.set()
 
+    def hurry(self, seconds: float) -> None:
+        """Leaves no more than that for the last ones; half a second at least."""
+        self._flush_s = min(FLUSH_S, max(LEAST_FLUSH_S, seconds))
+
     async def close(self) -> None:
-        """Has what is left published, for five seconds at most. Nothing more may be told."""
+        """Has what is left published, for five seconds at most, or what `hurry` said. Nothing more may be told."""
         self._closing = True
         self._release_gathered()
         self._changed.set()
-        with anyio.move_on_after(FLUSH_S):
+        with anyio.move_on_after(self._flush_s):
             await self._finished.wait()
         metrics.notifications.labels("dropped").inc(len(self._waiting))
 

@@ -73,7 +73,11 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
             )
         # What is here now stays to the end: the garbage collector need not look at it each time.
         gc.freeze()
-        await watcher.run(stop)
+        try:
+            await watcher.run(stop)
+        finally:
+            if notifier is not None:
+                notifier.hurry(watcher.left_s)
         process.end_orphans()
     return 0
 

@@ -6,6 +6,7 @@ command runs; the exit code gives the outcome; the outcome settles the message; 
 
 import heapq
 import logging
+import math
 from collections import OrderedDict, deque
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -16,7 +17,7 @@ from anyio.abc import TaskGroup
 
 from watchbot import metrics
 from watchbot.errors import AwsError
-from watchbot.lifecycle import Stop
+from watchbot.lifecycle import Stop, now
 from watchbot.listen.backoff import retry_delay
 from watchbot.listen.breaker import Breaker
 from watchbot.listen.dead_letters import DeadLetters
@@ -31,6 +32,7 @@ from watchbot.listen.protection import Protection
 from watchbot.listen.tracing import Spans
 from watchbot.listen.workspace import Workspace
 from watchbot.settings.listen import WatcherSettings
+from watchbot.sqs.denials import PAUSE_S
 from watchbot.sqs.evidence import original
 from watchbot.sqs.intake import Intake
 from watchbot.sqs.lease import Lease, Leases
@@ -38,7 +40,8 @@ from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Queue
 
 LAST_POLL_S = 5  # a poll that is abandoned may take messages with it: it gets this to come back
-LAST_SETTLE_S = 5  # what is not settled so long after the end of the last worker never will be
+LEAVE_S = 5  # from the end of the drain to that of the container
+LAST_SETTLE_S = 2  # what is not settled so long after the end of the last worker never will be
 MACHINE_PAUSE_S = 60  # the longest that nothing is received when the machine starts no worker
 WENT_BACK = "one before it in its group went back"
 REMEMBERED = 10_000  # ids of messages done, deleted without a run when they come again
@@ -83,6 +86,7 @@ class Watcher:
         self.spans: Spans | None = None
         self.dead_letters: DeadLetters | None = None
         self._draining = False
+        self._leave_by = math.inf
         self._leaving = anyio.Event()
         self._received = anyio.Event()  # no poll is under way any more, nor will be
         self._fatal: ExceptionGroup[AwsError] | None = None
@@ -99,7 +103,12 @@ class Watcher:
             return "draining"
         if self._breaker.open:
             return "the breaker is open: every message failed alike"
-        return self._intake.trouble
+        return self._leases.denials.trouble or self._intake.trouble
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until it is killed; infinite while nobody wants it to leave."""
+        return max(0.0, self._leave_by - now())
 
     def finish(self) -> None:
         """Takes no more messages; `run` returns once those in hand are done, in their own time."""
@@ -153,13 +162,17 @@ class Watcher:
         await self._leaving.wait()
         log.info("draining", extra={"running": len(self._jobs)})
         self._draining = True
+        self._leave_by = now() + self._settings.drain_timeout + LEAVE_S
         self._intake.stop()
-        polls.deadline = anyio.current_time() + LAST_POLL_S
+        # Where the drain is short, so is this: the container's end is five seconds behind it.
+        last_poll_s = min(LAST_POLL_S, max(self._settings.drain_timeout, 1))
+        polls.deadline = anyio.current_time() + last_poll_s
         with anyio.move_on_after(self._settings.drain_timeout):
             await stop.forced.wait()
         # The last poll first: what is released while it is open may come right back through it.
         await self._received.wait()
         self._jobs.release_all()
+        self._leases.end_by(now() + LAST_GRACE_S + LAST_SETTLE_S)
         await anyio.sleep(LAST_GRACE_S + LAST_SETTLE_S)
         self._workers.cancel_scope.cancel()  # AWS does not answer: the leases will run out
 
@@ -306,7 +319,8 @@ class Watcher:
         if lease.lost or report.outcome.fate is Fate.LEAVE:
             return
         if report.outcome.removes:
-            await self._leases.delete(lease)
+            if not await self._leases.delete(lease) and self._leases.denials.trouble:
+                self._intake.hold(PAUSE_S)
             return
         pause_s = 0
         if report.outcome.fate is Fate.RETURN:

@@ -17,7 +17,7 @@ import anyio
 from watchbot import metrics
 from watchbot.aws import open_client, retry_pause
 from watchbot.errors import AwsError, DatabaseError, DataRefused
-from watchbot.lifecycle import Stop
+from watchbot.lifecycle import Stop, now
 from watchbot.record.event import OtherEvent, TaskState, Unreadable, read
 from watchbot.record.reconcile import Reconciler
 from watchbot.record.retention import forget_for_ever
@@ -35,7 +35,7 @@ from watchbot.web import serving, serving_app
 
 COMPONENT, PACKAGE = "record", "watchbot.record"
 LAST_POLL_S = 5  # a poll that is abandoned may take messages with it: it gets this to come back
-LAST_SETTLE_S = 5
+LAST_SETTLE_S = 4  # with the drain, all that a container has until its end
 DATABASE_RETRY_CAP_S = 10
 
 log = logging.getLogger(__name__)
@@ -158,6 +158,7 @@ class Recorder:
                     await self._receive(stop)
                 self._over = True
                 self._news.set()
+            self._leases.end_by(now() + LAST_SETTLE_S)
             with anyio.move_on_after(LAST_SETTLE_S):
                 await self._release()
             signals.cancel_scope.cancel()

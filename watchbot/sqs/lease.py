@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
@@ -12,9 +13,10 @@ from anyio.abc import TaskGroup
 
 from watchbot import metrics
 from watchbot.aws import retry_pause
-from watchbot.errors import AwsError
+from watchbot.errors import AwsError, Denied, Throttled
 from watchbot.lifecycle import now
 from watchbot.sqs.batching import Batcher
+from watchbot.sqs.denials import TRIES, Denials, Settling
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import MAX_BATCH, MAX_VISIBILITY_S, Queue, Refusal
 
@@ -31,14 +33,29 @@ class Lease:
 
     A long poll does not tell when, while it was open, the message was hidden. One that came late is
     `doubtful`: its lease may be over, if we stood still meanwhile, or as good as new.
+
+    Once it is `ending`, only the answer to that settling may judge: one that was lost on its way
+    back leaves a message that is settled, and that a renewal would find gone.
     """
 
-    __slots__ = ("busy", "doubtful", "expires_at", "limit_at", "lost", "message", "renew_at")
+    __slots__ = (
+        "busy",
+        "doubtful",
+        "ending",
+        "expires_at",
+        "limit_at",
+        "lost",
+        "message",
+        "renew_at",
+        "unanswered",
+    )
 
     def __init__(self, message: Message, visibility_s: float) -> None:
         self.message = message
         self.limit_at = message.asked_at + MAX_VISIBILITY_S - LIMIT_MARGIN_S
         self.lost = False
+        self.ending: Settling | None = None
+        self.unanswered = False  # a try to settle it may have been done, and was not answered
         self.busy = asyncio.Lock()  # held through each visibility call or delete of this message
         self.extended(message.asked_at, visibility_s)
         self.doubtful = now() >= self.renew_at
@@ -73,6 +90,8 @@ class Leases:
         self._on_lost = on_lost
         self._held: set[Lease] = set()
         self._settling = 0
+        self._end_at = math.inf
+        self.denials = Denials()
         self._taken = asyncio.Event()
         self._call_s = min(CALL_S, max(1.0, visibility_s / 6))
         self._deletes = Batcher[Message, Refusal | None](self._delete, self._more)
@@ -125,7 +144,9 @@ class Leases:
 
     async def delete(self, lease: Lease) -> bool:
         """Deletes the message, trying until it is done; False if the lease had ended instead."""
-        return await self._settle(lease, lambda: self._deletes.submit(lease.message))
+        return await self._settle(
+            lease, Settling.DELETE, lambda: self._deletes.submit(lease.message)
+        )
 
     async def delete_all(self, leases: Sequence[Lease]) -> None:
         """Deletes many that end together, without gathering them one by one.
@@ -139,11 +160,14 @@ class Leases:
     async def _delete_batch(self, leases: Sequence[Lease]) -> None:
         async with _all_busy(leases):
             held = [lease for lease in leases if self.holds(lease)]
+            for lease in held:
+                lease.ending = Settling.DELETE
             refusals = await self._delete([lease.message for lease in held]) if held else []
         for lease, refusal in zip(held, refusals, strict=True):
             if refusal is None:
                 self._held.discard(lease)
             else:
+                lease.unanswered |= refusal.unanswered
                 await self.delete(lease)
 
     async def hide(self, lease: Lease, seconds: int) -> bool:
@@ -152,35 +176,71 @@ class Leases:
         `seconds` is cut down to what SQS still allows.
         """
         return await self._settle(
-            lease, lambda: self._hides.submit((lease.message, min(seconds, int(lease.left_s))))
+            lease,
+            Settling.HIDE,
+            lambda: self._hides.submit((lease.message, min(seconds, int(lease.left_s)))),
         )
 
     def leave(self, lease: Lease) -> None:
         """Lets go of the message; it is visible again when its visibility timeout is over."""
         self._held.discard(lease)
 
+    def end_by(self, moment: float) -> None:
+        """Has every call and every try end by then, in seconds of `watchbot.lifecycle.now()`."""
+        self._end_at = moment
+
     def _more(self) -> bool:
         return len(self._held) > self._settling  # somebody else may settle soon: wait for him
 
-    async def _settle(self, lease: Lease, call: Callable[[], Awaitable[Refusal | None]]) -> bool:
-        failures, began = 0, now()
+    async def _settle(
+        self, lease: Lease, ending: Settling, call: Callable[[], Awaitable[Refusal | None]]
+    ) -> bool:
+        if not self.holds(lease):
+            return False
+        lease.ending = ending
         self._settling += 1
         try:
-            while self.holds(lease) and now() - began < SETTLE_TRIES_S:
-                async with lease.busy:  # never while a renewal of this message is on its way
-                    refusal = await call()
-                if refusal is None:
-                    return True
-                if refusal.lost:
-                    self._lose(lease, refusal.code)
-                    return False
-                failures += 1
-                log.warning("settling failed, trying again", extra=_facts(lease, refusal))
-                await anyio.sleep(retry_pause(failures, cap_s=self._visibility_s / 6))
-            return False
+            return await self._try_to_settle(lease, ending, call)
         finally:
             self._settling -= 1
             self._held.discard(lease)
+
+    async def _try_to_settle(
+        self, lease: Lease, ending: Settling, call: Callable[[], Awaitable[Refusal | None]]
+    ) -> bool:
+        failures, denials, began = 0, 0, now()
+        refusal: Refusal | None = None
+        while now() < min(began + SETTLE_TRIES_S, self._end_at) and denials < TRIES:
+            async with lease.busy:  # never while a renewal of this message is on its way
+                refusal = await call()
+            if refusal is None:
+                self.denials.clear(ending)
+                return True
+            if refusal.lost:
+                return self._is_gone(lease, refusal)
+            if ending is Settling.HIDE and now() >= lease.expires_at:
+                return False  # it is visible by itself
+            failures += 1
+            denials += refusal.denied
+            lease.unanswered |= refusal.unanswered
+            self._complain(lease, ending, refusal)
+            await anyio.sleep(retry_pause(failures, cap_s=self._visibility_s / 6))
+        facts = _facts(lease, refusal) if refusal else {"message_id": lease.message.id}
+        log.error("not settled, left to its visibility timeout", extra=facts)
+        return False
+
+    def _is_gone(self, lease: Lease, refusal: Refusal) -> bool:
+        """Whether a message is gone by our own doing: by a try that was not answered."""
+        if lease.unanswered and now() < lease.expires_at:
+            return True
+        self._lose(lease, refusal.code)
+        return False
+
+    def _complain(self, lease: Lease, ending: Settling, refusal: Refusal) -> None:
+        if refusal.denied:
+            self.denials.note(ending, refusal.text)
+        else:
+            log.warning("settling failed, trying again", extra=_facts(lease, refusal))
 
     async def _renew_for_ever(self, renewals: TaskGroup) -> None:
         # Looked at often, and by the clock: after a machine slept, the truth is soon known.
@@ -200,6 +260,7 @@ class Leases:
             lease
             for lease in list(self._held)
             if not lease.busy.locked()
+            and lease.ending is not Settling.HIDE  # each try of that is as good as a renewal
             and not self._ended(lease)
             and lease.renew_at <= by
             and lease.left_s >= 1
@@ -218,11 +279,24 @@ class Leases:
                 continue
             if refusal is None:
                 lease.extended(asked_at, granted_s)
+                self.denials.clear(Settling.HIDE)
             elif refusal.lost:
-                self._lose(lease, refusal.code)
+                self._lose_to(lease, refusal)
             else:
                 lease.renew_at = now() + retry_pause(3, cap_s=self._visibility_s / 12)
-                log.warning("heartbeat failed, trying again", extra=_facts(lease, refusal))
+                self._complain_of_renewal(lease, refusal)
+
+    def _lose_to(self, lease: Lease, refusal: Refusal) -> None:
+        if lease.ending:
+            lease.renew_at = math.inf  # it may be deleted already: its delete will tell
+        else:
+            self._lose(lease, refusal.code)
+
+    def _complain_of_renewal(self, lease: Lease, refusal: Refusal) -> None:
+        if refusal.denied:
+            self.denials.note(Settling.HIDE, refusal.text)
+        else:
+            log.warning("heartbeat failed, trying again", extra=_facts(lease, refusal))
 
     async def _delete(self, messages: Sequence[Message]) -> Sequence[Refusal | None]:
         return await self._answers(self._queue.delete(messages), len(messages))
@@ -234,16 +308,21 @@ class Leases:
         self, call: Awaitable[Sequence[Refusal | None]], count: int
     ) -> Sequence[Refusal | None]:
         """What SQS answers, in time for another try within the lease; never raises."""
-        refusal = Refusal(code="Timeout", text="no answer in time for another try")
-        with anyio.move_on_after(self._call_s):
+        refusal = Refusal(code="Timeout", text="no answer in time for another try", unanswered=True)
+        with anyio.move_on_after(min(self._call_s, max(0.0, self._end_at - now()))):
             try:
                 return await call
             except AwsError as error:
-                refusal = Refusal(code=error.code, text=error.text)
+                refusal = Refusal(
+                    code=error.code,
+                    text=error.text,
+                    unanswered=error.transient and not isinstance(error, Throttled),
+                    denied=isinstance(error, Denied),
+                )
         return [refusal] * count
 
     def _ended(self, lease: Lease) -> bool:
-        if not lease.lost and now() >= lease.expires_at:
+        if not lease.lost and not lease.ending and now() >= lease.expires_at:
             self._lose(lease, "Expired")
         return lease.lost
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from watchbot.aws import Client
+from watchbot.aws import Client, is_denial
 from watchbot.errors import AwsError, Unreachable
 from watchbot.lifecycle import now
 from watchbot.sqs.answers import Verdict, facts_of, readable, verdicts
@@ -29,10 +29,15 @@ _DEAD = ("is not available for visibility timeout change", "receipt handle has e
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why the queue refused one entry of a batch. `lost`: the receipt is dead, for good."""
+    """Why the queue refused one entry of a batch. `lost`: the receipt is dead, for good.
+
+    `unanswered`: the queue may have done it all the same. `denied`: we are not allowed to.
+    """
 
     code: str
     text: str
+    unanswered: bool = False
+    denied: bool = False
 
     @property
     def lost(self) -> bool:
@@ -41,7 +46,9 @@ class Refusal:
         return code in _LOST or dead
 
 
-_NO_ANSWER = Refusal(code="NoAnswer", text="the queue did not say what became of it")
+_NO_ANSWER = Refusal(
+    code="NoAnswer", text="the queue did not say what became of it", unanswered=True
+)
 
 
 class Queue(Protocol):
@@ -148,7 +155,7 @@ def _refusals(count: int, answer: Mapping[str, Any]) -> list[Refusal | None]:
         if verdict and verdict.done:
             refusals.append(None)
         elif isinstance(code, str) and code:
-            refusals.append(Refusal(code=code, text=_words(verdict)))
+            refusals.append(Refusal(code=code, text=_words(verdict), denied=is_denial(code)))
         else:
             refusals.append(_NO_ANSWER)
     return refusals
