@@ -144,7 +144,12 @@ def test_no_permission_is_said_of_each_call(cloud: Cloud) -> None:
 
     assert "warn  sqs:GetQueueAttributes is denied" in done.stdout
     denied = [line.split()[1] for line in failures(done)]
-    assert denied == ["sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sns:Publish"]
+    assert denied == [
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:ChangeMessageVisibility",
+        "sns:Publish",
+    ]
     assert done.returncode == 1
 
 

@@ -701,3 +701,43 @@ def test_breaker_shows_and_closes_again(cloud: Cloud, tmp_path: Path) -> None:
     assert "breaker" in ready.text
     assert "watchbot_breaker_open 1.0" in gauge
     assert ready_again.status_code == 200
+
+
+@pytest.mark.parametrize("denied", [DELETE, HIDE])
+def test_permission_that_is_missing_is_told_at_once_and_holds_up_no_end(
+    cloud: Cloud, gate: Gate, denied: str
+) -> None:
+    queue = cloud.queue("denied")
+    cloud.send_many(queue, ["0", "1"])
+    options = ("--metrics-host", "127.0.0.1", "--metrics-port", "0", "--concurrency", "2")
+    gate.rule = lambda operation, *_: Refuse(403, "AccessDenied") if operation == denied else None
+
+    with cloud.started(*listen(queue, *options, 'exit "$Message"'), env=through(gate)) as watcher:
+        said = read_until(watcher, "not settled, left to its visibility timeout")
+        (url,) = re.findall(r"url=(\S+)", said)
+        ready = requests.get(f"{url}/readyz", timeout=10)
+        health = requests.get(f"{url}/healthz", timeout=10)
+        stop(watcher)
+
+    assert watcher.returncode == 0
+    assert said.count(" is denied ") == 1
+    assert (ready.status_code, health.status_code) == (503, 200)
+    assert "is denied" in ready.text
+    assert len(gate.seen(denied)) <= 6
+
+
+def test_delete_whose_answers_are_lost_loses_no_lease(cloud: Cloud, gate: Gate) -> None:
+    queue = cloud.queue("late-answers")
+    cloud.send(queue, "x")
+    gate.rule = lambda operation, *_: (
+        Lose() if operation == DELETE and not gate.seen(HIDE) else None
+    )
+
+    with cloud.started(
+        *listen(queue, "--visibility-timeout", "1", "--exit-when-empty", "true"), env=through(gate)
+    ) as watcher:
+        said = watcher.communicate(timeout=60)[0]
+
+    assert watcher.returncode == 0
+    assert "completed" in said
+    assert "lease lost" not in said

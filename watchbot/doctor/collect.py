@@ -4,7 +4,7 @@ import contextlib
 import os
 import resource
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from watchbot.errors import AwsError, Denied, NotFound, Rejected
 from watchbot.lifecycle import now
 from watchbot.settings.doctor import DoctorSettings
 from watchbot.sqs.message import Message
-from watchbot.sqs.queue import SqsQueue
+from watchbot.sqs.queue import MAX_BATCH, Refusal, SqsQueue
 from watchbot.sqs.redrive import redrive
 
 Answer = TypeVar("Answer")
@@ -67,13 +67,28 @@ async def _ask_sqs(
         refusal = tried.answers[Probe.READ_QUEUE]
         if isinstance(refusal, NotFound):
             raise refusal
-        await tried.ask(Probe.DELETE, lambda: queue.delete([_NOTHING]))
-        await tried.ask(Probe.HIDE, lambda: queue.hide([(_NOTHING, 0)]))
+        await tried.ask(Probe.RECEIVE, lambda: _receive_nothing(client, settings.queue_url))
+        await tried.ask(Probe.DELETE, lambda: _allowed(queue.delete([_NOTHING])))
+        await tried.ask(Probe.HIDE, lambda: _allowed(queue.hide([(_NOTHING, 0)])))
         dead = redrive(attributes)
         if dead is None:
             return attributes, {}
         dead_queue = SqsQueue(client, dead.target_url(settings.queue_url))
         return attributes, await tried.ask(Probe.READ_DEAD_LETTERS, dead_queue.facts) or {}
+
+
+async def _receive_nothing(client: Client, url: str) -> None:
+    # More than SQS gives at once, so that it refuses; and hidden from nobody, should it not.
+    parameters = {"MaxNumberOfMessages": MAX_BATCH + 1, "VisibilityTimeout": 0}
+    with contextlib.suppress(Rejected):
+        await client.call("receive_message", QueueUrl=url, WaitTimeSeconds=0, **parameters)
+
+
+async def _allowed(settling: Awaitable[Sequence[Refusal | None]]) -> None:
+    """Raises `Denied` where the entry was denied, and not the call."""
+    for refusal in await settling:
+        if refusal is not None and refusal.denied:
+            raise Denied(service="SQS", operation="settle", code=refusal.code, text=refusal.text)
 
 
 async def _ask_topic(settings: DoctorSettings, tried: Tried) -> Mapping[str, str] | None:

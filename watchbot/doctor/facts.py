@@ -43,6 +43,7 @@ class Probe(StrEnum):
 
     READ_QUEUE = "sqs:GetQueueAttributes"
     READ_DEAD_LETTERS = "sqs:GetQueueAttributes on the dead-letter queue"
+    RECEIVE = "sqs:ReceiveMessage"
     DELETE = "sqs:DeleteMessage"
     HIDE = "sqs:ChangeMessageVisibility"
     READ_TOPIC = "sns:ListSubscriptionsByTopic"

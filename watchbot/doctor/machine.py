@@ -107,6 +107,7 @@ def permission(facts: Facts, *, probe: Probe, level: Level, loss: str) -> Findin
 _PERMISSIONS = (
     (Probe.READ_QUEUE, Level.WARNING, "much was not looked at"),
     (Probe.READ_DEAD_LETTERS, Level.WARNING, "it was not looked at"),
+    (Probe.RECEIVE, Level.ERROR, "no message comes"),
     (Probe.DELETE, Level.ERROR, "what is done comes again"),
     (Probe.HIDE, Level.ERROR, "what runs is given to others, too"),
     (Probe.READ_TOPIC, Level.WARNING, "subscriptions were not looked at"),

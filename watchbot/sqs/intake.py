@@ -190,7 +190,8 @@ class Intake:
             if not self._reached or now() - self._refused_since >= self._give_up_s:
                 raise error
         pause_s = retry_pause(self._failures)
-        log.warning(
+        log.log(
+            logging.WARNING if error.transient else logging.ERROR,
             "receive failed, trying again",
             extra={"code": error.code, "reason": error.text, "pause_s": pause_s},
         )
