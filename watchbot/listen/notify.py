@@ -79,7 +79,7 @@ class Notifier:
         self._flush_s = min(FLUSH_S, max(LEAST_FLUSH_S, seconds))
 
     async def close(self) -> None:
-        """Has what is left published, for five seconds at most, or what `hurry` said. Nothing more may be told."""
+        """Has what is left published, for five seconds at most. Nothing more may be told."""
         self._closing = True
         self._release_gathered()
         self._changed.set()

@@ -73,11 +73,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
             )
         # What is here now stays to the end: the garbage collector need not look at it each time.
         gc.freeze()
-        try:
-            await watcher.run(stop)
-        finally:
-            if notifier is not None:
-                notifier.hurry(watcher.left_s)
+        await watcher.run(stop)
         process.end_orphans()
     return 0
 

@@ -105,11 +105,6 @@ class Watcher:
             return "the breaker is open: every message failed alike"
         return self._leases.denials.trouble or self._intake.trouble
 
-    @property
-    def left_s(self) -> float:
-        """Seconds until it is killed; infinite while nobody wants it to leave."""
-        return max(0.0, self._leave_by - now())
-
     def finish(self) -> None:
         """Takes no more messages; `run` returns once those in hand are done, in their own time."""
         log.info("finishing")
@@ -134,6 +129,8 @@ class Watcher:
                     await self._receive(stop)
                 self._received.set()
             signals.cancel_scope.cancel()
+        if self._notifier is not None:
+            self._notifier.hurry(self._leave_by - now())
         log.info("stopped")
         if self._fatal is not None:
             raise self._fatal
