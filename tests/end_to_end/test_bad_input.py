@@ -83,6 +83,23 @@ def test_command_that_cannot_run(cloud: Cloud, queue: str, words: list[str], sai
     assert cloud.depth(queue) == (1, 0)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["record", "postgresql://me:s3cret@database/x"],
+        ["doctor", "s3cret-Token"],
+        ["top", "--url", "redis://:s3cret@cache/0", "--interval", "no", "S3CRET=s3cret"],
+    ],
+    ids=" ".join,
+)
+def test_stray_word_is_refused_and_its_password_kept(cloud: Cloud, words: list[str]) -> None:
+    done = cloud.watchbot(*words)
+
+    assert done.returncode == 2
+    assert "s3cret" not in (done.stdout + done.stderr).lower()
+    assert done.stderr.count("\n") == 1
+
+
 def test_queue_url_is_missing(cloud: Cloud) -> None:
     assert_refused(
         cloud.watchbot("listen", "true"), 2, "--queue-url", "WATCHBOT_QUEUE_URL", "QueueUrl"

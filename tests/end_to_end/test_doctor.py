@@ -136,6 +136,16 @@ def test_missing_queue_is_one_line(cloud: Cloud) -> None:
     assert done.returncode == 1
 
 
+def test_missing_queue_is_one_finding_as_json(cloud: Cloud) -> None:
+    done = cloud.watchbot("doctor", "--json", "--queue-url", f"{cloud.url}/123456789012/nowhere")
+
+    (finding,) = json.loads(done.stdout)
+    assert finding["level"] == "error"
+    assert "does not exist" in finding["what"]
+    assert finding["fix"]
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 def test_no_permission_is_said_of_each_call(cloud: Cloud) -> None:
     queue, topic = with_dead_letters(cloud, "closed"), cloud.topic("closed")
 

@@ -146,6 +146,21 @@ def test_failure_of_a_published_message_is_measured(
     assert 0 < ran_s <= took_s
 
 
+@pytest.mark.parametrize("kind", ["standard", "fifo_topic"])
+def test_doctor_finds_no_fault_with_a_stack_of_the_template(
+    cloud: Cloud, stacks: Stacks, kind: str
+) -> None:
+    made = watchbot.template(options() if kind == "standard" else VARIANTS[kind])
+    outputs = stacks.create("healthy", made, **ASKED)
+    done = cloud.watchbot(
+        *("doctor", "--queue-url", outputs["WatchbotQueueUrl"]),
+        *("--topic", outputs["WatchbotTopicArn"]),
+    )
+
+    bad = [line for line in done.stdout.splitlines() if not line.startswith("ok")]
+    assert (bad, done.returncode) == ([], 0)
+
+
 def test_message_of_a_fifo_topic_reaches_the_queue(cloud: Cloud, stacks: Stacks) -> None:
     outputs = stacks.create("in-order", watchbot.template(VARIANTS["fifo_topic"]), **ASKED)
     topic, queue_url = outputs["WatchbotTopicArn"], outputs["WatchbotQueueUrl"]

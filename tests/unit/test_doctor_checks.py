@@ -137,8 +137,12 @@ BAD = {
         Level.ERROR, "1209600",
     ),
     "dead letters are kept as long": (
-        queues.dead_letter_retention, facts(queue=queue(MessageRetentionPeriod="1209600")),
-        Level.WARNING, "lower the queue's",
+        queues.dead_letter_retention,
+        facts(
+            queue=queue(MessageRetentionPeriod="86400"),
+            dead_letters={"MessageRetentionPeriod": "86400"},
+        ),
+        Level.WARNING, "MessageRetentionPeriod to 1209600",
     ),
     "tries outlast the message": (
         queues.backoffs, facts(queue=queue(RedrivePolicy=redrive(receives=24))),

@@ -21,6 +21,8 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "odd service": ({"service": "a b"}, "service", "letters, digits"),
     "no image": ({"image": None}, "image", "--service-version"),
     "no command": ({"command": ""}, "command", "is empty"),
+    "misspelt capacity": ({"capacity": "FARGTE"}, "capacity", "did you mean FARGATE?"),
+    "misspelt spot": ({"capacity": "fargate-spot=1"}, "capacity", "did you mean FARGATE_SPOT?"),
     "kind": ({"kind": "sing"}, "kind", "'listen', 'record' or 'schedule'"),
     "record of listen": ({"database": "/x"}, "database", "--kind record"),
     "record of schedule": (SCHEDULE | {"reconcile": "all"}, "reconcile", "--kind record;"),

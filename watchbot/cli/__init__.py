@@ -6,6 +6,7 @@ it runs.
 
 import difflib
 import importlib
+import re
 import sys
 from collections.abc import Sequence
 
@@ -95,4 +96,19 @@ def progress() -> int:
 
 
 def _complain(problem: str) -> None:
-    click.echo(f"watchbot: {' '.join(problem.split())}", err=True)
+    click.echo(f"watchbot: {_without_secrets(' '.join(problem.split()))}", err=True)
+
+
+def _without_secrets(problem: str) -> str:
+    """The problem without what may be a password among the words that somebody typed."""
+    problem = re.sub(r"(://)[^@/\s]*@", r"\1…@", problem)
+    return re.sub(
+        r"(extra arguments?) \((.*?)\)(; see|$)",
+        lambda found: f"{found[1]} ({_plain_words(found[2])}){found[3]}",
+        problem,
+    )
+
+
+def _plain_words(words: str) -> str:
+    plain = (word if re.fullmatch(r"[a-z][a-z-]{0,20}", word) else "…" for word in words.split())
+    return " ".join(plain)

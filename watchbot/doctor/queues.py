@@ -61,9 +61,9 @@ def dead_letter_retention(facts: Facts) -> Finding | None:
     what = (
         f"dead messages are kept {_span(dead_s)} from their sending, living ones {_span(queue_s)}"
     )
-    fix = "set the dead-letter queue's MessageRetentionPeriod to 1209600"
-    if queue_s == MAX_RETENTION_S:
-        fix = "lower the queue's MessageRetentionPeriod, to 345600 say"
+    fix = f"set the dead-letter queue's MessageRetentionPeriod to {MAX_RETENTION_S}"
+    if dead_s == MAX_RETENTION_S:
+        return ok(what)  # SQS keeps nothing for longer
     if dead_s < queue_s:
         return error(f"{what}: some vanish as they die", fix)
     if dead_s == queue_s:

@@ -8,7 +8,8 @@ from typing import TextIO
 
 from watchbot.doctor import machine, queues
 from watchbot.doctor.collect import collect
-from watchbot.doctor.facts import Facts, Finding, Level
+from watchbot.doctor.facts import Facts, Finding, Level, error
+from watchbot.errors import AwsError
 from watchbot.settings.doctor import DoctorSettings
 
 WORDS = {Level.OK: "ok", Level.WARNING: "warn", Level.ERROR: "FAIL"}
@@ -20,9 +21,15 @@ async def doctor(
     """Says what is wrong with the set-up and how to mend it; 1 when anything is sure to do harm.
 
     One line a finding, or one JSON list of them. Nothing is changed. Raises `AwsError` when the
-    queue does not exist, and when AWS does not answer.
+    queue does not exist, and when AWS does not answer; as JSON, that is the one finding.
     """
-    findings = examine(await collect(settings))
+    try:
+        findings = examine(await collect(settings))
+    except AwsError as refusal:
+        if not as_json:
+            raise
+        what = f"{refusal.service} {refusal.operation} failed: {refusal.code}: {refusal.text}"
+        findings = [error(what, refusal.hint)]
     lines = [_as_json(findings)] if as_json else [_as_text(finding) for finding in findings]
     (out or sys.stdout).write("\n".join(lines) + "\n")
     return 1 if any(finding.level is Level.ERROR for finding in findings) else 0

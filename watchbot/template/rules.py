@@ -1,5 +1,6 @@
 """What options may not go together. Each rule is one sentence for who broke it."""
 
+import difflib
 from collections.abc import Callable, Iterator
 
 from watchbot.errors import SettingError
@@ -67,13 +68,21 @@ def sizes(options: TemplateSettings) -> Broken:
 
 def capacity(options: TemplateSettings) -> Broken:
     names = set(options.capacity)
+    for name in sorted(names - {"EC2", *FARGATE}):
+        for meant in difflib.get_close_matches(name.upper(), FARGATE, 1, 0.85):
+            yield "capacity", f"there is no {name}; did you mean {meant}?"
+            return
     if len(names) > 1 and "EC2" in names:
         yield "capacity", "EC2 stands alone; name the capacity providers of the cluster instead"
     elif names & set(FARGATE) and not options.fargate:
         others = ", ".join(sorted(names - set(FARGATE)))
         yield "capacity", f"ECS does not mix FARGATE or FARGATE_SPOT with {others}; use one kind"
     if not options.fargate and options.cluster is None:
-        yield "cluster", "is missing; a cluster of one's own has machines on Fargate alone"
+        yield (
+            "cluster",
+            f"is missing: {flag('capacity')} {' '.join(sorted(names))} is of a cluster that you"
+            " have; name that, or use FARGATE or FARGATE_SPOT",
+        )
 
 
 def fargate_size(options: TemplateSettings) -> Broken:

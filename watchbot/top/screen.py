@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import click
 
@@ -46,26 +48,35 @@ def live() -> Iterator[Screen]:
     try:
         from rich.console import Group
         from rich.live import Live
-        from rich.table import Table
+        from rich.table import Column, Table
         from rich.text import Text
     except ImportError as error:
         raise MissingExtra("tools", "watchbot top on a terminal") from error
 
     class OnTerminal:
         def show(self, board: Board) -> None:
-            table = Table(*HEADINGS, title="watchbot top (Ctrl-C leaves)", title_justify="left")
-            failures = Table("watcher", "last failures")
-            for url, said in board.items():
+            # Folded, not cut: a cut name is another watcher's, too.
+            named = Column("watcher", overflow="fold")
+            title = "watchbot top (Ctrl-C leaves)"
+            table = Table(named, *HEADINGS[1:], title=title, title_justify="left")
+            failures = Table(replace(named), "last failures")
+            for name, said in zip(_names(board), board.values(), strict=True):
                 if isinstance(said, str):
-                    table.add_row(Text(url), Text(said, style="red"))
+                    table.add_row(Text(name), Text(said, style="red"))
                     continue
-                table.add_row(Text(url), *map(Text, _cells(said)))
+                table.add_row(Text(name), *map(Text, _cells(said)))
                 for failure in said.failures:
-                    failures.add_row(Text(url), Text(_failure(failure)))
+                    failures.add_row(Text(name), Text(_failure(failure)))
             view.update(Group(table, failures) if failures.row_count else table, refresh=True)
 
     with Live(auto_refresh=False) as view:
         yield OnTerminal()
+
+
+def _names(board: Board) -> list[str]:
+    """The watchers by host and port, where that tells them apart; else by their whole URLs."""
+    hosts = [urlsplit(url).netloc for url in board]
+    return hosts if all(hosts) and len(set(hosts)) == len(hosts) else list(board)
 
 
 def _cells(said: Summary) -> list[str]:
