@@ -69,7 +69,9 @@ if __name__ == "__main__":
     # The content alone, and the standard library: what is installed here may not fit it.
     installed = ("site-packages", "dist-packages")
     library = [path for path in sys.path[1:] if os.path.basename(path) not in installed]
-    sys.path[:] = [unpacked(), *library]
+    # A health check has a few seconds, and may be another user's: it needs nothing compiled.
+    content = ARCHIVE if sys.argv[1:2] == ["healthcheck"] else unpacked()
+    sys.path[:] = [content, *library]
     from watchbot.cli import main
 
     sys.exit(main())

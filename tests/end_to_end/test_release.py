@@ -1,6 +1,8 @@
 """What is handed out: the wheel, the source distribution, and the one-file binary."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cloud import BIN, Cloud
+from tests.end_to_end.test_scrape import served
 from watchbot import __version__
 
 ROOT = Path(__file__).parents[2]
@@ -107,6 +110,46 @@ def test_binary_unpacks_where_it_may(binary: Path, tmp_path: Path) -> None:
     assert chosen.returncode == temporary.returncode == 0
     assert len(list(cache.iterdir())) == 1
     assert len(list(tmp_path.glob("watchbot-cache-*/*"))) == 1
+
+
+def test_binary_survives_the_emptying_of_the_volume_that_holds_it(
+    cloud: Cloud, binary: Path, tmp_path: Path
+) -> None:
+    queue, volume = cloud.queue("binary-volume"), tmp_path / "tmp"
+    volume.mkdir()
+    own = shutil.copy(binary, volume)
+    cloud.send_many(queue, ["a", "b"])
+    env = {**cloud.environment, "HOME": str(binary), "TMPDIR": str(volume)}
+
+    done = run(
+        Path(own), "listen", "--queue-url", queue, "--exit-when-empty", "--poll-wait", "1",
+        "--volumes", str(volume), f"ls -A {volume}; touch {volume}/left", **env,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("completed") == 2
+    assert "left" not in done.stdout
+    (cache,) = volume.glob("watchbot-cache-*")
+    assert sorted(path.name for path in volume.iterdir()) == sorted([binary.name, cache.name])
+    assert (next(cache.iterdir()) / "watchbot/cli/__init__.py").exists()
+
+
+def test_healthcheck_of_the_binary_unpacks_nothing(
+    cloud: Cloud, binary: Path, tmp_path: Path
+) -> None:
+    elsewhere = {"HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+
+    with served(cloud, cloud.queue("binary-health"), "true") as (_, url):
+        (port,) = re.findall(r":(\d+)/", url)
+        well = run(binary, "healthcheck", "--port", port, **elsewhere)
+        by_variable = run(binary, "healthcheck", **elsewhere, WATCHBOT_METRICS_PORT=port)
+    bad = run(binary, "healthcheck", "--port", "x", **elsewhere)
+
+    assert (well.returncode, well.stdout, well.stderr) == (0, "healthcheck: ok\n", "")
+    assert by_variable.returncode == 0
+    assert bad.returncode == 2
+    assert "--metrics-port (WATCHBOT_METRICS_PORT): must be" in bad.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_binary_runs_nothing_from_where_others_may_write(binary: Path, tmp_path: Path) -> None:

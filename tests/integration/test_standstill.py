@@ -10,6 +10,7 @@ import anyio
 from watchbot.lifecycle import Stop
 from watchbot.listen import spawn
 from watchbot.listen.job import Jobs
+from watchbot.listen.spared import Spared
 from watchbot.listen.watcher import Watcher
 from watchbot.listen.workspace import Workspace
 from watchbot.settings.base import load
@@ -42,7 +43,7 @@ async def test_worker_that_starts_too_late_does_nothing(tmp_path: Path) -> None:
     settings, stop = load(WatcherSettings, options), Stop()
     script = f'sleep 0.1; echo "$ApproximateReceiveCount" >> {ledger}'
     jobs = Jobs(settings, spawn.resolve([script], shell=True), stop)
-    watcher = Watcher(settings, queue, StandsStill(str(scratch), ()), jobs, None)
+    watcher = Watcher(settings, queue, StandsStill(str(scratch), (), Spared(())), jobs, None)
 
     with anyio.fail_after(30):
         await watcher.run(stop)

@@ -4,8 +4,7 @@ from typing import Any
 
 import click
 
-from watchbot.settings.base import load
-from watchbot.settings.healthcheck import HealthcheckSettings
+from watchbot.settings.healthcheck import address
 
 
 @click.command
@@ -30,4 +29,4 @@ def healthcheck(**flags: Any) -> int:
     from watchbot.healthcheck import healthcheck
 
     given = {name: value for name, value in flags.items() if value is not None}
-    return healthcheck(load(HealthcheckSettings, given).address)
+    return healthcheck(address(given))

@@ -7,14 +7,17 @@ name by which others find it once it is locked; so one of that name without a lo
 """
 
 import contextlib
+import errno
 import fcntl
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 _PREFIX = "watchbot-"
+_NAME = re.compile(rf"{_PREFIX}[a-z0-9_]{{8}}(\.[0-9a-f]{{8}})?")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # Linux's: another one is another kernel's
 
 
@@ -53,6 +56,23 @@ def abandoned() -> Iterator[str]:
                 yield str(path)
         finally:
             os.close(file)
+
+
+def is_live(path: str) -> bool:
+    """Whether a directory is claimed by a living watcher, as far as can be told from here."""
+    name = _NAME.fullmatch(os.path.basename(path))
+    if name is None:
+        return False
+    if name[1] is None or name[1] != _ending():  # not claimed yet, or on another machine
+        return True
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError as error:
+        return error.errno in {errno.EACCES, errno.EPERM}  # another user's
+    try:
+        return not _lock(file)
+    finally:
+        os.close(file)
 
 
 def _ending() -> str:

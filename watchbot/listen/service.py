@@ -44,7 +44,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
         log.warning("command may not start", extra={"file": command.file, "reason": command.doubt})
     account = settings.account.near(settings.queue_url)
     async with AsyncExitStack() as house:
-        workspace = house.enter_context(open_workspace(settings.volumes))
+        workspace = house.enter_context(open_workspace(settings.volumes, command.files))
         # One try: leases and intake have tries of their own, within the lease.
         sqs = await house.enter_async_context(
             open_client("sqs", account, attempts=1, wait_s=settings.poll_wait, connections=50)

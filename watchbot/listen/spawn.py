@@ -31,6 +31,12 @@ class Command:
     words: tuple[str, ...]
     doubt: str | None = None
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files without which it cannot be run."""
+        script = self.words[1:2] if self.words[0] == SHELL else ()
+        return (self.file, *filter(os.path.isabs, script))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:

@@ -4,7 +4,7 @@ import logging
 import os
 import shutil
 import stat
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ import anyio.to_thread
 
 from watchbot.errors import UsageError
 from watchbot.listen import claim
+from watchbot.listen.spared import Spared, own_places, working_directory
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +22,9 @@ log = logging.getLogger(__name__)
 class Workspace:
     """The directories of one watcher's workers."""
 
-    def __init__(self, root: str, volumes: Sequence[Path]) -> None:
+    def __init__(self, root: str, volumes: Sequence[Path], spared: Spared) -> None:
         self._root = root
-        self._volumes = volumes
+        self._volumes, self._spared = volumes, spared
         self._made = 0
         self._spare: list[str] = []  # as good as new: to make one, and to delete it, writes to disk
         self._jobs = 0
@@ -66,17 +67,18 @@ class Workspace:
             if self._volumes:
                 async with self._emptying:
                     if not self._jobs:  # one may have begun while this waited
-                        await anyio.to_thread.run_sync(_empty, self._volumes, self._root)
+                        await anyio.to_thread.run_sync(_empty, self._volumes, self._spared)
         except Exception as error:  # whatever it is, it is no fault of the message
             log.warning("not cleaned", extra={"path": scratch, "reason": repr(error)})
 
 
 @contextmanager
-def open_workspace(volumes: Sequence[Path]) -> Iterator[Workspace]:
+def open_workspace(volumes: Sequence[Path], needed: Iterable[str] = ()) -> Iterator[Workspace]:
     """A workspace below the machine's temporary directory, deleted on leaving.
 
-    What watchers left there that were killed is deleted first. Raises `UsageError` when there is
-    no directory to write to.
+    What watchers left there that were killed is deleted first. Emptying the volumes spares what is
+    ours, and the files that are `needed`. Raises `UsageError` when there is no directory to write
+    to.
     """
     with ExitStack() as house:
         try:
@@ -91,7 +93,14 @@ def open_workspace(volumes: Sequence[Path]) -> Iterator[Workspace]:
             _remove(path)
             if not os.path.exists(path):
                 log.info("deleted what a killed watcher left", extra={"path": path})
-        yield Workspace(root, volumes)
+        yield Workspace(root, volumes, _spared(root, volumes, needed))
+
+
+def _spared(root: str, volumes: Sequence[Path], needed: Iterable[str]) -> Spared:
+    if not volumes:
+        return Spared(())
+    # A volume may lie in another one, and where a worker starts in the watcher's own.
+    return Spared([*own_places(), *needed, root], [*working_directory(), *volumes])
 
 
 def _is_as_new(scratch: str) -> bool:
@@ -108,21 +117,22 @@ def _remove(path: str) -> None:
         log.warning("directory not deleted: it is too deep", extra={"path": path})
 
 
-def _empty(volumes: Sequence[Path], spared: str) -> None:
-    # The scratch directories may be below a volume: /tmp is often one.
-    for volume in volumes:
+def _empty(folders: Iterable[str | Path], spared: Spared) -> None:
+    for folder in folders:
         try:
-            entries = list(os.scandir(volume))
+            entries = list(os.scandir(folder))
         except OSError as error:
-            log.warning("volume not emptied", extra={"path": volume, "reason": error.strerror})
+            log.warning("volume not emptied", extra={"path": folder, "reason": error.strerror})
             continue
         for entry in entries:
-            if f"{spared}/".startswith(f"{os.path.realpath(entry.path)}/"):
+            if spared.keeps(entry.path):
                 continue
-            if entry.is_dir(follow_symlinks=False):
-                _remove(entry.path)
-            else:
+            if not entry.is_dir(follow_symlinks=False):
                 _unlink(entry.path)
+            elif spared.opens(entry.path):
+                _empty([entry.path], spared)
+            else:
+                _remove(entry.path)
 
 
 def _unlink(path: str) -> None:

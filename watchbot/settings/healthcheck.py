@@ -1,23 +1,38 @@
-"""Where `watchbot healthcheck` asks."""
+"""Where `watchbot healthcheck` asks.
 
-from typing import Annotated
+The standard library alone: the one-file binary runs this from within the archive, where compiled
+modules cannot be loaded. A health check has a few seconds, and must not unpack anything first.
+"""
 
-from pydantic import Field
+import os
+from collections.abc import Mapping
 
-from watchbot.settings.base import Settings, option
+from watchbot.errors import SettingError
 
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # to serve on; what to ask then
+_PORT = "WATCHBOT_METRICS_PORT"
+_HOST = "WATCHBOT_METRICS_HOST"
+_LAST_PORT = 65_535
 
 
-class HealthcheckSettings(Settings):
-    """`watchbot healthcheck`. It reads the variables that its watcher reads."""
+def address(given: Mapping[str, str]) -> str:
+    """Host and port to ask, from the same machine, by flags or the variables of the watcher.
 
-    metrics_port: Annotated[int, Field(ge=1, le=65535)] = option(
-        9090, "Where the watcher serves /healthz.", "PORT"
-    )
-    metrics_host: str = option("0.0.0.0", "The address it serves on.", "ADDRESS")
+    Raises `SettingError` for a port that is none.
+    """
+    port = _port(given.get("metrics_port", os.environ.get(_PORT) or "9090"))
+    host = given.get("metrics_host", os.environ.get(_HOST) or "0.0.0.0")
+    return f"{_ANY.get(host, host)}:{port}"
 
-    @property
-    def address(self) -> str:
-        """Host and port to ask, from the same machine."""
-        return f"{_ANY.get(self.metrics_host, self.metrics_host)}:{self.metrics_port}"
+
+def _port(text: str) -> int:
+    try:
+        port = int(text)
+    except ValueError:
+        problem = f"must be a whole number, not {text!r}"
+    else:
+        if 1 <= port <= _LAST_PORT:
+            return port
+        limit = f"at most {_LAST_PORT}" if port > 1 else "at least 1"
+        problem = f"must be {limit}, not {port}"
+    raise SettingError(f"--metrics-port ({_PORT})", problem)

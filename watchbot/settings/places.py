@@ -1,0 +1,36 @@
+"""The files that this program reads while it runs, as variables and AWS's files name them."""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+# Of these, some name a file: certificates, credentials, tokens; boto and OpenSSL read them again.
+_PREFIXES = ("AWS_", "SSL_CERT_", "OTEL_EXPORTER_")
+_NAMES = {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "WATCHBOT_CACHE"}
+
+
+def named_places() -> Iterator[Path]:
+    """Files and directories that AWS's clients need, and where the one-file binary unpacks."""
+    for name, value in os.environ.items():
+        if name.startswith(_PREFIXES) or name in _NAMES:
+            yield from (Path(part) for part in value.split(os.pathsep) if os.path.isabs(part))
+    home = Path(os.path.expanduser("~"))
+    yield home / ".aws"
+    yield Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "watchbot"
+    yield Path(tempfile.gettempdir()) / f"watchbot-cache-{os.getuid()}"
+    for variable, default in (
+        ("AWS_CONFIG_FILE", home / ".aws/config"),
+        ("AWS_SHARED_CREDENTIALS_FILE", home / ".aws/credentials"),
+    ):
+        yield from _named_in(Path(os.environ.get(variable) or default))
+
+
+def _named_in(file: Path) -> Iterator[Path]:
+    """What a file of AWS's settings names: a CA bundle, a token, a program for credentials."""
+    try:
+        text = file.read_text(errors="replace")
+    except OSError:
+        return
+    yield from (Path(word) for word in re.findall(r"[=\s\"'](/[^\s\"']+)", text))
