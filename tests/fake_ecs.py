@@ -16,7 +16,8 @@ async def nothing() -> None:
 class FakeEcs:
     """ECS in memory. `before` and `after` are called around each RunTask, and may raise.
 
-    `meanwhile` is what goes on elsewhere while it describes tasks.
+    `meanwhile` is what goes on elsewhere while it describes tasks; `between`, after a RunTask.
+    What it has started is `listed`, or not yet.
     """
 
     service = "ecs"
@@ -29,13 +30,18 @@ class FakeEcs:
         self.before: Callable[[], None] = lambda: None
         self.after: Callable[[], None] = lambda: None
         self.meanwhile: Callable[[], Awaitable[None]] = nothing
+        self.between: Callable[[], Awaitable[None]] = nothing
+        self.listed = True
         self._answers: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
         self._numbers = itertools.count(1)
 
     async def call(self, operation: str, **given: Any) -> Any:
         if operation == "describe_tasks":
             await self.meanwhile()
-        return getattr(self, f"_{operation}")(**given)
+        answer = getattr(self, f"_{operation}")(**given)
+        if operation == "run_task":
+            await self.between()
+        return answer
 
     def _run_task(self, **given: Any) -> dict[str, Any]:
         self.before()
@@ -87,7 +93,7 @@ class FakeEcs:
             for arn, task in self.tasks.items()
             if task["family"] == family and task["desiredStatus"] == desiredStatus
         ]
-        return {"taskArns": arns}
+        return {"taskArns": arns if self.listed else []}
 
     def _describe_tasks(self, *, cluster: str, tasks: list[str]) -> dict[str, Any]:
         assert cluster

@@ -63,19 +63,19 @@ class Table:
         )
         return answer is not None
 
-    async def put(self, item: Mapping[str, Any], condition: str) -> bool:
+    async def put(self, item: Mapping[str, Any], condition: str, **values: Any) -> bool:
         """Whether the condition held, and the item is stored."""
         answer = await self._unless_refused(
             "put_item",
             TableName=self.name,
             Item=_encoded(item),
-            **_expressions(ConditionExpression=condition),
+            **_expressions(ConditionExpression=condition, **values),
         )
         return answer is not None
 
-    def to_put(self, item: Mapping[str, Any], condition: str) -> Write:
+    def to_put(self, item: Mapping[str, Any], condition: str, **values: Any) -> Write:
         """The same, as a part of a transaction."""
-        expressions = _expressions(ConditionExpression=condition)
+        expressions = _expressions(ConditionExpression=condition, **values)
         return {"Put": {"TableName": self.name, "Item": _encoded(item), **expressions}}
 
     def to_update(self, key: Mapping[str, str], text: str, condition: str, **values: Any) -> Write:

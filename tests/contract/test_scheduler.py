@@ -1,6 +1,6 @@
 """A whole replica: what it holds on to, and what it lets go of."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,7 +11,7 @@ from tests.house import House, a_house, a_job
 from watchbot.errors import DatabaseDown
 from watchbot.lifecycle import Stop
 from watchbot.schedule.clients import Clients
-from watchbot.schedule.run import Run
+from watchbot.schedule.run import Other, Run
 from watchbot.schedule.scheduler import Scheduler
 from watchbot.schedule.store import Ledger, Store
 from watchbot.settings.schedule import ScheduleSettings
@@ -44,11 +44,11 @@ class OneNoteLost:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
 
-    async def note(self, run: Run) -> None:
+    async def note(self, run: Run, decided: Sequence[Other] | None = None) -> None:
         if not self.lost.is_set():
             self.lost.set()
             raise DatabaseDown("here", "away")
-        await self._ledger.note(run)
+        await self._ledger.note(run, decided)
 
 
 class StoreOf:

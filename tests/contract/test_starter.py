@@ -87,10 +87,10 @@ class World(House):
             attempt = Attempt(run, self.clock.moment, self.means())
             result = await attempt.make()
             results.append(result)
-            await self._note(attempt.run, result)
+            await self.note(attempt.run, result)
         return results
 
-    async def _note(self, run: Run, result: Ending | Later) -> None:
+    async def note(self, run: Run, result: Ending | Later) -> None:
         if isinstance(result, Later):
             await self.one.put_off(run, result.seconds, result.reason, result.failed)
         else:

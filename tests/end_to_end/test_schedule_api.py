@@ -401,6 +401,38 @@ def test_backfill_shows_or_runs_the_past(api: Api) -> None:
     assert [run["cause"] for run in runs] == ["backfill"] * 4
 
 
+def test_backfill_is_watched_and_cancelled(api: Api) -> None:
+    api.make("filled", schedule="@hourly", taskDefinition="none-such", retry={"attempts": 20})
+    past = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T03:00:00Z", "concurrency": 0}
+
+    refused = api("POST", "/v1/jobs/filled/backfill", past)
+    api("POST", "/v1/jobs/filled/backfill", {**past, "concurrency": 2})
+    api("POST", "/v1/jobs/filled/backfill/cancel")
+    told = api("GET", "/v1/jobs/filled/backfill").json()
+    late = api("POST", "/v1/jobs/filled/runs/2026-01-01T05:00:00Z/cancel")
+
+    assert refused.status_code == 400
+    assert told["total"] == 4
+    assert late.status_code == 404
+    assert "no run of 2026-01-01T05:00:00.000Z" in late.json()["message"]
+
+
+def test_one_run_is_cancelled(api: Api) -> None:
+    api.make("later", schedule="* * * * * *", jitter=86_400, taskDefinition="t")
+    while not (found := api("GET", "/v1/jobs/later/runs").json()["runs"]):
+        pass  # it fires each second; its runs wait for hours
+    due_at = found[-1]["dueAt"]
+
+    cancelled = api("POST", f"/v1/jobs/later/runs/{due_at}/cancel")
+    again = api("POST", f"/v1/jobs/later/runs/{due_at}/cancel")
+    bad = api("POST", "/v1/jobs/later/runs/soon/cancel")
+    run = api("GET", "/v1/jobs/later/runs?limit=1000").json()["runs"][-1]
+
+    assert (cancelled.status_code, cancelled.json()["cancelled"]) == (200, 1)
+    assert (again.status_code, bad.status_code) == (409, 400)
+    assert (run["status"], run["reason"]) == ("skipped", "it was cancelled")
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "named"),
     [

@@ -86,6 +86,28 @@ def test_buttons(url: str, tmp_path: Path) -> None:
     assert "<script" not in document
 
 
+def test_button_cancels_a_run_that_waits(url: str) -> None:
+    job: dict[str, Any] = {
+        "id": "waits",
+        "schedule": "* * * * * *",
+        "jitter": 86_400,
+        "taskDefinition": "t",
+    }
+    requests.post(f"{url}/jobs", json=job, timeout=10)
+    asked = f"{url}/v1/jobs/waits/runs"
+    while not (found := requests.get(asked, timeout=10).json()["runs"]):
+        pass
+    path = f"/page/jobs/waits/runs/{found[-1]['dueAt'].replace(':', '%3A')}/cancel"
+
+    before = requests.get(f"{url}/page/jobs/waits", timeout=10).text
+    after = requests.post(url + path, headers={"origin": url}, timeout=10)
+
+    assert f'action="{path}"' in before
+    assert after.status_code == 200
+    assert f'action="{path}"' not in after.text
+    assert "it was cancelled" in after.text
+
+
 def test_button_on_another_site_does_nothing(url: str) -> None:
     foreign = {"origin": "http://evil.example"}
 

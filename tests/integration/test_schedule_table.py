@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -22,6 +23,7 @@ from watchbot.schedule.dynamodb.clock import ServerClock
 from watchbot.schedule.dynamodb.store import TableStore
 from watchbot.schedule.dynamodb.table import StoreTable
 from watchbot.schedule.run import Ending, Run
+from watchbot.schedule.runs import run_now
 from watchbot.schedule.store import open_store
 from watchbot.settings.base import Account
 from watchbot.settings.schedule import StoreSettings
@@ -222,18 +224,25 @@ async def test_late_index_does_not_bring_back_what_a_job_was(cloud: Cloud, table
     assert run.job.task_count == 5
 
 
-async def test_late_index_makes_no_run_wait_for_one_that_is_over(cloud: Cloud, table: str) -> None:
+async def test_late_index_hides_no_run_that_has_begun(cloud: Cloud, table: str) -> None:
     async with a_wired_house(cloud, table) as (house, wire):
-        for _ in range(2):
-            house.clock.on(minutes=1)
-            await house.plan()
-        first, second = await house.take(house.one)
-        before = await house.two.waits_before(second)
+        house.clock.on(minutes=1)
+        await house.plan()
+        (first,) = await house.take(house.one)
+        others = await house.one.claim(first)
+        wire.late = True  # the index does not know of it, nor of what becomes of it
+        await house.one.note(replace(first, wanted=1), others)
+        await house.one.put_off(first, 60, "no room", failed=True)
+        job = await house.jobs.find("j")
+        assert job
+        await run_now(house.store, job)
+        wire.late = False
+        (second,) = [run for run in await house.take(house.two) if run.cause == "manual"]
         wire.late = True
-        await house.one.finish(first, Ending(status="started"))
+        seen = await house.two.claim(second)
 
-        assert before
-        assert not await house.two.waits_before(second)
+    assert seen
+    assert [(other.key, other.begun) for other in seen] == [(first.order, True)]
 
 
 async def test_plan_whose_answer_is_lost_is_made_once(cloud: Cloud, table: str) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from watchbot.schedule.demand import Decision, Skip, Start, Wait, decide, expected
+from watchbot.schedule.demand import Decision, Skip, Start, UnderWay, Wait, decide, expected
 from watchbot.schedule.job import Job, Overlap
 
 NOTHING_WAITS = Skip(reason="no message waits in the queue")
@@ -55,4 +55,4 @@ def test_expected(fields: dict[str, Any], waiting: int | None, tasks: int) -> No
     ],
 )
 def test_decision(overlap: Overlap, wanted: int, running: int, decision: Decision) -> None:
-    assert decide(overlap, wanted, running) == decision
+    assert decide(overlap, wanted, UnderWay(tasks=running)) == decision

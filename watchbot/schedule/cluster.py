@@ -20,10 +20,11 @@ class Cluster:
     """One cluster. Every call raises `AwsError`."""
 
     def __init__(self, ecs: Client, name: str, old_mark: str) -> None:
+        self.name = name
         self._ecs, self._name, self._old_mark = ecs, name, old_mark
 
     async def running(self, job: Job) -> list[str]:
-        """The tasks of this job that run, or are about to; ecs-scheduler's included."""
+        """The tasks of this job that run, or are about to: ecs-scheduler's, and no backfill's."""
         tasks = await self._of_family(job, "RUNNING")
         return [task["taskArn"] for task in tasks if self._is_of(job, task)]
 
@@ -84,7 +85,7 @@ class Cluster:
     def _is_of(self, job: Job, task: dict[str, Any]) -> bool:
         by = task.get("startedBy", "")
         if by.startswith(job_mark(job.id)):
-            return True
+            return not by.endswith("/b")
         tags = {
             pair["value"]
             for container in task.get("overrides", {}).get("containerOverrides", ())

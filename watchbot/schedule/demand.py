@@ -1,14 +1,22 @@
-"""How many tasks a run starts: what its trigger asks for, less what runs, as its overlap says."""
+"""What a run does, from what it wants and what else its job has under way: pure functions.
+
+Runs of one job are decided one at a time, each in its turn; the `turn` says how that is kept. On
+each try it is decided again, for as long as a run has started nothing.
+"""
 
 import math
 from dataclasses import dataclass
 
 from watchbot.schedule.job import MAX_TASKS, Job, Overlap
 
+TURN_S = 1  # until a run that has to wait for its turn is looked at again
+LOOK_AGAIN_S = 5  # for the end of the tasks that a run waits for
+LONGEST_WAIT_S = 600  # of a run that many others of a backfill go before
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """Start so many tasks; `stop`: those that run are stopped first."""
+    """Start so many tasks; `stop`: whatever else the job has under way is ended first."""
 
     count: int
     stop: bool = False
@@ -23,12 +31,27 @@ class Skip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Start none yet: another run has to end first."""
+    """Start none yet; it is decided again after so many seconds."""
 
     reason: str
+    seconds: float = LOOK_AGAIN_S
 
 
 Decision = Start | Skip | Wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnderWay:
+    """What else a job has under way when one of its runs is decided.
+
+    `tasks` run; `begun` runs were decided before, and are not over: they have `missing` tasks to
+    start still. `ahead` are earlier runs that nobody has decided yet.
+    """
+
+    tasks: int = 0
+    begun: int = 0
+    missing: int = 0
+    ahead: int = 0
 
 
 def expected(job: Job, waiting: int | None) -> int:
@@ -41,18 +64,50 @@ def expected(job: Job, waiting: int | None) -> int:
     return min(most, max(math.ceil(waiting / job.trigger.messages_per_task), job.task_count))
 
 
-def decide(overlap: Overlap, wanted: int, running: int) -> Decision:
-    """What to do when so many tasks are wanted, and so many of the job run."""
+def decide(overlap: Overlap, wanted: int, now: UnderWay) -> Decision:
+    """What to do when so many tasks are wanted, and the job has this under way."""
     if wanted == 0:
         return Skip(reason="no message waits in the queue")
-    if overlap == "allow" or (running == 0 and overlap != "top_up"):
+    if overlap == "allow":
         return Start(count=wanted)
     if overlap == "top_up":
-        missing = wanted - running
-        if missing <= 0:
-            return Skip(reason=f"{running} tasks run, of {wanted} that are wanted")
-        return Start(count=missing)
+        return _top_up(wanted, now)
+    busy = bool(now.tasks or now.begun)
+    if now.ahead and not (busy and overlap != "replace"):
+        return _in_turn()
+    if not busy:
+        return Start(count=wanted)
     if overlap == "replace":
         return Start(count=wanted, stop=True)
-    reason = f"{running} tasks of an earlier run are not done"
-    return Wait(reason=reason) if overlap == "buffer_one" else Skip(reason=reason)
+    if overlap == "buffer_one" and not now.ahead:
+        return Wait(reason=_why(now))
+    return Skip(reason="an earlier run waits already" if overlap == "buffer_one" else _why(now))
+
+
+def decide_backfill(wanted: int, at_once: int, under_way: int, ahead: int) -> Decision:
+    """The same for a run of a backfill, of which so many may be under way `at_once`."""
+    if wanted == 0:
+        return Skip(reason="no message waits in the queue")
+    free = at_once - under_way
+    if free > ahead:
+        return _in_turn() if ahead else Start(count=wanted)
+    seconds = min(LOOK_AGAIN_S * (ahead - free + 1), LONGEST_WAIT_S)
+    reason = f"{under_way} runs of the backfill are under way, {ahead} go before this one"
+    return Wait(reason=reason, seconds=seconds)
+
+
+def _top_up(wanted: int, now: UnderWay) -> Decision:
+    there = now.tasks + now.missing
+    if wanted <= there:
+        return Skip(reason=f"{there} tasks run, of {wanted} that are wanted")
+    return _in_turn() if now.ahead else Start(count=wanted - there)
+
+
+def _in_turn() -> Wait:
+    return Wait(reason="an earlier run is decided first", seconds=TURN_S)
+
+
+def _why(now: UnderWay) -> str:
+    if now.tasks:
+        return f"{now.tasks} tasks of an earlier run are not done"
+    return "an earlier run is not started yet"

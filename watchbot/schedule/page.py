@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import anyio.to_thread
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from watchbot.moment import to_text
+from watchbot.moment import to_text, to_time
 from watchbot.pages.site import Templates
+from watchbot.schedule.cancelling import backfill_progress, cancel_backfill, cancel_run
 from watchbot.schedule.operations import Operation
 from watchbot.schedule.reading import reading, words
 from watchbot.schedule.rest import found
@@ -50,6 +52,8 @@ class Pages:
             Route("/page/jobs/{job_id}/run", self.run, methods=["POST"]),
             Route("/page/jobs/{job_id}/pause", self.pause, methods=["POST"]),
             Route("/page/jobs/{job_id}/resume", self.resume, methods=["POST"]),
+            Route("/page/jobs/{job_id}/runs/{due_at}/cancel", self.cancel, methods=["POST"]),
+            Route("/page/jobs/{job_id}/backfill/cancel", self.end_backfill, methods=["POST"]),
         ]
 
     async def jobs(self, request: Request) -> Response:
@@ -79,6 +83,7 @@ class Pages:
             fields=json.dumps(stored.fields, indent=2),
             fires=[to_text(fire) for fire in fires],
             runs=await self._store.runs.of_job(stored.job.id, RUNS, None),
+            backfill=await backfill_progress(self._store, stored.job.id),
         )
 
     async def api(self, _: Request) -> Response:
@@ -94,6 +99,20 @@ class Pages:
 
     async def resume(self, request: Request) -> Response:
         return await self._set(request, suspended=False)
+
+    async def cancel(self, request: Request) -> Response:
+        job_id: str = request.path_params["job_id"]
+        try:
+            due_at = to_time(request.path_params["due_at"])
+        except ValueError:
+            raise HTTPException(404, "There is no run of this time.") from None
+        await cancel_run(self._store, job_id, due_at)
+        return self._back(job_id)
+
+    async def end_backfill(self, request: Request) -> Response:
+        job_id: str = request.path_params["job_id"]
+        await cancel_backfill(self._store, job_id)
+        return self._back(job_id)
 
     async def _set(self, request: Request, *, suspended: bool) -> Response:
         job_id: str = request.path_params["job_id"]

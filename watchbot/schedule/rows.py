@@ -5,12 +5,13 @@ Both give the same names and texts. What is not set is None in the one and not t
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from watchbot.moment import to_time
 from watchbot.schedule.planner import Due
-from watchbot.schedule.run import ENDS_ILL, Call, Run, Started
+from watchbot.schedule.run import ENDS_ILL, Call, Other, Run, Started
 from watchbot.schedule.stored import StoredJob, understood
 
 Row = Mapping[str, Any]
@@ -47,8 +48,47 @@ def job_due(row: Row, job_id: str, next_fire_at: str) -> Due:
     )
 
 
-def run_to_start(row: Row) -> Run:
-    """A run that somebody has taken, and how far it has come."""
+def run_to_start(row: Row, job_now: Row | None, *, doubtful: bool = False) -> Run:
+    """A run that somebody has taken, and how far it has come; `job_now` is its job as it is now.
+
+    `doubtful`: nobody knows what came of its call. While it is sure that it has started nothing,
+    it is decided again, and as its job is now.
+    """
+    run = _as_written(row)
+    if run.call and doubtful:
+        run = replace(run, call=replace(run.call, doubtful=True))
+    if not run.started_nothing or run.called_off:
+        return run
+    run = replace(run, wanted=None)
+    if job_now is None or to_time(job_now["created_at"]) > run.created_at:
+        return replace(run, called_off="the job was deleted")
+    if job_now["generation"] == run.generation:
+        return run
+    job, flaw = understood(job_now["fields"], run.job.id)
+    if run.cause == "schedule" and job.suspended and not flaw:
+        return replace(run, called_off="the job was suspended")
+    return replace(run, job=job, flaw=flaw, generation=job_now["generation"])
+
+
+def other_run(row: Row, now: datetime) -> Other:
+    """A run as another of its job sees it."""
+    tasks = [task["taskId"] for task in _list(row.get("tasks"))]
+    wanted, wake_at = row.get("wanted"), _time(row.get("wake_at"))
+    tried = bool(row["attempts"] or row.get("reason") or row.get("owner"))
+    return Other(
+        due_at=to_time(row["due_at"]),
+        cause=row["cause"],
+        begun=wanted is not None or bool(row["attempts"]),
+        over=row["status"] != "due",
+        asleep=not tried and wake_at is not None and wake_at > now,
+        missing=None if wanted is None else wanted - len(tasks),
+        arns=tasks,
+        cluster=json.loads(row["job"]).get("cluster"),
+        started_at=_time(row.get("started_at")),
+    )
+
+
+def _as_written(row: Row) -> Run:
     job, flaw = understood(row["job"], row["job_id"])
     call = row.get("call")
     return Run(
@@ -63,6 +103,8 @@ def run_to_start(row: Row) -> Run:
         call=Call(**json.loads(call)) if call else None,
         tasks=tuple(_list(row.get("tasks"))),
         failures=tuple(_list(row.get("failures"))),
+        concurrency=row.get("concurrency"),
+        called_off=row.get("called_off"),
     )
 
 

@@ -18,8 +18,19 @@ RENEW_S = 1.5
 LOOKED_AT = timedelta(seconds=15)  # likewise, a look at its tasks
 
 
+Key = tuple[str, str]  # of a run among those of its job: its time, as text, and its cause
+
+
 class Lost(Exception):
     """Somebody else has the run now, or it is over."""
+
+
+class CalledOff(Exception):
+    """The run is to end, and to start no more: somebody has said so while it was worked at."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +45,7 @@ class Entry:
     status: Status
     reason: str | None = None
     wake_at: datetime | None = None
+    concurrency: int | None = None  # of a backfill: how many may be under way at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +64,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run that somebody works at. `flaw` says why its job cannot be read, if it cannot."""
+    """A run that somebody works at. `flaw` says why its job cannot be read, if it cannot.
+
+    `called_off` says why it is to start no more, if it is.
+    """
 
     job: Job
     flaw: str | None = None
@@ -65,6 +80,25 @@ class Run:
     call: Call | None = None
     tasks: tuple[dict[str, Any], ...] = ()
     failures: tuple[dict[str, Any], ...] = ()
+    concurrency: int | None = None
+    called_off: str | None = None
+
+    @property
+    def started_nothing(self) -> bool:
+        """Whether it is sure that it has started nothing."""
+        return not self.tasks and not (self.call and self.call.doubtful)
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether what it starts depends on the other runs of its job."""
+        if self.job.target:
+            return False
+        return self.cause == "backfill" or self.job.overlap != "allow"
+
+    @property
+    def order(self) -> Key:
+        """By which the runs of a job are in order."""
+        return to_text(self.due_at), self.cause
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -79,8 +113,34 @@ class Run:
 
     def token(self, number: int) -> str:
         """By which ECS, or a FIFO queue, knows that a call is the same as one before."""
-        whole = "|".join([*self.key, str(self.generation), str(number)])
+        # One that was skipped may be asked for again: that is another call.
+        made = to_text(self.created_at)
+        whole = "|".join([*self.key, str(self.generation), made, str(number)])
         return hashlib.sha256(whole.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Other:
+    """A run as another run of its job sees it: one that is not over, or whose tasks may run.
+
+    `begun`: it was decided or tried; `over`: it starts no more. `missing` tasks are to be started
+    still, if that is known. One that is `asleep` has its jitter to wait for, and goes before none.
+    """
+
+    due_at: datetime
+    cause: Cause
+    begun: bool
+    over: bool
+    asleep: bool
+    missing: int | None
+    arns: Sequence[str] = ()
+    cluster: str | None = None
+    started_at: datetime | None = None
+
+    @property
+    def key(self) -> Key:
+        """As `Run.order`."""
+        return to_text(self.due_at), self.cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

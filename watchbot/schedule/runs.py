@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watchbot.schedule.run import Cause, Entry
@@ -33,29 +34,29 @@ def between(stored: StoredJob, start: datetime, end: datetime) -> list[datetime]
 async def run_now(store: Store, stored: StoredJob) -> datetime:
     """Enters a run that is due at once; its time: the next that no other such run has."""
     now = due_at = await store.now()
-    while not await _enter(store, stored, "manual", [due_at], now):
+    while not await store.runs.enter([_entry(stored, "manual", due_at, now)]):
         due_at += _TICK
     return due_at
 
 
-async def backfill(store: Store, stored: StoredJob, fires: Sequence[datetime]) -> list[datetime]:
-    """Enters runs for these times, to be started at once; those that are new."""
-    return await _enter(store, stored, "backfill", fires, await store.now())
-
-
-async def _enter(
-    store: Store, stored: StoredJob, cause: Cause, fires: Sequence[datetime], now: datetime
+async def backfill(
+    store: Store, stored: StoredJob, fires: Sequence[datetime], concurrency: int = 1
 ) -> list[datetime]:
+    """Enters runs for these times, of which so many are under way at once; those that are new."""
+    now = await store.now()
     entries = [
-        Entry(
-            job_id=stored.job.id,
-            due_at=fire,
-            cause=cause,
-            generation=stored.generation,
-            job=json.dumps(stored.fields),
-            status="due",
-            wake_at=now,
-        )
-        for fire in fires
+        replace(_entry(stored, "backfill", fire, now), concurrency=concurrency) for fire in fires
     ]
     return [entry.due_at for entry in await store.runs.enter(entries)]
+
+
+def _entry(stored: StoredJob, cause: Cause, due_at: datetime, now: datetime) -> Entry:
+    return Entry(
+        job_id=stored.job.id,
+        due_at=due_at,
+        cause=cause,
+        generation=stored.generation,
+        job=json.dumps(stored.fields),
+        status="due",
+        wake_at=now,
+    )

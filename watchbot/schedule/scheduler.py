@@ -14,7 +14,7 @@ from watchbot.schedule.clients import Clients
 from watchbot.schedule.loop import Loop, Step
 from watchbot.schedule.notice import tell
 from watchbot.schedule.outcomes import Outcomes
-from watchbot.schedule.run import ENDS_ILL, RENEW_S, Ending, Lost, Run
+from watchbot.schedule.run import ENDS_ILL, RENEW_S, CalledOff, Ending, Lost, Run
 from watchbot.schedule.starter import Attempt, Later, Means
 from watchbot.schedule.store import Store
 from watchbot.settings.schedule import ScheduleSettings
@@ -159,10 +159,23 @@ class Scheduler:
             result = attempt.again(repr(error))
         if isinstance(result, Later):
             facts = {**_facts(attempt.run), "reason": result.reason}
-            log.log(logging.WARNING if result.told else logging.INFO, "run put off", extra=facts)
-            await self._ledger.put_off(attempt.run, result.seconds, result.reason, result.failed)
+            level = logging.WARNING if result.told else logging.INFO
+            log.log(level if result.failed else logging.DEBUG, "run put off", extra=facts)
+            await self._put_off(attempt, result)
         else:
             await self._end(attempt.run, result)
+
+    async def _put_off(self, attempt: Attempt, later: Later) -> None:
+        run = attempt.run
+        try:
+            await self._ledger.put_off(run, later.seconds, later.reason, later.failed)
+        except CalledOff as error:
+            # What cannot be found out now, whoever takes the run next finds out.
+            ending = await attempt.call_off(error.reason)
+            if isinstance(ending, Ending):
+                await self._end(attempt.run, ending)
+            else:
+                await self._ledger.release([run])
 
     async def _end(self, run: Run, ending: Ending) -> None:
         ill = ending.status in ENDS_ILL

@@ -4,6 +4,7 @@ What is to be asked is stored before it is asked. Whoever goes on from there, af
 the same again under the same token, and ECS answers as it did the first time.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -12,15 +13,24 @@ from watchbot.errors import AwsError, Denied, Throttled
 from watchbot.moment import to_text, to_time
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.cluster import Cluster, ConflictingCall
-from watchbot.schedule.demand import Decision, Skip, Start, Wait, decide, expected
+from watchbot.schedule.demand import (
+    TURN_S,
+    Decision,
+    Skip,
+    UnderWay,
+    Wait,
+    decide,
+    decide_backfill,
+    expected,
+)
 from watchbot.schedule.message import Refused, send
 from watchbot.schedule.refusals import refusal_of
-from watchbot.schedule.run import Call, Ending, Run
+from watchbot.schedule.run import Call, CalledOff, Ending, Other, Run
 from watchbot.schedule.store import Ledger
+from watchbot.schedule.turn import Others, others_of
 
 AT_ONCE = 10  # tasks that one call of RunTask starts at most
 TOKEN_LIFE = timedelta(hours=23)  # ECS forgets a token after 24
-LOOK_AGAIN_S = 5  # for the end of the run that another waits for
 RETRY_CAP_S = 60
 _QUEUE_LENGTH = "ApproximateNumberOfMessages"
 
@@ -49,8 +59,15 @@ class Means:
 
     async def cluster_of(self, run: Run) -> Cluster:
         """The cluster that the tasks of a run are in."""
-        name = run.job.cluster or self.cluster
+        return await self.cluster_named(run.job.cluster or self.cluster)
+
+    async def cluster_named(self, name: str) -> Cluster:
+        """A cluster, by its name or ARN."""
         return Cluster(await self.clients.near("ecs", name), name, self.old_mark)
+
+
+class Busy(Exception):
+    """Another run of the job is being decided."""
 
 
 class Attempt:
@@ -62,17 +79,34 @@ class Attempt:
 
     async def make(self) -> Ending | Later:
         """How it went. Raises `Lost` and `DatabaseError`."""
+        if self.run.called_off:
+            return await self.call_off(self.run.called_off)
         if self.run.flaw:
             return ended(self.run, self.run.flaw)
         try:
             if self.run.job.target:
                 return await send(self._means.clients, self.run, self.run.job.target)
             return await self._start_tasks(await self._means.cluster_of(self.run))
+        except Busy:
+            reason = "another run of this job is decided first"
+            return Later(seconds=TURN_S, reason=reason, failed=False)
         except (AwsError, Refused) as error:
             first_denial = isinstance(error, Denied) and not self.run.attempts
             if _passes(error):
                 return self.again(str(error), told=first_denial)
             return ended(self.run, str(error))
+        except CalledOff as error:
+            return await self.call_off(error.reason)
+
+    async def call_off(self, reason: str) -> Ending | Later:
+        """The end of a run that is to start no more, whatever it has started before."""
+        run = self.run
+        if run.call and run.call.doubtful and not run.job.target:
+            try:
+                return await self._find(await self._means.cluster_of(run), run.call, reason)
+            except AwsError as error:
+                return self.again(str(error))
+        return ended(run, reason) if run.tasks else Ending(status="skipped", reason=reason)
 
     def again(self, reason: str, *, told: bool = False) -> Ending | Later:
         """One more try, unless it had all of them."""
@@ -87,12 +121,9 @@ class Attempt:
 
     async def _start_tasks(self, cluster: Cluster) -> Ending | Later:
         if self.run.wanted is None:
-            decision = await self._decide(cluster)
-            if isinstance(decision, Skip):
-                return Ending(status="skipped", reason=decision.reason)
-            if isinstance(decision, Wait):
-                return Later(seconds=LOOK_AGAIN_S, reason=decision.reason, failed=False)
-            await self._go_on(replace(self.run, wanted=decision.count))
+            waits = await self._begin(cluster)
+            if waits:
+                return waits
         while call := self.run.call:
             if self._now - to_time(call.at) > TOKEN_LIFE:
                 return await self._find(cluster, call, "a call had no answer for 23 hours")
@@ -103,6 +134,20 @@ class Attempt:
             if failures:
                 return self.again(_reasons(failures))
         return Ending(status="started", tasks=self.run.tasks)
+
+    async def _begin(self, cluster: Cluster) -> Ending | Later | None:
+        """Decides what the run starts, and notes that; None when it is to start something."""
+        others = await self._others(cluster)
+        decision = await self._decide(others)
+        if isinstance(decision, Skip):
+            return Ending(status="skipped", reason=decision.reason)
+        if isinstance(decision, Wait):
+            return Later(seconds=decision.seconds, reason=decision.reason, failed=False)
+        if decision.stop and others:
+            await self._replace(cluster, others)
+        decided = others.runs if others else None
+        await self._go_on(replace(self.run, wanted=decision.count), decided)
+        return None
 
     async def _call(self, cluster: Cluster, call: Call) -> list[dict[str, str]]:
         """Makes a call of RunTask, and notes what came of it; what ECS could not place."""
@@ -119,27 +164,53 @@ class Attempt:
         await self._go_on(replace(self.run, tasks=tuple(known.values()), failures=tuple(failures)))
         return failures
 
-    async def _go_on(self, run: Run) -> None:
+    async def _go_on(self, run: Run, decided: Sequence[Other] | None = None) -> None:
         """Notes what is known now, and the call that is next; it is made only after that."""
         missing = (run.wanted or 0) - len(run.tasks)
         number = run.call.number + 1 if run.call else 0
         call = Call(number=number, count=min(missing, AT_ONCE), at=to_text(self._now))
         run = replace(run, call=call if missing > 0 else None)
-        await self._means.ledger.note(run)
+        try:
+            await self._means.ledger.note(run, decided)
+        except CalledOff:
+            self.run = replace(self.run, tasks=run.tasks, failures=run.failures)
+            if run.tasks and missing <= 0:
+                return  # all was started before that was said
+            self.run = replace(self.run, call=None)  # what it had asked for was answered
+            raise
         self.run = run
 
-    async def _decide(self, cluster: Cluster) -> Decision:
-        job = self.run.job
-        wanted = expected(job, await self._waiting())
-        if job.overlap == "allow" or not wanted:
-            return decide("allow", wanted, running=0)
-        running = await cluster.running(job)
-        decision = decide(job.overlap, wanted, len(running))
-        if isinstance(decision, Start) and decision.stop:
-            await cluster.stop(running, f"replaced by a later run of the job {job.id}")
-        if isinstance(decision, Wait) and await self._means.ledger.waits_before(self.run):
-            return Skip(reason="an earlier run waits already")
-        return decision
+    async def _others(self, cluster: Cluster) -> Others | None:
+        """What else the job has under way, where that matters. Raises `Busy`."""
+        if not self.run.takes_turns:
+            return None
+        open_runs = await self._means.ledger.claim(self.run)
+        if open_runs is None:
+            raise Busy
+        places = {other.cluster or self._means.cluster for other in open_runs if other.arns}
+        elsewhere = [
+            await self._means.cluster_named(name) for name in sorted(places - {cluster.name})
+        ]
+        return await others_of(self.run, open_runs, cluster, elsewhere, self._now)
+
+    async def _decide(self, others: Others | None) -> Decision:
+        run, wanted = self.run, expected(self.run.job, await self._waiting())
+        if others is None:
+            return decide("allow", wanted, UnderWay())
+        now = others.under_way(run)
+        if run.cause == "backfill":
+            under_way = others.runs_under_way()
+            return decide_backfill(wanted, run.concurrency or 1, under_way, now.ahead)
+        return decide(run.job.overlap, wanted, now)
+
+    async def _replace(self, cluster: Cluster, others: Others) -> None:
+        """Ends what the job has under way: runs that would start more, then tasks."""
+        reason = f"replaced by a later run of the job {self.run.job.id}"
+        begun = [other for other in others.runs if other.begun and not other.over]
+        await self._means.ledger.end_others(self.run, begun, reason)
+        for place, arns in others.by_cluster(cluster.name).items():
+            there = cluster if place == cluster.name else await self._means.cluster_named(place)
+            await there.stop(arns, reason)
 
     async def _waiting(self) -> int | None:
         """How many messages wait in the queue of the trigger."""

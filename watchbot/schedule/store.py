@@ -5,6 +5,7 @@ There are two kinds, `sql` (SQLite, PostgreSQL) and `dynamodb`. Every call raise
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -12,12 +13,24 @@ from urllib.parse import urlsplit
 from watchbot.errors import SettingError
 from watchbot.schedule.job import Job
 from watchbot.schedule.planner import Planned
-from watchbot.schedule.run import Ending, Entry, Run, Started, TaskEnd
+from watchbot.schedule.run import Cause, Ending, Entry, Other, Run, Started, TaskEnd
 from watchbot.schedule.stored import StoredJob
 from watchbot.settings.base import describe
 from watchbot.settings.schedule import StoreSettings
 
 PLACES = "must be sqlite:///FILE, postgresql://USER:PASSWORD@HOST:5432/NAME or dynamodb://TABLE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Which runs of a job are called off, and why: of this time, of this cause, or any."""
+
+    reason: str
+    due_at: datetime | None = None
+    cause: Cause | None = None
+
+
+SUSPENDED, DELETED = Cancel(reason="the job was suspended"), Cancel(reason="the job was deleted")
 
 
 class Jobs(Protocol):
@@ -44,8 +57,8 @@ class Jobs(Protocol):
     ) -> bool:
         """Stores `job` in the place of `old`; False when somebody else has changed that one.
 
-        `note` says why it is paused; `by_source`, that it is the source that has changed it. Runs
-        of a job that is now suspended, and that nobody has begun, are called off. Raises
+        `note` says why it is paused; `by_source`, that it is the source that has changed it. The
+        runs of a job that is now suspended are called off, as `Runs.call_off` does. Raises
         `NeverFires`.
         """
         ...
@@ -53,7 +66,8 @@ class Jobs(Protocol):
     async def remove(self, job_id: str, generation: int | None = None) -> bool:
         """Removes a job; False when it is not there, or not of this generation.
 
-        Runs that nobody has begun are called off. What has become of others stays in the ledger.
+        Its runs are called off, as `Runs.call_off` does. What has become of others stays in the
+        ledger.
         """
         ...
 
@@ -62,7 +76,22 @@ class Runs(Protocol):
     """The ledger: an entry for every time that a job was due. Its key keeps two replicas apart."""
 
     async def enter(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Writes entries; those that are new."""
+        """Writes entries; those that are new.
+
+        Of a backfill, one that was skipped or has failed before is new once more.
+        """
+        ...
+
+    async def call_off(self, job_id: str, cancel: Cancel) -> int | None:
+        """Calls off these runs of a job; how many they were. None: there are none of that time.
+
+        What has surely started nothing is over at once. What somebody works at, or may have
+        started tasks, starts no more, and is over at its next step.
+        """
+        ...
+
+    async def backfilled(self, job_id: str) -> dict[str, int]:
+        """How many runs of its backfills a job has, by status; `active`: their tasks run."""
         ...
 
     async def of_job(
@@ -118,16 +147,31 @@ class Ledger(Protocol):
         """Lets go of these, likewise: others may take them at once."""
         ...
 
-    async def waits_before(self, run: Run) -> bool:
-        """Whether an earlier run of the same job is not started yet, either."""
+    async def claim(self, run: Run) -> Sequence[Other] | None:
+        """Claims the job, so that this run of it may be decided; its other runs that are open.
+
+        None: another run has the claim. It is held until that one is put off, or over, or until
+        nobody works at it any more.
+        """
         ...
 
-    async def note(self, run: Run) -> None:
-        """Stores how far the run has come. Raises `Lost`."""
+    async def note(self, run: Run, decided: Sequence[Other] | None = None) -> None:
+        """Stores how far the run has come. Raises `Lost` or `CalledOff`.
+
+        `decided` are the others by which it was decided what it starts: then it is stored only if
+        the job is still claimed for it.
+        """
+        ...
+
+    async def end_others(self, run: Run, others: Sequence[Other], reason: str) -> None:
+        """Calls off these runs of the same job."""
         ...
 
     async def put_off(self, run: Run, seconds: float, reason: str, failed: bool) -> None:
-        """Lets go of a run until later; `failed` counts an attempt. Raises `Lost`."""
+        """Lets go of a run until later; `failed` counts an attempt.
+
+        Raises `Lost` or `CalledOff`.
+        """
         ...
 
     async def finish(self, run: Run, ending: Ending) -> datetime:

@@ -12,6 +12,7 @@ from watchbot import __version__
 from watchbot.moment import to_text
 from watchbot.schedule import runs
 from watchbot.schedule.body import BadBody, read_body
+from watchbot.schedule.cancelling import Cancelling, Nothing
 from watchbot.schedule.described import complete, pages, queries, takes
 from watchbot.schedule.given import new_job
 from watchbot.schedule.job import Job, Moment, is_name
@@ -22,11 +23,8 @@ from watchbot.schedule.store import Jobs, Store
 from watchbot.schedule.stored import StoredJob, unstored
 
 MAX_FIRES = 1000
+MAX_AT_ONCE = 50  # runs of a backfill
 MAX_RUNS = 1000
-
-
-class Nothing(Part):
-    """What takes no fields."""
 
 
 class Note(Part):
@@ -46,6 +44,7 @@ class Backfill(RunNow):
 
     start: Moment
     end: Moment
+    concurrency: Annotated[int, Field(ge=1, le=MAX_AT_ONCE)] = 1
 
 
 class Question(Part):
@@ -95,6 +94,7 @@ class V1:
         post("/jobs/{job_id}/pause", "Pause a job", Note)(self.pause)
         post("/jobs/{job_id}/resume", "Resume a job", Nothing)(self.resume)
         post("/jobs/{job_id}/backfill", "Run its past", Backfill, 202)(self.backfill)
+        Cancelling(self._store, self._look).add_to(app)
         complete(app)
         return app
 
@@ -158,7 +158,7 @@ class V1:
             problem = f"There are more than {runs.MAX_BACKFILL} fires in this time; ask for less."
             raise BadBody({"end": [problem]})
         if moments and not asked.dry_run:
-            moments = await runs.backfill(self._store, job, moments)
+            moments = await runs.backfill(self._store, job, moments, asked.concurrency)
             self._look()
         return {"id": job_id, "dryRun": asked.dry_run, "fires": _texts(moments)}
 

@@ -6,10 +6,12 @@ from typing import Any
 
 from watchbot.dynamodb import side_by_side
 from watchbot.moment import to_text
+from watchbot.schedule.dynamodb.calling_off import call_off
 from watchbot.schedule.dynamodb.clock import Now
-from watchbot.schedule.dynamodb.table import JOBS, StoreTable, assigned, expiry, given, key_of
+from watchbot.schedule.dynamodb.table import JOBS, StoreTable, assigned, claim_key, given
 from watchbot.schedule.job import Job
 from watchbot.schedule.rows import stored_job
+from watchbot.schedule.store import DELETED, SUSPENDED
 from watchbot.schedule.stored import StoredJob, Taken, changed, first_fire, paused
 
 _THERE = "attribute_exists(#pk)"
@@ -64,7 +66,7 @@ class TableJobs:
         }
         written = await self._write(job.id, old.generation, attributes)
         if written and job.suspended:
-            await self._call_off(job.id, now, "the job was suspended")
+            await call_off(self._table, job.id, now, self._kept, SUSPENDED)
         return written
 
     async def remove(self, job_id: str, generation: int | None = None) -> bool:
@@ -72,7 +74,8 @@ class TableJobs:
         condition = "#generation = :generation" if only else _THERE
         removed = await self._table.delete(job_key(job_id), condition, **only)
         if removed:
-            await self._call_off(job_id, await self._now(), "the job was deleted")
+            await call_off(self._table, job_id, await self._now(), self._kept, DELETED)
+            await self._table.delete(claim_key(job_id), _THERE)
         return removed
 
     async def tell(self, job_id: str, text: str, unless: str = "", **values: Any) -> None:
@@ -92,7 +95,9 @@ class TableJobs:
                 "note": note,
                 **moved(None),
             }
-            await self._write(job_id, job["generation"], attributes)
+            if await self._write(job_id, job["generation"], attributes):
+                now = await self._now()
+                await call_off(self._table, job_id, now, self._kept, SUSPENDED)
 
     async def _write(self, job_id: str, read: int, attributes: Mapping[str, Any]) -> bool:
         """Whether the job was still of the generation that was read, and is changed."""
@@ -108,40 +113,10 @@ class TableJobs:
     def _names(self, **asked: Any) -> Any:
         return self._table.query("#pk = :pk", ProjectionExpression="#sk", pk=JOBS, **asked)
 
-    async def _call_off(self, job_id: str, now: datetime, reason: str) -> None:
-        """Ends the runs that nobody has begun.
-
-        One that is entered just now may not be in the index yet; it is started, as if it had come
-        a moment before.
-        """
-        attributes = {
-            "status": "skipped",
-            "reason": reason,
-            "owner": None,
-            "work": None,
-            "at": None,
-            "expires": expiry(now, self._kept),
-        }
-        async for run in self._table.waiting_runs(job_id):
-            await self._table.update(
-                key_of(run),
-                assigned(attributes),
-                "#status = :due AND attribute_not_exists(#wanted) "
-                "AND (attribute_not_exists(#owner) OR #at <= :now)",
-                due="due",
-                now=to_text(now),
-                **given(attributes),
-            )
-
 
 def job_key(job_id: str) -> dict[str, str]:
     """The key of a job."""
     return {"pk": JOBS, "sk": job_id}
-
-
-def runs_key(job_id: str) -> str:
-    """The key that all runs of a job share."""
-    return f"run#{job_id}"
 
 
 def moved(next_fire_at: datetime | None) -> dict[str, str | None]:

@@ -2,22 +2,27 @@
 
 import json
 import random
-from collections.abc import Sequence
-from contextlib import aclosing
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from watchbot.dynamodb import Item, side_by_side
-from watchbot.moment import to_text, to_time
-from watchbot.schedule.dynamodb.clock import Now
-from watchbot.schedule.dynamodb.jobs import TableJobs
-from watchbot.schedule.dynamodb.runs import AT_ONCE, run_key
-from watchbot.schedule.dynamodb.table import StoreTable, assigned, expiry, given, key_of
-from watchbot.schedule.rows import run_to_start
-from watchbot.schedule.run import ENDS_ILL, LEASE, Ending, Lost, Run
-from watchbot.schedule.store import seconds_until
+import anyio
 
+from watchbot.aws import retry_pause
+from watchbot.dynamodb import CONDITION_FAILED, Item, side_by_side
+from watchbot.errors import DatabaseDown
+from watchbot.moment import to_text, to_time
+from watchbot.schedule.dynamodb.calling_off import call_off
+from watchbot.schedule.dynamodb.claims import claim, to_decide, unclaim
+from watchbot.schedule.dynamodb.clock import Now
+from watchbot.schedule.dynamodb.jobs import TableJobs, job_key
+from watchbot.schedule.dynamodb.runs import AT_ONCE, run_key
+from watchbot.schedule.dynamodb.table import TRIES, StoreTable, assigned, expiry, given, key_of
+from watchbot.schedule.rows import run_to_start
+from watchbot.schedule.run import ENDS_ILL, LEASE, CalledOff, Ending, Lost, Other, Run
+from watchbot.schedule.store import Cancel, seconds_until
+
+_GOES_ON = "#owner = :me AND attribute_not_exists(#called_off)"
 SPARE = 4  # times as many are looked at as are taken: other replicas take the same at once
 
 
@@ -43,7 +48,7 @@ class TableLedger:
             missing = most - len(runs)
             tried, waiting = waiting[:missing], waiting[missing:]
             runs += [run for run in await side_by_side(take, tried, AT_ONCE) if run]
-        return sorted(runs, key=lambda run: run.due_at), now
+        return sorted(runs, key=lambda run: run.order), now
 
     async def seconds_to_next(self, most: float) -> float:
         at = await self._table.next("start")
@@ -55,24 +60,31 @@ class TableLedger:
     async def release(self, runs: Sequence[Run]) -> None:
         await self._end_leases(runs, timedelta())
 
-    async def waits_before(self, run: Run) -> bool:
-        async with aclosing(self._table.waiting_runs(run.job.id)) as waiting:
-            async for item in waiting:
-                if to_time(item["due_at"]) < run.due_at and await self._still_waits(item):
-                    return True
-        return False
+    async def claim(self, run: Run) -> Sequence[Other] | None:
+        return await claim(self._table, run, self._owner, await self._now())
 
-    async def note(self, run: Run) -> None:
-        await self._write(
-            run,
-            wanted=run.wanted,
-            call=run.call.stored() if run.call else None,
-            tasks=json.dumps(run.tasks),
-            failures=json.dumps(run.failures),
-        )
+    async def end_others(self, run: Run, others: Sequence[Other], reason: str) -> None:
+        now = await self._now()
+        for other in others:
+            cancel = Cancel(reason=reason, due_at=other.due_at, cause=other.cause)
+            await call_off(self._table, run.job.id, now, self._kept, cancel)
+
+    async def note(self, run: Run, decided: Sequence[Other] | None = None) -> None:
+        attributes = {
+            "generation": run.generation,
+            "job": run.job.stored(),
+            "wanted": run.wanted,
+            "call": run.call.stored() if run.call else None,
+            "tasks": json.dumps(run.tasks),
+            "failures": json.dumps(run.failures),
+        }
+        if decided is None:
+            await self._write_unless_called_off(run, **attributes)
+        else:
+            await self._decide(run, decided, attributes)
 
     async def put_off(self, run: Run, seconds: float, reason: str, failed: bool) -> None:
-        await self._write(
+        await self._write_unless_called_off(
             run,
             owner=None,
             at=to_text(await self._now() + timedelta(seconds=seconds)),
@@ -81,6 +93,7 @@ class TableLedger:
             # What was found out about it on taking it is in the run alone.
             call=run.call.stored() if run.call else None,
         )
+        await self._unclaim(run)
 
     async def finish(self, run: Run, ending: Ending) -> datetime:
         now = await self._now()
@@ -98,12 +111,17 @@ class TableLedger:
             at=to_text(now) if ending.tasks else None,
             expires=None if ending.tasks else expiry(now, self._kept),
         )
+        await self._unclaim(run)
         # Not in one transaction: runs of one job that end together would be in each other's way.
         if began:
             await self._tell_of_start(run, ending, now)
         if ending.status in ENDS_ILL:
             await self._jobs.count_failure(run.job.id, f"{ending.status}: {ending.reason}")
         return now
+
+    async def _unclaim(self, run: Run) -> None:
+        if run.takes_turns:
+            await unclaim(self._table, run, self._owner)
 
     async def _take(self, item: Item, now: datetime) -> Run | None:
         """One that the index says is due; None when it is not, or another has it."""
@@ -118,15 +136,9 @@ class TableLedger:
         )
         if before is None:
             return None
-        run = run_to_start(before)
+        job = await self._table.get(**job_key(before["job_id"]))
         # A call that its owner was cut off from may have been made; one that was put off was not.
-        if run.call and "owner" in before:
-            return replace(run, call=replace(run.call, doubtful=True))
-        return run
-
-    async def _still_waits(self, item: Item) -> bool:
-        """Whether one that the index shows has not started in the meantime."""
-        return (await self._table.get(**key_of(item))).get("status") == "due"
+        return run_to_start(before, job or None, doubtful="owner" in before)
 
     async def _end_leases(self, runs: Sequence[Run], after: timedelta) -> None:
         until = to_text(await self._now() + after)
@@ -155,13 +167,49 @@ class TableLedger:
             **attributes,
         )
 
-    async def _write(self, run: Run, **attributes: Any) -> None:
-        written = await self._table.update(
+    async def _decide(
+        self, run: Run, decided: Sequence[Other], attributes: Mapping[str, Any]
+    ) -> None:
+        """Stores a decision together with the claim by which it was made."""
+        to_run = self._table.to_update(
             run_key(*run.key),
             assigned(attributes),
-            "#owner = :me",
+            _GOES_ON,
             me=self._owner,
             **given(attributes),
         )
-        if written is None:
+        writes = [to_run, to_decide(self._table, run, self._owner, decided)]
+        for failures in range(1, TRIES + 1):
+            codes = await self._table.transact(writes)
+            if not codes:
+                return
+            if codes[0] == CONDITION_FAILED:
+                raise await self._why_refused(run)
+            if codes[1] == CONDITION_FAILED:
+                raise Lost
+            await anyio.sleep(retry_pause(failures))  # its lease was renewed just then
+        raise DatabaseDown(self._table.place, f"a transaction was refused: {sorted(set(codes))}")
+
+    async def _write_unless_called_off(self, run: Run, **attributes: Any) -> None:
+        if not await self._updated(run, _GOES_ON, attributes):
+            raise await self._why_refused(run)
+
+    async def _why_refused(self, run: Run) -> Exception:
+        item = await self._table.get(**run_key(*run.key))
+        if item.get("owner") == self._owner and "called_off" in item:
+            return CalledOff(item["called_off"])
+        return Lost()
+
+    async def _write(self, run: Run, **attributes: Any) -> None:
+        if not await self._updated(run, "#owner = :me", attributes):
             raise Lost
+
+    async def _updated(self, run: Run, condition: str, attributes: Mapping[str, Any]) -> bool:
+        written = await self._table.update(
+            run_key(*run.key),
+            assigned(attributes),
+            condition,
+            me=self._owner,
+            **given(attributes),
+        )
+        return written is not None

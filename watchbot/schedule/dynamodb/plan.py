@@ -3,13 +3,14 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from watchbot.dynamodb import CONDITION_FAILED, Item, side_by_side
+from watchbot.dynamodb import CONDITION_FAILED, Item, Write, side_by_side
 from watchbot.errors import DatabaseDown, DatabaseError
 from watchbot.schedule.dynamodb.jobs import moved
-from watchbot.schedule.dynamodb.runs import run_item
+from watchbot.schedule.dynamodb.runs import run_item, unless_there
 from watchbot.schedule.dynamodb.table import StoreTable, assigned, given, key_of
 from watchbot.schedule.planner import Plan, Planned, plan_job
 from watchbot.schedule.rows import job_due
+from watchbot.schedule.run import Entry
 
 BATCH = 200  # jobs of one pass
 MOST_ENTRIES = 99  # of a transaction, which may have 100 parts
@@ -54,12 +55,10 @@ async def _enter(table: StoreTable, job: Item, now: datetime, kept: timedelta) -
     )
     new = piece.entries
     while True:
-        puts = [
-            table.to_put(run_item(entry, now, kept), "attribute_not_exists(#pk)") for entry in new
-        ]
+        puts = [_put(table, entry, now, kept) for entry in new]
         codes = await table.transact([move, *puts])
         if not codes:
-            return piece
+            return replace(piece, entries=new)
         if codes[0] in _OVERTAKEN or "TransactionConflict" in codes:
             return None
         left = [
@@ -68,6 +67,11 @@ async def _enter(table: StoreTable, job: Item, now: datetime, kept: timedelta) -
         if len(left) == len(new):
             raise DatabaseDown(table.place, f"a transaction was refused: {sorted(set(codes))}")
         new = left  # the others are in the ledger: the job was deleted, and made again
+
+
+def _put(table: StoreTable, entry: Entry, now: datetime, kept: timedelta) -> Write:
+    condition, values = unless_there(entry)
+    return table.to_put(run_item(entry, now, kept), condition, **values)
 
 
 def _piece(job: Item, now: datetime) -> Plan:

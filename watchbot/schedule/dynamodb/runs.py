@@ -1,16 +1,27 @@
 """The ledger's items: entering them, asking for them, and what became of their tasks."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from watchbot.dynamodb import Item, side_by_side
 from watchbot.moment import to_text
+from watchbot.schedule.dynamodb.calling_off import call_off
 from watchbot.schedule.dynamodb.clock import Now
-from watchbot.schedule.dynamodb.jobs import TableJobs, runs_key
-from watchbot.schedule.dynamodb.table import StoreTable, assigned, expiry, first, given, key_of
+from watchbot.schedule.dynamodb.jobs import TableJobs
+from watchbot.schedule.dynamodb.table import (
+    StoreTable,
+    assigned,
+    expiry,
+    first,
+    given,
+    key_of,
+    runs_key,
+)
 from watchbot.schedule.rows import run_shown, run_started
 from watchbot.schedule.run import LOOKED_AT, Entry, Lost, Started, TaskEnd
+from watchbot.schedule.store import Cancel
 from watchbot.task_outcome import FAILURES, SUCCESS
 
 AT_ONCE = 20  # writes side by side
@@ -32,7 +43,8 @@ class TableRuns:
 
         async def put(entry: Entry) -> bool:
             item = run_item(entry, now, self._kept)
-            return await self._table.put(item, "attribute_not_exists(#pk)")
+            condition, values = unless_there(entry)
+            return await self._table.put(item, condition, **values)
 
         new = await side_by_side(put, entries, AT_ONCE)
         return [entry for entry, is_new in zip(entries, new, strict=True) if is_new]
@@ -49,6 +61,30 @@ class TableRuns:
             **earlier,
         )
         return [run_shown(item) for item in await first(found, limit)] if limit else []
+
+    async def call_off(self, job_id: str, cancel: Cancel) -> int | None:
+        now = await self._now()
+        if cancel.due_at:
+            begins = f"{to_text(cancel.due_at)}#"
+            found = self._table.query(
+                "#pk = :pk AND begins_with(#sk, :begins)", pk=runs_key(job_id), begins=begins
+            )
+            if not await first(found, 1):
+                return None
+        return await call_off(self._table, job_id, now, self._kept, cancel)
+
+    async def backfilled(self, job_id: str) -> dict[str, int]:
+        states = Counter[str]()
+        found = self._table.query(
+            "#pk = :pk",
+            FilterExpression="#cause = :cause",
+            ProjectionExpression="#status, #work",
+            pk=runs_key(job_id),
+            cause="backfill",
+        )
+        async for item in found:
+            states["active" if item.get("work") == "look" else str(item["status"])] += 1
+        return dict(states)
 
     async def last(self, job_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         async def last(job_id: str) -> list[Item]:
@@ -120,6 +156,21 @@ def run_key(job_id: str, due_at: str, cause: str) -> dict[str, str]:
     return {"pk": runs_key(job_id), "sk": f"{due_at}#{cause}"}
 
 
+def unless_there(entry: Entry) -> tuple[str, dict[str, str]]:
+    """On which condition an entry is new, and its values.
+
+    A time that was missed, and comes again since the clock was set back, is due then. One of a
+    backfill may be asked for again.
+    """
+    new = "attribute_not_exists(#pk)"
+    if entry.status != "due":
+        return new, {}
+    if entry.cause == "backfill":
+        again = "(#status IN (:skipped, :failed) AND attribute_not_exists(#work))"
+        return f"{new} OR {again}", {"skipped": "skipped", "failed": "failed"}
+    return f"{new} OR #status = :missed", {"missed": "missed"}
+
+
 def run_item(entry: Entry, now: datetime, kept: timedelta) -> Item:
     """An entry as it is stored."""
     due_at = to_text(entry.due_at)
@@ -133,6 +184,7 @@ def run_item(entry: Entry, now: datetime, kept: timedelta) -> Item:
             "job": entry.job,
             "status": entry.status,
             "reason": entry.reason,
+            "concurrency": entry.concurrency,
             "attempts": 0,
             "created_at": to_text(now),
             "work": "start" if entry.wake_at else None,

@@ -190,6 +190,16 @@ async def first(found: AsyncGenerator[Item], most: int) -> list[Item]:
     return items
 
 
+def runs_key(job_id: str) -> str:
+    """The key that all runs of a job share."""
+    return f"run#{job_id}"
+
+
+def claim_key(job_id: str) -> dict[str, str]:
+    """The key of what says which run of a job was decided last."""
+    return {"pk": f"claim#{job_id}", "sk": "claim"}
+
+
 def key_of(item: Item) -> dict[str, str]:
     """The key of an item that was found."""
     return {"pk": item["pk"], "sk": item["sk"]}

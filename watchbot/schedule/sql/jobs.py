@@ -5,7 +5,9 @@ from datetime import datetime
 from watchbot.moment import to_text
 from watchbot.schedule.job import Job
 from watchbot.schedule.rows import stored_job
+from watchbot.schedule.sql.calling_off import call_off
 from watchbot.schedule.sql.clock import Now
+from watchbot.schedule.store import DELETED, SUSPENDED
 from watchbot.schedule.stored import StoredJob, Taken, changed, first_fire, paused
 from watchbot.sql.database import Database, Row, Transaction
 
@@ -75,7 +77,7 @@ class SqlJobs:
                 **({"due_at": due_at} if moved else {}),
             )
             if written and job.suspended:
-                await _call_off(transaction, job.id, now, "the job was suspended")
+                await call_off(transaction, job.id, now, SUSPENDED)
         return written == 1
 
     async def remove(self, job_id: str, generation: int | None = None) -> bool:
@@ -86,11 +88,11 @@ class SqlJobs:
                 f"DELETE FROM schedule_job WHERE id = :id {only}", id=job_id, generation=generation
             )
             if removed:
-                await _call_off(transaction, job_id, now, "the job was deleted")
+                await call_off(transaction, job_id, now, DELETED)
         return removed == 1
 
 
-async def count_failure(transaction: Transaction, job_id: str, reason: str) -> None:
+async def count_failure(transaction: Transaction, job_id: str, reason: str, now: datetime) -> None:
     """Counts a run that failed; pauses the job when it has had its number of them in a row."""
     rows = await transaction.fetch(
         "UPDATE schedule_job SET failures = failures + 1 WHERE id = :id RETURNING fields, failures",
@@ -106,19 +108,7 @@ async def count_failure(transaction: Transaction, job_id: str, reason: str) -> N
                 fields=fields,
                 note=note,
             )
-
-
-async def _call_off(transaction: Transaction, job_id: str, now: datetime, reason: str) -> None:
-    """Ends the runs that nobody has begun."""
-    await transaction.execute(
-        "UPDATE schedule_run SET status = 'skipped', reason = :reason, owner = NULL, "
-        "wake_at = NULL "
-        "WHERE job_id = :id AND status = 'due' AND wanted IS NULL "
-        "AND (owner IS NULL OR wake_at <= :now)",
-        id=job_id,
-        reason=reason,
-        now=to_text(now),
-    )
+            await call_off(transaction, job_id, now, SUSPENDED)
 
 
 def _stored(row: Row) -> StoredJob:

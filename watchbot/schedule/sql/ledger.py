@@ -7,14 +7,17 @@ from typing import Any
 
 from watchbot.moment import to_text, to_time
 from watchbot.schedule.rows import run_to_start
-from watchbot.schedule.run import ENDS_ILL, LEASE, Ending, Lost, Run
+from watchbot.schedule.run import ENDS_ILL, LEASE, CalledOff, Ending, Lost, Other, Run
+from watchbot.schedule.sql.calling_off import call_off
+from watchbot.schedule.sql.claims import claim, still_claimed, unclaim
 from watchbot.schedule.sql.clock import Now
 from watchbot.schedule.sql.jobs import count_failure
 from watchbot.schedule.sql.runs import SKIP_LOCKED
-from watchbot.schedule.store import seconds_until
-from watchbot.sql.database import Database, Transaction
+from watchbot.schedule.store import Cancel, seconds_until
+from watchbot.sql.database import Database, Dialect, Row, Transaction
 from watchbot.sql.rows import as_table
 
+_LOCKED: dict[Dialect, str] = {"sqlite": "", "postgres": "FOR UPDATE"}
 _KEY = {"job_id": "text", "due_at": "timestamptz", "cause": "text"}
 
 # A call that its owner was cut off from may have been made; one that was put off was not.
@@ -26,8 +29,9 @@ UPDATE schedule_run SET owner = :owner, wake_at = :until, call = CASE WHEN doubt
   THEN replace(call, '"doubtful": false', '"doubtful": true') ELSE call END
 FROM free WHERE job_id = j AND due_at = d AND cause = c
 RETURNING job_id, due_at, cause, generation, job, created_at,
-  attempts, wanted, call, tasks, failures
+  attempts, wanted, call, tasks, failures, concurrency, called_off
 """
+_JOBS = "SELECT j.* FROM schedule_job j JOIN {ids} ON j.id = b.id"
 
 
 class SqlLedger:
@@ -47,7 +51,9 @@ class SqlLedger:
                 owner=self._owner,
                 most=most,
             )
-        return sorted(map(run_to_start, rows), key=lambda run: run.due_at), now
+            jobs = await self._jobs_of(transaction, rows)
+        runs = [run_to_start(row, jobs.get(row["job_id"])) for row in rows]
+        return sorted(runs, key=lambda run: run.order), now
 
     async def seconds_to_next(self, most: float) -> float:
         now = await self._now(self._database)
@@ -62,20 +68,27 @@ class SqlLedger:
     async def release(self, runs: Sequence[Run]) -> None:
         await self._end_leases(runs, timedelta())
 
-    async def waits_before(self, run: Run) -> bool:
-        rows = await self._database.fetch(
-            "SELECT 1 AS one FROM schedule_run WHERE job_id = :job_id AND status = 'due' "
-            "AND due_at < :due_at LIMIT 1",
-            job_id=run.job.id,
-            due_at=to_text(run.due_at),
-        )
-        return bool(rows)
-
-    async def note(self, run: Run) -> None:
+    async def claim(self, run: Run) -> Sequence[Other] | None:
         async with self._database.transaction() as transaction:
-            await self._write(
+            now = await self._now(transaction)
+            return await claim(transaction, self._database.dialect, run, self._owner, now)
+
+    async def end_others(self, run: Run, others: Sequence[Other], reason: str) -> None:
+        async with self._database.transaction() as transaction:
+            now = await self._now(transaction)
+            for other in others:
+                cancel = Cancel(reason=reason, due_at=other.due_at, cause=other.cause)
+                await call_off(transaction, run.job.id, now, cancel)
+
+    async def note(self, run: Run, decided: Sequence[Other] | None = None) -> None:
+        async with self._database.transaction() as transaction:
+            if decided is not None:
+                await still_claimed(transaction, run, self._owner)
+            await self._write_unless_called_off(
                 transaction,
                 run,
+                generation=run.generation,
+                job=run.job.stored(),
                 wanted=run.wanted,
                 call=run.call.stored() if run.call else None,
                 tasks=json.dumps(run.tasks),
@@ -85,7 +98,7 @@ class SqlLedger:
     async def put_off(self, run: Run, seconds: float, reason: str, failed: bool) -> None:
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
-            await self._write(
+            await self._write_unless_called_off(
                 transaction,
                 run,
                 owner=None,
@@ -93,6 +106,7 @@ class SqlLedger:
                 attempts=run.attempts + failed,
                 reason=reason,
             )
+            await unclaim(transaction, run, self._owner)
 
     async def finish(self, run: Run, ending: Ending) -> datetime:
         async with self._database.transaction() as transaction:
@@ -113,6 +127,7 @@ class SqlLedger:
                 started_at=to_text(now) if began else None,
                 look_at=to_text(now) if ending.tasks else None,
             )
+            await unclaim(transaction, run, self._owner)
         return now
 
     async def _end_leases(self, runs: Sequence[Run], after: timedelta) -> None:
@@ -142,7 +157,31 @@ class SqlLedger:
                 told=bool(ending.tasks),  # of tasks their outcome tells
             )
         if ending.status in ENDS_ILL:
-            await count_failure(transaction, run.job.id, f"{ending.status}: {ending.reason}")
+            reason = f"{ending.status}: {ending.reason}"
+            await count_failure(transaction, run.job.id, reason, now)
+
+    async def _jobs_of(self, transaction: Transaction, rows: Sequence[Row]) -> dict[str, Row]:
+        """The jobs of these runs as they are now."""
+        ids = [{"id": job_id} for job_id in sorted({row["job_id"] for row in rows})]
+        if not ids:
+            return {}
+        source = as_table(self._database.dialect, {"id": "text"})
+        found = await transaction.fetch(_JOBS.format(ids=source), rows=json.dumps(ids))
+        return {row["id"]: row for row in found}
+
+    async def _write_unless_called_off(
+        self, transaction: Transaction, run: Run, **columns: Any
+    ) -> None:
+        key = dict(zip(_KEY, run.key, strict=True))
+        rows = await transaction.fetch(
+            "SELECT called_off FROM schedule_run WHERE job_id = :job_id AND due_at = :due_at "
+            f"AND cause = :cause AND owner = :me {_LOCKED[self._database.dialect]}",
+            **key,
+            me=self._owner,
+        )
+        if rows and rows[0]["called_off"]:
+            raise CalledOff(rows[0]["called_off"])
+        await self._write(transaction, run, **columns)
 
     async def _write(self, transaction: Transaction, run: Run, **columns: Any) -> None:
         job_id, due_at, cause = run.key

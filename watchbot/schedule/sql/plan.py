@@ -6,6 +6,7 @@ from datetime import datetime
 from watchbot.moment import to_text, to_time
 from watchbot.schedule.planner import Plan, Planned, plan_job
 from watchbot.schedule.rows import job_due
+from watchbot.schedule.run import Entry
 from watchbot.schedule.sql.clock import Now
 from watchbot.schedule.sql.runs import enter
 from watchbot.schedule.store import seconds_until
@@ -31,11 +32,12 @@ async def plan(database: Database, now_of: Now) -> Planned:
         rows = await transaction.fetch(_DUE[database.dialect], now=to_text(now), most=BATCH)
         plans = _plans(rows, now)
         entries = [entry for plan in plans.values() for entry in plan.entries]
+        new: list[Entry] = []
         if plans:
-            await enter(transaction, database.dialect, entries, now)
+            new = await enter(transaction, database.dialect, entries, now)
             await _move(transaction, database.dialect, plans)
     behind = any(plan.next_fire_at and plan.next_fire_at <= now for plan in plans.values())
-    return Planned.of(entries, more=len(rows) == BATCH or len(plans) < len(rows) or behind)
+    return Planned.of(new, more=len(rows) == BATCH or len(plans) < len(rows) or behind)
 
 
 async def seconds_to_next(database: Database, now_of: Now, most: float) -> float:

@@ -10,8 +10,10 @@ from watchbot.errors import DatabaseError
 from watchbot.moment import to_text
 from watchbot.schedule.rows import run_shown, run_started
 from watchbot.schedule.run import LOOKED_AT, Entry, Lost, Started, TaskEnd, container_end
+from watchbot.schedule.sql.calling_off import call_off
 from watchbot.schedule.sql.clock import Now
 from watchbot.schedule.sql.jobs import count_failure
+from watchbot.schedule.store import Cancel
 from watchbot.sql.database import Database, Dialect, Row, Transaction
 from watchbot.sql.rows import as_table
 from watchbot.task_outcome import FAILURES, SUCCESS
@@ -29,6 +31,7 @@ _INSERTED = {
     "status": "text",
     "reason": "text",
     "wake_at": "timestamptz",
+    "concurrency": "integer",
     "created_at": "timestamptz",
 }
 _SHOWN = (
@@ -52,6 +55,20 @@ _RECORDED = """
 SELECT t.task_arn, t.outcome, t.stopped_reason, c.name, c.exit_code, c.reason
 FROM ecs_task_outcome t JOIN {arns} ON b.task_arn = t.task_arn
 LEFT JOIN ecs_task_container c ON c.task_arn = t.task_arn ORDER BY t.task_arn, c.name
+"""
+_BACKFILLED = """
+SELECT CASE WHEN look_at IS NOT NULL THEN 'active' ELSE status END AS state, count(*) AS count
+FROM schedule_run WHERE job_id = :job_id AND cause = 'backfill' GROUP BY 1
+"""
+# A time that was missed, and comes again since the clock was set back, is due then.
+_AFRESH = (
+    "owner = NULL, attempts = 0, wanted = NULL, call = NULL, tasks = '[]', failures = '[]', "
+    "started_at = NULL, outcome = NULL, called_off = NULL"
+)
+_AGAIN = """
+(schedule_run.cause = 'backfill' AND schedule_run.status IN ('skipped', 'failed')
+ AND schedule_run.look_at IS NULL)
+OR (schedule_run.status = 'missed' AND excluded.status = 'due')
 """
 _FORGET = """
 DELETE FROM schedule_run WHERE (job_id, due_at, cause) IN (
@@ -85,6 +102,17 @@ class SqlRuns:
         )
         return [run_shown(row) for row in rows]
 
+    async def call_off(self, job_id: str, cancel: Cancel) -> int | None:
+        async with self._database.transaction() as transaction:
+            now = await self._now(transaction)
+            if cancel.due_at and not await _has(transaction, job_id, cancel.due_at):
+                return None
+            return await call_off(transaction, job_id, now, cancel)
+
+    async def backfilled(self, job_id: str) -> dict[str, int]:
+        rows = await self._database.fetch(_BACKFILLED, job_id=job_id)
+        return {row["state"]: row["count"] for row in rows}
+
     async def last(self, job_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         source = as_table(self._database.dialect, {"id": "text"})
         ids = json.dumps([{"id": job_id} for job_id in job_ids])
@@ -102,9 +130,11 @@ class SqlRuns:
 
     async def note_outcome(self, run: Started, outcome: str, look_at: datetime | None) -> None:
         async with self._database.transaction() as transaction:
+            now = await self._now(transaction)
             # The job first: whoever deletes it takes the rows in this order, too.
             if outcome in FAILURES:
-                await count_failure(transaction, run.job_id, f"its tasks ended: {outcome}")
+                told = f"its tasks ended: {outcome}"
+                await count_failure(transaction, run.job_id, told, now)
             elif outcome == SUCCESS:
                 await transaction.execute(
                     "UPDATE schedule_job SET failures = 0 WHERE id = :id", id=run.job_id
@@ -162,12 +192,23 @@ async def enter(
         for entry in by_key.values()
     ]
     names = ", ".join(_INSERTED)
+    changed = ", ".join(f"{name} = excluded.{name}" for name in _INSERTED)
     new = await transaction.fetch(
         f"INSERT INTO schedule_run ({names}) SELECT {names} FROM {as_table(dialect, _INSERTED)} "
-        "WHERE TRUE ON CONFLICT DO NOTHING RETURNING job_id, due_at, cause",
+        f"WHERE TRUE ON CONFLICT (job_id, due_at, cause) DO UPDATE SET {changed}, {_AFRESH} "
+        f"WHERE {_AGAIN} RETURNING job_id, due_at, cause",
         rows=json.dumps(rows),
     )
     return [by_key[row["job_id"], row["due_at"], row["cause"]] for row in new]
+
+
+async def _has(transaction: Transaction, job_id: str, due_at: datetime) -> bool:
+    rows = await transaction.fetch(
+        "SELECT 1 AS one FROM schedule_run WHERE job_id = :job_id AND due_at = :due_at LIMIT 1",
+        job_id=job_id,
+        due_at=to_text(due_at),
+    )
+    return bool(rows)
 
 
 def _end(rows: Sequence[Row]) -> TaskEnd:
