@@ -11,7 +11,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = [  # a module imports from its own folder and from the lines above it
     "extras",
-    "errors inherited moment sink logline task_outcome watchdog",
+    "errors inherited moment sink logline task_outcome watchdog address descriptors doorkeeper",
     "answers display settings stdout logs metrics worker_log",
     "lifecycle aws pages web log_handler",
     "dynamodb sqs sql",
@@ -35,6 +35,7 @@ OWNERS = {  # one door to each dangerous thing
     "psycopg_pool": {"sql/postgres.py"},
     "questionary": {"deadletter/prompt.py"},
     "redis": {"progress/redis.py"},
+    "resource": {"descriptors.py", "doctor/collect.py"},
     "signal": {
         "inherited.py",
         "lifecycle.py",
@@ -45,6 +46,7 @@ OWNERS = {  # one door to each dangerous thing
     },
     "sqlite3": {"sql/sqlite.py"},
     "subprocess": {"listen/spawn.py"},
+    "uvicorn": {"doorkeeper.py", "web.py"},
     "troposphere": {f"template/{path.name}" for path in (ROOT / "template").iterdir()},
 }
 # Settings are read in one place; a worker's variables are made in one, and read in one.

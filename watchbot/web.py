@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -9,8 +10,14 @@ from typing import Any
 import anyio
 
 from watchbot import metrics
+from watchbot.address import netloc
 from watchbot.errors import SettingError
 from watchbot.settings.base import describe
+
+REST = 3  # after an answer, this many times what it took: a flood has a quarter of the loop,
+UNPACED_S = 1  # once so much rest is owed; a scrape and a few probes never owe it
+SCRAPE_S = 0.2  # the metrics are worked out no more often
+READ_S = 0.0005  # what reading a request and writing its answer take besides
 
 log = logging.getLogger(__name__)
 
@@ -42,19 +49,30 @@ async def serving_app(app: Any, host: str, port: int, option: str) -> AsyncItera
 
     Raises `SettingError`, which names `option`, when the address cannot be had.
     """
-    listener = _listener(host, port, option)
-    server = _server(app)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(server.serve, [listener])
-        try:
-            yield f"http://{host}:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
+    from watchbot.doorkeeper import Doorkeeper
+
+    with _listener(host, port, option) as listener:
+        server = _server(app)
+        door = Doorkeeper(listener, server.talk)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.serve, [])  # the doorkeeper takes the connections
+            async with anyio.create_task_group() as opened:
+                opened.start_soon(door.run)
+                try:
+                    yield f"http://{netloc(host, listener.getsockname()[1])}"
+                finally:
+                    opened.cancel_scope.cancel()
+                    server.should_exit = True
 
 
 def _listener(host: str, port: int, option: str) -> socket.socket:
+    bare = host.removeprefix("[").removesuffix("]")
     try:
-        return socket.create_server((host, port), reuse_port=False)
+        family, *_, address = socket.getaddrinfo(
+            bare or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        every = bare == "::" and socket.has_dualstack_ipv6()  # those who come by IPv4, too
+        return socket.create_server(address[:2], family=family, dualstack_ipv6=every)
     except OSError as error:
         raise SettingError(
             describe(option),
@@ -69,8 +87,14 @@ def _metrics_and_health(unhealthy: Why, unready: Why, pages: Pages) -> Any:
     from starlette.responses import JSONResponse, PlainTextResponse, Response
     from starlette.routing import Route
 
+    scraped, until = b"", 0.0
+
     async def scrape(_: Request) -> Response:
-        return Response(metrics.scrape(), media_type=metrics.CONTENT_TYPE)
+        nonlocal scraped, until
+        if time.monotonic() >= until:
+            scraped = metrics.scrape()
+            until = time.monotonic() + SCRAPE_S
+        return Response(scraped, media_type=metrics.CONTENT_TYPE)
 
     def answering(why: Why) -> Callable[[Request], Awaitable[Response]]:
         async def answer(_: Request) -> Response:
@@ -91,13 +115,43 @@ def _metrics_and_health(unhealthy: Why, unready: Why, pages: Pages) -> Any:
         Route("/readyz", answering(unready)),
         *(Route(path, serving_json(page)) for path, page in pages.items()),
     ]
-    return Starlette(routes=routes)
+    return _Paced(Starlette(routes=routes))
+
+
+class _Paced:
+    """Answers one request after the other, and rests when there are many: the work comes first."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._turn = anyio.Lock()
+        self._rests_until = 0.0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        answer: list[Any] = []
+
+        async def keep(part: Any) -> None:
+            answer.append(part)
+
+        async with self._turn:
+            await anyio.sleep(max(0.0, self._rests_until - UNPACED_S - time.monotonic()))
+            began = time.monotonic()
+            await self._app(scope, receive, keep)
+            ended = time.monotonic()
+            rest_s = REST * (ended - began + READ_S)
+            self._rests_until = max(self._rests_until, ended) + rest_s
+        for part in answer:  # out of turn: whoever does not read keeps nobody else waiting
+            await send(part)
 
 
 def _server(app: Any) -> Any:
     import uvicorn
 
+    from watchbot.doorkeeper import Talk
+
     class Server(uvicorn.Server):
+        def talk(self) -> Talk:
+            return Talk(self.config, self.server_state, self.lifespan.state)
+
         @contextmanager
         def capture_signals(self) -> Iterator[None]:
             yield  # signals are the service's
@@ -105,6 +159,8 @@ def _server(app: Any) -> Any:
     return Server(
         uvicorn.Config(
             app,
+            http=Talk,
+            ws="none",
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -450,30 +450,59 @@ def test_running_work_is_released_only_when_the_last_poll_is_back(
     assert cloud.depth(queue) == (1, 0)
 
 
-def test_machine_that_can_start_no_worker_gives_the_message_back_and_pauses(
-    cloud: Cloud, tmp_path: Path
-) -> None:
-    queue, notices = cloud.queue("no-files"), cloud.queue("no-files-notices")
-    topic = cloud.topic("no-files-topic", notices)
+def limit_files(process: subprocess.Popen[str], soft: int) -> None:
+    _, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (soft, hard))
 
-    with cloud.started(*listen(queue, "--notification-topic", topic, "echo ran")) as watcher:
-        read_until(watcher, "started")
-        time.sleep(0.5)  # its connections are open by then
-        _, most = resource.prlimit(watcher.pid, resource.RLIMIT_NOFILE)
-        few = max(int(name) for name in os.listdir(f"/proc/{watcher.pid}/fd")) + 2
-        resource.prlimit(watcher.pid, resource.RLIMIT_NOFILE, (few, most))
-        cloud.send(queue, "x")
+
+def test_message_in_hand_waits_for_a_machine_that_can_start_no_worker(
+    cloud: Cloud, gate: Gate
+) -> None:
+    queue = cloud.queue("no-files")
+    echo = 'echo "ran at $ApproximateReceiveCount"'
+
+    cloud.send(queue, "x")
+    limited = threading.Event()
+
+    def limit_in_the_first_poll(operation: str, *_: object) -> None:
+        if operation == RECEIVE and not limited.is_set():
+            limit_files(watcher, 5)
+            limited.set()
+
+    gate.rule = limit_in_the_first_poll
+    with cloud.started(*listen(queue, echo), env=through(gate)) as watcher:
         said = read_until(watcher, r"pause_s=4")
-        resource.prlimit(watcher.pid, resource.RLIMIT_NOFILE, (most, most))
+        limit_files(watcher, 500)
         said += read_until(watcher, "completed") + stop(watcher)
 
     assert re.findall(r"cannot start a worker, pausing reason=.* pause_s=(\d+)", said) == ["2", "4"]
     assert said.count("Too many open files") >= 2
-    assert "released" in said
-    assert "] ran\n" in said
+    assert "released" not in said
+    assert "] ran at 1\n" in said
     assert watcher.returncode == 0
     assert cloud.depth(queue) == (0, 0)
-    assert cloud.notices(notices) == []
+
+
+def test_nothing_is_received_while_the_machine_has_no_room_for_a_worker(
+    cloud: Cloud, gate: Gate
+) -> None:
+    queue = cloud.queue("no-room")
+    echo = 'echo "ran at $ApproximateReceiveCount"'
+
+    with cloud.started(*listen(queue, echo), env=through(gate)) as watcher:
+        read_until(watcher, "started")
+        while not gate.seen(RECEIVE):
+            time.sleep(0.01)  # the gate announces nothing
+        limit_files(watcher, 5)
+        said = read_until(watcher, "no room for a worker")
+        cloud.send(queue, "x")
+        limit_files(watcher, 500)
+        said += read_until(watcher, "completed") + stop(watcher)
+
+    assert "no room for a worker, not receiving" in said
+    assert "room for a worker again" in said
+    assert "cannot start" not in said
+    assert "] ran at 1\n" in said
 
 
 def test_last_grace_is_short_for_whom_it_began_before_the_drain_was_over(

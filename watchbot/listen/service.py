@@ -13,7 +13,7 @@ import anyio
 from watchbot.aws import open_client
 from watchbot.errors import UsageError
 from watchbot.lifecycle import Stop
-from watchbot.listen import agent, environment, nested, process, spawn
+from watchbot.listen import agent, environment, machine, nested, process, spawn
 from watchbot.listen.dead_letters import open_dead_letters
 from watchbot.listen.job import Jobs
 from watchbot.listen.notify import Notifier
@@ -35,13 +35,8 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
     Raises `UsageError` for what is wrong before the first message, `AwsError` for what AWS
     refuses for good.
     """
-    if environment.is_worker():
-        raise UsageError(
-            f"this is the worker of another watcher, and would never end; {nested.ADVICE}"
-        )
-    command = spawn.resolve(words, shell=settings.shell)
-    if command.doubt is not None:
-        log.warning("command may not start", extra={"file": command.file, "reason": command.doubt})
+    command = _command(settings, words)
+    machine.make_room(settings.slots)
     account = settings.account.near(settings.queue_url)
     async with AsyncExitStack() as house:
         workspace = house.enter_context(open_workspace(settings.volumes, command.files))
@@ -76,6 +71,17 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
         await watcher.run(stop)
         process.end_orphans()
     return 0
+
+
+def _command(settings: ListenSettings, words: Sequence[str]) -> spawn.Command:
+    if environment.is_worker():
+        raise UsageError(
+            f"this is the worker of another watcher, and would never end; {nested.ADVICE}"
+        )
+    command = spawn.resolve(words, shell=settings.shell)
+    if command.doubt is not None:
+        log.warning("command may not start", extra={"file": command.file, "reason": command.doubt})
+    return command
 
 
 async def _open_notifier(house: AsyncExitStack, settings: ListenSettings) -> Notifier | None:

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from watchbot.descriptors import as_found
 from watchbot.errors import CommandError, UsageError
 from watchbot.listen import executable, nested
 from watchbot.listen.executable import SHELL
@@ -105,30 +106,44 @@ def _by_shell(script: str) -> Command:
 
 def by_posix(start: Start, files: tuple[int, int, int]) -> int:
     # No descriptor leaks but the one that is to (see `claim`): Python opens them close-on-exec.
-    return os.posix_spawn(
-        start.command.file,
-        start.command.words,
-        start.environment,
-        file_actions=[(os.POSIX_SPAWN_DUP2, file, place) for place, file in enumerate(files)],
-        setsid=True,
-        setsigmask=(),
-        setsigdef=_TO_DEFAULT,
-    )
+    with as_found(files) as sources:
+        return os.posix_spawn(
+            start.command.file,
+            start.command.words,
+            start.environment,
+            file_actions=[(os.POSIX_SPAWN_DUP2, file, place) for place, file in enumerate(sources)],
+            setsid=True,
+            setsigmask=(),
+            setsigdef=_TO_DEFAULT,
+        )
 
 
 def by_subprocess(start: Start, files: tuple[int, int, int]) -> int:
-    stdin, stdout, stderr = files
-    child = subprocess.Popen(
-        start.command.words,
-        executable=start.command.file,
-        env=start.environment,
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        start_new_session=True,
-    )
+    with as_found(files) as (stdin, stdout, stderr):
+        child = subprocess.Popen(
+            start.command.words,
+            executable=start.command.file,
+            env=start.environment,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
     child.returncode = 0  # we wait for it ourselves; Popen must not warn that nobody did
     return child.pid
+
+
+def rehearse() -> None:
+    """Starts a process that ends before it is one; raises `OSError` when the machine has no room.
+
+    A directory cannot be run, which shows only once there is a process to run it in: limits of
+    the user, of the container and of the machine have been heard by then.
+    """
+    try:
+        os.posix_spawn("/", ["rehearsal"], {})
+    except OSError as error:
+        if error.errno in _MACHINES_FAULT:
+            raise
 
 
 def memory_file(data: bytes) -> int:

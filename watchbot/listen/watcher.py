@@ -8,6 +8,7 @@ import heapq
 import logging
 import math
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -25,6 +26,7 @@ from watchbot.listen.depth import measure_for_ever
 from watchbot.listen.failures import Failures
 from watchbot.listen.job import LAST_GRACE_S, LEAVING, Jobs, Report, not_run
 from watchbot.listen.lines import log_end, log_start, response_s
+from watchbot.listen.machine import Machine
 from watchbot.listen.notify import Notifier
 from watchbot.listen.orphans import reap_for_ever
 from watchbot.listen.outcome import COMPLETED, FAILED, RELEASED, Fate
@@ -42,7 +44,6 @@ from watchbot.sqs.queue import Queue
 LAST_POLL_S = 5  # a poll that is abandoned may take messages with it: it gets this to come back
 LEAVE_S = 5  # from the end of the drain to that of the container
 LAST_SETTLE_S = 2  # what is not settled so long after the end of the last worker never will be
-MACHINE_PAUSE_S = 60  # the longest that nothing is received when the machine starts no worker
 WENT_BACK = "one before it in its group went back"
 REMEMBERED = 10_000  # ids of messages done, deleted without a run when they come again
 
@@ -60,8 +61,7 @@ class Watcher:
         jobs: Jobs,
         notifier: Notifier | None,
     ) -> None:
-        # A container that leaves after its job has one job.
-        slots = 1 if settings.writable_filesystem else settings.concurrency
+        slots = settings.slots
         self._settings, self._queue = settings, queue
         self._workspace, self._jobs, self._notifier = workspace, jobs, notifier
         self._intake = Intake(
@@ -72,6 +72,7 @@ class Watcher:
             wait_s=max(settings.poll_wait, 1) if settings.exit_when_empty else settings.poll_wait,
             visibility_s=settings.visibility_timeout,
         )
+        self._machine = Machine(self._intake, workspace)
         self._leases = Leases(queue, settings.visibility_timeout, jobs.lost)
         self._not_run = partial(not_run, envelope=settings.envelope)
         self._breaker = Breaker(settings.breaker)
@@ -81,7 +82,6 @@ class Watcher:
         self._done: OrderedDict[str, None] = OrderedDict()
         self._in_hand = 0
         self._uncounted: set[Lease] = set()  # in hand, and not in the metrics as settled
-        self._stumbles = 0  # pauses in a row because the machine could start no worker
         self.protection: Protection | None = None
         self.spans: Spans | None = None
         self.dead_letters: DeadLetters | None = None
@@ -103,7 +103,8 @@ class Watcher:
             return "draining"
         if self._breaker.open:
             return "the breaker is open: every message failed alike"
-        return self._leases.denials.trouble or self._intake.trouble
+        unfit = self._leases.denials.trouble or self._machine.reserve.trouble
+        return unfit or self._intake.trouble
 
     def finish(self) -> None:
         """Takes no more messages; `run` returns once those in hand are done, in their own time."""
@@ -129,6 +130,7 @@ class Watcher:
                     await self._receive(stop)
                 self._received.set()
             signals.cancel_scope.cancel()
+        self._machine.reserve.close()
         if self._notifier is not None:
             self._notifier.hurry(self._leave_by - now())
         log.info("stopped")
@@ -214,13 +216,14 @@ class Watcher:
     async def _work(self, lease: Lease, skip_because: str | None = None) -> None:
         """Brings one message to its end, and frees its slot."""
         try:
-            if reason := await self._reason_to_let_go(lease, skip_because):
-                await self._settle(lease, self._not_run(lease.message, RELEASED, reason))
-            elif lease.message.id in self._done:
-                done = self._not_run(lease.message, COMPLETED, "was done before")
-                await self._settle(lease, done)
-            else:
-                await self._run(lease)
+            with self._machine.reserve.seat() as leave_seat:
+                if reason := await self._reason_to_let_go(lease, skip_because):
+                    await self._settle(lease, self._not_run(lease.message, RELEASED, reason))
+                elif lease.message.id in self._done:
+                    done = self._not_run(lease.message, COMPLETED, "was done before")
+                    await self._settle(lease, done)
+                else:
+                    await self._run(lease, leave_seat)
         except Exception:  # a fault of ours with one message must not stop the others
             log.exception("message given up", extra={"message_id": lease.message.id})
             # Settled once already, it stays so. Else it waits, as for any failure.
@@ -233,19 +236,17 @@ class Watcher:
             if self.protection is not None and not self._in_hand:
                 self.protection.idle()
 
-    async def _run(self, lease: Lease) -> None:
+    async def _run(self, lease: Lease, leave_seat: Callable[[], None]) -> None:
         number = heapq.heappop(self._numbers)
         metrics.busy.inc()
+        log_start(lease.message, bodies=self._settings.log_bodies)
         try:
             async with AsyncExitStack() as room:
+                attempt = partial(self._try, lease, number, leave_seat, room)
+                held = partial(self._leases.holds, lease)
                 try:
-                    scratch = await room.enter_async_context(self._workspace.job())
-                    log_start(lease.message, bodies=self._settings.log_bodies)
-                    held = partial(self._leases.holds, lease)
-                    report = await self._jobs.run(lease, number, scratch, held)
-                    self._stumbles = 0
+                    report = await self._machine.insist(attempt, self._leaving, held)
                 except OSError as error:
-                    self._stumble(error)
                     reason = f"the machine cannot start it: {error.strerror}"
                     report = self._not_run(lease.message, RELEASED, reason)
                 await self._settle(lease, report)
@@ -253,14 +254,16 @@ class Watcher:
             metrics.busy.dec()
             heapq.heappush(self._numbers, number)
 
-    def _stumble(self, error: OSError) -> None:
-        if not self._intake.held:  # those that were received together count once
-            self._stumbles += 1
-        pause_s = min(2**self._stumbles, MACHINE_PAUSE_S)
-        log.warning(
-            "cannot start a worker, pausing", extra={"reason": error.strerror, "pause_s": pause_s}
-        )
-        self._intake.hold(pause_s)
+    async def _try(
+        self, lease: Lease, number: int, leave_seat: Callable[[], None], room: AsyncExitStack
+    ) -> Report:
+        async with AsyncExitStack() as attempt:
+            scratch = await attempt.enter_async_context(self._workspace.job())
+            held = partial(self._leases.holds, lease)
+            leave_seat()  # nothing waits from here to the start, so nothing else takes what it left
+            report = await self._jobs.run(lease, number, scratch, held)
+            room.push_async_exit(attempt.pop_all())
+        return report
 
     async def _reason_to_let_go(self, lease: Lease, skip_because: str | None) -> str | None:
         if reason := skip_because or (LEAVING if self._draining else None):

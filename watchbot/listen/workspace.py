@@ -1,5 +1,6 @@
 """Where workers write: a scratch directory each, and volumes that are emptied after each job."""
 
+import errno
 import logging
 import os
 import shutil
@@ -51,6 +52,12 @@ class Workspace:
             else:
                 with anyio.CancelScope(shield=True):
                     await self._clean(scratch)
+
+    def check(self) -> None:
+        """Raises `OSError` when there is no space for another scratch directory."""
+        disk = os.statvfs(self._root)
+        if not disk.f_bavail or (disk.f_files and not disk.f_favail):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _make(self) -> str:
         self._made += 1

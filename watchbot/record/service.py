@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from watchbot import metrics
+from watchbot import descriptors, metrics
 from watchbot.aws import open_client, retry_pause
 from watchbot.errors import AwsError, DatabaseError, DataRefused
 from watchbot.lifecycle import Stop, now
@@ -47,6 +47,7 @@ async def record(settings: RecordSettings, stop: Stop) -> int:
     Raises `UsageError` or `DatabaseError` for what is wrong before the first message, `AwsError`
     for what AWS refuses for good.
     """
+    descriptors.make_room(others=settings.concurrency)
     account = settings.account.near(settings.queue_url)
     async with AsyncExitStack() as house:
         database = await house.enter_async_context(

@@ -8,6 +8,7 @@ Replicas share nothing but the store.
 import logging
 from contextlib import AsyncExitStack
 
+from watchbot import descriptors
 from watchbot.lifecycle import Stop
 from watchbot.schedule.api import application
 from watchbot.schedule.clients import Clients
@@ -27,8 +28,9 @@ async def schedule(settings: ScheduleSettings, stop: Stop) -> int:
     """
     for told in old_variables():
         log.warning("old variable", extra={"reason": told})
+    connections = settings.concurrency + 4
+    descriptors.make_room(others=4 * connections)  # of the database, ECS, SQS and SNS
     async with AsyncExitStack() as house:
-        connections = settings.concurrency + 4
         store = await house.enter_async_context(
             open_store(settings, connections=connections, days=settings.retention)
         )

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator
 
+from watchbot import descriptors
 from watchbot.settings.base import TWELVE_HOURS_S, Port, QueueUrl, Settings, TopicArn, option
 from watchbot.settings.values import Envelope
 
@@ -34,7 +35,8 @@ def _cgroup_quota() -> float | None:
 def _concurrency(value: object) -> object:
     if isinstance(value, str):
         if value.strip().lower() == "auto":
-            return usable_cpus()
+            most = descriptors.carried()
+            return usable_cpus() if most is None else max(1, min(usable_cpus(), most))
         if not re.fullmatch(r"\s*[+-]?\d+\s*", value):
             raise ValueError(f"must be a whole number from 1, or 'auto', not {value!r}")
     return value
@@ -127,6 +129,11 @@ class WatcherSettings(Settings):
         5, "Stop receiving when so many first messages fail alike; 0: never.", "N", ge=0, le=1000
     )
     shell: bool = option(False, "Join the words and give them to /bin/sh -c.")
+
+    @property
+    def slots(self) -> int:
+        """Workers at once: a container that leaves after its job has one job."""
+        return 1 if self.writable_filesystem else self.concurrency
 
 
 class ListenSettings(WatcherSettings):

@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 import anyio
 
@@ -19,9 +20,30 @@ from watchbot.watchdog import Watchdog
 HANG_S = 15  # a poll that is so late will not come back, and is given up
 STUCK_S = 60  # one that cannot even be given up is stuck for good: only a restart helps
 IDLE_S = 1  # an empty queue is asked no more often
+NO_ROOM_S = 1  # until it is looked again for what the machine had not
 LINGER_S = 0.005  # with a backlog, slots that come free within this share one receive
 
 log = logging.getLogger(__name__)
+
+
+class Room(Protocol):
+    """What each message needs of this machine before it is received."""
+
+    def take(self, count: int) -> int:
+        """Takes it for so many, or for fewer; for how many there was."""
+
+    def give_back(self, count: int = 1) -> None:
+        """Lets go of it for those that did not come."""
+
+
+class Boundless:
+    """Room for whatever comes."""
+
+    def take(self, count: int) -> int:
+        return count
+
+    def give_back(self, count: int = 1) -> None:
+        pass
 
 
 class Intake:
@@ -57,6 +79,7 @@ class Intake:
         self._reached = False
         self._held_until = 0.0
         self._watchdog = Watchdog()
+        self.room: Room = Boundless()  # whoever gets a message gives back its part of it
         self.trouble: str | None = "the queue has not answered yet"
 
     def overdue(self) -> str | None:
@@ -103,7 +126,10 @@ class Intake:
         self._give_up_s = give_up_s
         async with anyio.create_task_group() as polls:
             while await self._room():
-                count = min(self._batch, self._room_for)
+                count = self.room.take(min(self._batch, self._room_for))
+                if not count:
+                    self.hold(NO_ROOM_S)
+                    continue
                 self._free -= count
                 self._polls += 1
                 polls.start_soon(self._poll, count, until_empty, once)
@@ -151,6 +177,7 @@ class Intake:
         finally:
             self._polls -= 1
             self.give_back(count - len(messages or ()))
+            self.room.give_back(count - len(messages or ()))
         if messages is None:
             return
         self._width = min(self._width * 2, 16) if len(messages) == count else 1
