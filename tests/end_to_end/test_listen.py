@@ -187,6 +187,35 @@ def test_message_that_no_variable_can_hold_is_in_a_file(cloud: Cloud, code: str)
     assert seen["file"] == seen["stdin"]
 
 
+def test_attributes_that_no_variable_can_hold_are_in_a_file(cloud: Cloud) -> None:
+    queue = cloud.queue("many-attributes")
+    value = "é" * 30_000  # six bytes each, as JSON
+    cloud.send(queue, "x", MessageAttributes={"a": {"DataType": "String", "StringValue": value}})
+    look = (
+        'echo "<${MessageAttributes-none}|$Message>"; stat -c %a "$MessageAttributesFile"; '
+        "grep -o 'u00e9' \"$MessageAttributesFile\" | wc -l"
+    )
+
+    done = cloud.listen(queue, look)
+
+    said = [line.rpartition("] ")[2] for line in done.stdout.splitlines()]
+    assert {"<none|x>", "600", "30000"} <= set(said)
+
+
+@pytest.mark.parametrize("body", ["short", "x" * 140_000], ids=["short", "long"])
+def test_worker_may_have_no_standard_input(cloud: Cloud, body: str) -> None:
+    queue = cloud.queue(f"no-stdin-{len(body)}")
+    cloud.send(queue, body)
+    look = 'readlink /proc/self/fd/0; wc -c < "$MessageFile"; echo "${#Message} long"; exec sh'
+
+    done = cloud.listen(queue, "--no-stdin", look)
+
+    said = [line.rpartition("] ")[2] for line in done.stdout.splitlines()]
+    in_variable = len(body) if len(body) < 131_064 else 0
+    assert {"/dev/null", str(len(body)), f"{in_variable} long"} <= set(said)
+    assert "completed" in done.stdout  # the shell has not run the message as its commands
+
+
 def test_sns_message_without_subject_is_opened(cloud: Cloud) -> None:
     queue = cloud.queue("no-subject")
     topic = cloud.topic("no-subject-topic", queue)

@@ -1,4 +1,6 @@
 import json
+import stat
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,8 @@ from watchbot.listen.environment import (
     Place,
     base_environment,
     message_bytes,
+    message_texts,
+    with_files,
     worker_environment,
 )
 from watchbot.sqs.envelope import Content, open_envelope
@@ -113,3 +117,30 @@ def test_no_message_can_make_a_variable_that_exec_refuses(
         assert b"\0" not in key + text
         assert b"=" not in key
         assert len(key) + len(text) + 2 <= MAX_VARIABLE_BYTES
+
+
+def test_what_no_variable_can_hold_is_in_a_file(tmp_path: Path) -> None:
+    attributes = {"a": Attribute(type="String", value="é" * 30_000)}
+    content = Content(subject="s" * 140_000, body="b\0", topic_arn=None, attributes=attributes)
+    message = Message(id="m1", receipt="r", body="", asked_at=0)
+    variables = worker_environment({}, message, content, PLACE)
+
+    filed = with_files(variables, message_texts(content), str(tmp_path))
+
+    assert not {b"Message", b"MessageAttributes", b"Subject"} & {*variables, *filed}
+    assert Path(filed[b"MessageFile"].decode()).read_bytes() == b"b\0"
+    assert Path(filed[b"SubjectFile"].decode()).read_bytes() == b"s" * 140_000
+    file = Path(filed[b"MessageAttributesFile"].decode())
+    assert json.loads(file.read_bytes())["a"] == {"Type": "String", "Value": "é" * 30_000}
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(("own", "passed_on"), [(None, b"1"), ("", b""), ("x", b"x")])
+def test_python_prints_lines_as_they_come_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, own: str | None, passed_on: bytes
+) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    if own is not None:
+        monkeypatch.setenv("PYTHONUNBUFFERED", own)
+
+    assert base_environment()[b"PYTHONUNBUFFERED"] == passed_on

@@ -87,6 +87,44 @@ async def test_split_tears_no_character() -> None:
     assert len(said) > 2
 
 
+@pytest.mark.parametrize("character", ["é", "€", "😀"])
+@pytest.mark.parametrize("offset", [0, 1, 2, 3])
+async def test_split_tears_no_character_where_a_read_ends_in_it(
+    character: str, offset: int
+) -> None:
+    printed_bytes = b"x" * offset + character.encode() * 40_000
+
+    lines = (
+        await printed(printed_bytes[:MAX_LINE_BYTES], printed_bytes[MAX_LINE_BYTES:])
+    ).splitlines()
+
+    said = [PREFIX.sub(b"", line).decode() for line in lines]
+    assert "".join(said) == "x" * offset + character * 40_000
+
+
+async def test_progress_is_shown_as_it_comes_and_its_last_state_alone() -> None:
+    with tempfile.TemporaryFile() as file:
+        output = Output("m1", structured=False, sink=Sink(file.fileno()), progress_s=0)
+        for percent in range(100):
+            output.feed("stdout", b"\r%d%%" % percent)
+        before = os.fstat(file.fileno()).st_size
+        while not os.fstat(file.fileno()).st_size:
+            await asyncio.sleep(0)
+        file.seek(0)
+        meanwhile = file.read()
+        output.feed("stdout", b"\r100%\r")
+        while os.fstat(file.fileno()).st_size == len(meanwhile):
+            await asyncio.sleep(0)
+        output.feed("stdout", b"\ndone\n")
+        await output.finish()
+        file.seek(0)
+        whole = file.read()
+
+    assert before == 0
+    assert [PREFIX.sub(b"", line) for line in meanwhile.splitlines()] == [b"98%"]
+    assert [PREFIX.sub(b"", line) for line in whole.splitlines()] == [b"98%", b"100%", b"done"]
+
+
 @pytest.mark.parametrize(
     ("printed_bytes", "readable"),
     [

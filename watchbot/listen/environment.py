@@ -16,14 +16,17 @@ MAX_VARIABLE_BYTES = 131_072
 WORKER_VARIABLES = {
     "Message": "The text of the message, out of its SNS envelope if it has one (see `--envelope`).",
     "MessageFile": "Instead of `Message`: a file (0600) with the body, when it is over 131,063 "
-    "bytes or holds what no variable can (a NUL, a lone surrogate).",
+    "bytes or holds what no variable can (a NUL, a lone surrogate). With `--no-stdin`: always.",
     "Subject": "The subject of the SNS envelope, or empty.",
+    "SubjectFile": "Instead of `Subject`: a file (0600), when it is too long for a variable.",
     "MessageId": "As SQS says.",
     "ApproximateReceiveCount": "How often it was received, this time included.",
     "SentTimestamp": "When it was sent, in ISO 8601.",
     "ApproximateFirstReceiveTimestamp": "When it was first received, in ISO 8601.",
     "MessageAttributes": 'JSON, where there are any: `{"name": {"Type": "String", "Value": "…"}}`; '
     "a binary value is base64.",
+    "MessageAttributesFile": "Instead of `MessageAttributes`: a file (0600) with the JSON, when it "
+    "is over 131,053 bytes.",
     "MessageGroupId": "Where it has one.",
     "MessageDeduplicationId": "Of a FIFO queue.",
     "SequenceNumber": "Of a FIFO queue.",
@@ -66,12 +69,14 @@ def base_environment(*, structured: bool = False, credentials: bool = True) -> d
     """The watcher's own environment, without the names that only a message may set.
 
     With `structured`, its tools log JSON, as the watcher does, also where a flag had asked for it.
-    Without `credentials`, no variable gives or names credentials of AWS.
+    Without `credentials`, no variable gives or names credentials of AWS. Python prints lines as
+    they come, unless the watcher's environment says otherwise.
     """
     kept_back = {*WORKER_VARIABLES} if credentials else {*WORKER_VARIABLES, *_CREDENTIALS}
     base = {
         name: value for name, value in os.environb.items() if os.fsdecode(name) not in kept_back
     }
+    base = {b"PYTHONUNBUFFERED": b"1", **base}
     return {**base, b"WATCHBOT_STRUCTURED_LOGGING": b"true"} if structured else base
 
 
@@ -91,7 +96,7 @@ def worker_environment(
 ) -> dict[bytes, bytes]:
     """All variables of a worker, ready for exec.
 
-    Without `Message` when its text fits in no variable: too long, or with NUL or lone surrogates.
+    Without those whose text fits in no variable: too long, or with NUL or lone surrogates.
     """
     variables = {
         "Subject": _clean(content.subject),
@@ -119,18 +124,32 @@ def worker_environment(
     return environment
 
 
-def with_message_file(
-    environment: Mapping[bytes, bytes], body: bytes, scratch: str
-) -> dict[bytes, bytes]:
-    """The same with the message in a file (0600), named by `MessageFile`, and in no variable.
+def message_texts(content: Content) -> dict[str, bytes]:
+    """What of a message may need a file, by the variable that it is in where it fits."""
+    texts = {"Message": message_bytes(content)}
+    if content.attributes:
+        texts["MessageAttributes"] = _json(content.attributes).encode()
+    if content.subject:
+        texts["Subject"] = content.subject.encode(errors="surrogatepass")
+    return texts
 
-    Raises `OSError` when the file cannot be written.
+
+def with_files(
+    environment: Mapping[bytes, bytes], texts: Mapping[str, bytes], scratch: str
+) -> dict[bytes, bytes]:
+    """The same with texts in files (0600), named by `MessageFile` and alike, and in no variable.
+
+    One that has its file keeps it. Raises `OSError` when a file cannot be written.
     """
-    path = f"{scratch}/message"
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(body)
-    rest = {name: value for name, value in environment.items() if name != b"Message"}
-    return {**rest, b"MessageFile": os.fsencode(path)}
+    changed = dict(environment)
+    for name, text in texts.items():
+        changed.pop(name.encode(), None)
+        if f"{name}File".encode() not in changed:
+            path = f"{scratch}/{name.lower()}"
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(text)
+            changed[f"{name}File".encode()] = os.fsencode(path)
+    return changed
 
 
 def message_bytes(content: Content) -> bytes:

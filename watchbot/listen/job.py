@@ -4,7 +4,7 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import anyio
@@ -154,22 +154,21 @@ class Jobs:
     ) -> tuple[Ending | None, str | None]:
         variables = environment.worker_environment(self._base, lease.message, content, place)
         care = _Care(lease, self._grace, self._released)
+        no_stdin = self._settings.no_stdin
         start = Start(
             command=self._command,
             environment=variables,
-            stdin=environment.message_bytes(content),
+            stdin=None if no_stdin else environment.message_bytes(content),
             mark=b"WATCHBOT_SCRATCH=" + variables[b"WATCHBOT_SCRATCH"],
         )
-        if b"Message" in variables:
+        for moved in _ways(variables, content, place.scratch, always=no_stdin):
             try:
-                return await _to_its_end(start, output, care, held)
+                return await _to_its_end(replace(start, environment=moved), output, care, held)
             except SpawnError as error:
                 if not error.too_big:
                     raise
-        # Too long alone, or together with the rest of the variables: then it goes into a file.
-        variables = environment.with_message_file(variables, start.stdin, place.scratch)
-        start = replace(start, environment=variables)
-        return await _to_its_end(start, output, care, held)
+                too_big = error
+        raise too_big
 
     def _limit_s(self, lease: Lease) -> float:
         most_s = max(lease.left_s - self._settings.kill_grace - RETURN_MARGIN_S, 1.0)
@@ -217,6 +216,27 @@ class _Care:
 
     def _log(self, write: Callable[..., None], phrase: str, **facts: object) -> None:
         write(phrase, extra={"message_id": self._lease.message.id, **facts})
+
+
+def _ways(
+    variables: Mapping[bytes, bytes], content: Content, scratch: str, *, always: bool
+) -> Iterator[Mapping[bytes, bytes]]:
+    """The variables, with more and more of the message in files: all together may be too long.
+
+    `always`: there is a file of the message in any case.
+    """
+    texts = environment.message_texts(content)
+    rest = {name: text for name, text in texts.items() if name.encode() not in variables}
+    variables = environment.with_files(variables, rest, scratch)
+    body = {"Message": texts.pop("Message")}
+    if always:
+        filed = environment.with_files(variables, body, scratch)
+        variables = {**variables, **filed}
+    yield variables
+    variables = environment.with_files(variables, body, scratch)
+    yield variables
+    if texts:
+        yield environment.with_files(variables, texts, scratch)
 
 
 async def _to_its_end(

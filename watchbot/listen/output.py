@@ -1,5 +1,6 @@
 """A worker's output: whole lines, each with its prefix, and the tail of it kept for a notice."""
 
+import asyncio
 import json
 from collections import deque
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from watchbot.sink import Sink, stdout
 MAX_LINE_BYTES = 65_536  # a longer line is split, so that a worker cannot fill the memory
 MAX_LINES = 1_024  # rendered at once: a prefix on each of 64 KiB of empty lines is megabytes
 TAIL_BYTES = 16_384
+PROGRESS_S = 1.0  # so seldom is a line shown that ends in CR, as those of progress bars do
 PATIENCE_S = 2.0  # how long the end of a worker waits for whoever reads the log
 
 Stream = Literal["stdout", "stderr"]
@@ -19,11 +21,19 @@ Stream = Literal["stdout", "stderr"]
 class Output:
     """Takes what one worker prints, in pieces, and writes it line by line.
 
+    A line that ends in CR is shown within `progress_s`, if none has taken its place by then.
     Holds 64 KiB of each stream, and what of the last piece the log has no room for: then it is
     `full`, and should be fed no more until `when_room` calls back.
     """
 
-    def __init__(self, message_id: str, *, structured: bool, sink: Sink = stdout) -> None:
+    def __init__(
+        self,
+        message_id: str,
+        *,
+        structured: bool,
+        sink: Sink = stdout,
+        progress_s: float = PROGRESS_S,
+    ) -> None:
         self._message_id = message_id
         self._render = self._as_json if structured else self._as_text
         self._sink = sink
@@ -31,17 +41,26 @@ class Output:
         self._partial: dict[Stream, bytes] = {"stdout": b"", "stderr": b""}
         self._waiting: deque[tuple[Stream, bytes]] = deque()
         self._tail = b""
+        self._progress_s = progress_s
+        self._showing: asyncio.TimerHandle | None = None
+        self._shown: set[Stream] = set()  # its line has begun anew after a CR
 
     def feed(self, stream: Stream, data: bytes) -> None:
         """Takes the next bytes that came from `stream`."""
+        if stream in self._shown:
+            self._shown.discard(stream)
+            data = data.removeprefix(b"\n")  # of a CR and LF that came apart
         held = self._partial[stream]
         whole, newline, rest = (held + data if held else data).rpartition(b"\n")
         if newline:
             self._take(stream, whole)
-        while len(rest) >= MAX_LINE_BYTES:
+        while len(rest) > MAX_LINE_BYTES:  # its next byte tells whether a character would be torn
             line, rest = _split(rest)
             self._take(stream, line)
         self._partial[stream] = rest
+        if self._showing is None and b"\r" in rest:
+            loop = asyncio.get_running_loop()
+            self._showing = loop.call_later(self._progress_s, self._show_progress)
         self._write_on()
 
     @property
@@ -66,6 +85,8 @@ class Output:
 
         Returns when all is written; or when nobody has read for two seconds: then it is kept.
         """
+        if self._showing is not None:
+            self._showing.cancel()
         for stream, rest in self._partial.items():
             if rest:
                 self._take(stream, rest)
@@ -91,6 +112,16 @@ class Output:
             line, lines = _split(lines)
             self._waiting.append((stream, line))
         self._waiting.append((stream, lines))
+
+    def _show_progress(self) -> None:
+        """Writes what a terminal would show of lines that end in CR: the last of each stream."""
+        self._showing = None
+        for stream, partial in self._partial.items():
+            shown, _, self._partial[stream] = partial.rpartition(b"\r")
+            if lines := [line for line in shown.split(b"\r") if line]:
+                self._take(stream, lines[-1])
+                self._shown.add(stream)
+        self._write_on()
 
     def _write_on(self) -> None:
         while self._waiting and not self._sink.full:

@@ -41,7 +41,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """A process to be started: its command, all its variables, and its standard input.
+    """A process to be started: its command, all its variables, its standard input if it has one.
 
     `mark` is one of the variables, as NAME=VALUE, that no other process has: what carries it
     belongs to this one.
@@ -49,7 +49,7 @@ class Start:
 
     command: Command
     environment: Mapping[bytes, bytes]
-    stdin: bytes
+    stdin: bytes | None
     mark: bytes | None = None
 
 
@@ -146,8 +146,13 @@ def rehearse() -> None:
             raise
 
 
-def memory_file(data: bytes) -> int:
-    """A seekable file that holds `data`, at its start, on no disk where the system can do that."""
+def memory_file(data: bytes | None) -> int:
+    """A seekable file that holds `data`, at its start, on no disk where the system can do that.
+
+    /dev/null for None.
+    """
+    if data is None:
+        return os.open(os.devnull, os.O_RDONLY)
     if hasattr(os, "memfd_create"):
         file = os.memfd_create("message", os.MFD_CLOEXEC)
     else:

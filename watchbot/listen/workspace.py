@@ -118,6 +118,9 @@ def _is_as_new(scratch: str) -> bool:
 
 
 def _remove(path: str) -> None:
+    if os.path.islink(path):  # a worker has put it in the place of a directory
+        _unlink(path)
+        return
     try:
         shutil.rmtree(path, onerror=partial(_grant_and_retry, path))
     except RecursionError:  # before Python 3.13 it calls itself for each level of directories
@@ -126,6 +129,9 @@ def _remove(path: str) -> None:
 
 def _empty(folders: Iterable[str | Path], spared: Spared) -> None:
     for folder in folders:
+        if os.path.realpath(folder) != str(folder):
+            log.warning("volume not emptied", extra={"path": folder, "reason": "it is a link now"})
+            continue
         try:
             entries = list(os.scandir(folder))
         except OSError as error:
@@ -153,15 +159,28 @@ def _grant_and_retry(top: str, function: object, path: str, _: object) -> None:
     # A worker may leave directories it took its own rights from; the owner may take them back.
     try:
         if path != top:  # what holds it is not ours to change: /tmp, for one
-            os.chmod(os.path.dirname(path), 0o700)
+            _take_back(os.path.dirname(path))
         if function is os.unlink:
             os.unlink(path)
         elif function is os.rmdir:
             os.rmdir(path)
         else:
-            os.chmod(path, 0o700)
+            _take_back(path)
             shutil.rmtree(path)
     except FileNotFoundError:  # as it should be
         return
     except OSError as error:
         log.warning("file not deleted", extra={"path": path, "reason": error.strerror})
+
+
+def _take_back(directory: str) -> None:
+    """Gives its owner all rights to a directory. Raises `OSError` for a link instead."""
+    if os.chmod in os.supports_follow_symlinks:
+        os.chmod(directory, 0o700, follow_symlinks=False)
+        return
+    # Linux changes the rights of what a path leads to. Opened so, it needs no rights to be read.
+    file = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        os.chmod(f"/proc/self/fd/{file}", 0o700)
+    finally:
+        os.close(file)

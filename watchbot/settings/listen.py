@@ -122,6 +122,9 @@ class WatcherSettings(Settings):
     no_worker_credentials: bool = option(
         False, "Leave the variables that hold or name AWS credentials out of workers' environment."
     )
+    no_stdin: bool = option(
+        False, "Give workers no standard input; MessageFile always names the message's file."
+    )
     give_up_after: float = option(
         300, "Leave, exit 1, once AWS has refused for so long.", "S", ge=0, le=TWELVE_HOURS_S
     )
