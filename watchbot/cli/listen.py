@@ -5,7 +5,7 @@ import functools
 import click
 
 from watchbot import logs
-from watchbot.cli.options import TAKES_A_COMMAND, command_words, options
+from watchbot.cli.options import TAKES_A_COMMAND, command_words, options, warn_of_unknown_variables
 from watchbot.settings.listen import ListenSettings
 
 
@@ -29,4 +29,5 @@ def listen(settings: ListenSettings, words: tuple[str, ...]) -> int:
     from watchbot.listen.service import listen
 
     logs.configure(structured=settings.structured_logging)
+    warn_of_unknown_variables()
     return lifecycle.run(functools.partial(listen, settings, words))

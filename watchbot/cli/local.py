@@ -5,7 +5,7 @@ import functools
 import click
 
 from watchbot import logs
-from watchbot.cli.options import TAKES_A_COMMAND, command_words, options
+from watchbot.cli.options import TAKES_A_COMMAND, command_words, options, warn_of_unknown_variables
 from watchbot.settings.local import LocalSettings
 
 
@@ -23,4 +23,5 @@ def local(settings: LocalSettings, words: tuple[str, ...]) -> int:
     from watchbot.local.run import local
 
     logs.configure(structured=settings.structured_logging)
+    warn_of_unknown_variables()
     return lifecycle.run(functools.partial(local, settings, words))

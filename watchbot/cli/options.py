@@ -1,6 +1,7 @@
 """Flags, made from a settings class, and what commands that run a COMMAND share."""
 
 import functools
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,8 +9,10 @@ import click
 
 from watchbot.errors import SettingError
 from watchbot.settings.base import Settings, flag, load, repeats, variables
+from watchbot.settings.misspelt import unknown_variables
 
 Command = Callable[..., int]
+log = logging.getLogger(__name__)
 
 
 def options(kind: type[Settings], *, without: Sequence[str] = ()) -> Callable[[Command], Command]:
@@ -33,6 +36,14 @@ def options(kind: type[Settings], *, without: Sequence[str] = ()) -> Callable[[C
         return decorated
 
     return decorate
+
+
+def warn_of_unknown_variables() -> None:
+    """Logs each variable that begins as ours do, and that no program of ours reads."""
+    for unknown in unknown_variables():
+        log.warning(
+            "variable sets nothing", extra={"variable": unknown.name, "advice": unknown.advice}
+        )
 
 
 def _loaded(kind: type[Settings], flags: dict[str, Any], words: Sequence[str]) -> Any:

@@ -5,7 +5,7 @@ import functools
 import click
 
 from watchbot import logs
-from watchbot.cli.options import options
+from watchbot.cli.options import options, warn_of_unknown_variables
 from watchbot.settings.record import RecordSettings
 
 
@@ -22,4 +22,5 @@ def record(settings: RecordSettings) -> int:
     from watchbot.record.service import record
 
     logs.configure(structured=settings.structured_logging, who="recorder")
+    warn_of_unknown_variables()
     return lifecycle.run(functools.partial(record, settings))

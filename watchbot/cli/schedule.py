@@ -6,7 +6,7 @@ import sys
 import click
 
 from watchbot import logs
-from watchbot.cli.options import options
+from watchbot.cli.options import options, warn_of_unknown_variables
 from watchbot.settings.schedule import ImportSettings, ScheduleSettings
 
 _TYPED = click.core.ParameterSource.COMMANDLINE
@@ -36,6 +36,7 @@ def schedule(settings: ScheduleSettings) -> int:
         from watchbot.schedule.service import schedule
 
     logs.configure(structured=settings.structured_logging, who="scheduler")
+    warn_of_unknown_variables()
     return lifecycle.run(functools.partial(schedule, settings))
 
 

@@ -13,6 +13,7 @@ from watchbot.doctor.facts import Facts, Machine, Probe
 from watchbot.errors import AwsError, Denied, NotFound, Rejected
 from watchbot.lifecycle import now
 from watchbot.settings.doctor import DoctorSettings
+from watchbot.settings.misspelt import unknown_variables
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import MAX_BATCH, Refusal, SqsQueue
 from watchbot.sqs.redrive import redrive
@@ -38,6 +39,7 @@ async def collect(settings: DoctorSettings) -> Facts:
         dead_letters=dead_letters,
         subscribers=subscribers,
         answers=tried.answers,
+        unknown_variables=unknown_variables(),
     )
 
 

@@ -1,11 +1,12 @@
 """What the doctor knows of a set-up, and what it says of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from watchbot.errors import AwsError, Denied, NotFound
 from watchbot.settings.doctor import DoctorSettings
+from watchbot.settings.misspelt import Unknown
 from watchbot.sqs.redrive import Redrive, redrive
 
 
@@ -77,6 +78,7 @@ class Facts:
     dead_letters: Mapping[str, str] = field(default_factory=dict)
     subscribers: Mapping[str, str] | None = None
     answers: Mapping[Probe, AwsError | None] = field(default_factory=dict)
+    unknown_variables: Sequence[Unknown] = ()
 
     @property
     def fifo(self) -> bool:

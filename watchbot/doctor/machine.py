@@ -86,6 +86,14 @@ def first_process(facts: Facts) -> Finding | None:
     return ok(f"PID 1 is {machine.first_process}")
 
 
+def misspelt(facts: Facts) -> Finding | None:
+    if not facts.unknown_variables:
+        return None
+    names = ", ".join(unknown.name for unknown in facts.unknown_variables)
+    advice = [f"{unknown.name}: {unknown.advice}" for unknown in facts.unknown_variables]
+    return warning(f"no option is set by {names}", "; ".join(advice))
+
+
 def permission(facts: Facts, *, probe: Probe, level: Level, loss: str) -> Finding | None:
     if probe not in facts.answers or facts.missing(probe):
         return None
@@ -124,4 +132,5 @@ CHECKS: tuple[Check, ...] = (
     scratch,
     stack,
     first_process,
+    misspelt,
 )
