@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -614,3 +614,40 @@ def test_missing_extra_is_named(module: str) -> None:
         "watchbot.errors.MissingExtra: "
         f"an AWS of your own needs more packages: {how_to_add('local')}"
     )
+
+
+# Who may ask
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ({"Origin": "https://evil.example"}, "Origin"),
+        ({"Origin": "null"}, "Origin"),
+        ({"Host": "evil.example"}, "Host"),
+        ({"Host": "127.0.0.1.evil.example:80"}, "Host"),
+        ({"Sec-Fetch-Site": "cross-site"}, "Sec-Fetch-Site"),
+    ],
+)
+def test_page_of_somebody_else_wipes_nothing(
+    cloud: Cloud, headers: dict[str, str], said: str
+) -> None:
+    queue_url = cloud.queue("q")
+    with closing(connect(cloud)) as page:
+        page.request("POST", "/moto-api/reset", "a=1", headers)
+        answer = page.getresponse()
+        text = answer.read().decode()
+
+    assert answer.status == 403
+    assert said in text
+    assert cloud.attributes(queue_url)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "http://localhost:3000"}, {"Host": "localhost"}, {"Host": "bucket.localhost:4566"}],
+)
+def test_page_of_this_machine_may_ask(cloud: Cloud, headers: dict[str, str]) -> None:
+    with closing(connect(cloud)) as page:
+        page.request("GET", "/moto-api/data.json", headers=headers)
+        assert page.getresponse().status == 200

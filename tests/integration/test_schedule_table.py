@@ -153,8 +153,27 @@ async def test_table_that_was_made_just_now_may_not_be_seen_yet(cloud: Cloud, ta
 
     assert made
     assert wire.calls == ["describe_table", "create_table"] + ["describe_table"] * 2 + [
-        "update_time_to_live"
+        "describe_time_to_live",
+        "update_time_to_live",
     ]
+
+
+async def test_table_whose_maker_died_before_its_expiry_was_enabled_gets_it_later(
+    cloud: Cloud, table: str
+) -> None:
+    async with open_client("dynamodb", an_account(cloud), attempts=1) as client:
+        wire = Wire(client)
+        await StoreTable(cast(Client, wire), table, lambda _: None).prepare()
+        await client.call(
+            "update_time_to_live",
+            TableName=table,
+            TimeToLiveSpecification={"Enabled": False, "AttributeName": "expires"},
+        )
+        made = await StoreTable(cast(Client, wire), table, lambda _: None).prepare()
+
+    ttl = cloud.dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    assert not made
+    assert (ttl["TimeToLiveStatus"], ttl["AttributeName"]) == ("ENABLED", "expires")
 
 
 async def test_table_that_is_being_made_is_waited_for(cloud: Cloud, table: str) -> None:
@@ -163,7 +182,7 @@ async def test_table_that_is_being_made_is_waited_for(cloud: Cloud, table: str) 
         made = await StoreTable(cast(Client, wire), table, lambda _: None).prepare()
 
     assert not made
-    assert wire.calls[-2:] == ["describe_table"] * 2
+    assert wire.calls[-3:] == ["describe_table", "describe_table", "describe_time_to_live"]
 
 
 async def test_table_of_somebody_else_is_left_alone(cloud: Cloud, table: str) -> None:

@@ -417,3 +417,50 @@ def test_merge_keeps_what_is_alike_once() -> None:
     assert watchbot.merge(made, made) == made
     more = {"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}}
     assert "Bucket" in watchbot.merge(made, more)["Resources"]
+
+
+def test_fifo_queue_tells_repetitions_by_their_body_unless_told_otherwise() -> None:
+    queues = resources("SQS::Queue", fifo=True).values()
+    apart = resources("SQS::Queue", fifo=True, content_based_deduplication=False).values()
+    standard = resources("SQS::Queue").values()
+
+    assert [queue.get("ContentBasedDeduplication") for queue in queues].count(True) == 1
+    assert not any("ContentBasedDeduplication" in queue for queue in (*apart, *standard))
+
+
+def test_key_encrypts_the_secret_of_the_user_too() -> None:
+    (secret,) = resources("SecretsManager::Secret", user=True, kms_key=KEY).values()
+    (own,) = resources("SecretsManager::Secret", user=True).values()
+
+    assert secret["KmsKeyId"] == KEY
+    assert "KmsKeyId" not in own
+
+
+def test_every_table_can_be_restored_to_any_moment() -> None:
+    declared = {"function_bucket": "b-1", "function_key": "a.zip", "database_table": True}
+    tables = [
+        *resources("DynamoDB::Table", reduce=True).values(),
+        *of_type("DynamoDB::Table", made_of(schedule(**declared))).values(),
+    ]
+
+    assert len(tables) == 3
+    assert all(
+        table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] for table in tables
+    )
+
+
+def test_containers_are_watched_where_that_is_asked_for() -> None:
+    (watched,) = resources("ECS::Cluster", container_insights=True).values()
+    (usual,) = resources("ECS::Cluster").values()
+
+    assert watched["ClusterSettings"] == [{"Name": "containerInsights", "Value": "enabled"}]
+    assert "ClusterSettings" not in usual
+
+
+def test_calls_of_the_webhook_are_logged_where_that_is_asked_for() -> None:
+    (stage,) = resources("ApiGateway::Stage", webhook=True, webhook_access_log=True).values()
+    (usual,) = resources("ApiGateway::Stage", webhook=True).values()
+
+    line = json.loads(stage["AccessLogSetting"]["Format"])
+    assert line["status"] == "$context.status"
+    assert "AccessLogSetting" not in usual

@@ -51,6 +51,12 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "number for a list": (RECORD | {"reconcile": 5}, "reconcile", "a list"),
     "FIFO record": (RECORD | {"fifo": True}, "fifo", "--kind listen"),
     "min over max": ({"min_size": 3, "max_size": 2}, "min-size", "--max-size 2"),
+    "insights of another's": (
+        {"container_insights": True, "cluster": "shared"},
+        "container-insights",
+        "leave out --cluster",
+    ),
+    "log of no webhook": ({"webhook_access_log": True}, "webhook-access-log", "set --webhook"),
     "prefix": ({"prefix": "my-app"}, "prefix", "letters and digits"),
     "email and topic": (
         {"notification_email": "a@example.com", "notification_topic": TOPIC},
@@ -116,3 +122,30 @@ def test_variables_do_not_change_a_stack(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("maxJobDuration", "7")
 
     assert watchbot.template(options()) == before
+
+
+def test_names_of_ecs_watchbot_are_taken_where_they_mean_as_much() -> None:
+    old = {"maxSize": 3, "writableFilesystem": True, "maxJobDuration": 60}
+    ours = {"max_size": 3, "writable_filesystem": True, "max_job_duration": 60}
+
+    assert watchbot.template(options(**old)) == watchbot.template(options(**ours))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"alarmThreshold": 5}, "alarmThreshold: is called alarm_queue_size here"),
+        ({"alarm_periods": 5}, "alarm_periods: is called alarm_queue_periods here"),
+        ({"reservation": {}}, "reservation: is called cpu, memory and soft_memory here"),
+        ({"deadletterThreshold": 5}, "deadletterThreshold: is called dead_letter_threshold here"),
+        ({"watchbotVersion": "4"}, "watchbotVersion: is gone: the watcher is in your image"),
+        ({"maxsice": 5}, "maxsice: is no option; did you mean max_size?"),
+        ({"zzz": 5}, "--zzz (WATCHBOT_ZZZ): is no option"),
+        ({"maxSize": 5, "max_size": 6}, "max_size: is given as max_size, too"),
+    ],
+)
+def test_name_that_is_none_is_refused_with_ours(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingError) as refusal:
+        watchbot.template(options() | given)
+
+    assert str(refusal.value).startswith(said)

@@ -1,20 +1,25 @@
 """A WSGI application served on loopback by threads of this process: quick calls, a quick end."""
 
+import html
 import io
+import json
 import logging
 import os
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from email.message import Message
 from threading import Lock, Thread, current_thread
 from typing import Any
+from urllib.parse import urlsplit
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
 
 from watchbot.errors import SettingError
 
+OURS = ("127.0.0.1", "localhost", "::1", "host.docker.internal")  # the last: from a container
 HOST = "127.0.0.1"  # whoever reaches the server may do anything: it asks for no credentials
 STOP_POLL_S = 0.1
 STOP_S = 2  # what calls in progress get when the server stops
@@ -53,6 +58,25 @@ def listening(port: int) -> socket.socket:
         raise SettingError("--port (WATCHBOT_PORT)", problem) from fault
 
 
+def foreign(headers: Message) -> str | None:
+    """The header that says that a web page of somebody else is asking; None where none does.
+
+    A browser sends a page's forms anywhere, and moto has an address that wipes all. A name that is
+    not this machine's is how a page gets around the browser's own rules.
+    """
+    host = urlsplit(f"//{headers.get('Host', HOST)}").hostname
+    if not _is_ours(host):
+        return "Host"
+    origin = headers.get("Origin")
+    if origin is not None and not _is_ours(urlsplit(origin).hostname):
+        return "Origin"
+    return "Sec-Fetch-Site" if headers.get("Sec-Fetch-Site") == "cross-site" else None
+
+
+def _is_ours(host: str | None) -> bool:
+    return host in OURS or (host or "").endswith(".localhost")  # a bucket's name comes before
+
+
 def one_at_a_time(app: Any) -> Any:
     """The same WSGI application, which begins a call when the one before has ended."""
     lock = Lock()
@@ -81,17 +105,29 @@ class Talk(WSGIRequestHandler):
         size = int(environ.get("CONTENT_LENGTH") or 0)
         body = environ["wsgi.input"].read() if chunked else self.rfile.read(size)
         environ["wsgi.input"] = io.BytesIO(body)
+        if name := foreign(self.headers):
+            self._refuse(403, "AccessDenied", f"{name}: this AWS answers to this machine alone")
+            return
         try:
             answer, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
         except (NotImplementedError, ImportError) as gap:
             # A service of moto's whose libraries the extra `local` leaves out, CloudFormation for
             # one. Clients try a 500 again, a 501 not.
-            self.send_error(501, explain=str(gap))
+            self._refuse(501, "NotImplemented", f"the embedded AWS lacks this: {gap}")
         except Exception as fault:  # of one request: the others go on
             log.exception("a local call failed", extra={"path": self.path})
-            self.send_error(500, explain=repr(fault))
+            self._refuse(500, "InternalFailure", repr(fault))
         else:
             self._answer(status, headers, b"".join(answer))
+
+    def _refuse(self, status: int, code: str, text: str) -> None:
+        """An error in the client's own protocol: the SDKs choke on a page for people."""
+        if "json" in self.headers.get("content-type", ""):
+            kind, body = "application/x-amz-json-1.0", json.dumps({"__type": code, "message": text})
+        else:
+            error = f"<Code>{code}</Code><Message>{html.escape(text)}</Message>"
+            kind, body = "text/xml", f"<ErrorResponse><Error>{error}</Error></ErrorResponse>"
+        self._answer(f"{status} {code}", [("Content-Type", kind)], body.encode())
 
     def _answer(self, status: str, headers: Iterable[tuple[str, str]], body: bytes) -> None:
         code, _, reason = status.partition(" ")

@@ -216,7 +216,7 @@ class TemplateSettings(Settings):
     fifo: bool = option(False, "Make the queue FIFO.")
     fifo_topic: bool = option(False, "Put a FIFO topic before the FIFO queue.")
     content_based_deduplication: bool = option(
-        False, "Let SQS tell repetitions by their body (FIFO)."
+        True, "Let SQS tell repetitions by their body (FIFO)."
     )
     message_retention: Annotated[int | Intrinsic, whole(60, TWO_WEEKS_S)] = option(
         TWO_WEEKS_S, "How long messages are kept.", "S"
@@ -248,11 +248,14 @@ class TemplateSettings(Settings):
         None, "A policy that bounds every role and user.", "ARN"
     )
     kms_key: Annotated[str | Intrinsic, KEY] | None = option(
-        None, "Encrypts queues, topics, logs and table; else AWS's own keys.", "ARN"
+        None, "Encrypts queues, topics, logs, tables and secret; else AWS's own keys.", "ARN"
     )
     user: bool = option(False, "Make a user, with an access key, that may send messages.")
     webhook: bool = option(False, "Make an HTTPS address whose JSON bodies become messages.")
     webhook_key: bool = option(False, "Let the webhook take calls with an API key alone.")
+    webhook_access_log: bool = option(
+        False, "Log each call of the webhook; the account's API Gateway needs a role for it."
+    )
     reduce: bool = option(False, "Make a table for `watchbot progress`.")
 
     # What is told, and to whom
@@ -268,6 +271,9 @@ class TemplateSettings(Settings):
     )
     metrics_port: Annotated[int | Intrinsic, whole(1, 65_535)] = option(
         9090, "Where each task serves /metrics and /healthz.", "PORT"
+    )
+    container_insights: bool = option(
+        False, "Have CloudWatch watch the containers of the stack's own cluster; it costs extra."
     )
     dashboard: bool = option(True, "Make a dashboard of CloudWatch.")
     alarm_queue_size: Annotated[int | Intrinsic, whole(1, 10**9)] = option(
@@ -300,6 +306,11 @@ class TemplateSettings(Settings):
     def fargate(self) -> bool:
         """Whether tasks run on Fargate, spot or not."""
         return all(name in FARGATE for name in self.capacity)
+
+    @property
+    def deduplicates(self) -> bool:
+        """Whether queue and topic tell repetitions by their body."""
+        return self.fifo and self.content_based_deduplication
 
     @property
     def own_network(self) -> bool:

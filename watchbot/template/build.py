@@ -14,6 +14,7 @@ from watchbot.template.document import Template
 from watchbot.template.ecs import add_service
 from watchbot.template.function import add_function
 from watchbot.template.logs import add_log_group, add_log_metrics
+from watchbot.template.names import named
 from watchbot.template.permissions import add_roles
 from watchbot.template.queues import (
     add_events,
@@ -65,14 +66,15 @@ def parts(options: TemplateSettings) -> dict[Part, bool]:
 
 
 def template(options: Mapping[str, Any]) -> Template:
-    """The template of a service with these options, by their names: `service`, `image`...
+    """The template of a service with these options, by their names: `service`, `max_size`...
 
+    `maxSize` is as good; a name of ecs-watchbot's that is no longer one is refused with ours.
     None is as good as left out. No variable is read: the same options make the same stack
     everywhere. Raises `SettingError` for the first option that is bad.
     """
     fields = TemplateSettings.model_fields.items()
     defaults = {name: field.default for name, field in fields if not field.is_required()}
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in named(options).items() if value is not None}
     return build(load(TemplateSettings, {**defaults, **given}))
 
 

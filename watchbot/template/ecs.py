@@ -15,7 +15,14 @@ MOST_STOP_S = 120  # Fargate kills a container that takes longer
 def add_service(stack: Stack) -> None:
     """The cluster, unless there is one; the task definition; the service."""
     if stack.options.cluster is None:
-        stack.add("Cluster", ecs.Cluster, CapacityProviders=list(FARGATE))
+        stack.add(
+            "Cluster",
+            ecs.Cluster,
+            CapacityProviders=list(FARGATE),
+            ClusterSettings=[ecs.ClusterSetting(Name="containerInsights", Value="enabled")]
+            if stack.options.container_insights
+            else None,
+        )
     _add_task_definition(stack)
     if stack.options.service_discovery is not None:
         _add_discovery(stack)

@@ -35,8 +35,9 @@ WILDCARDS = {  # why an action is allowed, or denied, for what a `*` matches
 }
 
 _DATABASE = (  # what a transaction does is granted by its parts
-    "dynamodb:ConditionCheckItem dynamodb:DeleteItem dynamodb:DescribeTable dynamodb:GetItem"
-    " dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem"
+    "dynamodb:ConditionCheckItem dynamodb:DeleteItem dynamodb:DescribeTable"
+    " dynamodb:DescribeTimeToLive dynamodb:GetItem dynamodb:PutItem dynamodb:Query"
+    " dynamodb:UpdateItem"
 )
 
 _ECR_IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.[a-z.]+/([^:@]+)")

@@ -36,7 +36,7 @@ def add_queues(stack: Stack) -> None:
         QueueName=_fifo_name(stack, "Queue"),
         VisibilityTimeout=given(options.visibility_timeout),
         MessageRetentionPeriod=given(options.message_retention),
-        ContentBasedDeduplication=options.content_based_deduplication or None,
+        ContentBasedDeduplication=options.deduplicates or None,
         RedrivePolicy=sqs.RedrivePolicy(
             deadLetterTargetArn=stack.arn("DeadLetterQueue"),
             maxReceiveCount=given(options.dead_letter_threshold),
@@ -67,7 +67,7 @@ def add_topic(stack: Stack) -> None:
         sns.Topic,
         TopicName=_fifo_name(stack, "Topic"),
         FifoTopic=options.fifo or None,
-        ContentBasedDeduplication=options.content_based_deduplication or None,
+        ContentBasedDeduplication=options.deduplicates or None,
         KmsMasterKeyId=given(options.kms_key),
     )
     stack.add(

@@ -25,7 +25,15 @@ FARGATE_MEMORY = {  # MiB by CPU units: the least, the most, the step between
 
 _LISTEN = (
     *("command", "max_size", "min_size", "concurrency", "max_job_duration", "writable_filesystem"),
-    *("fifo", "fifo_topic", "content_based_deduplication", "user", "webhook", "webhook_key"),
+    *(
+        "fifo",
+        "fifo_topic",
+        "content_based_deduplication",
+        "user",
+        "webhook",
+        "webhook_key",
+        "webhook_access_log",
+    ),
     *("reduce", "alarm_worker_errors"),
 )
 _QUEUE = (
@@ -134,14 +142,20 @@ def soft_memory(options: TemplateSettings) -> Broken:
 def fifo(options: TemplateSettings) -> Broken:
     if options.fifo and options.webhook:
         yield "webhook", f"cannot send to a FIFO queue: its calls have no group; no {flag('fifo')}"
-    for name in ("fifo_topic", "content_based_deduplication"):
-        if getattr(options, name) and not options.fifo:
-            yield name, f"is for FIFO queues; set {flag('fifo')}, too"
+    if options.fifo_topic and not options.fifo:
+        yield "fifo_topic", f"is for FIFO queues; set {flag('fifo')}, too"
 
 
 def webhook(options: TemplateSettings) -> Broken:
     if options.webhook_key and not options.webhook:
         yield "webhook_key", f"is the key of a webhook; set {flag('webhook')}, too"
+    if options.webhook_access_log and not options.webhook:
+        yield "webhook_access_log", f"is the log of a webhook; set {flag('webhook')}, too"
+
+
+def insights(options: TemplateSettings) -> Broken:
+    if options.container_insights and options.cluster is not None:
+        yield "container_insights", f"is for the stack's own cluster; leave out {flag('cluster')}"
 
 
 def notifications(options: TemplateSettings) -> Broken:
@@ -177,6 +191,7 @@ RULES: tuple[Rule, ...] = (
     soft_memory,
     fifo,
     webhook,
+    insights,
     notifications,
     database,
     function,

@@ -4,13 +4,23 @@ import hashlib
 import json
 from typing import Any
 
-from troposphere import Sub, apigateway, iam, secretsmanager
+from troposphere import Sub, apigateway, iam, logs, secretsmanager
 
 from watchbot.template.permissions import allow, assumed_by, policy, use_of_key
-from watchbot.template.stack import Stack
+from watchbot.template.stack import Stack, given
 
 STAGE = "watchbot"
 _ACCEPTED = """{"messageId": "$input.path('$.PublishResponse.PublishResult.MessageId')"}"""
+LOGGED = {
+    "requestId": "requestId",
+    "time": "requestTime",
+    "ip": "identity.sourceIp",
+    "userAgent": "identity.userAgent",
+    "method": "httpMethod",
+    "path": "path",
+    "status": "status",
+    "length": "responseLength",
+}
 MOST_PER_S, MOST_AT_ONCE = 50, 100
 
 
@@ -24,6 +34,7 @@ def add_user(stack: Stack) -> None:
         "UserSecret",
         secretsmanager.Secret,
         Description=Sub("The access key that may send messages to ${AWS::StackName}"),
+        KmsKeyId=given(stack.options.kms_key),
         SecretString=Sub(
             json.dumps({"AccessKeyId": "${Key}", "SecretAccessKey": "${Secret}"}),
             Key=stack.of("UserKey"),
@@ -121,6 +132,7 @@ def _add_stage(stack: Stack) -> None:
         RestApiId=stack.of("WebhookApi"),
         DeploymentId=stack.of(deployment),
         StageName=STAGE,
+        AccessLogSetting=_access_log(stack) if stack.options.webhook_access_log else None,
         MethodSettings=[
             apigateway.MethodSetting(
                 HttpMethod="*",
@@ -129,6 +141,21 @@ def _add_stage(stack: Stack) -> None:
                 ThrottlingBurstLimit=MOST_AT_ONCE,
             )
         ],
+    )
+
+
+def _access_log(stack: Stack) -> Any:
+    """A line of JSON for each call. The account's API Gateway must have a role that may write."""
+    options = stack.options
+    stack.add(
+        "WebhookLogGroup",
+        logs.LogGroup,
+        RetentionInDays=given(options.log_retention_days),
+        KmsKeyId=given(options.kms_key),
+    )
+    fields = {name: f"$context.{place}" for name, place in LOGGED.items()}
+    return apigateway.AccessLogSetting(
+        DestinationArn=stack.arn("WebhookLogGroup"), Format=json.dumps(fields)
     )
 
 

@@ -9,7 +9,7 @@ from watchbot.template.stack import Stack, given
 
 def add_progress_table(stack: Stack) -> None:
     """The table where `watchbot progress` keeps what is done, in reduce mode."""
-    _add_table(stack, "ProgressTable", _keys(id="HASH"))
+    _add_table(stack, "ProgressTable", _keys(id="HASH"), TimeToLiveSpecification=_expires())
     stack.tell("ProgressTable", stack.of("ProgressTable"), "What is done", ref="progress_table")
 
 
@@ -25,12 +25,7 @@ def add_database_table(stack: Stack) -> None:
         "DatabaseTable",
         _keys(pk="HASH", sk="RANGE"),
         GlobalSecondaryIndexes=[index],
-        TimeToLiveSpecification=dynamodb.TimeToLiveSpecification(
-            AttributeName="expires", Enabled=True
-        ),
-        PointInTimeRecoverySpecification=dynamodb.PointInTimeRecoverySpecification(
-            PointInTimeRecoveryEnabled=True
-        ),
+        TimeToLiveSpecification=_expires(),
         DeletionPolicy="Retain",
         UpdateReplacePolicy="Retain",
     )
@@ -47,6 +42,10 @@ def add_stacks_table(stack: Stack) -> None:
         ref="stacks_table",
         bare=True,
     )
+
+
+def _expires() -> Any:
+    return dynamodb.TimeToLiveSpecification(AttributeName="expires", Enabled=True)
 
 
 def _keys(**kinds: str) -> list[Any]:
@@ -70,5 +69,8 @@ def _add_table(stack: Stack, what: str, keys: list[Any], **more: Any) -> None:
         )
         if kms_key
         else None,
+        PointInTimeRecoverySpecification=dynamodb.PointInTimeRecoverySpecification(
+            PointInTimeRecoveryEnabled=True
+        ),
         **more,
     )

@@ -9,6 +9,7 @@ An index is late by some milliseconds or more. It is where work is found; what i
 on the condition that the item itself is still as it was.
 """
 
+import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from datetime import datetime, timedelta
@@ -30,6 +31,8 @@ from watchbot.errors import (
 )
 from watchbot.moment import to_text
 from watchbot.settings.base import describe
+
+log = logging.getLogger(__name__)
 
 JOBS = "jobs"
 INDEX = "work"
@@ -113,12 +116,6 @@ class StoreTable(Table):
         made = facts is None and await self._create()
         if facts is None or facts["TableStatus"] == "CREATING":
             facts = await self._ready()
-        if made:
-            await self.call(
-                "update_time_to_live",
-                TableName=self.name,
-                TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
-            )
         indexes = facts.get("GlobalSecondaryIndexes", ())
         has_ours = any(_INDEX.items() <= index.items() for index in indexes)
         if facts["KeySchema"] != _KEYS or not has_ours:
@@ -127,7 +124,24 @@ class StoreTable(Table):
                 f"the table {self.name} is none of the scheduler's; name another, or none that "
                 "exists: it is made then",
             )
+        await self._forget_what_expires()
         return made
+
+    async def _forget_what_expires(self) -> None:
+        """Has DynamoDB delete what is over: whoever made the table may have died before."""
+        try:
+            answer = await self.call("describe_time_to_live", TableName=self.name)
+            if answer["TimeToLiveDescription"]["TimeToLiveStatus"] in ("DISABLED", "DISABLING"):
+                await self.call(
+                    "update_time_to_live",
+                    TableName=self.name,
+                    TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"},
+                )
+                log.info("expiry enabled", extra={"table": self.name})
+        except DatabaseDown:
+            raise
+        except DatabaseError as error:  # jobs run without it, and the table grows
+            log.warning("expiry not enabled", extra={"table": self.name, "reason": str(error)})
 
     async def _create(self) -> bool:
         """Begins to make it; False when another replica has."""

@@ -1,0 +1,64 @@
+"""Options of `watchbot.template` by the names that ecs-watchbot's templates gave them."""
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from watchbot.errors import SettingError
+from watchbot.settings.template import TemplateSettings
+
+_RENAMED = {
+    "reservation": "cpu, memory and soft_memory",
+    "hardMemory": "memory",
+    "alarmThreshold": "alarm_queue_size",
+    "alarmPeriods": "alarm_queue_periods",
+    "errorThreshold": "alarm_worker_errors",
+    "deadletterThreshold": "dead_letter_threshold",
+    "deadletterAlarm": "dead_letter_alarm",
+    "messageTimeout": "visibility_timeout",
+    "watchers": "max_size",
+    "workers": "concurrency",
+    "placementStrategy": "placement_strategies",
+    "capacityProviders": "capacity",
+    "capacityProviderStrategy": "capacity",
+}
+_GONE = {
+    "watchbotVersion": "the watcher is in your image",
+    "backoff": "messages that go back always wait",
+    "debugLogs": "log with --log-bodies instead, a variable of `env`",
+    "logAggregationFunction": "subscribe it to the log group in a template of your own",
+    "readCapacityUnits": "the table is paid by the request",
+    "writeCapacityUnits": "the table is paid by the request",
+}
+
+
+def named(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options by our names; camelCase is taken for snake_case.
+
+    Raises `SettingError` for one that has another name here, is gone or misspelt, and for one that
+    is given twice.
+    """
+    found: dict[str, Any] = {}
+    for given, value in options.items():
+        name = _snake(given)
+        if name not in TemplateSettings.model_fields and (advice := _advice(given, name)):
+            raise SettingError(given, advice)
+        if name in found:
+            raise SettingError(given, f"is given as {name}, too; leave one out")
+        found[name] = value
+    return found
+
+
+def _advice(given: str, name: str) -> str | None:
+    old = {_snake(each): each for each in (*_RENAMED, *_GONE)}.get(name, given)
+    if old in _RENAMED:
+        return f"is called {_RENAMED[old]} here"
+    if old in _GONE:
+        return f"is gone: {_GONE[old]}"
+    near = difflib.get_close_matches(name, TemplateSettings.model_fields, 1, 0.8)
+    return f"is no option; did you mean {near[0]}?" if near else None
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
