@@ -1,17 +1,20 @@
 """The one door to AWS: opens clients, counts calls, gives every fault a name of ours."""
 
 import random
+import re
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import anyio
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore import exceptions as boto
 
 from watchbot import __version__, metrics
 from watchbot.answers import watch_answers
+from watchbot.credentials import ask_nobody, judged
 from watchbot.errors import (
     AwsError,
     Denied,
@@ -25,6 +28,8 @@ from watchbot.settings.base import Account
 
 CONNECT_TIMEOUT_S = 5
 ANSWER_TIMEOUT_S = 10  # how much later than asked for an answer may come
+
+OPEN_TRIES = 3  # to get credentials that are handed out by somebody else
 
 RETRY_CAP_S = 20  # no pause between two tries is longer
 
@@ -75,16 +80,6 @@ _THROTTLED = {
     "ThrottlingException",
     "TooManyRequestsException",
 }
-_NOT_CONFIGURED = (
-    boto.NoCredentialsError,
-    boto.NoRegionError,
-    boto.PartialCredentialsError,
-    boto.ProfileNotFound,
-    boto.ConfigParseError,
-    boto.ConfigNotFound,
-    boto.InvalidRegionError,
-    boto.InvalidConfigError,
-)
 _REJECTED = (boto.ParamValidationError,)
 _NAMES = {  # of services that have more than capitals
     "cloudformation": "CloudFormation",
@@ -96,9 +91,9 @@ _NAMES = {  # of services that have more than capitals
 class Client:
     """One service's client. Every fault of a call is an `AwsError`; every call is counted."""
 
-    def __init__(self, service: str, raw: Any) -> None:
+    def __init__(self, service: str, raw: Any, profile: str | None = None) -> None:
         self.service = service
-        self._raw = raw
+        self._raw, self._profile = raw, profile
 
     async def call(self, operation: str, **parameters: Any) -> Any:
         """The answer of one call, as boto gives it."""
@@ -108,7 +103,7 @@ class Client:
             answer = await getattr(self._raw, operation)(**parameters)
             result = "ok"
         except Exception as fault:  # botocore raises a bare one for an answer that it cannot read
-            error = _translated(self.service, operation, fault)
+            error = _translated(self.service, operation, fault, self._profile)
             result = type(error).__name__
             raise error from fault
         else:
@@ -148,41 +143,68 @@ async def open_client(
         parameter_validation=False,  # half the cost of a call; our parameters are typed
         **_OWN_SERVER if account.endpoint_url else {},
     )
-    try:
-        opening = get_session().create_client(
-            service,
-            region_name=account.region or account.default_region,
-            endpoint_url=account.endpoint_url,
-            config=config,
-        )
-        raw = await opening.__aenter__()
-        watch_answers(raw.meta.events)
-    except (boto.BotoCoreError, ValueError) as fault:
-        raise _translated(service, "client", fault) from fault
-    try:
-        yield Client(service, raw)
-    finally:
-        await opening.__aexit__(None, None, None)
+    async with AsyncExitStack() as house:
+        yield await _opened(house, service, account, config)
 
 
-def _translated(service: str, operation: str, fault: Exception) -> AwsError:
+async def _opened(
+    house: AsyncExitStack, service: str, account: Account, config: AioConfig
+) -> Client:
+    failures = 0
+    while True:
+        session = get_session()
+        try:
+            ask_nobody(session)
+            opening = session.create_client(
+                service,
+                region_name=account.region or account.default_region,
+                endpoint_url=account.endpoint_url,
+                config=config,
+            )
+            raw = await house.enter_async_context(opening)
+            watch_answers(raw.meta.events)
+            return Client(service, raw, session.profile)
+        except Exception as fault:  # of a program or an agent that gives the credentials, too
+            failures += 1
+            error = _translated(service, "client", fault, session.profile, opening=True)
+            if not error.transient or failures == OPEN_TRIES:
+                raise error from fault
+            await anyio.sleep(retry_pause(failures))
+
+
+def _translated(
+    service: str, operation: str, fault: Exception, profile: str | None, *, opening: bool = False
+) -> AwsError:
     facts = {"service": _NAMES.get(service, service.upper()), "operation": operation}
+    found = judged(fault, profile, opening=opening)
     if isinstance(fault, boto.ClientError):
-        error = _refused(fault)(
-            **facts,
-            code=fault.response.get("Error", {}).get("Code") or "Unknown",
-            text=_one_line(fault.response.get("Error", {}).get("Message") or "no reason given"),
-        )
-        if isinstance(error, Rejected):
-            reasons = fault.response.get("CancellationReasons", ())
-            error.reasons = tuple(reason.get("Code", "None") for reason in reasons)
-        return error
-    kind: type[AwsError] = Unreachable  # the network, or somebody in between who answers
-    if isinstance(fault, (*_NOT_CONFIGURED, ValueError)):
-        kind = NotConfigured
-    elif isinstance(fault, _REJECTED):
-        kind = Rejected
-    return kind(**facts, code=type(fault).__name__, text=_one_line(str(fault)) or "no answer")
+        if found:  # of the call that was to bring them, which is another than ours
+            facts["operation"] = _snake(fault.operation_name)
+        kind, hint = found or (_refused(fault), "")
+        return _answered(fault, kind, hint=hint, **facts)
+    kind, hint = found or (_kind(fault), "")
+    text = _one_line(str(fault)) or "no answer"
+    return kind(**facts, code=type(fault).__name__, text=text, hint=hint)
+
+
+def _answered(fault: boto.ClientError, kind: type[AwsError], **facts: str) -> AwsError:
+    said = fault.response.get("Error", {})
+    text = _one_line(said.get("Message") or "no reason given")
+    error = kind(code=said.get("Code") or "Unknown", text=text, **facts)
+    if isinstance(error, Rejected):
+        reasons = fault.response.get("CancellationReasons", ())
+        error.reasons = tuple(reason.get("Code", "None") for reason in reasons)
+    return error
+
+
+def _kind(fault: Exception) -> type[AwsError]:
+    if isinstance(fault, ValueError):
+        return NotConfigured
+    return Rejected if isinstance(fault, _REJECTED) else Unreachable
+
+
+def _snake(operation: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", operation).lower()
 
 
 def _refused(fault: boto.ClientError) -> type[AwsError]:

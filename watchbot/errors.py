@@ -23,7 +23,9 @@ WatchbotError           exit 1
     ├── NotFound        the queue, topic or table is not there
     ├── Denied          AWS knows who asks, and says no; or does not know
     ├── NotConfigured   no credentials, no region (exit 2)
+    │   └── SignInNeeded  the credentials have ended; a person has to get new ones
     ├── Unreachable     no answer: endpoint down, name unknown, connection lost, time out
+    │   └── CredentialsAway  who hands out the credentials gives none just now
     ├── Throttled       too many requests
     └── Rejected        AWS says that the request itself is wrong
 """
@@ -180,8 +182,11 @@ class AwsError(WatchbotError):
     hint = "try again later"
     transient = True  # the same call may succeed later without anybody's doing
 
-    def __init__(self, *, service: str, operation: str, code: str, text: str) -> None:
+    def __init__(
+        self, *, service: str, operation: str, code: str, text: str, hint: str = ""
+    ) -> None:
         self.service, self.operation, self.code, self.text = service, operation, code, text
+        self.hint = hint or self.hint
         super().__init__(f"{service} {operation} failed: {code}: {text}; {self.hint}")
 
 
@@ -207,10 +212,18 @@ class NotConfigured(AwsError):
     hint = "set AWS_REGION (or --region) and credentials, see `aws configure`"
 
 
+class SignInNeeded(NotConfigured):
+    """The credentials have ended, and a person has to get new ones."""
+
+
 class Unreachable(AwsError):
     """No answer came."""
 
     hint = "check the network, and --endpoint-url or AWS_ENDPOINT_URL"
+
+
+class CredentialsAway(Unreachable):
+    """Who hands out the credentials gives none just now: an agent, a process, a service."""
 
 
 class Throttled(AwsError):

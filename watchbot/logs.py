@@ -4,6 +4,7 @@ import json
 import logging
 from typing import Any
 
+from watchbot import strangers
 from watchbot.logline import Envelope, prefix
 from watchbot.sink import stdout
 
@@ -72,6 +73,7 @@ def configure(*, structured: bool, who: str = "watcher") -> None:
     logger.handlers[:] = [handler]
     logger.setLevel(logging.INFO)
     logger.propagate = False
+    strangers.into_log()
     # What no line of ours shows need not be found out for each.
     # https://docs.python.org/3/howto/logging.html#optimization
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -41,7 +41,10 @@ _CALLS = {
     ),
     "sns": ("publish",),
 }
-_FAULTS = "AwsError Denied NotConfigured NotFound Rejected Throttled Unreachable".split()
+_FAULTS = (
+    "AwsError CredentialsAway Denied NotConfigured NotFound Rejected SignInNeeded Throttled "
+    "Unreachable"
+).split()
 RESULTS = ("ok", *_FAULTS, "error")  # the last: it was given up
 
 Kind = Literal["counter", "gauge", "histogram"]

@@ -12,13 +12,19 @@ from collections.abc import Sequence
 
 import click
 
-from watchbot import __version__, inherited, stdout
+from watchbot import __version__, inherited, stdout, strangers
 from watchbot.errors import WatchbotError
+from watchbot.logline import Envelope
 
 COMMANDS = (
     *("listen", "schedule", "record", "tasks", "template", "local", "send"),
     *("dead-letter", "progress", "doctor", "healthcheck", "top", "log"),
 )
+
+# Who logs, and says in its log's form what ended it.
+SERVICES = {
+    "listen": "watcher", "local": "watcher", "record": "recorder", "schedule": "scheduler"
+}  # fmt: skip
 
 
 class Commands(click.Group):
@@ -62,6 +68,8 @@ def main(words: Sequence[str] | None = None) -> int:
     """Runs one command line; the exit code. What went wrong is one line on standard error."""
     inherited.put_right()
     stdout.guard()
+    strangers.quietly()
+    given = list(sys.argv[1:] if words is None else words)
     try:
         code = watchbot.main(args=words, prog_name="watchbot", standalone_mode=False)
         sys.stdout.flush()
@@ -74,13 +82,13 @@ def main(words: Sequence[str] | None = None) -> int:
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "watchbot"
         problem = error.format_message().rstrip(".").replace(". Did you mean", "; did you mean")
-        _complain(f"{problem.removesuffix('?')}; see {path} --help")
+        _complain(f"{problem.removesuffix('?')}; see {path} --help", given)
         return error.exit_code
     except BrokenPipeError:  # as in `watchbot send ... | head`
         stdout.drop()
         return 141
     except WatchbotError as error:
-        _complain(str(error))
+        _complain(str(error), given)
         return error.exit_code
     return code if isinstance(code, int) else 0
 
@@ -95,8 +103,15 @@ def progress() -> int:
     return main(["progress", *sys.argv[1:]])
 
 
-def _complain(problem: str) -> None:
-    click.echo(f"watchbot: {_without_secrets(' '.join(problem.split()))}", err=True)
+def _complain(problem: str, words: Sequence[str]) -> None:
+    from watchbot.settings.base import asks_for_json
+
+    text = _without_secrets(" ".join(problem.split()))
+    who = SERVICES.get(words[0]) if words else None
+    if who and asks_for_json(words):
+        click.echo(Envelope(who=who, level=50, message_id=None).line(text), nl=False, err=True)
+    else:
+        click.echo(f"watchbot: {text}", err=True)
 
 
 def _without_secrets(problem: str) -> str:

@@ -6,7 +6,7 @@ that ecs-watchbot had, else it is the default. This folder alone reads our varia
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
@@ -114,6 +114,13 @@ class Account:
     def in_region_of(self, place: str) -> "Account":
         """The same in the region that a queue URL or an ARN names, unless one was asked for."""
         return replace(self, region=self.region or whereabouts(place).region)
+
+
+def asks_for_json(words: Sequence[str]) -> bool:
+    """Whether a service's flag or variable asks for JSON lines: known before they are parsed."""
+    values = (os.environ.get(name) for name in variables("structured_logging"))
+    value = next((value for value in values if value), "")
+    return flag("structured_logging") in words or value.lower() in {"1", "true", "t", "yes", "on"}
 
 
 class _Environment(PydanticBaseSettingsSource):
