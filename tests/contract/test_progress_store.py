@@ -157,6 +157,56 @@ async def test_job_begun_again_goes_on(opens: Opens) -> None:
             await store.create(job, range(1, 3))
 
 
+@pytest.mark.parametrize("end", ["done", "failed"])
+async def test_job_that_is_over_begins_anew_and_is_told_again(opens: Opens, end: str) -> None:
+    async with a_job(opens, range(1, 3)) as (store, job):
+        await store.note(job, "metadata", "of old")
+        told = [await store.complete(job, part, a_claim()) for part in (1, 2)]
+        await store.note(job, *(("error", "broken") if end == "failed" else ("reduceSent", True)))
+        assert told[-1] is Completion.LAST
+
+        await store.create(job, range(1, 4), anew=True)
+
+        known = await store.read(job)
+        assert (known.total, known.error, known.metadata, known.reduce_sent) == (
+            3, None, None, False,
+        )  # fmt: skip
+        assert await store.pending(job) == [1, 2, 3]
+        again = [await store.complete(job, part, a_claim()) for part in (1, 2, 3)]
+        assert again == [Completion.OPEN, Completion.OPEN, Completion.LAST]
+
+
+async def test_job_under_way_does_not_begin_anew(opens: Opens) -> None:
+    async with a_job(opens, range(2)) as (store, job):
+        await store.complete(job, 0, a_claim())
+
+        await store.create(job, range(2), anew=True)
+
+        assert await store.pending(job) == [1]
+        with pytest.raises(JobDiffers):
+            await store.create(job, range(3), anew=True)
+
+
+async def test_job_that_is_over_stays_as_it_is_unless_it_is_to_begin_anew(opens: Opens) -> None:
+    async with a_job(opens, range(1)) as (store, job):
+        await store.complete(job, 0, a_claim())
+
+        await store.create(job, range(1))
+
+        assert await store.pending(job) == []
+
+
+async def test_parts_are_counted_as_they_are_listed(opens: Opens) -> None:
+    async with a_job(opens, range(1, 5001)) as (store, job):
+        for part in (1, 2, 4096, 4097, 5000):
+            await store.complete(job, part, a_claim())
+
+        assert await store.remaining(job) == 4995
+        assert [await store.is_done(job, part) for part in (2, 3, 5000)] == [True, False, True]
+        with pytest.raises(NoSuchPart):
+            await store.is_done(job, 5001)
+
+
 async def test_unknown_job(opens: Opens) -> None:
     async with opens() as store:
         with pytest.raises(NoSuchJob):

@@ -181,7 +181,8 @@ class TestJobOfEcsWatchbot:
 
     async def test_is_read(self, cloud: Cloud) -> None:
         async with a_store(cloud) as store:
-            said = status(await store.read("old"), await store.pending("old"), 2)
+            done = await store.is_done("old", 2)
+            said = status(await store.read("old"), await store.remaining("old"), done)
 
         assert said == {
             "progress": 0.5,

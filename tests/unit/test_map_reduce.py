@@ -109,6 +109,26 @@ def test_message_is_taken_as_it_is() -> None:
     assert len(place.sent("reduce")) == 1
 
 
+def test_own_function_reduces_in_place_of_the_message() -> None:
+    place, told = Place(), list[dict[str, Any]]()
+    place.create(2, metadata={"who": "me"})
+
+    for partid in (0, 1, 1):
+        with place.part(partid, on_reduce=told.append):
+            pass
+
+    assert told == [{"jobid": "job", "metadata": {"who": "me"}}]
+    assert place.sent("reduce") == []
+    assert place.progress.status("job")["reduceSent"] is True
+
+
+def test_keyword_that_no_message_holds_is_refused() -> None:
+    place = Place()
+
+    with pytest.raises(TypeError, match="unexpected keyword argument 'on_reduced'"):
+        place.part(0, on_reduced=print)
+
+
 def test_part_that_raises_stays_open() -> None:
     place = Place()
     place.create(1)

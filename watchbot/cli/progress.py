@@ -51,7 +51,11 @@ _job = click.argument("job")
 @click.option("--ttl", type=float, metavar="S", help="The job may be forgotten after so long.")
 @_job
 def set_total(jobs: "Progress", job: str, total: int, ttl: float | None) -> None:
-    """Begin JOB, with parts 1 to N."""
+    """Begin JOB, with parts 1 to N.
+
+    A JOB that is over, as all its parts are done or it has failed, begins anew; one that is under
+    way stays as it is.
+    """
     jobs.set_total(job, total, ttl_s=ttl)
 
 

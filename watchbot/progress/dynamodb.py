@@ -50,7 +50,9 @@ class TableStore:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    async def create(self, job: str, parts: range, *, expires: int | None = None) -> None:
+    async def create(
+        self, job: str, parts: range, *, expires: int | None = None, anew: bool = False
+    ) -> None:
         if job.startswith(CHUNK_KEY):
             raise UsageError(f"no job's id may begin with {CHUNK_KEY!r}")
         # Chunks are named after a run, not after the job: what is left of an expired job of the
@@ -65,10 +67,27 @@ class TableStore:
             )
             is None
         ):
+            if anew and await self._begin_anew(job, facts):
+                return
             known = await self.read(job)
             same = known.parts == parts or (_is_old(known) and known.total == len(parts))
             if not same:
                 raise JobDiffers(job, known.parts)
+
+    async def _begin_anew(self, job: str, facts: Item) -> bool:
+        """Whether the job was over, and is begun anew."""
+        noted = ("full", "parts", "reducer", "since", "error", "metadata", "reduceSent")
+        old = [*noted, *(() if "expires" in facts else ("expires",))]
+        text = (
+            f"SET {', '.join(f'#{name} = :{name}' for name in facts)}"
+            f" REMOVE {', '.join(f'#{name}' for name in old)}"
+        )
+        over = (
+            "attribute_exists(#reducer) OR attribute_exists(#error)"
+            " OR (attribute_exists(#total) AND attribute_not_exists(#run)"
+            " AND attribute_not_exists(#parts))"
+        )
+        return await self._table.update({"id": job}, text, over, **facts) is not None
 
     async def note(self, job: str, fact: Fact, value: Any) -> None:
         kept = f"if_not_exists(#{fact}, :{fact})" if fact == "error" else f":{fact}"
@@ -104,14 +123,36 @@ class TableStore:
         header = await self._header(job)
         if "run" not in header:
             return sorted(header.get("parts", ()))
-        total, full = header["total"], header.get("full", set())
-        left = [number for number in chunk.chunks(total) if number not in full]
-        held = await self._read([_key(header, number) for number in left])
         return [
             header["first"] + place
-            for number, words in zip(left, held, strict=True)
-            for place in chunk.missing(number, total, words)
+            for number, words in await self._open_chunks(header)
+            for place in chunk.missing(number, header["total"], words)
         ]
+
+    async def remaining(self, job: str) -> int:
+        header = await self._header(job)
+        if "run" not in header:
+            return len(header.get("parts", ()))
+        return sum(
+            chunk.size(number, header["total"]) - chunk.count(words)
+            for number, words in await self._open_chunks(header)
+        )
+
+    async def is_done(self, job: str, part: int) -> bool:
+        header = await self._header(job)
+        check_part(_job(header), part)
+        if "run" not in header:
+            return part not in header.get("parts", ())
+        bit = chunk.bit_of(part - header["first"])
+        words = await self._table.get(id=_key(header, bit.chunk))
+        return bool(words.get(bit.word, 0) & bit.mask)
+
+    async def _open_chunks(self, header: Item) -> list[tuple[int, Item]]:
+        """The chunks that are not known to be full: their numbers, and their words."""
+        full = header.get("full", set())
+        left = [number for number in chunk.chunks(header["total"]) if number not in full]
+        held = await self._read([_key(header, number) for number in left])
+        return list(zip(left, held, strict=True))
 
     async def jobs(self) -> AsyncIterator[str]:
         pages = self._table.pages(

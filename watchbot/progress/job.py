@@ -1,6 +1,5 @@
 """A map-reduce job as it is stored, and what is said of it."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,31 +40,30 @@ def check_part(job: Job, part: int) -> None:
         raise NoSuchPart(job.id, part, job.parts)
 
 
-def status(job: Job, pending: Collection[int], part: int | None = None) -> dict[str, Any]:
-    """What watchbot-progress says of a job; `pending` are its parts that are not done.
+def status(job: Job, remaining: int, part_is_done: bool | None = None) -> dict[str, Any]:
+    """What watchbot-progress says of a job; `remaining` parts are not done.
 
     `progress` is rounded down to hundredths, so that 1 means that all parts are done.
     """
-    hundredths = (job.total - len(pending)) * 100 // job.total
+    hundredths = (job.total - remaining) * 100 // job.total
     # 0 and 1 without a point, as JavaScript writes them: scripts compare the text.
     said: dict[str, Any] = {"progress": hundredths / 100 if hundredths % 100 else hundredths // 100}
     if job.error is not None:
         said["failed"] = job.error
     if job.metadata is not None:
         said["metadata"] = job.metadata
-    if part is not None:
-        check_part(job, part)
-        said["partComplete"] = part not in pending
+    if part_is_done is not None:
+        said["partComplete"] = part_is_done
     if job.reduce_sent:
         said["reduceSent"] = True
     return said
 
 
-def info(job: Job, pending: Collection[int]) -> dict[str, Any]:
+def info(job: Job, remaining: int) -> dict[str, Any]:
     """The same with its id, and its parts counted."""
     return {
         "jobid": job.id,
-        **status(job, pending),
+        **status(job, remaining),
         "total": job.total,
-        "remaining": len(pending),
+        "remaining": remaining,
     }

@@ -24,9 +24,14 @@ class MemoryStore:
         self._entries: dict[str, _Entry] = {}
         self._lock = RLock()  # never held through an await
 
-    async def create(self, job: str, parts: range, *, expires: int | None = None) -> None:
+    async def create(
+        self, job: str, parts: range, *, expires: int | None = None, anew: bool = False
+    ) -> None:
         new = _Entry(Job(id=job, total=len(parts), parts=parts), set(parts))
         with self._lock:
+            old = self._entries.get(job)
+            if anew and old and (old.claim is not None or old.job.error is not None):
+                del self._entries[job]
             known = self._entries.setdefault(job, new).job
         if known.parts != parts:
             raise JobDiffers(job, known.parts)
@@ -70,6 +75,16 @@ class MemoryStore:
     async def pending(self, job: str) -> list[int]:
         with self._lock:
             return sorted(self._entry(job).left)
+
+    async def remaining(self, job: str) -> int:
+        with self._lock:
+            return len(self._entry(job).left)
+
+    async def is_done(self, job: str, part: int) -> bool:
+        with self._lock:
+            entry = self._entry(job)
+            check_part(entry.job, part)
+            return part not in entry.left
 
     async def jobs(self) -> AsyncIterator[str]:
         for job in list(self._entries):

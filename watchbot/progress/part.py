@@ -1,12 +1,14 @@
 """The two calls of a worker: `create_job`, and `Part` around the work of one part."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
 from watchbot.errors import JobFailed
 from watchbot.progress.tracker import Progress
+
+_JSON = (type(None), bool, int, float, str, list, dict)
 
 
 def create_job(
@@ -34,7 +36,10 @@ class Part:
     When it was the last one, a message with the subject `reduce` is sent, JSON with `jobid` and
     `metadata`. When the work raises, the part stays open, for the next try; with an exception of
     `fail_job_on`, the whole job is failed. With `fail_job_on`, too, the work of a job that has
-    failed is not begun: `JobFailed`. Other arguments are ignored, so that `Part(**message)` works.
+    failed is not begun: `JobFailed`. `on_reduce` is called in place of sending the `reduce`
+    message, with what that would hold. Other arguments are what a message may hold, so that
+    `Part(**message)` works, and are not used; what no message holds, as a function, is a
+    `TypeError`.
 
     Raises what `Progress.finish_part` does.
     """
@@ -45,8 +50,13 @@ class Part:
         partid: int,
         progress: Progress | None = None,
         fail_job_on: type[Exception] | Sequence[type[Exception]] = (),
+        on_reduce: Callable[[dict[str, Any]], object] | None = None,
         **others: Any,
     ) -> None:
+        for name, value in others.items():
+            if not isinstance(value, _JSON):
+                raise TypeError(f"Part() got an unexpected keyword argument {name!r}")
+        self._on_reduce = on_reduce
         self._jobid, self._partid = jobid, partid
         self._progress = progress or Progress()
         kinds = [fail_job_on] if isinstance(fail_job_on, type) else fail_job_on
@@ -66,6 +76,6 @@ class Part:
         trace: TracebackType | None,
     ) -> None:
         if error is None:
-            self._progress.finish_part(self._jobid, self._partid)
+            self._progress.finish_part(self._jobid, self._partid, self._on_reduce)
         elif isinstance(error, self._fatal):
             self._progress.fail_job(self._jobid, f"part {self._partid}: {error!r}")

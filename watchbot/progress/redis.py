@@ -17,7 +17,7 @@ from watchbot.errors import (
     NoSuchPart,
     SettingError,
 )
-from watchbot.progress.job import Job
+from watchbot.progress.job import Job, check_part
 from watchbot.progress.store import CLAIM_S, Claim, Completion, Fact
 from watchbot.settings.base import describe
 
@@ -30,7 +30,9 @@ except ImportError as missing:
 # KEYS: the job's hash, the bits of its parts. Both expire together.
 
 CREATE = """
-local total, first, expires = unpack(ARGV)
+local total, first, anew, expires = unpack(ARGV)
+local is_over = redis.call('HEXISTS', KEYS[1], 'reducer') + redis.call('HEXISTS', KEYS[1], 'error')
+if anew == '1' and is_over > 0 then redis.call('DEL', KEYS[1], KEYS[2]) end
 if redis.call('HSETNX', KEYS[1], 'total', total) == 0 then return 0 end
 redis.call('HSET', KEYS[1], 'first', first)
 redis.call('SET', KEYS[2], '')
@@ -98,8 +100,10 @@ class RedisStore:
     def __init__(self, redis: Redis, place: str) -> None:
         self._redis, self._place = redis, place
 
-    async def create(self, job: str, parts: range, *, expires: int | None = None) -> None:
-        given = [len(parts), parts[0], *([] if expires is None else [expires])]
+    async def create(
+        self, job: str, parts: range, *, expires: int | None = None, anew: bool = False
+    ) -> None:
+        given = [len(parts), parts[0], int(anew), *([] if expires is None else [expires])]
         if not await self._run(CREATE, job, *given):
             known = await self.read(job)
             if known.parts != parts:
@@ -147,6 +151,17 @@ class RedisStore:
             for bit in BITS[byte]
         )
         return [parts[place] for place in places if place < len(parts)]
+
+    async def remaining(self, job: str) -> int:
+        total = (await self.read(job)).total
+        with self._translated():
+            return total - int(await self._redis.bitcount(_keys(job)[1]))
+
+    async def is_done(self, job: str, part: int) -> bool:
+        known = await self.read(job)
+        check_part(known, part)
+        with self._translated():
+            return bool(await self._redis.getbit(_keys(job)[1], part - known.parts[0]))
 
     async def jobs(self) -> AsyncIterator[str]:
         with self._translated():

@@ -40,8 +40,13 @@ class Store(Protocol):
     What the store itself refuses is an `AwsError` or a `DatabaseError`.
     """
 
-    async def create(self, job: str, parts: range, *, expires: int | None = None) -> None:
+    async def create(
+        self, job: str, parts: range, *, expires: int | None = None, anew: bool = False
+    ) -> None:
         """Begins a job with parts of these numbers; nothing, if the same was begun before.
+
+        With `anew`, one that is over (somebody was told that all is done, or it has failed) is
+        forgotten first, with all that was noted of it; of many that try at once, one does.
 
         It may be forgotten after the epoch second `expires`. Raises `JobDiffers` for a job that
         was begun with other parts.
@@ -72,6 +77,14 @@ class Store(Protocol):
 
     async def pending(self, job: str) -> list[int]:
         """The numbers of the parts that are not done, in order."""
+        ...
+
+    async def remaining(self, job: str) -> int:
+        """How many parts are not done, counted and not listed."""
+        ...
+
+    async def is_done(self, job: str, part: int) -> bool:
+        """Whether a part is done. Raises `NoSuchPart`."""
         ...
 
     def jobs(self) -> AsyncIterator[str]:

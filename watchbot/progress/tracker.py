@@ -47,14 +47,12 @@ class Progress:
     ) -> None:
         """Begins a job with `total` parts, whose numbers begin at `first`.
 
-        Done again, it changes nothing. The job may be forgotten after `ttl_s` seconds. Raises
+        One that is over (all its parts are done, or it has failed) begins anew; one that is under
+        way stays as it is. The job may be forgotten after `ttl_s` seconds. Raises
         `JobDiffers` for a job that was begun with other parts, `UsageError` for a bad id,
         total or time.
         """
-        check_new(jobid, total, ttl_s)
-        expires = None if ttl_s is None else int(time.time() + ttl_s)
-        parts = range(first, first + total)
-        self._run(lambda store: store.create(jobid, parts, expires=expires))
+        self._begin(jobid, range(first, first + total), ttl_s, anew=True)
 
     def create_job(
         self,
@@ -71,7 +69,8 @@ class Progress:
         all messages were sent.
         """
         messages = map_messages(jobid, parts, metadata)
-        self.set_total(jobid, len(parts), first=0, ttl_s=ttl_s)
+        # Not anew: the message that begins a job may come again once the job is over.
+        self._begin(jobid, range(len(parts)), ttl_s)
 
         async def begin(store: Store) -> None:
             if metadata is not None:
@@ -90,8 +89,12 @@ class Progress:
         claim = _new_claim()
         return self._run(lambda store: store.complete(jobid, partid, claim)) is Completion.LAST
 
-    def finish_part(self, jobid: str, partid: int) -> None:
+    def finish_part(
+        self, jobid: str, partid: int, on_reduce: Callable[[dict[str, Any]], object] | None = None
+    ) -> None:
         """Completes a part; if all parts are done, sends the `reduce` message, and notes that.
+
+        `on_reduce` is called in place of sending it, with what it would hold: `jobid`, `metadata`.
 
         Raises `ReduceUnsent` when another call was told that all is done, but has not noted that
         it sent the message: its process may have died. After a minute this call takes its place.
@@ -109,8 +112,11 @@ class Progress:
                     return
                 if not await store.take_over(jobid, claim):
                     raise ReduceUnsent(jobid)
-            async with self._opened_destination() as destination:
-                await send(destination, jobid, [reduce_message(jobid, job.metadata)])
+            if on_reduce is None:
+                async with self._opened_destination() as destination:
+                    await send(destination, jobid, [reduce_message(jobid, job.metadata)])
+            else:
+                on_reduce({"jobid": jobid, "metadata": job.metadata})
             await store.note(jobid, "reduceSent", True)
 
         self._run(finish)
@@ -144,7 +150,8 @@ class Progress:
         """
 
         async def ask(store: Store) -> dict[str, Any]:
-            return status(await store.read(jobid), await store.pending(jobid), part)
+            done = None if part is None else await store.is_done(jobid, part)
+            return status(await store.read(jobid), await store.remaining(jobid), done)
 
         return self._run(ask)
 
@@ -152,7 +159,7 @@ class Progress:
         """The status with `jobid`, `total` and `remaining`."""
 
         async def ask(store: Store) -> dict[str, Any]:
-            return info(await store.read(jobid), await store.pending(jobid))
+            return info(await store.read(jobid), await store.remaining(jobid))
 
         return self._run(ask)
 
@@ -167,10 +174,15 @@ class Progress:
             said = []
             async for jobid in store.jobs():
                 with suppress(NoSuchJob):  # forgotten just now
-                    said.append(info(await store.read(jobid), await store.pending(jobid)))
+                    said.append(info(await store.read(jobid), await store.remaining(jobid)))
             return said
 
         return self._run(ask)
+
+    def _begin(self, jobid: str, parts: range, ttl_s: float | None, *, anew: bool = False) -> None:
+        check_new(jobid, len(parts), ttl_s)
+        expires = None if ttl_s is None else int(time.time() + ttl_s)
+        self._run(lambda store: store.create(jobid, parts, expires=expires, anew=anew))
 
     def _note(self, jobid: str, fact: Fact, value: Any) -> None:
         self._run(lambda store: store.note(jobid, fact, value))
