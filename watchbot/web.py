@@ -66,12 +66,11 @@ async def serving_app(app: Any, host: str, port: int, option: str) -> AsyncItera
 
 
 def _listener(host: str, port: int, option: str) -> socket.socket:
-    bare = host.removeprefix("[").removesuffix("]")
     try:
         family, *_, address = socket.getaddrinfo(
-            bare or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        every = bare == "::" and socket.has_dualstack_ipv6()  # those who come by IPv4, too
+        every = host == "::" and socket.has_dualstack_ipv6()  # those who come by IPv4, too
         return socket.create_server(address[:2], family=family, dualstack_ipv6=every)
     except OSError as error:
         raise SettingError(

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 import anyio
 
+from watchbot.address import netloc
 from watchbot.aws import open_client
 from watchbot.errors import SettingError
 from watchbot.lifecycle import Stop
@@ -71,7 +72,7 @@ async def _make_cluster(account: Account, name: str) -> None:
 
 
 def _print_guide(settings: ScheduleSettings, stage: Stage) -> None:
-    api = f"http://{settings.host}:{settings.port or 'PORT'}"
+    api = f"http://{netloc(settings.host, settings.port or 'PORT')}"
     which = "" if settings.port else " (the log below says which PORT)"
     gate = " -H 'Authorization: Bearer TOKEN'" if settings.token else ""
     post = f"curl {api}/jobs{gate} -H 'Content-Type: application/json' -d"

@@ -7,11 +7,11 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
+from urllib.parse import urlsplit
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -59,7 +59,7 @@ def site(routes: Sequence[BaseRoute], *, host: str, token: str | None) -> Starle
     """
     middleware = [Middleware(_Headers)]
     if host in LOOPBACK:
-        middleware.append(Middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK)))
+        middleware.append(Middleware(_Here))
     if token:
         middleware.append(Middleware(_Guard, token=token))
     handlers: dict[Any, Any] = {
@@ -115,6 +115,26 @@ def _refusal(request: Request, text: str, status: int) -> Response:
     if request.url.path.startswith("/v1/"):
         return JSONResponse({"message": text}, status)
     return PlainTextResponse(f"{text}\n", status)
+
+
+class _Here:
+    """Answers those who call this machine by a name of its loopback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer: Callable[[Scope, Receive, Send], Awaitable[None]] = self._app
+        if scope["type"] == "http" and not _names_loopback(Request(scope).headers.get("host", "")):
+            answer = PlainTextResponse("Invalid host header\n", 400)
+        await answer(scope, receive, send)
+
+
+def _names_loopback(host: str) -> bool:
+    try:  # starlette's own middleware has not always known brackets
+        return urlsplit(f"//{host}").hostname in LOOPBACK
+    except ValueError:
+        return False
 
 
 class _Headers:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import anyio
 import anyio.to_thread
 
+from watchbot.address import netloc
 from watchbot.aws import open_client
 from watchbot.errors import DatabaseDown, DatabaseError, SettingError
 from watchbot.schedule.clockwork import fields_of_row
@@ -95,7 +96,8 @@ async def _in_elasticsearch(source: str, _: Account) -> AsyncIterator[Found]:
 
 def _search(url: str) -> list[dict[str, Any]]:
     parts = urlsplit(url)
-    place = f"{parts.scheme}://{parts.hostname}:{parts.port or 9200}{parts.path.rstrip('/')}"
+    server = netloc(parts.hostname or "", parts.port or 9200)
+    place = f"{parts.scheme}://{server}{parts.path.rstrip('/')}"
     asked = json.dumps({"size": MOST_HITS}).encode()
     request = urllib.request.Request(  # noqa: S310 - its scheme was looked at
         f"{place}/_search", asked, {"content-type": "application/json"}

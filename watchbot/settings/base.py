@@ -16,6 +16,7 @@ from pydantic import ValidationError as Invalid
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from watchbot.address import bare
 from watchbot.errors import SettingError
 from watchbot.settings.whereabouts import whereabouts
 
@@ -82,6 +83,7 @@ def _topic_arn(value: str) -> str:
 EndpointUrl = Annotated[str, AfterValidator(_endpoint_url)]
 QueueUrl = Annotated[str, AfterValidator(_queue_url)]
 TopicArn = Annotated[str, AfterValidator(_topic_arn)]
+Host = Annotated[str, AfterValidator(bare)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 

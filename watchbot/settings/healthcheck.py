@@ -7,9 +7,9 @@ modules cannot be loaded. A health check has a few seconds, and must not unpack 
 import os
 from collections.abc import Mapping
 
+from watchbot.address import bare, nearby, netloc
 from watchbot.errors import SettingError
 
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # to serve on; what to ask then
 _PORT = "WATCHBOT_METRICS_PORT"
 _HOST = "WATCHBOT_METRICS_HOST"
 _LAST_PORT = 65_535
@@ -22,7 +22,7 @@ def address(given: Mapping[str, str]) -> str:
     """
     port = _port(given.get("metrics_port", os.environ.get(_PORT) or "9090"))
     host = given.get("metrics_host", os.environ.get(_HOST) or "0.0.0.0")
-    return f"{_ANY.get(host, host)}:{port}"
+    return netloc(nearby(bare(host)), port)
 
 
 def _port(text: str) -> int:

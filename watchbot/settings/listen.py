@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator
 
 from watchbot import descriptors
-from watchbot.settings.base import TWELVE_HOURS_S, Port, QueueUrl, Settings, TopicArn, option
+from watchbot.settings.base import TWELVE_HOURS_S, Host, Port, QueueUrl, Settings, TopicArn, option
 from watchbot.settings.values import Envelope
 
 
@@ -96,7 +96,7 @@ class WatcherSettings(Settings):
     metrics_port: Port | None = option(
         None, "Serve /metrics, /healthz and /readyz here; 0: any free port.", "PORT"
     )
-    metrics_host: str = option("0.0.0.0", "The address they are served on.", "ADDRESS")
+    metrics_host: Host = option("0.0.0.0", "The address they are served on.", "ADDRESS")
     exit_when_empty: bool = option(False, "Leave when the queue is empty and all work is done.")
     max_backoff: int = option(
         TWELVE_HOURS_S,

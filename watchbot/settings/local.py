@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from watchbot.settings.base import TWELVE_HOURS_S, Account, Port, option, variables
+from watchbot.settings.base import TWELVE_HOURS_S, Account, Host, Port, option, variables
 from watchbot.settings.listen import WatcherSettings
 
 
@@ -22,7 +22,7 @@ class LocalSettings(WatcherSettings):
     drain_timeout: float = option(
         0, "What running workers get at the first Ctrl-C.", "S", ge=0, le=TWELVE_HOURS_S
     )
-    metrics_host: str = option("127.0.0.1", "The address they are served on.", "ADDRESS")
+    metrics_host: Host = option("127.0.0.1", "The address they are served on.", "ADDRESS")
     poll_wait: int = option(1, "How long a receive waits for messages.", "S", ge=0, le=20)
     send: tuple[str, ...] = option((), "Publish this message; may be given often.", "BODY")
     send_file: Annotated[Path, AfterValidator(_lines)] | None = option(

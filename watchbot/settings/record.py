@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator
 
-from watchbot.settings.base import TWELVE_HOURS_S, Port, QueueUrl, Settings, option
+from watchbot.settings.base import TWELVE_HOURS_S, Host, Port, QueueUrl, Settings, option
 
 
 def _split(value: object) -> object:
@@ -53,9 +53,9 @@ class RecordSettings(DatabaseSettings):
     metrics_port: Port | None = option(
         None, "Serve /metrics, /healthz and /readyz here; 0: any free port.", "PORT"
     )
-    metrics_host: str = option("0.0.0.0", "The address they are served on.", "ADDRESS")
+    metrics_host: Host = option("0.0.0.0", "The address they are served on.", "ADDRESS")
     http_port: Port | None = option(None, "Serve the web page and /v1; 0: any free port.", "PORT")
-    http_host: str = option("127.0.0.1", "The address they are served on.", "ADDRESS")
+    http_host: Host = option("127.0.0.1", "The address they are served on.", "ADDRESS")
     http_token: str | None = option(
         None, "Ask for this: as a bearer token, or as the password.", "TOKEN", repr=False
     )

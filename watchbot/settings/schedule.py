@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from watchbot.errors import SettingError
 from watchbot.settings.base import (
     TWELVE_HOURS_S,
+    Host,
     Port,
     Settings,
     TopicArn,
@@ -99,7 +100,7 @@ class ScheduleSettings(StoreSettings):
     )
     cluster: str = option("default", "The ECS cluster of jobs that name none.", "NAME")
     port: Port = option(5000, "Serve the API here; 0: any free port.", "PORT")
-    host: str = option("127.0.0.1", "The address it is served on.", "ADDRESS")
+    host: Host = option("127.0.0.1", "The address it is served on.", "ADDRESS")
     token: str | None = option(
         None, "Ask for this: as a bearer token, or as the password.", "TOKEN", repr=False
     )
@@ -121,7 +122,7 @@ class ScheduleSettings(StoreSettings):
     metrics_port: Port | None = option(
         None, "Serve /metrics, /healthz and /readyz here; 0: any free port.", "PORT"
     )
-    metrics_host: str = option("0.0.0.0", "The address they are served on.", "ADDRESS")
+    metrics_host: Host = option("0.0.0.0", "The address they are served on.", "ADDRESS")
 
 
 def old_variables() -> list[str]:
