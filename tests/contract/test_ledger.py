@@ -200,6 +200,78 @@ async def test_clock_that_jumps_back_fires_nothing_twice(place: str) -> None:
         assert len(await house.rows.runs()) == 3
 
 
+async def test_clock_that_is_set_back_an_hour_silences_no_job(place: str) -> None:
+    async with a_house(place, a_job(), a_job("rare", "30 * * * *")) as house:
+        assert await house.store.look_at_clock() is None
+        house.clock.on(minutes=1)
+        await house.plan()
+        assert await house.store.look_at_clock() is None
+        house.clock.on(hours=-1)
+
+        back = await house.store.look_at_clock()
+        again = await house.store.look_at_clock()
+        house.clock.on(minutes=1)
+        planned = await house.plan()
+        rare = await house.jobs.find("rare")
+
+    assert (back, again) == (timedelta(hours=1), None)
+    assert planned == Planned(due=1)
+    assert rare
+    assert rare.next_fire_at == NOON - timedelta(minutes=30)
+
+
+async def test_clock_that_was_set_back_is_noticed_by_one_who_comes_later(place: str) -> None:
+    async with a_house(place, a_job()) as house:
+        await house.store.look_at_clock()
+    async with a_house(place) as house:
+        house.clock.on(hours=-1)
+
+        assert await house.store.look_at_clock() == timedelta(hours=1)
+        house.clock.on(minutes=1)
+        assert await house.plan() == Planned(due=1)
+
+
+async def test_job_that_was_made_by_a_clock_that_was_ahead_fires(place: str) -> None:
+    every: dict[str, Any] = {"schedule": "rate(5 minutes)", "dialect": "eventbridge"}
+    async with a_house(place, a_job(**every)) as house:
+        await house.store.look_at_clock()
+        house.clock.on(hours=-1)
+        await house.store.look_at_clock()
+        house.clock.on(minutes=5)
+
+        assert await house.plan() == Planned(due=1)
+        house.clock.on(minutes=5)
+        assert await house.plan() == Planned(due=1)
+
+
+async def test_run_that_was_put_off_by_a_clock_that_was_ahead_is_taken(place: str) -> None:
+    async with a_house(place, a_job()) as house:
+        house.clock.on(minutes=1)
+        await house.plan()
+        await house.store.look_at_clock()
+        (run,) = await house.take(house.one)
+        await house.one.put_off(run, 5, "no room", failed=True)
+        house.clock.on(hours=-1)
+        await house.store.look_at_clock()
+        house.clock.on(minutes=1)
+
+        assert [again.key for again in await house.take(house.two)] == [run.key]
+
+
+async def test_time_that_was_missed_and_comes_again_is_due(place: str) -> None:
+    async with a_house(place, a_job(misfire={"policy": "skip"})) as house:
+        await house.store.look_at_clock()
+        house.clock.on(hours=1)  # wrongly
+        await house.store.look_at_clock()
+        await house.plan()
+        house.clock.on(hours=-1)
+        await house.store.look_at_clock()
+        house.clock.on(minutes=1)
+        await house.plan()
+
+        assert (await house.statuses())[0] == "due"
+
+
 async def test_job_that_is_deleted_and_made_again_does_not_fire_twice(place: str) -> None:
     async with a_house(place, a_job()) as house:
         house.clock.on(minutes=1)

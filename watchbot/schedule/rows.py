@@ -60,7 +60,7 @@ def run_to_start(row: Row, job_now: Row | None, *, doubtful: bool = False) -> Ru
     if not run.started_nothing or run.called_off:
         return run
     run = replace(run, wanted=None)
-    if job_now is None or to_time(job_now["created_at"]) > run.created_at:
+    if job_now is None:
         return replace(run, called_off="the job was deleted")
     if job_now["generation"] == run.generation:
         return run

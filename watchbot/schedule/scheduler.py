@@ -112,6 +112,10 @@ class Scheduler:
         return FORGET_EVERY_S
 
     async def _plan(self) -> float:
+        back = await self._store.look_at_clock()
+        if back:
+            seconds = round(back.total_seconds())
+            log.warning("the store's clock was set back; planned anew", extra={"seconds": seconds})
         planned = await self._store.plan()
         if planned.due:
             self._taking.tell()

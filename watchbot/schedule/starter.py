@@ -112,8 +112,9 @@ class Attempt:
         """One more try, unless it had all of them."""
         retry = self.run.job.retry
         age_s = (self._now - self.run.created_at).total_seconds()
-        # Jitter, and the run that it waited for, may have taken long before its first try.
-        too_old = age_s >= retry.max_age and self.run.attempts > 0
+        # Jitter, and the runs that it waited for, may have taken long before its first try.
+        waited = self.run.attempts == 0 or self.run.cause == "backfill"
+        too_old = age_s >= retry.max_age and not waited
         if self.run.attempts + 1 >= retry.attempts or too_old:
             return ended(self.run, f"given up: {reason}")
         pause_s = retry_pause(self.run.attempts + 1, cap_s=RETRY_CAP_S)

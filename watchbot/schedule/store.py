@@ -6,7 +6,7 @@ There are two kinds, `sql` (SQLite, PostgreSQL) and `dynamodb`. Every call raise
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -199,6 +199,14 @@ class Store(Protocol):
 
     async def now(self) -> datetime:
         """The time by the store's clock, the only one that all replicas share."""
+        ...
+
+    async def look_at_clock(self) -> timedelta | None:
+        """By how much the store's clock was set back since somebody looked; None: it was not.
+
+        If it was, the next fire of each job is sought anew, and what was put off until a time that
+        has gone away again is looked at within a minute.
+        """
         ...
 
     async def plan(self) -> Planned:

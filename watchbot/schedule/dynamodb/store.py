@@ -14,8 +14,10 @@ from watchbot.schedule.dynamodb.clock import Now, ServerClock
 from watchbot.schedule.dynamodb.jobs import TableJobs
 from watchbot.schedule.dynamodb.ledger import TableLedger
 from watchbot.schedule.dynamodb.runs import TableRuns
+from watchbot.schedule.dynamodb.setback import plan_anew
 from watchbot.schedule.dynamodb.table import StoreTable
 from watchbot.schedule.planner import Planned
+from watchbot.schedule.setback import ClockWatch
 from watchbot.schedule.store import seconds_until
 from watchbot.settings.base import Account
 
@@ -48,9 +50,13 @@ class TableStore:
         self.jobs = jobs = TableJobs(table, now, kept)
         self.runs = TableRuns(table, jobs, now, kept)
         self.ledger = functools.partial(TableLedger, table, jobs, now, kept)
+        self._clock = ClockWatch(functools.partial(plan_anew, table))
 
     async def now(self) -> datetime:
         return await self._now()
+
+    async def look_at_clock(self) -> timedelta | None:
+        return await self._clock.look(await self._now())
 
     async def plan(self) -> Planned:
         return await plan.plan(self._table, await self._now(), self._kept)

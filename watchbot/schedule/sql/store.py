@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from watchbot.schedule.planner import Planned
+from watchbot.schedule.setback import ClockWatch
 from watchbot.schedule.sql import plan
 from watchbot.schedule.sql.clock import Now, database_clock
 from watchbot.schedule.sql.jobs import SqlJobs
 from watchbot.schedule.sql.ledger import SqlLedger
 from watchbot.schedule.sql.runs import SqlRuns
+from watchbot.schedule.sql.setback import plan_anew
 from watchbot.sql.database import Database, open_database
 from watchbot.sql.migrate import migrate
 
@@ -40,9 +42,13 @@ class SqlStore:
         self.jobs = SqlJobs(database, now)
         self.runs = SqlRuns(database, now, kept)
         self.ledger = functools.partial(SqlLedger, database, now)
+        self._clock = ClockWatch(functools.partial(plan_anew, database))
 
     async def now(self) -> datetime:
         return await self._now(self._database)
+
+    async def look_at_clock(self) -> timedelta | None:
+        return await self._clock.look(await self._now(self._database))
 
     async def plan(self) -> Planned:
         return await plan.plan(self._database, self._now)
