@@ -99,7 +99,8 @@ def decide_backfill(wanted: int, at_once: int, under_way: int, ahead: int) -> De
 def _top_up(wanted: int, now: UnderWay) -> Decision:
     there = now.tasks + now.missing
     if wanted <= there:
-        return Skip(reason=f"{there} tasks run, of {wanted} that are wanted")
+        more = ", and an earlier run is not started yet" if now.begun else ""
+        return Skip(reason=f"{now.tasks} tasks run, of {wanted} that are wanted{more}")
     return _in_turn() if now.ahead else Start(count=wanted - there)
 
 

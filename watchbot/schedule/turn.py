@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 
 from watchbot.schedule.cluster import Cluster
 from watchbot.schedule.demand import UnderWay
+from watchbot.schedule.job import MAX_TASKS
 from watchbot.schedule.run import Other, Run
 
 NEW = timedelta(minutes=1)  # ECS may not know a task yet that it has just started
 _OVER = "STOPPED"
-_WHOLE = 1000  # tasks that a run may start of which nobody knows how many it wants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Others:
         return UnderWay(
             tasks=len(self.tasks),
             begun=len(begun),
-            missing=sum(_WHOLE if o.missing is None else o.missing for o in begun),
+            missing=sum(MAX_TASKS if o.missing is None else o.missing for o in begun),
             ahead=sum(_goes_before(other, run) for other in open_runs),
         )
 
