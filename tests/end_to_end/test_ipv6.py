@@ -5,6 +5,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
@@ -30,8 +31,9 @@ def test_watcher_serves_and_is_asked(cloud: Cloud, host: str) -> None:
     assert top.returncode == 0, top.stdout
 
 
-def test_scheduler_serves_its_pages(cloud: Cloud) -> None:
-    with cloud.started("schedule", "--host", "::1", "--port", "0") as scheduler:
+def test_scheduler_serves_its_pages(cloud: Cloud, tmp_path: Path) -> None:
+    options = ("--host", "::1", "--port", "0", "--database", f"sqlite:///{tmp_path}/schedule.db")
+    with cloud.started("schedule", *options) as scheduler:
         (url,) = re.findall(r"url=(\S+)", read_until(scheduler, "serving the API"))
         page = requests.get(f"{url}/jobs", timeout=10)
         by_another_name = requests.get(f"{url}/jobs", headers={"Host": "evil.example"}, timeout=10)
