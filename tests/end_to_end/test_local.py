@@ -49,6 +49,29 @@ def test_pasted_lines_send_a_message(
         assert "--- notification: watchbot: rejected (exit code 3)" in said
 
 
+def test_without_a_command_messages_wait_for_whoever_takes_them(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    with cloud.started("local") as server:
+        guide = read_until(server, "Ctrl-C")
+        exports = re.findall(r"^  (export .*)$", guide, re.M)
+        script = "\n".join(
+            [
+                *exports,
+                "watchbot send hello",
+                "watchbot listen --exit-when-empty --poll-wait 1 'echo \"got $Message\"'",
+            ]
+        )
+        bare = {"PATH": cloud.environment["PATH"], "HOME": str(tmp_path)}
+        done = subprocess.run(
+            ["sh", "-ec", script], env=bare, check=True, capture_output=True, text=True
+        )
+        server.send_signal(signal.SIGINT)
+
+        assert "got hello" in done.stdout
+        assert server.wait(timeout=30) == 0
+
+
 def test_ctrl_c_leaves_at_once_and_clean(cloud: Cloud) -> None:
     with cloud.started("local", "--send", "x", "echo up; sleep 60") as watcher:
         read_until(watcher, r"\] up")
@@ -98,7 +121,6 @@ def test_workers_talk_to_the_embedded_aws_too(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "COMMAND is missing"),
         (["no-such-command-here"], "no such command"),
         (["--send-file", "/no/such", "true"], "--send-file (WATCHBOT_SEND_FILE): '/no/such'"),
         (["--port", "99999", "true"], "--port"),

@@ -16,8 +16,8 @@ def local(settings: LocalSettings, words: tuple[str, ...]) -> int:
     """Run it all on this machine, without an account.
 
     SQS, SNS and DynamoDB are embedded, in memory, on 127.0.0.1: a topic, a queue that it feeds,
-    COMMAND for every message, and a table for `watchbot progress`. Prints how to send messages from
-    another terminal. Ctrl-C leaves.
+    COMMAND for every message, and a table for `watchbot progress`. Without COMMAND messages wait in
+    the queue. Prints how to send messages from another terminal. Ctrl-C leaves.
     """
     from watchbot import lifecycle
     from watchbot.local.run import local

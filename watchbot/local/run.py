@@ -22,8 +22,12 @@ PROGRESS_TABLE = "watchbot-progress"
 
 
 async def local(settings: LocalSettings, words: Sequence[str], stop: Stop) -> int:
-    """Serves an AWS on loopback, publishes what was asked, and watches; the exit code."""
-    spawn.resolve(words, shell=settings.shell)  # before anything is made
+    """Serves an AWS on loopback, publishes what was asked, and watches; the exit code.
+
+    Without `words` nothing is run: the messages wait in the queue for whoever takes them.
+    """
+    if words:
+        spawn.resolve(words, shell=settings.shell)  # before anything is made
     with running_server(settings.port) as url:
         account = Account(region=REGION, endpoint_url=url)
         point_at(account)
@@ -36,11 +40,18 @@ async def local(settings: LocalSettings, words: Sequence[str], stop: Stop) -> in
         async with anyio.create_task_group() as printing:
             over = anyio.Event()
             printing.start_soon(print_notifications, account, stage, over)
-            code = await listen(_watcher(settings, stage), words, stop)
+            code = await _watch(settings, stage, words, stop)
             over.set()
             if stop.draining.is_set():  # Ctrl-C leaves at once
                 printing.cancel_scope.cancel()
     return code or unsent
+
+
+async def _watch(settings: LocalSettings, stage: Stage, words: Sequence[str], stop: Stop) -> int:
+    if words:
+        return await listen(_watcher(settings, stage), words, stop)
+    await stop.draining.wait()
+    return 0
 
 
 def _watcher(settings: LocalSettings, stage: Stage) -> ListenSettings:
