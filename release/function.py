@@ -16,7 +16,7 @@ from watchbot.template.function import PYTHON
 
 # What Lambda's Amazon Linux 2023 takes. pip does not know that a newer one takes the older ones.
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
-SERVICE = "dynamodb"  # the only one that the handler calls
+SERVICES = {"dynamodb", "ecs"}  # the one that is called, and the one whose options are checked
 
 
 def build(target: Path, python: str = PYTHON) -> Path:
@@ -49,7 +49,7 @@ def _leave_out_what_is_not_loaded(content: Path) -> None:
     """Half of all there is: a small zip starts sooner."""
     shutil.rmtree(content / "uvloop")
     for service in (content / "botocore/data").iterdir():
-        if service.is_dir() and service.name != SERVICE:
+        if service.is_dir() and service.name not in SERVICES:
             shutil.rmtree(service)
 
 

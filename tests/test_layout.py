@@ -14,7 +14,7 @@ LAYERS = [  # a module imports from its own folder and from the lines above it
     "errors inherited moment sink logline strangers task_outcome watchdog address descriptors "
     "doorkeeper",
     "answers credentials display settings stdout logs metrics worker_log",
-    "lifecycle aws pages web log_handler",
+    "lifecycle api_model aws pages web log_handler",
     "dynamodb sqs sql",
     "doctor healthcheck listen deadletter progress record schedule template send top",
     "local",
@@ -28,7 +28,7 @@ OWNERS = {  # one door to each dangerous thing
     "aiohttp": {"listen/agent.py"},
     "boto3": set[str](),
     "cfn_flip": {"template/document.py"},
-    "botocore": {"aws.py", "credentials.py"},
+    "botocore": {"api_model.py", "aws.py", "credentials.py"},
     "moto": {"local/ecs.py", "local/server.py", "local/sqs.py"},
     "opentelemetry": {"listen/tracing.py"},
     "prometheus_client": {"metrics.py"},

@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from tests.house import a_house, a_job
 from watchbot.schedule.declared import source_of
-from watchbot.schedule.rest import Rest
+from watchbot.schedule.rest import Limits, Rest
 
 
 def delete(job_id: str) -> Request:
@@ -20,7 +20,7 @@ async def test_job_of_a_stack_is_not_deleted_and_it_is_said_where_it_is_declared
     followed = source_of("stacks")
     async with a_house(place, a_job("own")) as house:
         await house.jobs.add(a_job("declared"), source=followed)
-        rest = Rest(house.store, lambda: None, followed)
+        rest = Rest(house.store, lambda: None, Limits(followed=followed))
 
         with pytest.raises(HTTPException, match="in the table stacks") as refused:
             await rest.delete(delete("declared"))

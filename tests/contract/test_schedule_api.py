@@ -11,6 +11,7 @@ from tests.fake_ecs import FakeEcs
 from tests.house import House, a_house
 from watchbot.schedule.api import application
 from watchbot.schedule.clients import Clients
+from watchbot.schedule.run import Ending
 from watchbot.schedule.scheduler import Scheduler
 from watchbot.settings.schedule import ScheduleSettings
 from watchbot.web import serving_app
@@ -160,3 +161,28 @@ async def test_texts_that_no_store_can_hold_are_refused(place: str, text: str) -
         statuses = [(await api(*each))[0] for each in asked]
 
     assert statuses == [400] * len(asked)
+
+
+async def test_queue_on_a_server_that_nobody_allowed_is_refused(place: str) -> None:
+    foreign = "http://169.254.169.254/123456789012/q"
+    target = {"type": "sqs", "queueUrl": foreign, "message": "m"}
+    async with served(place) as api:
+        made = await api("POST", "/v1/jobs", {"id": "a", "schedule": "@daily", "target": target})
+        retry = {"deadLetterQueue": foreign}
+        old = await api("POST", "/jobs", {"id": "b", "schedule": "0", "retry": retry})
+        _, jobs = await api("GET", "/jobs")
+
+    assert (made[0], old[0], jobs["jobs"]) == (400, 400, [])
+    assert "--allow-endpoint" in made[1]["messages"]["target"]["queueUrl"][0]
+    assert "--allow-endpoint" in old[1]["messages"]["retry"]["deadLetterQueue"][0]
+
+
+async def test_tries_are_counted_from_the_first(place: str) -> None:
+    async with served(place) as api:
+        await api("POST", "/v1/jobs", {"id": "j", "schedule": "@hourly", "taskDefinition": "t"})
+        await api("POST", "/v1/jobs/j/run")
+        (run,) = await api.house.take(api.house.one)
+        await api.house.one.finish(run, Ending(status="started"))
+        _, runs = await api("GET", "/v1/jobs/j/runs")
+
+    assert runs["runs"][0]["attempts"] == 1

@@ -126,6 +126,33 @@ def counts(world: World) -> list[int]:
     return [call["count"] for call in world.ecs.calls]
 
 
+async def test_containers_know_which_time_they_run_for(place: str) -> None:
+    own = {"containerName": "side", "environment": {"A": "b"}}
+    async with a_world(place, a_job(taskCount=12, overrides=[own])) as world:
+        await world.fire()
+
+    first, second = (call["overrides"]["containerOverrides"] for call in world.ecs.calls)
+    told = {each["name"]: variables(each) for each in first}
+    time = {
+        "WATCHBOT_JOB": "j",
+        "WATCHBOT_DUE_AT": "2026-11-21T12:01:00.000Z",
+        "WATCHBOT_RUN_CAUSE": "schedule",
+    }
+    assert first == second
+    assert told == {"side": {"A": "b", TAG: "j", **time}, "main": time}
+
+
+async def test_containers_are_told_nothing_if_the_job_says_so(place: str) -> None:
+    async with a_world(place, a_job(passDueAt=False)) as world:
+        await world.fire()
+
+    assert "overrides" not in world.ecs.calls[0]
+
+
+def variables(container: dict[str, Any]) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in container["environment"]}
+
+
 async def test_tasks_are_started_ten_at_a_time_each_call_under_its_token(place: str) -> None:
     async with a_world(place, a_job(taskCount=23)) as world:
         (ending,) = await world.fire()

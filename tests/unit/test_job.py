@@ -7,11 +7,18 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
+from watchbot.api_model import shapes
+from watchbot.schedule.cluster import request
 from watchbot.schedule.cron.dialects import Dialect
+from watchbot.schedule.endpoints import Endpoints
 from watchbot.schedule.given import SHOWN, new_job
-from watchbot.schedule.job import Job, resolved
+from watchbot.schedule.job import Job, read_job, resolved
 from watchbot.schedule.operations import spec
+from watchbot.schedule.part import Part
 from watchbot.schedule.problems import messages
+from watchbot.schedule.run import Call, Run
+from watchbot.schedule.task import TAG, AwsVpc, CapacityProvider, Override
+from watchbot.settings.base import Account
 
 SQS = {"type": "sqs", "queueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/q"}
 SNS = {"type": "sns", "topicArn": "arn:aws:sns:eu-west-1:123456789012:t"}
@@ -67,7 +74,33 @@ def problems(given: dict[str, Any]) -> dict[str, Any]:
             "trigger.messagesPerTask",
             "Must be at least 1.",
         ),
-        ({"overrides": {}}, "overrides", "Not a valid list."),
+        ({"overrides": 5}, "overrides", "Not a valid list."),
+        ({"overrides": {"taskRole": "r"}}, "overrides", "nearest known one is taskRoleArn"),
+        ({"overrides": {"cpu": 256}}, "overrides", "cpu must be a text"),
+        ({"overrides": {"containerOverrides": [{"cpu": 5}]}}, "overrides", "needs a name"),
+        (
+            {"overrides": {"ephemeralStorage": {}}},
+            "overrides",
+            "ephemeralStorage.sizeInGiB is missing",
+        ),
+        (
+            {"overrides": [{"containerName": "c", "cpu": "many"}]},
+            "overrides.0.cpu",
+            "Must be a whole number",
+        ),
+        (
+            {"overrides": [{"containerName": "c", "command": "ls -l"}]},
+            "overrides.0.command",
+            "Must be a list",
+        ),
+        ({"tags": [{"ky": "a"}]}, "tags", "0.ky: Unknown field. The nearest known one is key"),
+        ({"tags": [{"key": "a" * 129}]}, "tags", "0.key is longer than 128"),
+        ({"tags": [{"key": f"k{n}"} for n in range(51)]}, "tags", "longer than 50"),
+        ({"propagateTags": "ALL"}, "propagateTags", "Must be one of TASK_DEFINITION"),
+        ({"enableExecuteCommand": "perhaps"}, "enableExecuteCommand", "boolean"),
+        ({"placementConstraints": [{"type": "x"}]}, "placementConstraints", "0.type must be one"),
+        ({"placementStrategy": {}}, "placementStrategy", "Must be a list"),
+        ({"volumeConfigurations": [{}]}, "volumeConfigurations", "0.name is missing"),
         ({"overrides": [{}]}, "overrides.0.containerName", "Missing data for required field."),
         (
             {"overrides": [{"containerName": "c", "environment": {"A": 1}}]},
@@ -214,6 +247,146 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 
 def test_empty_time_zone_is_utc() -> None:
     assert Job.model_validate(fields(timezone="")).timezone == "UTC"
+
+
+def test_every_parameter_of_run_task_is_a_field_of_a_job() -> None:
+    ours = {"cluster", "count", "startedBy", "clientToken", "taskDefinition"}
+    known = {field.alias for field in Job.model_fields.values()}
+    members = shapes("ecs")["RunTaskRequest"]["members"].keys()
+
+    assert members - ours <= known
+
+
+@pytest.mark.parametrize(
+    ("part", "shape"),
+    [
+        (AwsVpc, "AwsVpcConfiguration"),
+        (CapacityProvider, "CapacityProviderStrategyItem"),
+        (Override, "ContainerOverride"),
+    ],
+)
+def test_parts_have_the_fields_that_ecs_has(part: type[Part], shape: str) -> None:
+    ours = {field.alias for field in part.model_fields.values()} - {"containerName"}
+
+    assert ours == shapes("ecs")[shape]["members"].keys() - {"name"}
+
+
+def test_launch_types_are_those_of_ecs() -> None:
+    known = set(spec()["definitions"]["Job"]["properties"]["launchType"]["enum"])
+
+    assert known == set(shapes("ecs")["LaunchType"]["enum"])
+
+
+OPTIONS: dict[str, Any] = {
+    "tags": [{"key": "team", "value": "blue"}],
+    "propagateTags": "TASK_DEFINITION",
+    "enableECSManagedTags": True,
+    "enableExecuteCommand": True,
+    "group": "nightly",
+    "placementConstraints": [{"type": "distinctInstance"}],
+    "placementStrategy": [{"type": "spread", "field": "host"}],
+    "launchType": "EC2",
+    "volumeConfigurations": [
+        {"name": "data", "managedEBSVolume": {"roleArn": "arn:aws:iam::1:role/r", "sizeInGiB": 9}}
+    ],
+    "overrides": {
+        "cpu": "256",
+        "memory": "512",
+        "taskRoleArn": "arn:aws:iam::123456789012:role/task",
+        "executionRoleArn": "arn:aws:iam::123456789012:role/execution",
+        "ephemeralStorage": {"sizeInGiB": 30},
+        "containerOverrides": [
+            {
+                "name": "main",
+                "command": ["ls", "-l"],
+                "environment": [{"name": "A", "value": "b"}],
+                "environmentFiles": [{"type": "s3", "value": "arn:aws:s3:::b/k.env"}],
+                "resourceRequirements": [{"type": "GPU", "value": "1"}],
+            }
+        ],
+    },
+}
+
+
+def test_options_of_run_task_reach_it_whole() -> None:
+    job = read_job(
+        Job.model_validate(fields(taskDefinition="t", passDueAt=False, **OPTIONS)).stored()
+    )
+    asked = request(a_run(job), Call(number=0, count=1, at="x"), "default")
+
+    assert {name: asked[name] for name in OPTIONS} == OPTIONS
+
+
+def test_listed_overrides_have_all_that_a_container_may_have() -> None:
+    listed = {"containerName": "main", "command": ["ls"], "cpu": 5, "memoryReservation": 64}
+    job = Job.model_validate(fields(overrides=[listed], passDueAt=False))
+    asked = request(a_run(job), Call(number=0, count=1, at="x"), "default")
+
+    assert asked["overrides"]["containerOverrides"] == [
+        {
+            "name": "main",
+            "command": ["ls"],
+            "cpu": 5,
+            "memoryReservation": 64,
+            "environment": [{"name": TAG, "value": "j"}],
+        }
+    ]
+
+
+def test_a_variable_of_the_job_stays_as_it_is() -> None:
+    own = {"containerName": "main", "environment": {"WATCHBOT_DUE_AT": "never"}}
+    job = Job.model_validate(fields(overrides=[own]))
+    (entry,) = request(a_run(job), Call(number=0, count=1, at="x"), "default")["overrides"][
+        "containerOverrides"
+    ]
+
+    variables = {each["name"]: each["value"] for each in entry["environment"]}
+    assert variables["WATCHBOT_DUE_AT"] == "never"
+    assert variables["WATCHBOT_JOB"] == "j"
+
+
+def a_run(job: Job) -> Run:
+    moment = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    return Run(job=job, due_at=moment, cause="schedule", generation=1, created_at=moment)
+
+
+URLS = {
+    "https://sqs.eu-west-1.amazonaws.com/123456789012/q": True,
+    "https://eu-west-1.queue.amazonaws.com/123456789012/q": True,
+    "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/q": True,
+    "https://sqs-fips.us-east-1.amazonaws.com/123456789012/q": True,
+    "https://vpce-0a-b.sqs.eu-west-1.vpce.amazonaws.com/123456789012/q": True,
+    "http://127.0.0.1:4566/000000000000/q": True,  # the configured endpoint
+    "https://queues.example.com:9324/0/q": True,  # allowed with any port
+    "https://other.example.com:9324/0/q": True,
+    "https://other.example.com/0/q": False,
+    "http://127.0.0.1:4567/000000000000/q": False,
+    "http://169.254.169.254/latest/q": False,
+    "https://evil.example/123456789012/q": False,
+    "https://sqs.eu-west-1.amazonaws.com.evil.example/1/q": False,
+    "https://sqs.eu-west-1.amazonaws.com@evil.example/1/q": False,
+    "https://evil.execute-api.eu-west-1.amazonaws.com/1/q": False,
+    "https://bucket.s3.eu-west-1.amazonaws.com/1/q": False,
+    "http://vpce-0a-b.sqs.eu-west-1.vpce.amazonaws.com/1/q": False,  # not in the clear
+    "https://sqs.eu-west-1.amazonaws.com:8080/1/q": False,
+    "https://[x/1/q": False,
+    "https://me@queues.example.com/1/q": False,
+}
+
+
+@pytest.mark.parametrize(("url", "allowed"), URLS.items())
+def test_queues_are_on_servers_that_the_operator_allows(url: str, *, allowed: bool) -> None:
+    account = Account(endpoint_url="http://127.0.0.1:4566")
+    endpoints = Endpoints(account, ("queues.example.com", "other.example.com:9324"))
+    given = fields(target={**SQS, "queueUrl": url, "message": "m"}, retry={"deadLetterQueue": url})
+    told: dict[str, Any] = {}
+    try:
+        Job.model_validate(given, context=endpoints)
+    except ValidationError as invalid:
+        told = messages(invalid, Job)
+
+    assert (endpoints.refusal(url) is None) == allowed
+    assert told.keys() == (set() if allowed else {"target", "retry"})
 
 
 def test_description_has_the_fields_and_the_choices_of_a_job() -> None:

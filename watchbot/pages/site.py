@@ -4,7 +4,7 @@ import base64
 import functools
 import hmac
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,8 +18,8 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from watchbot.errors import DatabaseError, DataRefused, UsageError
+from watchbot.pages.door import LOOPBACK, host_of, is_loopback
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -51,15 +51,19 @@ class Templates:
         return HTMLResponse(self._environment.get_template(name).render(**facts), status)
 
 
-def site(routes: Sequence[BaseRoute], *, host: str, token: str | None) -> Starlette:
+def site(
+    routes: Sequence[BaseRoute], *, host: str, token: str | None, public_url: str | None = None
+) -> Starlette:
     """An application of these routes and the style.
 
     With `token`, it answers those who know it: as a bearer token, or as the password of any user.
-    On loopback it answers to no other name, so that no web site of others can read it by one.
+    On loopback it answers to no other name, so that no web site of others can read it by one, but
+    for that of `public_url`, under which a proxy serves it.
     """
     middleware = [Middleware(_Headers)]
-    if host in LOOPBACK:
-        middleware.append(Middleware(_Here))
+    if is_loopback(host):
+        public = {host_of(urlsplit(public_url).netloc)} if public_url else set[str]()
+        middleware.append(Middleware(_Names, names={*LOOPBACK, host, *public}))
     if token:
         middleware.append(Middleware(_Guard, token=token))
     handlers: dict[Any, Any] = {
@@ -117,26 +121,6 @@ def _refusal(request: Request, text: str, status: int) -> Response:
     return PlainTextResponse(f"{text}\n", status)
 
 
-class _Here:
-    """Answers those who call this machine by a name of its loopback."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer: Callable[[Scope, Receive, Send], Awaitable[None]] = self._app
-        if scope["type"] == "http" and not _names_loopback(Request(scope).headers.get("host", "")):
-            answer = PlainTextResponse("Invalid host header\n", 400)
-        await answer(scope, receive, send)
-
-
-def _names_loopback(host: str) -> bool:
-    try:  # starlette's own middleware has not always known brackets
-        return urlsplit(f"//{host}").hostname in LOOPBACK
-    except ValueError:
-        return False
-
-
 class _Headers:
     """Puts the headers on every answer that keep a browser from loading anything else."""
 
@@ -153,9 +137,29 @@ class _Headers:
         await self._app(scope, receive, with_headers)
 
 
+class _Names:
+    """Answers to these names alone."""
+
+    def __init__(self, app: ASGIApp, names: Set[str]) -> None:
+        self._app, self._names = app, names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer: Callable[[Scope, Receive, Send], Awaitable[None]] = self._app
+        if scope["type"] == "http":
+            request = Request(scope)
+            named = request.headers.get("host", "")
+            if host_of(named) not in self._names:
+                text = (
+                    f"this is served on loopback, and does not answer to the Host {named[:100]!r}; "
+                    "behind a proxy, set --public-url to the address that it is served under"
+                )
+                answer = _refusal(request, text, 400)
+        await answer(scope, receive, send)
+
+
 class _Guard:
     def __init__(self, app: ASGIApp, token: str) -> None:
-        self._app, self._token = app, token.encode()
+        self._app, self._token = app, token.strip()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer: Callable[[Scope, Receive, Send], Awaitable[None]] = self._app
@@ -169,7 +173,7 @@ class _Guard:
 
     def _knows(self, headers: Mapping[str, str]) -> bool:
         scheme, _, value = headers.get("authorization", "").partition(" ")
-        given = value.strip().encode()
+        given = value.strip().encode("latin-1")  # as the bytes of a header are read
         if scheme.lower() == "basic":
             try:
                 given = base64.b64decode(given, validate=True).partition(b":")[2]
@@ -177,4 +181,8 @@ class _Guard:
                 return False
         elif scheme.lower() != "bearer":
             return False
-        return hmac.compare_digest(given, self._token)
+        # Some clients write a token that is not ASCII as Latin-1, and most as UTF-8.
+        latin = self._token.encode("latin-1", "replace")
+        return hmac.compare_digest(given, self._token.encode()) or (
+            not self._token.isascii() and hmac.compare_digest(given, latin)
+        )

@@ -18,6 +18,7 @@ from watchbot import descriptors, metrics
 from watchbot.aws import open_client, retry_pause
 from watchbot.errors import AwsError, DatabaseError, DataRefused
 from watchbot.lifecycle import Stop, now
+from watchbot.pages.door import check_door
 from watchbot.record.event import OtherEvent, TaskState, Unreadable, read
 from watchbot.record.reconcile import Reconciler
 from watchbot.record.retention import forget_for_ever
@@ -48,6 +49,8 @@ async def record(settings: RecordSettings, stop: Stop) -> int:
     for what AWS refuses for good.
     """
     descriptors.make_room(others=settings.concurrency)
+    if settings.http_port is not None:
+        check_door(settings.http_host, settings.http_token, "http_")
     account = settings.account.near(settings.queue_url)
     async with AsyncExitStack() as house:
         database = await house.enter_async_context(
@@ -82,7 +85,12 @@ async def _show(house: AsyncExitStack, settings: RecordSettings, database: Datab
     from watchbot.record.page import Pages
 
     routes = [*Pages(database).routes(), *Api(database).routes()]
-    app = site(routes, host=settings.http_host, token=settings.http_token)
+    app = site(
+        routes,
+        host=settings.http_host,
+        token=settings.http_token,
+        public_url=settings.public_url,
+    )
     url = await house.enter_async_context(
         serving_app(app, settings.http_host, settings.http_port, "http_port")
     )

@@ -1,21 +1,25 @@
 """All that is served: ecs-scheduler's contract, `/v1`, the pages; one guard, one way to say no."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any, cast
 
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from watchbot.errors import DatabaseError, MissingExtra
-from watchbot.pages.site import LOOPBACK, site
+from watchbot.pages.site import site
 from watchbot.schedule.body import BadBody, Gate, tell_problems, tell_status
 from watchbot.schedule.declared import source_of
+from watchbot.schedule.endpoints import Endpoints
 from watchbot.schedule.operations import operations, spec
-from watchbot.schedule.rest import Rest
+from watchbot.schedule.rest import Limits, Rest
 from watchbot.schedule.scheduler import Scheduler
 from watchbot.schedule.store import Store
 from watchbot.schedule.stored import NeverFires
@@ -32,20 +36,36 @@ except ImportError as error:
 log = logging.getLogger(__name__)
 
 
-def application(settings: ScheduleSettings, store: Store, scheduler: Scheduler) -> Starlette:
+def application(settings: ScheduleSettings, store: Store, scheduler: Scheduler) -> ASGIApp:
     """The API over this store; `scheduler` is told of what has changed."""
-    if settings.host not in LOOPBACK and not settings.token:
-        log.warning("anybody who reaches the API may start tasks; set --token")
-    followed = source_of(settings.stacks_table)
-    v1 = V1(store, scheduler.look, followed).application()
-    rest = Rest(store, scheduler.look, followed)
+    limits = Limits(
+        followed=source_of(settings.stacks_table),
+        endpoints=Endpoints(settings.account, settings.allow_endpoint),
+    )
+    v1 = V1(store, scheduler.look, limits).application()
+    rest = Rest(store, scheduler.look, limits)
     able = (*operations(spec()), *operations(v1.openapi(), "/v1"))
     pages = Pages(store, scheduler.look, able)
     inner = Starlette(routes=[Mount("/v1", v1), *pages.routes(), *rest.routes()])
     for app in (inner, v1):
         for kind, handler in _REFUSALS.items():
             app.add_exception_handler(kind, handler)
-    return site([Mount("/", Gate(inner))], host=settings.host, token=settings.token)
+    gate = Gate(inner, settings.public_url, settings.cors_origin)
+    whole = site(
+        [Mount("/", gate)],
+        host=settings.host,
+        token=settings.token,
+        public_url=settings.public_url,
+    )
+    return _with_guests(whole, settings.cors_origin) if settings.cors_origin else whole
+
+
+def _with_guests(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """Tells browsers that pages of these sites may use the API, before a token is asked for."""
+    shown = ["ETag", "Location"]
+    return CORSMiddleware(
+        app, origins, allow_methods=["*"], allow_headers=["*"], expose_headers=shown
+    )
 
 
 async def _no_database(_: Request, error: Exception) -> Response:

@@ -1,9 +1,8 @@
 """The body of a request: a JSON object of a bearable size; and what is said of one that is not."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import Headers
@@ -12,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from watchbot.pages.door import Site, site_of
 from watchbot.schedule.job import Job
 from watchbot.schedule.problems import WRONG_BODY, messages
 from watchbot.schedule.stored import NeverFires
@@ -44,7 +44,7 @@ async def read_object(request: Request) -> dict[str, Any]:
         raise HTTPException(400, _NOT_JSON) from None
     if not isinstance(found, dict):
         raise BadBody(WRONG_BODY)
-    flawed = dict(_unwritable(found))
+    flawed = dict(unwritable(found))
     if flawed:
         raise BadBody(flawed)
     return found
@@ -62,20 +62,20 @@ async def read_body(request: Request, model: type[Asked]) -> Asked:
         raise BadBody(messages(invalid, model)) from None
 
 
-def _unwritable(value: Any, place: str = "") -> Iterator[tuple[str, list[str]]]:
+def unwritable(value: Any, place: str = "") -> Iterator[tuple[str, list[str]]]:
     """The places of texts that no store can hold, by name."""
     if isinstance(value, str):
         if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
             yield place or "_schema", [_UNWRITABLE]
     elif isinstance(value, dict):
         for name, inner in value.items():
-            if dict(_unwritable(name)):
+            if dict(unwritable(name)):
                 yield place or "_schema", [_UNWRITABLE]
             else:
-                yield from _unwritable(inner, f"{place}.{name}" if place else name)
+                yield from unwritable(inner, f"{place}.{name}" if place else name)
     elif isinstance(value, list):
         for number, inner in enumerate(value):
-            yield from _unwritable(inner, f"{place}.{number}" if place else str(number))
+            yield from unwritable(inner, f"{place}.{number}" if place else str(number))
 
 
 def _refuse(constant: str) -> Any:
@@ -102,20 +102,24 @@ class Gate:
     """Lets through what no other web site has sent, with a body of a bearable size.
 
     A browser sends some requests for any site that asks it to, and says which one that was.
+    `public_url` is where a proxy serves us; `guests` are other sites that may ask, `*` all.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(
+        self, app: ASGIApp, public_url: str | None = None, guests: Sequence[str] = ()
+    ) -> None:
+        self._app, self._any = app, "*" in guests
+        self._ours = {site_of(public_url)} if public_url else set[Site]()
+        self._guests = {site_of(guest) for guest in guests}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        origin = headers.get("origin")
-        if origin and urlsplit(origin).netloc != headers.get("host"):
-            refusal = JSONResponse({"message": "Not for requests of another web site."}, 403)
-            await refusal(scope, receive, send)
+        problem = self._foreign(scope["path"], headers)
+        if problem:
+            await JSONResponse({"message": problem}, 403)(scope, receive, send)
             return
         taken = 0
 
@@ -128,3 +132,19 @@ class Gate:
             return message
 
         await self._app(scope, receive_some, send)
+
+    def _foreign(self, path: str, headers: Headers) -> str | None:
+        """Why a request is not for us to serve: another web site has sent it. None: none has."""
+        origin, host = headers.get("origin"), headers.get("host", "")
+        if not origin or origin.partition("//")[2] == host or site_of(origin) in self._ours:
+            return None
+        # A browser sends a password that it knows for any site; a token, a site has to know.
+        invited = self._any or site_of(origin) in self._guests
+        by_password = headers.get("authorization", "").lower().startswith("basic")
+        if invited and not by_password and not path.startswith("/page"):
+            return None
+        return (
+            f"Not for requests of another web site: the Origin is {origin[:100]}, the Host "
+            f"{host[:100]}. Behind a proxy, let it keep the header Host, or set --public-url; "
+            "--cors-origin lets another site use the API."
+        )

@@ -6,14 +6,19 @@ from types import TracebackType
 import anyio
 
 from watchbot.aws import Client, open_client
+from watchbot.errors import Rejected
+from watchbot.schedule.endpoints import Endpoints
 from watchbot.settings.base import Account
 
 
 class Clients:
     """Open until left."""
 
-    def __init__(self, account: Account, connections: int) -> None:
+    def __init__(
+        self, account: Account, connections: int, endpoints: Endpoints | None = None
+    ) -> None:
         self._account, self._connections = account, connections
+        self.endpoints = endpoints or Endpoints(account)
         self._open: dict[tuple[str, Account], Client] = {}
         self._opening = anyio.Lock()
         self._house = AsyncExitStack()
@@ -32,8 +37,14 @@ class Clients:
     async def near(self, service: str, place: str = "") -> Client:
         """A client of `service` in the region that an ARN or a queue URL names.
 
-        It tries each call once: whoever asks knows what may be asked again. Raises `NotConfigured`.
+        It tries each call once: whoever asks knows what may be asked again. Raises `NotConfigured`,
+        and `Rejected` for a server that jobs may not name.
         """
+        problem = self.endpoints.refusal(place) if place.lower().startswith("http") else None
+        if problem:
+            raise Rejected(
+                service=service.upper(), operation="client", code="NotAllowed", text=problem
+            )
         key = (service, self._account.near(place))
         async with self._opening:
             if key not in self._open:

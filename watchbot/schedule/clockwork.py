@@ -11,13 +11,14 @@ from typing import Any
 
 from watchbot.errors import BadSchedule
 from watchbot.schedule.cron.dialects import dialect_of
+from watchbot.schedule.job import Job
 
 _OLD = {"CronTime": "schedule", "TaskDefinitionArn": "taskDefinition", "ECSClusterArn": "cluster"}
-_NEW = (
-    "Schedule Timezone Dialect Dst ScheduleStart ScheduleEnd TaskDefinition Cluster TaskCount "
-    "MaxCount Trigger Overrides LaunchType CapacityProviderStrategy NetworkConfiguration "
-    "PlatformVersion Target Suspended Misfire Overlap Jitter Retry PauseAfterFailures"
-).split()
+_NEW = {
+    f"{field.alias[:1].upper()}{field.alias[1:]}"
+    for field in Job.model_fields.values()
+    if field.alias and field.alias != "id"
+}
 _ABOUT_ITSELF = {"ServiceToken", "ServiceTimeout", "SchedulerDynamoDBTable", "Region", "Name"}
 
 
@@ -82,9 +83,13 @@ def _with_camels(value: Any) -> Any:
         return value
     # The names in an environment are the user's own.
     return {
-        _camel(name): each if name == "Environment" else _with_camels(each)
+        _camel(name): each if _is_own(name, each) else _with_camels(each)
         for name, each in value.items()
     }
+
+
+def _is_own(name: str, value: Any) -> bool:
+    return name == "Environment" and isinstance(value, dict)
 
 
 def _camel(name: str) -> str:

@@ -7,9 +7,24 @@ from watchbot.aws import Client
 from watchbot.errors import AwsError, NotFound, Rejected
 from watchbot.schedule.job import Job
 from watchbot.schedule.run import Call, Run, job_mark
-from watchbot.schedule.task import TAG, container_overrides
+from watchbot.schedule.task import TAG, task_overrides
 
 DESCRIBED_AT_ONCE = 100  # ECS takes no more
+
+
+_AS_THEY_ARE = {  # RunTask's parameters that a job has under the name beside
+    "enableECSManagedTags": "enable_ecs_managed_tags",
+    "enableExecuteCommand": "enable_execute_command",
+    "group": "group",
+    "launchType": "launch_type",
+    "placementConstraints": "placement_constraints",
+    "placementStrategy": "placement_strategy",
+    "platformVersion": "platform_version",
+    "propagateTags": "propagate_tags",
+    "referenceId": "reference_id",
+    "tags": "tags",
+    "volumeConfigurations": "volume_configurations",
+}
 
 
 class ConflictingCall(Exception):
@@ -58,6 +73,11 @@ class Cluster:
             raise
         return [_short(task) for task in answer.get("tasks", ())], answer.get("failures", [])
 
+    async def containers(self, job: Job) -> list[str]:
+        """The names of the containers that a task of this job has."""
+        answer = await self._ecs.call("describe_task_definition", taskDefinition=job.family)
+        return [each["name"] for each in answer["taskDefinition"]["containerDefinitions"]]
+
     async def stop(self, arns: Sequence[str], reason: str) -> None:
         """Stops tasks; one that is gone is stopped."""
         for arn in arns:
@@ -100,11 +120,10 @@ def request(run: Run, call: Call, cluster: str) -> dict[str, Any]:
     """RunTask's parameters: the same for the same call, whoever makes it, and whenever."""
     job = run.job
     optional = {
-        "launchType": job.launch_type,
+        **{name: getattr(job, field) for name, field in _AS_THEY_ARE.items()},
         "capacityProviderStrategy": [_dumped(each) for each in job.capacity_provider_strategy],
         "networkConfiguration": _dumped(job.network_configuration),
-        "platformVersion": job.platform_version,
-        "overrides": container_overrides(job.overrides, job.id) if job.overrides else None,
+        "overrides": task_overrides(job.overrides, job.id, run.told, call.containers),
     }
     return {
         "cluster": cluster,

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from watchbot.schedule.body import BadBody
 from watchbot.schedule.cron.dialects import Dialect, dialect_of
+from watchbot.schedule.endpoints import Endpoints
 from watchbot.schedule.job import Job, resolved
 from watchbot.schedule.problems import messages
 
@@ -19,8 +20,12 @@ _OLD_NAMES = {"scheduledEnd": "scheduleEnd"}  # as ecs-scheduler's description m
 _MISSING = "Missing data for required field."
 
 
-def new_job(given: Mapping[str, Any], otherwise: Dialect) -> Job:
+def new_job(
+    given: Mapping[str, Any], otherwise: Dialect, endpoints: Endpoints | None = None
+) -> Job:
     """The job that a body describes. `otherwise` is the dialect of a schedule that does not say.
+
+    `endpoints` are the servers that it may name; None: any.
 
     Raises `ValidationError` or `BadBody`.
     """
@@ -29,13 +34,18 @@ def new_job(given: Mapping[str, Any], otherwise: Dialect) -> Job:
         fields["id"] = fields["taskDefinition"]
     if "id" not in fields and "target" not in fields:
         raise BadBody({"taskDefinition": [_MISSING], **_others_wrong(fields)})
-    return Job.model_validate(resolved(_in_dialect(fields, given, otherwise)))
+    return Job.model_validate(resolved(_in_dialect(fields, given, otherwise)), context=endpoints)
 
 
-def changed_job(old: Mapping[str, Any], given: Mapping[str, Any], otherwise: Dialect) -> Job:
+def changed_job(
+    old: Mapping[str, Any],
+    given: Mapping[str, Any],
+    otherwise: Dialect,
+    endpoints: Endpoints | None = None,
+) -> Job:
     """The job that a body makes of the fields of an old one. Raises `ValidationError`."""
     merged = without_nulls({**old, **taken(given), "id": old["id"]})
-    return Job.model_validate(resolved(_in_dialect(merged, given, otherwise)))
+    return Job.model_validate(resolved(_in_dialect(merged, given, otherwise)), context=endpoints)
 
 
 def taken(given: Mapping[str, Any]) -> dict[str, Any]:

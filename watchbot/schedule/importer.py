@@ -5,16 +5,17 @@ may be done again.
 """
 
 import json
-from typing import Any
 
 from pydantic import ValidationError
 
 from watchbot.lifecycle import Stop
+from watchbot.schedule.body import unwritable
+from watchbot.schedule.endpoints import Endpoints
 from watchbot.schedule.given import new_job
 from watchbot.schedule.job import Job
 from watchbot.schedule.problems import messages
 from watchbot.schedule.reading import slip, warning
-from watchbot.schedule.sources import jobs_in
+from watchbot.schedule.sources import Found, jobs_in
 from watchbot.schedule.store import Store, open_store
 from watchbot.schedule.stored import NeverFires, Taken
 from watchbot.settings.schedule import ImportSettings
@@ -27,23 +28,28 @@ async def import_jobs(settings: ImportSettings, stop: Stop) -> int:
 
     Raises `SettingError`, `DatabaseError` or `AwsError` when the source cannot be read.
     """
-    refused = 0
+    refused, endpoints = 0, Endpoints(settings.account, settings.allow_endpoint)
     async with open_store(settings) as store:
-        async for job_id, fields in jobs_in(settings.source, settings.account):
-            verdict = await _take(store, job_id, fields, dry_run=settings.dry_run)
+        async for found in jobs_in(settings.source, settings.account):
+            verdict = await _take(found, store, endpoints, dry_run=settings.dry_run)
             refused += not verdict.startswith(TAKEN)
-            print(f"{job_id}: {verdict}", flush=True)
+            name = found[0] if found[0].isprintable() else ascii(found[0])
+            print(f"{name}: {verdict}", flush=True)
             if stop.draining.is_set():
                 return 1
     return 1 if refused else 0
 
 
-async def _take(store: Store, job_id: str, fields: dict[str, Any] | str, *, dry_run: bool) -> str:
+async def _take(found: Found, store: Store, endpoints: Endpoints, *, dry_run: bool) -> str:
     """Takes one job, but for a dry run; what became of it."""
+    job_id, fields = found
     if isinstance(fields, str):
         return fields
+    flawed = dict(unwritable(fields))
+    if flawed:
+        return json.dumps(flawed)
     try:
-        job = new_job({**fields, "id": job_id}, "aps8")
+        job = new_job({**fields, "id": job_id}, "aps8", endpoints)
         if await store.jobs.find(job_id):
             raise Taken
         if not dry_run:

@@ -27,9 +27,16 @@ from watchbot.schedule.cron import aps8
 from watchbot.schedule.cron.dialects import Clock, Dialect, dialect_of, parse
 from watchbot.schedule.cron.timetable import Dst, Timetable
 from watchbot.schedule.cron.zone import find_zone
+from watchbot.schedule.ecs_option import of_request
+from watchbot.schedule.endpoints import JobQueueUrl
 from watchbot.schedule.part import Part
 from watchbot.schedule.target import Target
-from watchbot.schedule.task import CapacityProvider, NetworkConfiguration, Override, overrides_bytes
+from watchbot.schedule.task import (
+    CapacityProvider,
+    NetworkConfiguration,
+    Overrides,
+    overrides_bytes,
+)
 
 MAX_TASKS = 50  # that one run starts
 _FAMILY = (
@@ -39,6 +46,8 @@ _LETTERS, _LONGEST_NAME = "[0-9A-Za-z_-]+", 255  # of a name
 _LONGEST_TIME = 64
 _AS_IN_MAIL = re.compile(r"(?:\w{3}, ?)?\d{1,2} \w{3} \d{4} \d\d:\d\d(?::\d\d)? \S+", re.ASCII)
 _TOKEN_LIFE_S = 82_800  # ECS knows a token for 24 hours; an hour of it is ours
+
+_MOST_OVERRIDDEN = 8192  # characters that ECS takes
 
 Overlap = Literal["allow", "skip", "buffer_one", "replace", "top_up"]
 Name = Annotated[str, StringConstraints(pattern=rf"^{_LETTERS}\z", max_length=_LONGEST_NAME)]
@@ -117,9 +126,7 @@ class Retry(Part):
 
     attempts: Annotated[int, Field(ge=1, le=185)] = 20
     max_age: Annotated[int, Field(ge=1, le=_TOKEN_LIFE_S)] = 3600  # s after its time
-    dead_letter_queue: Annotated[str, StringConstraints(pattern=r"^https?://\S+/\S+\z")] | None = (
-        None
-    )
+    dead_letter_queue: JobQueueUrl | None = None
 
 
 class Job(Part):
@@ -138,11 +145,21 @@ class Job(Part):
     task_count: Count = 1
     max_count: Count | None = None
     trigger: Trigger | None = None
-    overrides: tuple[Override, ...] = ()
+    pass_due_at: Truth = True  # tasks and messages are told which time they run for
+    overrides: Overrides = ()
     network_configuration: NetworkConfiguration | None = None
-    launch_type: Literal["EC2", "FARGATE", "EXTERNAL"] | None = None
+    launch_type: Literal["EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES"] | None = None
     capacity_provider_strategy: Annotated[tuple[CapacityProvider, ...], Field(max_length=20)] = ()
     platform_version: Annotated[str, StringConstraints(max_length=64)] | None = None
+    tags: Annotated[Any, AfterValidator(of_request("tags"))] = None
+    propagate_tags: Annotated[Any, AfterValidator(of_request("propagateTags"))] = None
+    enable_ecs_managed_tags: Annotated[Truth | None, Field(alias="enableECSManagedTags")] = None
+    enable_execute_command: Truth | None = None
+    group: Annotated[Any, AfterValidator(of_request("group"))] = None
+    reference_id: Annotated[Any, AfterValidator(of_request("referenceId"))] = None
+    placement_constraints: Annotated[Any, AfterValidator(of_request("placementConstraints"))] = None
+    placement_strategy: Annotated[Any, AfterValidator(of_request("placementStrategy"))] = None
+    volume_configurations: Annotated[Any, AfterValidator(of_request("volumeConfigurations"))] = None
     target: Target | None = None
     suspended: Truth = False
     misfire: Misfire = Misfire()
@@ -190,8 +207,10 @@ class Job(Part):
 
     @field_validator("overrides")
     @classmethod
-    def _overrides_fit(cls, value: tuple[Override, ...]) -> tuple[Override, ...]:
-        if overrides_bytes(value) > 8192 - 512:  # our own tag goes into them, too
+    def _overrides_fit(cls, value: Overrides, info: ValidationInfo) -> Overrides:
+        job_id = info.data.get("id", "")
+        told = {"WATCHBOT_JOB": job_id, "WATCHBOT_DUE_AT": "2" * 24, "WATCHBOT_RUN_CAUSE": "s" * 8}
+        if overrides_bytes(value, job_id, told) > _MOST_OVERRIDDEN:
             raise PydanticCustomError("overrides", "Longer than the 8192 characters of ECS.")
         return value
 

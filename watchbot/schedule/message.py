@@ -36,6 +36,7 @@ async def destination_of(clients: Clients, target: TopicTarget | QueueTarget) ->
 def outgoing(run: Run, target: TopicTarget | QueueTarget, *, fifo: bool) -> Outgoing:
     """The message; its attributes say which job it is of, and when that was due."""
     attributes = {"Job": run.job.id, "DueAt": to_text(run.due_at), "Cause": run.cause}
+    attributes |= run.told
     return Outgoing(
         body=target.message,
         subject=target.subject if isinstance(target, TopicTarget) else None,

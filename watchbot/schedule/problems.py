@@ -52,6 +52,8 @@ def _place(error: Any) -> list[str]:
     place = [str(part) for part in error["loc"]]
     if place[:1] == ["target"]:
         place = [place[0], *(part for part in place[1:] if part not in ("sns", "sqs"))]
+    if place[:1] == ["overrides"] and place[1:2] in (["listed"], ["whole"]):
+        del place[1]
     if place[:1] in (["scheduleStart"], ["scheduleEnd"]):
         place = place[:1]
     if error["type"] in ("union_tag_not_found", "union_tag_invalid"):

@@ -22,6 +22,7 @@ from watchbot.moment import to_text
 from watchbot.schedule.body import BadBody, read_object
 from watchbot.schedule.cron.dialects import Dialect, dialect_of
 from watchbot.schedule.declared import refuse_declared
+from watchbot.schedule.endpoints import Endpoints
 from watchbot.schedule.given import changed_job, new_job
 from watchbot.schedule.job import Job, is_name
 from watchbot.schedule.names import unknown
@@ -47,6 +48,15 @@ class Style:
     dialect: Dialect
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The source that jobs are kept in step with, and the servers that they may name."""
+
+    followed: str | None = None
+    endpoints: Endpoints | None = None
+
+
+NO_LIMITS = Limits()
 AS_ECS_SCHEDULER = Style("/jobs", "aps8")
 STANDARD = Style("/v1/jobs", "cron")
 
@@ -54,17 +64,17 @@ STANDARD = Style("/v1/jobs", "cron")
 class Rest:
     """Its routes, over the jobs of this store; `look` is called when one has changed.
 
-    `followed` is the source that jobs are kept in step with.
+    `limits` are what whoever runs the scheduler has set.
     """
 
     def __init__(
         self,
         store: Store,
         look: Callable[[], None],
-        followed: str | None = None,
+        limits: Limits = NO_LIMITS,
         style: Style = AS_ECS_SCHEDULER,
     ) -> None:
-        self._store, self._look, self._followed = store, look, followed
+        self._store, self._look, self._limits = store, look, limits
         self._base, self._dialect = style.base, style.dialect
 
     @property
@@ -106,7 +116,7 @@ class Rest:
 
     async def create(self, request: Request) -> Response:
         only_known(request)
-        job = new_job(await read_object(request), self._dialect)
+        job = new_job(await read_object(request), self._dialect, self._limits.endpoints)
         try:
             await self._jobs.add(job)
         except Taken:
@@ -127,7 +137,8 @@ class Rest:
         for _ in range(TRIES):
             old = await found(self._jobs, job_id)
             _unless_changed(request, old)
-            job = changed_job({**old.fields, "id": job_id}, given, self._dialect)
+            fields = {**old.fields, "id": job_id}
+            job = changed_job(fields, given, self._dialect, self._limits.endpoints)
             if await self._jobs.change(old, job):
                 self._look()
                 return answer(request, await self._written(job))
@@ -137,7 +148,7 @@ class Rest:
         only_known(request)
         old = await found(self._jobs, request.path_params["job_id"])
         _unless_changed(request, old)
-        refuse_declared(old, self._followed)
+        refuse_declared(old, self._limits.followed)
         only = old.generation if "if-match" in request.headers else None
         if not await self._jobs.remove(old.job.id, only):
             await found(self._jobs, old.job.id)  # somebody else was faster, or has changed it

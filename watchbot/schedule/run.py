@@ -55,6 +55,7 @@ class Call:
     number: int
     count: int
     at: str  # when it was made first
+    containers: Sequence[str] = ()  # that are told which time they run for
     doubtful: bool = False  # it was made, and nobody knows what came of it
 
     def stored(self) -> str:
@@ -110,6 +111,18 @@ class Run:
         """The mark on its tasks, of which ECS takes 128 characters."""
         milliseconds = round(self.due_at.timestamp() * 1000)
         return f"{job_mark(self.job.id)}{milliseconds}/{self.cause[0]}"
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What its tasks and its message are told of it, unless its job says that they are not."""
+        if not self.job.pass_due_at:
+            return {}
+        job_id, due_at, cause = self.key
+        return {
+            "WATCHBOT_JOB": job_id,
+            "WATCHBOT_DUE_AT": due_at,
+            "WATCHBOT_RUN_CAUSE": cause,
+        }
 
     def token(self, number: int) -> str:
         """By which ECS, or a FIFO queue, knows that a call is the same as one before."""

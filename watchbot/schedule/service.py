@@ -10,8 +10,10 @@ from contextlib import AsyncExitStack
 
 from watchbot import descriptors
 from watchbot.lifecycle import Stop
+from watchbot.pages.door import check_door
 from watchbot.schedule.api import application
 from watchbot.schedule.clients import Clients
+from watchbot.schedule.endpoints import Endpoints
 from watchbot.schedule.scheduler import Scheduler
 from watchbot.schedule.stacks import Stacks
 from watchbot.schedule.store import open_store
@@ -26,6 +28,7 @@ async def schedule(settings: ScheduleSettings, stop: Stop) -> int:
 
     Raises `UsageError` or `DatabaseError` for what is wrong before the first run.
     """
+    check_door(settings.host, settings.token)
     for told in old_variables():
         log.warning("old variable", extra={"reason": told})
     connections = settings.concurrency + 4
@@ -34,7 +37,8 @@ async def schedule(settings: ScheduleSettings, stop: Stop) -> int:
         store = await house.enter_async_context(
             open_store(settings, connections=connections, days=settings.retention)
         )
-        clients = await house.enter_async_context(Clients(settings.account, connections))
+        endpoints = Endpoints(settings.account, settings.allow_endpoint)
+        clients = await house.enter_async_context(Clients(settings.account, connections, endpoints))
         table = settings.stacks_table
         others = [Stacks(clients, table, store.jobs).follow] if table else []
         scheduler = Scheduler(settings, store, clients, others)

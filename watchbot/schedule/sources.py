@@ -4,6 +4,7 @@ import base64
 import json
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,8 +34,13 @@ def jobs_in(source: str, account: Account) -> AsyncIterator[Found]:
 
     Raises `SettingError` for what is no source; while they are read, `DatabaseError` or `AwsError`.
     """
-    reader = _READERS.get(urlsplit(source).scheme)
-    if reader is None or not (urlsplit(source).netloc or urlsplit(source).path.strip("/")):
+    try:
+        parts = urlsplit(source)
+        named = bool(parts.netloc or parts.path.strip("/")) and parts.port != 0
+        reader = _READERS.get(parts.scheme) if named else None
+    except ValueError:  # of a port, or an address in brackets, that is none
+        reader = None
+    if reader is None:
         raise SettingError(describe("source"), NO_SOURCE)
     return reader(source, account)
 
@@ -42,7 +48,7 @@ def jobs_in(source: str, account: Account) -> AsyncIterator[Found]:
 async def _in_json(path: str, _: Account) -> AsyncIterator[Found]:
     try:
         found = json.loads(await anyio.Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingError(describe("source"), f"cannot read {path!r}: {error}") from error
     for number, fields in enumerate(found if isinstance(found, list) else [found], 1):
         if not isinstance(fields, dict):
@@ -56,7 +62,7 @@ async def _in_json(path: str, _: Account) -> AsyncIterator[Found]:
 async def _in_sqlite(source: str, _: Account) -> AsyncIterator[Found]:
     async with open_database(source, create=False) as old:
         for row in await old.fetch("SELECT id, data FROM jobs ORDER BY id"):
-            yield row["id"], _read(row["data"])
+            yield str(row["id"]), _read(row["data"])
 
 
 async def _in_s3(source: str, account: Account) -> AsyncIterator[Found]:
@@ -91,7 +97,11 @@ async def _in_dynamodb(source: str, account: Account) -> AsyncIterator[Found]:
 
 async def _in_elasticsearch(source: str, _: Account) -> AsyncIterator[Found]:
     for hit in await anyio.to_thread.run_sync(_search, source):
-        yield hit["_id"], _without_nulls(hit["_source"])
+        fields = hit.get("_source")
+        yield (
+            str(hit.get("_id")),
+            _without_nulls(fields) if isinstance(fields, dict) else "it is no JSON object",
+        )
 
 
 def _search(url: str) -> list[dict[str, Any]]:
@@ -106,13 +116,33 @@ def _search(url: str) -> list[dict[str, Any]]:
         known = base64.b64encode(f"{parts.username}:{parts.password}".encode()).decode()
         request.add_header("authorization", f"Basic {known}")
     try:
-        with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310 - likewise
-            hits: list[dict[str, Any]] = json.load(answer)["hits"]["hits"]
-    except (OSError, ValueError, KeyError) as error:
+        with _OPENER.open(request, timeout=ANSWER_S) as answer:
+            hits = _hits(json.load(answer))
+    except (OSError, ValueError, RecursionError, HTTPException) as error:
         raise DatabaseDown(place, f"no answer of Elasticsearch: {error}") from error
     if len(hits) == MOST_HITS:
         raise DatabaseError(place, f"it has more than {MOST_HITS - 1} jobs")
     return hits
+
+
+def _hits(answer: Any) -> list[dict[str, Any]]:
+    """The hits of a search. Raises `ValueError` for what is no answer to one."""
+    within = answer.get("hits") if isinstance(answer, dict) else None
+    hits = within.get("hits") if isinstance(within, dict) else None
+    if not isinstance(hits, list) or not all(isinstance(hit, dict) for hit in hits):
+        raise ValueError("what came is not the result of a search")
+    return hits
+
+
+class _Here(urllib.request.HTTPRedirectHandler):
+    """Goes nowhere else: a password would go with it."""
+
+    def redirect_request(self, *asked: Any) -> None:
+        asked[1].close()  # the answer
+        raise OSError(f"it sends us to {asked[-1][:200]}; name that, if it is right")
+
+
+_OPENER = urllib.request.build_opener(_Here)
 
 
 def _of_clockwork(row: Mapping[str, str]) -> dict[str, Any] | str:
@@ -122,10 +152,10 @@ def _of_clockwork(row: Mapping[str, str]) -> dict[str, Any] | str:
         return str(error)
 
 
-def _read(text: str) -> dict[str, Any] | str:
+def _read(text: Any) -> dict[str, Any] | str:
     try:
         fields = json.loads(text)
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
         return "its data are no JSON"
     if not isinstance(fields, dict):
         return "its data are no JSON object"

@@ -60,7 +60,9 @@ class Stacks:
 
     async def _keep(self, job_id: str, row: Mapping[str, str]) -> None:
         try:
-            job = Job.model_validate({**fields_of_row(row), "id": job_id})
+            job = Job.model_validate(
+                {**fields_of_row(row), "id": job_id}, context=self._clients.endpoints
+            )
         except ValidationError as invalid:
             log.error(  # noqa: TRY400 - one line
                 "row is no job", extra={"job": job_id, "reason": json.dumps(messages(invalid, Job))}

@@ -4,12 +4,13 @@ What is to be asked is stored before it is asked. Whoever goes on from there, af
 the same again under the same token, and ECS answers as it did the first time.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from watchbot.aws import retry_pause
-from watchbot.errors import AwsError, Denied, Throttled
+from watchbot.errors import AwsError, Denied, NotFound, Rejected, Throttled
 from watchbot.moment import to_text, to_time
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.cluster import Cluster, ConflictingCall
@@ -33,6 +34,8 @@ AT_ONCE = 10  # tasks that one call of RunTask starts at most
 TOKEN_LIFE = timedelta(hours=23)  # ECS forgets a token after 24
 RETRY_CAP_S = 60
 _QUEUE_LENGTH = "ApproximateNumberOfMessages"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +150,8 @@ class Attempt:
         if decision.stop and others:
             await self._replace(cluster, others)
         decided = others.runs if others else None
-        await self._go_on(replace(self.run, wanted=decision.count), decided)
+        told = await self._told_containers(cluster)
+        await self._go_on(replace(self.run, wanted=decision.count), decided, told)
         return None
 
     async def _call(self, cluster: Cluster, call: Call) -> list[dict[str, str]]:
@@ -165,11 +169,34 @@ class Attempt:
         await self._go_on(replace(self.run, tasks=tuple(known.values()), failures=tuple(failures)))
         return failures
 
-    async def _go_on(self, run: Run, decided: Sequence[Other] | None = None) -> None:
+    async def _told_containers(self, cluster: Cluster) -> Sequence[str]:
+        """The containers of its tasks, which are told its time; none where nobody may know them."""
+        if not self.run.told:
+            return ()
+        try:
+            return await cluster.containers(self.run.job)
+        except Denied as error:
+            facts = {"job": self.run.job.id, "reason": str(error)}
+            log.warning("containers not told which time they run for", extra=facts)
+        except (NotFound, Rejected):
+            pass  # RunTask says better what is wrong with it
+        return ()
+
+    async def _go_on(
+        self,
+        run: Run,
+        decided: Sequence[Other] | None = None,
+        containers: Sequence[str] = (),
+    ) -> None:
         """Notes what is known now, and the call that is next; it is made only after that."""
         missing = (run.wanted or 0) - len(run.tasks)
         number = run.call.number + 1 if run.call else 0
-        call = Call(number=number, count=min(missing, AT_ONCE), at=to_text(self._now))
+        call = Call(
+            number=number,
+            count=min(missing, AT_ONCE),
+            at=to_text(self._now),
+            containers=run.call.containers if run.call else containers,
+        )
         run = replace(run, call=call if missing > 0 else None)
         try:
             await self._means.ledger.note(run, decided)

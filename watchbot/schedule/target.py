@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
+from watchbot.schedule.endpoints import JobQueueUrl
 from watchbot.schedule.part import Part
 from watchbot.sqs.outgoing import Outgoing, flaw
 
@@ -38,7 +39,7 @@ class QueueTarget(_Message):
     """A message to an SQS queue."""
 
     type: Literal["sqs"]
-    queue_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+/\S+\z")]
+    queue_url: JobQueueUrl
 
 
 Target = Annotated[TopicTarget | QueueTarget, Field(discriminator="type")]

@@ -18,7 +18,17 @@ from watchbot.schedule.given import new_job
 from watchbot.schedule.job import Job, Moment, is_name
 from watchbot.schedule.part import Part
 from watchbot.schedule.reading import words
-from watchbot.schedule.rest import STANDARD, TRIES, Rest, found, link, only_known, shown
+from watchbot.schedule.rest import (
+    NO_LIMITS,
+    STANDARD,
+    TRIES,
+    Limits,
+    Rest,
+    found,
+    link,
+    only_known,
+    shown,
+)
 from watchbot.schedule.store import Jobs, Store
 from watchbot.schedule.stored import StoredJob, unstored
 
@@ -61,12 +71,12 @@ class Question(Part):
 class V1:
     """Its paths, over this store; `look` is called when there is a run to start.
 
-    `followed` is the source that jobs are kept in step with.
+    `limits` are what whoever runs the scheduler has set.
     """
 
-    def __init__(self, store: Store, look: Callable[[], None], followed: str | None = None) -> None:
+    def __init__(self, store: Store, look: Callable[[], None], limits: Limits = NO_LIMITS) -> None:
         self._store, self._look = store, look
-        self._jobs = Rest(store, look, followed, STANDARD)
+        self._jobs = Rest(store, look, limits, STANDARD)
 
     def application(self) -> FastAPI:
         """The paths, and `/openapi.json`."""

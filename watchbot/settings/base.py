@@ -80,6 +80,16 @@ def _topic_arn(value: str) -> str:
     return value
 
 
+def _public_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/"):
+        raise ValueError(
+            f"must be the address of a site, like https://jobs.example.com, not {value!r}"
+        )
+    return value.rstrip("/")
+
+
+PublicUrl = Annotated[str, AfterValidator(_public_url)]
 EndpointUrl = Annotated[str, AfterValidator(_endpoint_url)]
 QueueUrl = Annotated[str, AfterValidator(_queue_url)]
 TopicArn = Annotated[str, AfterValidator(_topic_arn)]
@@ -97,6 +107,12 @@ class Account:
     region: str | None = None
     endpoint_url: str | None = None
     default_region: str | None = None
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The URLs of the servers that stand in for AWS, as far as any were chosen."""
+        named = (os.environ.get(f"AWS_ENDPOINT_URL{suffix}") for suffix in ("", "_SQS", "_SNS"))
+        return tuple(url for url in (self.endpoint_url, *named) if url)
 
     def near(self, place: str) -> "Account":
         """The same where a queue URL or an ARN says that it is, unless that was asked for.

@@ -5,7 +5,15 @@ from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator
 
-from watchbot.settings.base import TWELVE_HOURS_S, Host, Port, QueueUrl, Settings, option
+from watchbot.settings.base import (
+    TWELVE_HOURS_S,
+    Host,
+    Port,
+    PublicUrl,
+    QueueUrl,
+    Settings,
+    option,
+)
 
 
 def _split(value: object) -> object:
@@ -58,6 +66,9 @@ class RecordSettings(DatabaseSettings):
     http_host: Host = option("127.0.0.1", "The address they are served on.", "ADDRESS")
     http_token: str | None = option(
         None, "Ask for this: as a bearer token, or as the password.", "TOKEN", repr=False
+    )
+    public_url: PublicUrl | None = option(
+        None, "The address that a proxy serves the page under, if there is one.", "URL"
     )
 
 

@@ -12,6 +12,7 @@ from watchbot.settings.base import (
     TWELVE_HOURS_S,
     Host,
     Port,
+    PublicUrl,
     Settings,
     TopicArn,
     describe,
@@ -65,6 +66,9 @@ class StoreSettings(Settings):
         "URL",
         repr=False,
     )
+    allow_endpoint: tuple[str, ...] = option(
+        (), "Let jobs name queues on this server, too, beside AWS's own.", "HOST[:PORT]"
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -103,6 +107,12 @@ class ScheduleSettings(StoreSettings):
     host: Host = option("127.0.0.1", "The address it is served on.", "ADDRESS")
     token: str | None = option(
         None, "Ask for this: as a bearer token, or as the password.", "TOKEN", repr=False
+    )
+    public_url: PublicUrl | None = option(
+        None, "The address that a proxy serves it under, if there is one.", "URL"
+    )
+    cors_origin: tuple[str, ...] = option(
+        (), "Let web pages of this origin use the API, or of any: *.", "ORIGIN"
     )
     concurrency: int = option(20, "Runs started at once.", "N", ge=1, le=500)
     drain_timeout: float = option(

@@ -65,3 +65,14 @@ def _elsewhere(host: str, path: str, base: str) -> Whereabouts:
     region = (named["region"] or named["old"]) if named else None
     below = _BELOW.fullmatch(path)  # a proxy, or a server of several services
     return Whereabouts(region, base + below["base"] if below else base)
+
+
+def is_of_aws(url: str) -> bool:
+    """Whether a queue's URL names a server of AWS's own, by a name that nobody else can get."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").removesuffix(".")
+    if "@" in parts.netloc or parts.port not in (None, 443, 80):
+        return False
+    if _USUAL.fullmatch(host) or _OLDEST.fullmatch(host):
+        return True  # boto asks it by HTTPS, whatever is written
+    return parts.scheme == "https" and _CHOSEN.fullmatch(host) is not None

@@ -1,0 +1,92 @@
+"""What AWS's own description of an API says of a parameter: which fields it has, and of what type.
+
+It comes with botocore, so that what a new version of that knows is taken without a change here.
+"""
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.loaders import Loader
+
+_TYPES: Mapping[str, type] = {
+    "boolean": bool,
+    "integer": int,
+    "list": list,
+    "long": int,
+    "map": dict,
+    "string": str,
+    "structure": dict,
+}
+_CALLED = {
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "list": "a list",
+    "long": "a whole number",
+    "map": "an object",
+    "string": "a text",
+    "structure": "an object",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misfit:
+    """What is wrong at a place within a value; of a field that is not known, those that are."""
+
+    place: tuple[str, ...]
+    text: str = ""
+    known: tuple[str, ...] = ()
+
+
+@functools.cache
+def shapes(service: str) -> Mapping[str, Any]:
+    """The types of an API, by name."""
+    found: Mapping[str, Any] = Loader().load_service_model(service, "service-2")["shapes"]
+    return found
+
+
+def misfits(service: str, name: str, value: Any, place: tuple[str, ...] = ()) -> Iterator[Misfit]:
+    """All that keeps `value` from being of the type of this name."""
+    shape = shapes(service)[name]
+    kind = shape["type"]
+    if isinstance(value, bool) != (kind == "boolean") or not isinstance(value, _TYPES[kind]):
+        yield Misfit(place=place, text=f"must be {_CALLED[kind]}")
+    elif value not in shape.get("enum", (value,)):
+        yield Misfit(place=place, text=f"must be one of {', '.join(shape['enum'])}")
+    else:
+        yield from _of_length(shape, value, place)
+        yield from _of_members(shape, value, place)
+        for inner, key, each in _within(shape, value):
+            yield from misfits(service, inner, each, (*place, key))
+
+
+def _within(shape: Mapping[str, Any], value: Any) -> Iterator[tuple[str, str, Any]]:
+    """What is in a value: its type, its place, and itself."""
+    if shape["type"] == "list":
+        for number, each in enumerate(value):
+            yield shape["member"]["shape"], str(number), each
+    elif shape["type"] == "map":
+        for name, each in value.items():
+            yield shape["value"]["shape"], name, each
+    elif shape["type"] == "structure":
+        for name in value.keys() & shape["members"].keys():
+            yield shape["members"][name]["shape"], name, value[name]
+
+
+def _of_members(shape: Mapping[str, Any], value: Any, place: tuple[str, ...]) -> Iterator[Misfit]:
+    if shape["type"] == "structure":
+        known = tuple(shape["members"])
+        for name in value:
+            if name not in known:
+                yield Misfit(place=(*place, name), known=known)
+        for name in shape.get("required", ()):
+            if name not in value:
+                yield Misfit(place=(*place, name), text="is missing")
+
+
+def _of_length(shape: Mapping[str, Any], value: Any, place: tuple[str, ...]) -> Iterator[Misfit]:
+    if isinstance(value, (str, list)) and "max" in shape and len(value) > shape["max"]:
+        yield Misfit(place=place, text=f"is longer than {shape['max']}")
+    if isinstance(value, (str, list)) and len(value) < shape.get("min", 0):
+        yield Misfit(place=place, text=f"is shorter than {shape['min']}")
