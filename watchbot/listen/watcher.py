@@ -161,11 +161,9 @@ class Watcher:
         await self._leaving.wait()
         log.info("draining", extra={"running": len(self._jobs)})
         self._draining = True
-        self._leave_by = now() + self._settings.drain_timeout + LEAVE_S
+        self._leave_by = now() + max(self._settings.drain_timeout, LAST_POLL_S) + LEAVE_S
         self._intake.stop()
-        # Where the drain is short, so is this: the container's end is five seconds behind it.
-        last_poll_s = min(LAST_POLL_S, max(self._settings.drain_timeout, 1))
-        polls.deadline = anyio.current_time() + last_poll_s
+        polls.deadline = anyio.current_time() + LAST_POLL_S
         with anyio.move_on_after(self._settings.drain_timeout):
             await stop.forced.wait()
         # The last poll first: what is released while it is open may come right back through it.
