@@ -43,7 +43,8 @@ ends with it.
 | exit | why |
 |---|---|
 | 0 | it was told to leave (SIGTERM, SIGINT) |
-| 0 | the queue is empty, with `--exit-when-empty`; one job is done, with `--writable-filesystem` |
+| 0 | the queue is empty, with `--exit-when-empty` (see `--exit-wait`) |
+| 0 | one job is done, with `--writable-filesystem` |
 | 1 | AWS has refused for `--give-up-after` seconds, or refuses for good |
 | 2 | an option, a variable or the command cannot be right; nothing was received |
 | 2 | nobody answers where the queue is to be, or there are no credentials; nothing was received |

@@ -158,9 +158,9 @@ class Cloud:
     def listen(
         self, queue_url: str, *words: str, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Runs `watchbot listen` on this queue until it is empty."""
-        options = ("--queue-url", queue_url, "--exit-when-empty", "--poll-wait", "1")
-        return self.watchbot("listen", *options, *words, env=env)
+        """Runs `watchbot listen` on this queue until it is empty; what goes back is not awaited."""
+        options = ("--exit-when-empty", "--exit-wait", "0", "--poll-wait", "1")
+        return self.watchbot("listen", "--queue-url", queue_url, *options, *words, env=env)
 
     @contextlib.contextmanager
     def started(

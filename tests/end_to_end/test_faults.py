@@ -770,3 +770,58 @@ def test_delete_whose_answers_are_lost_loses_no_lease(cloud: Cloud, gate: Gate) 
     assert watcher.returncode == 0
     assert "completed" in said
     assert "lease lost" not in said
+
+
+def test_message_handed_out_twice_at_once_runs_once(cloud: Cloud, tmp_path: Path) -> None:
+    queue = cloud.queue("twice")
+    cloud.send(queue, "x")
+    command = (
+        f"echo began | tee -a {tmp_path}/runs; while ! [ -e {tmp_path}/go ]; do sleep 0.1; done"
+    )
+    options = ("--visibility-timeout", "1", "--concurrency", "2")
+    port = ("--metrics-host", "127.0.0.1", "--metrics-port", "0")
+
+    with cloud.started(*listen(queue, *options, *port, command)) as watcher:
+        (url,) = re.findall(r"url=(\S+)", read_until(watcher, r"\] began$"))
+        watcher.send_signal(signal.SIGSTOP)
+        time.sleep(2)  # the lease runs out, and the worker goes on
+        watcher.send_signal(signal.SIGCONT)
+        both = "watchbot_messages_in_hand 2.0"
+        while both not in requests.get(f"{url}/metrics", timeout=10).text:
+            assert watcher.poll() is None
+        (tmp_path / "go").touch()
+        read_until(watcher, "was done before")
+        runs = wait_for(tmp_path / "runs")
+        stop(watcher)
+
+    assert runs == ["began"]
+
+
+def test_leaving_waits_for_what_went_back_and_says_what_is_left(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    queue = cloud.queue("waits")
+    cloud.send(queue, "x")
+    options = ("--exit-when-empty", "--exit-wait", "60")
+
+    with cloud.started(
+        *listen(queue, *options, f"mkdir {tmp_path}/once && exit 4; true")
+    ) as watcher:
+        said = watcher.communicate(timeout=60)[0]
+
+    assert watcher.returncode == 0
+    assert "waiting for messages that went back messages=1" in said
+    assert " returned ending" in said
+    assert said.count(" received ") == 2
+
+
+def test_leaving_says_how_many_messages_others_have(cloud: Cloud) -> None:
+    queue = cloud.queue("others")
+    cloud.send(queue, "x")
+    cloud.sqs.receive_message(QueueUrl=queue, VisibilityTimeout=600)
+    cloud.sqs.send_message(QueueUrl=queue, MessageBody="later", DelaySeconds=600)
+
+    done = cloud.listen(queue, "true")
+
+    assert done.returncode == 0
+    assert "in_flight=1 delayed=1" in done.stdout.splitlines()[-1]

@@ -6,22 +6,16 @@ import anyio
 
 from watchbot import metrics
 from watchbot.errors import AwsError
+from watchbot.sqs.counts import counts
 from watchbot.sqs.queue import Queue
 
 MEASURE_S = 60  # SQS itself knows no better than to a minute
-
-_STATES = {
-    "visible": "ApproximateNumberOfMessages",
-    "in_flight": "ApproximateNumberOfMessagesNotVisible",
-    "delayed": "ApproximateNumberOfMessagesDelayed",
-}
 
 
 async def measure_for_ever(queue: Queue) -> None:
     """Asks the queue once a minute."""
     while True:
         with contextlib.suppress(AwsError):  # counted as a call; receives tell of what lasts
-            facts = await queue.facts()
-            for state, name in _STATES.items():
-                metrics.queue_messages.labels(state).set(int(facts.get(name, 0)))
+            for state, count in counts(await queue.facts()).items():
+                metrics.queue_messages.labels(state).set(count)
         await anyio.sleep(MEASURE_S)

@@ -7,7 +7,7 @@ command runs; the exit code gives the outcome; the outcome settles the message; 
 import heapq
 import logging
 import math
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -29,11 +29,14 @@ from watchbot.listen.lines import log_end, log_start, response_s
 from watchbot.listen.machine import Machine
 from watchbot.listen.notify import Notifier
 from watchbot.listen.orphans import reap_for_ever
-from watchbot.listen.outcome import COMPLETED, FAILED, RELEASED, Fate
+from watchbot.listen.outcome import COMPLETED, FAILED, RELEASED, RETURNED, Fate
 from watchbot.listen.protection import Protection
+from watchbot.listen.sentback import SentBack
 from watchbot.listen.tracing import Spans
+from watchbot.listen.twins import Done, Turn, Twins
 from watchbot.listen.workspace import Workspace
 from watchbot.settings.listen import WatcherSettings
+from watchbot.sqs.counts import left_in
 from watchbot.sqs.denials import PAUSE_S
 from watchbot.sqs.evidence import original
 from watchbot.sqs.intake import Intake
@@ -44,8 +47,8 @@ from watchbot.sqs.queue import Queue
 LAST_POLL_S = 5  # a poll that is abandoned may take messages with it: it gets this to come back
 LEAVE_S = 5  # from the end of the drain to that of the container
 LAST_SETTLE_S = 2  # what is not settled so long after the end of the last worker never will be
+TWICE = "it was in hand twice, and went back"
 WENT_BACK = "one before it in its group went back"
-REMEMBERED = 10_000  # ids of messages done, deleted without a run when they come again
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +82,8 @@ class Watcher:
         self.failures = Failures()
         self._numbers = list(range(slots))  # the lowest free one is a worker's WATCHBOT_WORKER
         self._groups: dict[str, deque[Lease]] = {}
-        self._done: OrderedDict[str, None] = OrderedDict()
+        self._twins, self._sent_back = Twins(), SentBack(settings.exit_wait)
+        self._done = Done()
         self._in_hand = 0
         self._uncounted: set[Lease] = set()  # in hand, and not in the metrics as settled
         self.protection: Protection | None = None
@@ -133,16 +137,18 @@ class Watcher:
         self._machine.reserve.close()
         if self._notifier is not None:
             self._notifier.hurry(self._leave_by - now())
-        log.info("stopped")
+        left = await left_in(self._queue) if self._settings.exit_when_empty else {}
+        log.info("stopped", extra=left)
         if self._fatal is not None:
             raise self._fatal
 
     async def _receive(self, stop: Stop) -> None:
         if stop.draining.is_set():
             return  # before anything was taken
+        leaves = self._settings.exit_when_empty
         try:
             await self._intake.run(
-                until_empty=self._settings.exit_when_empty,
+                until_empty=self._sent_back.none_awaited if leaves else None,
                 once=self._settings.writable_filesystem,
                 give_up_s=self._settings.give_up_after,
             )
@@ -181,6 +187,7 @@ class Watcher:
             lease = self._leases.take(original(message))  # one that was replayed is as it was
             self._uncounted.add(lease)
             metrics.receives.observe(message.receives)
+            self._sent_back.came(message.id)
             group = message.group if self._queue.fifo else None
             if group is None:
                 self._workers.start_soon(self._work, lease)
@@ -215,24 +222,34 @@ class Watcher:
         """Brings one message to its end, and frees its slot."""
         try:
             with self._machine.reserve.seat() as leave_seat:
-                if reason := await self._reason_to_let_go(lease, skip_because):
-                    await self._settle(lease, self._not_run(lease.message, RELEASED, reason))
-                elif lease.message.id in self._done:
-                    done = self._not_run(lease.message, COMPLETED, "was done before")
-                    await self._settle(lease, done)
-                else:
-                    await self._run(lease, leave_seat)
-        except Exception:  # a fault of ours with one message must not stop the others
-            log.exception("message given up", extra={"message_id": lease.message.id})
-            # Settled once already, it stays so. Else it waits, as for any failure.
-            report = self._not_run(lease.message, FAILED, "a fault of watchbot")
-            self._count(lease, report)
-            await self._settled(lease, report)
+                async with self._twins.turn(lease.message.id) as first:
+                    await self._take_turn(lease, skip_because, first, leave_seat)
         finally:
             self._intake.give_back()
             self._in_hand -= 1
             if self.protection is not None and not self._in_hand:
                 self.protection.idle()
+
+    async def _take_turn(
+        self, lease: Lease, skip_because: str | None, first: Turn, leave_seat: Callable[[], None]
+    ) -> None:
+        try:
+            if reason := await self._reason_to_let_go(lease, skip_because):
+                await self._settle(lease, self._not_run(lease.message, RELEASED, reason))
+            elif lease.message.id in self._done:
+                done = self._not_run(lease.message, COMPLETED, "was done before")
+                await self._settle(lease, done)
+            elif first.went_back:
+                await self._settle(lease, self._not_run(lease.message, RETURNED, TWICE))
+            else:
+                await self._run(lease, leave_seat)
+        except Exception:  # a fault of ours with one message must not stop the others
+            log.exception("message given up", extra={"message_id": lease.message.id})
+            # Settled once already, it stays so. Else it waits, as for any failure.
+            report = self._not_run(lease.message, FAILED, "a fault of watchbot")
+            self._count(lease, report)
+            self._note_pause(lease, report)
+            await self._settled(lease, report)
 
     async def _run(self, lease: Lease, leave_seat: Callable[[], None]) -> None:
         number = heapq.heappop(self._numbers)
@@ -271,11 +288,12 @@ class Watcher:
     async def _settle(self, lease: Lease, report: Report) -> None:
         """Does to the message what its outcome says, and tells of it."""
         if report.outcome.fate is Fate.DELETE:
-            self._remember(lease.message.id)
+            self._done.add(lease.message.id)
+        self._note_pause(lease, report)
         if lease.lost:
             report = replace(report, outcome=RELEASED, reason=f"lease lost; {report.how}")
         elif self.dead_letters is not None and await self.dead_letters.take(report):
-            self._remember(lease.message.id)
+            self._done.add(lease.message.id)
             report = replace(report, outcome=report.outcome.buried)
         log_end(report)
         await self._settled(lease, report)
@@ -320,13 +338,11 @@ class Watcher:
             if not await self._leases.delete(lease) and self._leases.denials.trouble:
                 self._intake.hold(PAUSE_S)
             return
-        pause_s = 0
-        if report.outcome.fate is Fate.RETURN:
-            longest_s = self._settings.max_backoff
-            pause_s = retry_delay(report.message.receives, longest_s, lease.left_s)
-        await self._leases.hide(lease, pause_s)
+        pause_s = self._twins.pause_s(lease.message.id)
+        hidden = await self._leases.hide(lease, pause_s)
+        self._sent_back.note(lease.message.id, pause_s if hidden else lease.expires_at - now())
 
-    def _remember(self, message_id: str) -> None:
-        self._done[message_id] = None
-        if len(self._done) > REMEMBERED:
-            self._done.popitem(last=False)
+    def _note_pause(self, lease: Lease, report: Report) -> None:
+        if report.outcome.fate is Fate.RETURN:
+            pause_s = retry_delay(lease.message.receives, self._settings.max_backoff, lease.left_s)
+            self._twins.give_back(lease.message.id, pause_s)

@@ -26,6 +26,7 @@ from watchbot.record.store import Reject, store
 from watchbot.settings.record import RecordSettings
 from watchbot.sql.database import Database, open_database
 from watchbot.sql.migrate import migrate
+from watchbot.sqs.counts import left_in
 from watchbot.sqs.envelope import open_envelope
 from watchbot.sqs.intake import Intake
 from watchbot.sqs.lease import Lease, Leases
@@ -127,7 +128,7 @@ class Recorder:
     """Moves events from a queue into a database."""
 
     def __init__(self, settings: RecordSettings, queue: Queue, database: Database) -> None:
-        self._settings, self._database = settings, database
+        self._settings, self._database, self._queue = settings, database, queue
         self._intake = Intake(
             queue,
             self._deliver,
@@ -171,14 +172,15 @@ class Recorder:
             with anyio.move_on_after(LAST_SETTLE_S):
                 await self._release()
             signals.cancel_scope.cancel()
-        log.info("stopped")
+        left = await left_in(self._queue) if self._settings.exit_when_empty else {}
+        log.info("stopped", extra=left)
         if self._fatal is not None:
             raise self._fatal
 
     async def _receive(self, stop: Stop) -> None:
         try:
             await self._intake.run(
-                until_empty=self._settings.exit_when_empty,
+                until_empty=(lambda: True) if self._settings.exit_when_empty else None,
                 give_up_s=self._settings.give_up_after,
             )
         except* AwsError as refused:

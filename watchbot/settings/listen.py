@@ -98,6 +98,13 @@ class WatcherSettings(Settings):
     )
     metrics_host: Host = option("0.0.0.0", "The address they are served on.", "ADDRESS")
     exit_when_empty: bool = option(False, "Leave when the queue is empty and all work is done.")
+    exit_wait: int = option(
+        900,
+        "With --exit-when-empty, wait so long in all for messages sent back.",
+        "S",
+        ge=0,
+        le=TWELVE_HOURS_S,
+    )
     max_backoff: int = option(
         TWELVE_HOURS_S,
         "A returned message waits 2^receives seconds, at most this.",

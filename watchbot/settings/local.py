@@ -22,6 +22,13 @@ class LocalSettings(WatcherSettings):
     drain_timeout: float = option(
         0, "What running workers get at the first Ctrl-C.", "S", ge=0, le=TWELVE_HOURS_S
     )
+    exit_wait: int = option(
+        0,
+        "With --exit-when-empty, wait so long in all for messages sent back.",
+        "S",
+        ge=0,
+        le=TWELVE_HOURS_S,
+    )
     metrics_host: Host = option("127.0.0.1", "The address they are served on.", "ADDRESS")
     poll_wait: int = option(1, "How long a receive waits for messages.", "S", ge=0, le=20)
     send: tuple[str, ...] = option((), "Publish this message; may be given often.", "BODY")

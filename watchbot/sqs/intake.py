@@ -116,10 +116,15 @@ class Intake:
         self._changed.set()
 
     async def run(
-        self, *, until_empty: bool = False, once: bool = False, give_up_s: float = 300
+        self,
+        *,
+        until_empty: Callable[[], bool] | None = None,
+        once: bool = False,
+        give_up_s: float = 300,
     ) -> None:
-        """Receives until `stop`; or until a whole poll finds nothing and nothing is in hand.
+        """Receives until `stop`.
 
+        With `until_empty`, until a whole poll finds nothing, nothing is in hand, and that agrees.
         With `once`, until the first message has come. Raises `AwsError` when AWS refuses for
         good: at the first try, or for `give_up_s` on end.
         """
@@ -167,7 +172,7 @@ class Intake:
         with anyio.move_on_after(within_s):
             await self._changed.wait()
 
-    async def _poll(self, count: int, until_empty: bool, once: bool) -> None:
+    async def _poll(self, count: int, until_empty: Callable[[], bool] | None, once: bool) -> None:
         messages: list[Message] | None = None
         try:
             with self._watchdog.expecting("a poll", self._wait_s + HANG_S + STUCK_S):
@@ -186,7 +191,7 @@ class Intake:
             self._deliver(messages)
         elif self._wait_s < IDLE_S:
             self.hold(IDLE_S)  # an empty queue that does not make us wait would be asked for ever
-        if (once and messages) or (until_empty and self._idle(messages)):
+        if (once and messages) or (until_empty and self._idle(messages) and until_empty()):
             self.stop()
 
     def _idle(self, messages: list[Message]) -> bool:

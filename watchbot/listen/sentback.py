@@ -1,0 +1,53 @@
+"""Messages that this watcher sent back, and whether `--exit-when-empty` waits for them."""
+
+import logging
+from collections.abc import Callable
+
+from watchbot.lifecycle import now
+
+SHOWS_IN_S = 2  # a message that is visible may take so long to be handed out
+
+log = logging.getLogger(__name__)
+
+
+class SentBack:
+    """Knows when each message that was sent back is visible again.
+
+    One that comes back is forgotten; so is one that somebody else must have by now.
+    `longest_wait_s` is what all the waiting may come to.
+    """
+
+    def __init__(self, longest_wait_s: float, *, clock: Callable[[], float] = now) -> None:
+        self._left_s, self._clock = longest_wait_s, clock
+        self._due: dict[str, float] = {}
+        self._idle_since: float | None = None
+        self._told: set[str] = set()
+
+    def note(self, message_id: str, pause_s: float) -> None:
+        """Notes that a message was sent back, to be visible again in so many seconds."""
+        self._due[message_id] = self._clock() + pause_s
+
+    def came(self, message_id: str) -> None:
+        """Notes that a message is in hand: while it is, nobody waits."""
+        self._due.pop(message_id, None)
+        if self._idle_since is not None:
+            self._left_s -= self._clock() - self._idle_since
+            self._idle_since = None
+
+    def none_awaited(self) -> bool:
+        """Whether there is nothing to wait for, now that no work is left."""
+        moment = self._clock()
+        if self._idle_since is None:
+            self._idle_since = moment
+        ends = self._idle_since + self._left_s
+        awaited = {
+            message_id: due
+            for message_id, due in self._due.items()
+            if moment < due + SHOWS_IN_S and due < ends
+        }
+        if awaited.keys() - self._told:
+            next_in_s = max(0, round(min(awaited.values()) - moment))
+            facts = {"messages": len(awaited), "next_in_s": next_in_s}
+            log.info("waiting for messages that went back", extra=facts)
+        self._told = {*awaited}
+        return moment >= ends or not awaited
