@@ -186,7 +186,8 @@ def test_health_and_metrics(cloud: Cloud, database: str) -> None:
         (["--concurrency", "0"], 2, "--concurrency"),
         (["--port", "99999"], 2, "--port"),
         (["--notification-topic", "t"], 2, "--notification-topic"),
-        (["--host", "203.0.113.7", "--port", "0"], 2, "--port"),
+        (["--host", "203.0.113.7", "--port", "0", "--token", "known"], 2, "--port"),
+        (["--host", "203.0.113.7", "--port", "0"], 2, "--token"),
     ],
 )
 def test_bad_option(cloud: Cloud, database: str, options: list[str], code: int, said: str) -> None:
