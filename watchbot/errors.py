@@ -95,6 +95,12 @@ class DatabaseDown(DatabaseError):
     transient = True
 
 
+class DatabaseUnwritable(DatabaseError):
+    """The file that it is in, or is to be in, cannot be opened or written by this user."""
+
+    hint = "name a file that this user can write (--database)"
+
+
 class NoDatabase(DatabaseError):
     """The file that it is to be in is not there, and is not to be made."""
 

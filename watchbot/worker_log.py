@@ -6,19 +6,20 @@ The standard library alone, and little of it: a script may start `watchbot-log` 
 import io
 import os
 import sys
+from collections.abc import Iterator
 from typing import TextIO
 
-from watchbot import inherited
+from watchbot import inherited, piped
 from watchbot.logline import Envelope, prefix
 
 LEVELS = {"debug": 20, "info": 30, "warning": 40, "error": 50, "critical": 60}  # bunyan's numbers
-MAX_LINE_BYTES = 65_536  # a longer line is split, so that none can fill the memory
 
 _HELP = f"""\
 usage: watchbot-log [--level LEVEL] [--] [TEXT]...
 
 Prints TEXT, or each line of standard input, with time, [worker] and $MessageId in front; as JSON
-if $structuredLogging. LEVEL: {", ".join(LEVELS)}; without it: info.
+if $structuredLogging. Of lines that end in CR, as those of progress bars do, the last one once a
+second. LEVEL: {", ".join(LEVELS)}; without it: info.
 """
 
 
@@ -80,7 +81,7 @@ class _LogStream(io.TextIOBase, TextIO):
 
     def write(self, text: str) -> int:
         *whole, self._partial = (self._partial + text).split("\n")
-        if len(self._partial) >= MAX_LINE_BYTES:
+        if len(self._partial) >= piped.MAX_LINE_BYTES:
             whole, self._partial = [*whole, self._partial], ""
         for line in whole:
             log(line, level=self._level)
@@ -102,9 +103,8 @@ def main(words: list[str] | None = None) -> int:
         elif texts:
             _write(render(os.fsencode(" ".join(texts)), level))
         else:
-            with open(0, "rb", closefd=False) as source:
-                while line := _line(source):
-                    _write(render(line.removesuffix(b"\n"), level))
+            for line in _standard_input():
+                _write(render(line, level))
     except ValueError as error:
         os.write(2, f"watchbot-log: {error}\n".encode(errors="backslashreplace"))
         return 2
@@ -118,17 +118,11 @@ def main(words: list[str] | None = None) -> int:
     return 0
 
 
-def _line(source: io.BufferedReader) -> bytes:
-    """The next line, or 64 KiB of it and what completes its last character."""
-    line = source.readline(MAX_LINE_BYTES)
-    if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
-        for _ in range(3):
-            following = source.peek(1)[:1]
-            if following and following[0] & 0xC0 == 0x80:
-                line += source.read(1)
-        if source.peek(1)[:1] == b"\n":
-            line += source.read(1)
-    return line
+def _standard_input() -> Iterator[bytes]:
+    try:
+        yield from piped.lines()
+    except OSError as error:
+        raise ValueError(f"cannot read standard input: {error.strerror}") from error
 
 
 def _options(words: list[str]) -> tuple[str, list[str]]:

@@ -143,7 +143,10 @@ def test_health_and_metrics(cloud: Cloud, database: str) -> None:
     [
         (["--database", "mysql://u:secret@h/d"], 2, "--database"),
         (["--database", "postgresql://u:secret@127.0.0.1:9/d"], 1, "127.0.0.1:9"),
-        (["--database", "sqlite:////no/such/folder/ecs.db"], 1, "/no/such/folder"),
+        (["--database", "sqlite:////no/such/folder/ecs.db"], 1, "no directory /no/such/folder;"),
+        (["--database", "sqlite:////proc/ecs.db"], 1, "the directory /proc cannot be written;"),
+        (["--database", "sqlite:////dev/null/ecs.db"], 1, "/dev/null is no directory;"),
+        (["--database", "sqlite:////tmp"], 1, "this is a directory, and no file;"),
         (["--batch", "0"], 2, "--batch"),
     ],
     ids=lambda value: str(value)[:40],

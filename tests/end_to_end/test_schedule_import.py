@@ -119,14 +119,14 @@ def test_jobs_of_ecs_scheduler(
     verdicts = taking(cloud, tmp_path, kept(cloud, tmp_path))
 
     assert set(verdicts) == set(OLD)
-    assert verdicts["nightly"] == verdicts["queue"] == "taken"
+    assert verdicts["nightly"] == verdicts["queue"] == "imported"
     assert "a schedule cannot be empty" in verdicts["blank"]
 
 
 def test_jobs_in_elasticsearch(cloud: Cloud, tmp_path: Path, index: str) -> None:
     verdicts = taking(cloud, tmp_path, index)
 
-    assert verdicts["nightly"] == verdicts["queue"] == "taken"
+    assert verdicts["nightly"] == verdicts["queue"] == "imported"
     assert "a schedule cannot be empty" in verdicts["blank"]
 
 
@@ -137,7 +137,7 @@ def test_jobs_in_a_file(cloud: Cloud, tmp_path: Path) -> None:
 
     verdicts = taking(cloud, tmp_path, str(path))
 
-    assert verdicts["nightly"] == verdicts["queue"] == "taken"
+    assert verdicts["nightly"] == verdicts["queue"] == "imported"
     assert "a schedule cannot be empty" in verdicts["blank"]
     assert verdicts["job 4"] == "it is no JSON object"
     assert "neither id" in verdicts["job 5"]
@@ -150,8 +150,28 @@ def test_import_may_be_tried_and_done_again(cloud: Cloud, tmp_path: Path) -> Non
     done = taking(cloud, tmp_path, source)
     again = taking(cloud, tmp_path, source)
 
-    assert dry == done
-    assert again["queue"] == "there is a job of this name"
+    assert dry["queue"] == "would be imported"
+    assert done == {**dry, "nightly": "imported", "queue": "imported"}
+    assert again == {**dry, "nightly": "unchanged", "queue": "unchanged"}
+
+
+def test_import_leaves_a_job_that_differs_and_says_so(cloud: Cloud, tmp_path: Path) -> None:
+    path = tmp_path / "jobs.json"
+    job = {"id": "report", "schedule": "0 0 * * * *", "taskDefinition": "report"}
+    words = ["schedule", "import", "--source", str(path), "--database"]
+    words.append(f"sqlite:///{tmp_path}/new.db")
+
+    path.write_text(json.dumps([job]))
+    first, again = cloud.watchbot(*words), cloud.watchbot(*words)
+    path.write_text(json.dumps([{**job, "taskDefinition": "other"}]))
+    differs = cloud.watchbot(*words)
+
+    assert (first.returncode, first.stdout) == (0, "report: imported\n"), first.stderr
+    assert (again.returncode, again.stdout) == (0, "report: unchanged\n")
+    assert differs.returncode == 1
+    assert differs.stdout.startswith(
+        "report: not imported: there is a job of this name, with other"
+    )
 
 
 def test_schedules_of_clockwork(cloud: Cloud, tmp_path: Path) -> None:
@@ -173,7 +193,7 @@ def test_schedules_of_clockwork(cloud: Cloud, tmp_path: Path) -> None:
         "schedule", "import", "--source", "dynamodb://clockwork", "--database", f"sqlite:///{path}"
     )
 
-    assert "0b7e: taken" in done.stdout
+    assert "0b7e: imported" in done.stdout
     assert "1c8f: {" in done.stdout
     with closing(sqlite3.connect(path)) as connection:
         ((text,),) = connection.execute("SELECT fields FROM schedule_job").fetchall()

@@ -119,7 +119,7 @@ def test_nothing_found_is_said(kept: tuple[Queues, list[str]], verb: str) -> Non
     done = place.run(verb, "--match", "order 9")
 
     assert (done.code, done.out) == (0, "")
-    assert done.err == "watchbot: no such message in kept-dead\n"
+    assert done.err == "watchbot: no message of this choice in kept-dead\n"
 
 
 def test_show_tells_all_there_is(kept: tuple[Queues, list[str]]) -> None:
@@ -368,3 +368,44 @@ def test_queue_without_a_dead_letter_queue_says_so(cloud: Cloud) -> None:
 
     assert done.code == 2
     assert "has no dead-letter queue" in done.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["list"],
+        ["summary"],
+        ["replay"],
+        ["replay", "--dry-run"],
+        ["purge", "--yes"],
+        ["list", "--max", "1"],
+    ],
+    ids=" ".join,
+)
+def test_empty_queue_is_called_empty(cloud: Cloud, words: list[str]) -> None:
+    done = queues(cloud, "empty").run(*words)
+
+    assert (done.code, done.out) == (0, "")
+    assert done.err.splitlines()[-1] == "watchbot: empty-dead is empty"
+
+
+@pytest.mark.parametrize("words", [["list"], ["replay"], ["delete", "--yes"]], ids=" ".join)
+def test_choice_that_meets_none_is_told_alone(cloud: Cloud, words: list[str]) -> None:
+    some = queues(cloud, "choice")
+    cloud.send(some.dead, "stays")
+
+    done = some.run(*words, "--match", "no such")
+
+    assert (done.code, done.out) == (0, "")
+    assert done.err == "watchbot: no message of this choice in choice-dead\n"
+
+
+@pytest.mark.parametrize("words", [["replay"], ["delete", "--yes"]], ids=" ".join)
+def test_id_that_is_unknown_is_told_alone(cloud: Cloud, words: list[str]) -> None:
+    some = queues(cloud, "unknown")
+    cloud.send(some.dead, "stays")
+
+    done = some.run(*words, "no-such-id")
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "watchbot: not found in unknown-dead: no-such-id\n"

@@ -651,3 +651,18 @@ def test_page_of_this_machine_may_ask(cloud: Cloud, headers: dict[str, str]) -> 
     with closing(connect(cloud)) as page:
         page.request("GET", "/moto-api/data.json", headers=headers)
         assert page.getresponse().status == 200
+
+
+@pytest.mark.parametrize("body", ["{bad", "[1]", "7"])
+@pytest.mark.parametrize("service", ["AmazonSQS.SendMessage", "DynamoDB_20120810.PutItem"])
+def test_body_that_is_no_json_object_is_refused_as_such(
+    cloud: Cloud, service: str, body: str
+) -> None:
+    headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": service}
+    with closing(http.client.HTTPConnection(cloud.url.removeprefix("http://"))) as connection:
+        connection.request("POST", "/", body, headers)
+        answer = connection.getresponse()
+        said = json.loads(answer.read())
+
+    assert (answer.status, said["__type"]) == (400, "SerializationException")
+    assert said["message"].startswith("the body is no JSON")

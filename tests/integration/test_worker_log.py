@@ -174,3 +174,46 @@ def test_package_is_light_and_knows_its_names() -> None:
     ]  # fmt: skip
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         __import__("watchbot").nothing  # noqa: B018  # the reading of it is the test
+
+
+def test_line_that_ends_in_cr_is_shown_before_the_next_is_there() -> None:
+    words = [str(BIN / "watchbot-log")]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b" 10%\r 20%\r")
+        process.stdin.flush()
+        first = process.stdout.readline()
+        process.stdin.write(b"\nabc\r")
+        process.stdin.flush()
+        second = process.stdout.readline()
+        process.stdin.write(b"\r\ndone\n")
+        process.stdin.close()
+        rest = process.stdout.read()
+
+    assert first.endswith(b"]  20%\n")
+    assert second.endswith(b"] abc\n")
+    assert rest.endswith(b"] done\n")
+
+
+def test_lines_of_a_bar_that_never_rests_are_shown() -> None:
+    code = "import sys\nwhile True: sys.stdout.write('busy\\r')"
+    shell = f"'{sys.executable}' -c \"$CODE\" 2>/dev/null | '{BIN / 'watchbot-log'}' | head -n 1"
+
+    done = run("sh", "-c", shell, env={"CODE": code})
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.endswith(b"] busy\n")
+
+
+def test_lines_of_a_bar_that_has_ended_are_kept_as_they_are() -> None:
+    assert logged(stdin=b"1%\r2%\r\nend\r").endswith(b"] end\r\n")
+
+
+def test_input_that_cannot_be_read_is_named() -> None:
+    shell = f"'{BIN / 'watchbot-log'}' 0>/dev/null"
+
+    done = run("sh", "-c", shell)
+
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"watchbot-log: cannot read standard input: Bad file descriptor\n"

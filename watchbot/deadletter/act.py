@@ -38,7 +38,7 @@ async def delete(desk: Desk) -> int:
     deleted = chosen - undeleted
     if undeleted:
         desk.shown.say(f"{undeleted} could not be deleted: run this again")
-    _tell(desk, {"deleted": deleted, "kept": kept}, f"{deleted} deleted, {kept} kept")
+    _tell(desk, {"deleted": deleted, "kept": kept}, f"{deleted} deleted, {kept} kept", met=chosen)
     return desk.concluded(1 if undeleted else 0)
 
 
@@ -48,7 +48,7 @@ async def purge(desk: Desk) -> int:
     states = ("", "NotVisible", "Delayed")
     about = sum(int(facts.get(f"ApproximateNumberOfMessages{state}", 0)) for state in states)
     if desk.request.dry_run:
-        _tell(desk, {"would_purge": about}, f"about {about} would be purged")
+        _tell(desk, {"would_purge": about}, f"about {about} would be purged", met=about)
         return 0
     try:
         await desk.sqs.call("purge_queue", QueueUrl=desk.queue.url)
@@ -57,7 +57,7 @@ async def purge(desk: Desk) -> int:
             raise
         text = "this queue was purged less than a minute ago, and SQS wants that much between two"
         raise WatchbotError(f"{text}; run it again later") from error
-    _tell(desk, {"purged": about}, f"about {about} purged")
+    _tell(desk, {"purged": about}, f"about {about} purged", met=about)
     return 0
 
 
@@ -100,9 +100,9 @@ async def _replay_each(desk: Desk, queue_url: str) -> int:
 
 
 async def _only_say(desk: Desk, participle: str) -> int:
-    code = await look.list_all(desk)
-    desk.shown.say(f"these would be {participle}; nothing was")
-    return code
+    if await look.listed(desk):
+        desk.shown.say(f"these would be {participle}; nothing was")
+    return desk.concluded()
 
 
 def _conclude(desk: Desk, tally: Tally, kept: int) -> int:
@@ -116,10 +116,15 @@ def _conclude(desk: Desk, tally: Tally, kept: int) -> int:
         "doubled": tally.doubled,
         "refused": [{"id": each, **asdict(why)} for each, why in tally.refused],
     }
-    _tell(desk, facts, f"{tally.replayed} replayed, {kept} kept")
+    met = tally.replayed + len(tally.refused)
+    _tell(desk, facts, f"{tally.replayed} replayed, {kept} kept", met=met)
     return desk.concluded(1 if tally.refused or tally.doubled else 0)
 
 
-def _tell(desk: Desk, facts: dict[str, object], text: str) -> None:
+def _tell(desk: Desk, facts: dict[str, object], text: str, *, met: int) -> None:
+    """Prints what was done; where no message was `met`, a person is told that alone."""
+    if not (met or desk.request.as_json):
+        desk.tell_of_none()
+        return
     sys.stdout.write(f"{letter.as_json(facts) if desk.request.as_json else text}\n")
     sys.stdout.flush()

@@ -46,7 +46,8 @@ class Desk:
     """One place, and one request.
 
     `total` is about how many messages wait there. `missing` are ids that were asked for, and not
-    met yet; `unseen`, about how many SQS did not show, as it hid no more.
+    met yet; `unseen`, about how many SQS did not show, as it hid no more; `elsewhere`, how many
+    were in other hands.
     """
 
     request: Request
@@ -57,6 +58,7 @@ class Desk:
     total: int
     missing: set[str]
     unseen: list[int] = field(default_factory=list)
+    elsewhere: list[int] = field(default_factory=list)
 
     @property
     def settings(self) -> DeadLetterSettings:
@@ -107,7 +109,6 @@ class Desk:
     def concluded(self, code: int = 0) -> int:
         """The exit code: this one, or 1 when not all was seen, or a message that was named not met.
 
-
         A walk that was told to stop proves nothing of what it has not met.
         """
         if self.unseen:
@@ -116,6 +117,15 @@ class Desk:
             return code
         self.shown.say(f"not found in {self.place.name}: {', '.join(sorted(self.missing))}")
         return code or 1
+
+    def tell_of_none(self) -> None:
+        """Says that no message was there, or none of those that were meant."""
+        if self.missing or self.unseen or self.stop.draining.is_set():
+            return
+        if not self.request.selection.every:
+            self.shown.say(f"no message of this choice in {self.place.name}")
+        elif not self.elsewhere:
+            self.shown.say(f"{self.place.name} is empty")
 
     async def _tell_of_unseen(self, walk: Walk) -> None:
         facts = await self.queue.facts()
@@ -132,6 +142,7 @@ class Desk:
         elif self.queue.fifo and waiting > 0:
             self.shown.say(f"about {waiting} more are not seen: they wait behind their groups")
         if hidden > 0:
+            self.elsewhere.append(hidden)
             self.shown.say(f"about {hidden} more are in other hands now; run this again later")
 
 

@@ -20,6 +20,12 @@ SPOOL_BYTES = 4 * 1024 * 1024  # in memory; more goes to a file
 
 async def list_all(desk: Desk) -> int:
     """Prints one line for each; the exit code."""
+    await listed(desk)
+    return desk.concluded()
+
+
+async def listed(desk: Desk) -> bool:
+    """Prints one line for each; whether there was any."""
     as_json, found = desk.request.as_json, False
     form = letter.as_json if as_json else letter.line
     with _printed_after() as file:
@@ -29,9 +35,9 @@ async def list_all(desk: Desk) -> int:
                     file.write(f"{letter.COLUMNS}\n")
                 found = True
                 file.writelines(f"{form(desk.summary(each))}\n" for each in messages)
-    if not as_json:
-        _tell_of_none(desk, found)
-    return desk.concluded()
+    if not (found or as_json):
+        desk.tell_of_none()
+    return found
 
 
 async def show(desk: Desk) -> int:
@@ -61,7 +67,8 @@ async def summary(desk: Desk) -> int:
     else:
         _print([f"{'COUNT':>6}  {letter.COLUMNS}"] if kinds else [])
         _print(f"{count:>6}  {letter.line(newest[kind])}" for kind, count in counts.most_common())
-        _tell_of_none(desk, bool(kinds))
+        if not kinds:
+            desk.tell_of_none()
     return desk.concluded()
 
 
@@ -77,6 +84,8 @@ async def export(desk: Desk) -> int:
                 lines = (letter.as_json(desk.everything(each)) for each in messages)
                 with _saving(path):
                     file.writelines(f"{line}\n" for line in lines)
+    if not written:
+        desk.tell_of_none()
     desk.shown.say(f"{written} messages {'would be ' if desk.request.dry_run else ''}written")
     return desk.concluded()
 
@@ -146,11 +155,6 @@ def _opened(request: Request) -> TextIO:
     mode = os.O_TRUNC if request.yes else os.O_EXCL
     file = os.open(request.words[0], os.O_WRONLY | os.O_CREAT | mode, 0o600)
     return open(file, "w", encoding="utf-8")
-
-
-def _tell_of_none(desk: Desk, found: bool) -> None:
-    if not found and not desk.missing and not desk.stop.draining.is_set():
-        desk.shown.say(f"no such message in {desk.place.name}")
 
 
 def _print(lines: Iterable[str]) -> None:

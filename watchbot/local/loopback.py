@@ -108,6 +108,9 @@ class Talk(WSGIRequestHandler):
         if name := foreign(self.headers):
             self._refuse(403, "AccessDenied", f"{name}: this AWS answers to this machine alone")
             return
+        if problem := self._flaw(body):
+            self._refuse(400, "SerializationException", problem)
+            return
         try:
             answer, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
         except (NotImplementedError, ImportError) as gap:
@@ -119,6 +122,18 @@ class Talk(WSGIRequestHandler):
             self._refuse(500, "InternalFailure", repr(fault))
         else:
             self._answer(status, headers, b"".join(answer))
+
+    def _flaw(self, body: bytes) -> str | None:
+        """What is wrong with a body that is to be JSON: moto reads a broken one as an empty one."""
+        if not body or "json" not in self.headers.get("content-type", ""):
+            return None
+        try:
+            parsed = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            return f"the body is no JSON: {error}"
+        if "x-amz-target" in self.headers and not isinstance(parsed, dict):
+            return "the body is no JSON object"
+        return None
 
     def _refuse(self, status: int, code: str, text: str) -> None:
         """An error in the client's own protocol: the SDKs choke on a page for people."""

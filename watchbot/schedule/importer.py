@@ -1,7 +1,7 @@
 """`watchbot schedule import`: takes jobs of a file, or of what came before, into the store.
 
-What they had is left as it is. A job whose name is there already is left alone, so that an import
-may be done again.
+What they had is left as it is. A job whose name is there already is left alone, and is no error if
+it has these fields: an import may be done again.
 """
 
 import json
@@ -20,7 +20,9 @@ from watchbot.schedule.store import Store, open_store
 from watchbot.schedule.stored import NeverFires, Taken
 from watchbot.settings.schedule import ImportSettings
 
-TAKEN = "taken"
+IMPORTED, WOULD_BE, UNCHANGED = "imported", "would be imported", "unchanged"
+_DIFFERS = "not imported: there is a job of this name, with other fields; it is left as it is"
+_GOOD = (IMPORTED, WOULD_BE, UNCHANGED)
 
 
 async def import_jobs(settings: ImportSettings, stop: Stop) -> int:
@@ -32,7 +34,7 @@ async def import_jobs(settings: ImportSettings, stop: Stop) -> int:
     async with open_store(settings) as store:
         async for found in jobs_in(settings.source, settings.account):
             verdict = await _take(found, store, endpoints, dry_run=settings.dry_run)
-            refused += not verdict.startswith(TAKEN)
+            refused += not verdict.startswith(_GOOD)
             name = found[0] if found[0].isprintable() else ascii(found[0])
             print(f"{name}: {verdict}", flush=True)
             if stop.draining.is_set():
@@ -50,8 +52,8 @@ async def _take(found: Found, store: Store, endpoints: Endpoints, *, dry_run: bo
         return json.dumps(flawed)
     try:
         job = new_job({**fields, "id": job_id}, "aps8", endpoints)
-        if await store.jobs.find(job_id):
-            raise Taken
+        if there := await store.jobs.find(job_id):
+            return UNCHANGED if there.job == job else _DIFFERS
         if not dry_run:
             await store.jobs.add(job)
     except ValidationError as invalid:
@@ -59,4 +61,5 @@ async def _take(found: Found, store: Store, endpoints: Endpoints, *, dry_run: bo
     except (NeverFires, Taken) as error:
         return str(error)
     told = slip(job, await store.now())
-    return f"{TAKEN}; {warning(told)}" if told else TAKEN
+    done = WOULD_BE if dry_run else IMPORTED
+    return f"{done}; {warning(told)}" if told else done

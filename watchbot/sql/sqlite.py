@@ -1,5 +1,6 @@
 """SQLite: a file of this machine. One connection writes, a few read; each call is in a thread."""
 
+import os
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -10,7 +11,14 @@ from urllib.parse import unquote, urlsplit
 import anyio
 import anyio.to_thread
 
-from watchbot.errors import DatabaseDown, DatabaseError, DataRefused, NoDatabase, SettingError
+from watchbot.errors import (
+    DatabaseDown,
+    DatabaseError,
+    DatabaseUnwritable,
+    DataRefused,
+    NoDatabase,
+    SettingError,
+)
 from watchbot.settings.base import describe
 from watchbot.sql.database import Dialect, Row
 
@@ -43,7 +51,7 @@ async def open_sqlite(url: str, create: bool) -> AsyncIterator["SqliteDatabase"]
         def connect(opened: Callable[[str], sqlite3.Connection]) -> sqlite3.Connection:
             return connections.enter_context(closing(opened(path)))
 
-        with _named(place):
+        with _named(place, path):
             writer = await anyio.to_thread.run_sync(connect, _open_writer)
             readers = [connect(_open_reader) for _ in range(READERS)]
         yield SqliteDatabase(place, writer, readers)
@@ -158,18 +166,40 @@ def _statements(sql: str) -> Iterator[str]:
 
 
 @contextmanager
-def _named(place: str) -> Iterator[None]:
+def _named(place: str, path: str = "") -> Iterator[None]:
+    """Raises the errors of SQLite as ours; `path` where the file is being opened."""
     try:
         yield
     except (OverflowError, UnicodeEncodeError) as error:
         raise DataRefused(place, str(error)) from error
     except sqlite3.Error as error:
+        if path and (problem := _why_not(path, error)):
+            raise DatabaseUnwritable(place, problem) from error
         raise _kind(error)(place, str(error)) from error
 
 
+def _why_not(path: str, error: sqlite3.Error) -> str | None:
+    """Why the file at `path` cannot be opened or written, where that is what the error is about."""
+    if _code(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+        return None
+    folder = os.path.dirname(os.path.abspath(path))
+    if os.path.isdir(path):
+        return "this is a directory, and no file"
+    if not os.path.exists(folder):
+        return f"there is no directory {folder}"
+    if not os.path.isdir(folder):
+        return f"{folder} is no directory"
+    if os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK):
+        return "the file cannot be written"
+    return f"the directory {folder} cannot be written"  # files of SQLite's own go there, too
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
 def _kind(error: sqlite3.Error) -> type[DatabaseError]:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in _LATER:
+    if _code(error) in _LATER:
         return DatabaseDown
     if isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError)) or "JSON" in str(error):
         return DataRefused
