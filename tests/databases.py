@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from watchbot.record import service as record
+from watchbot.record import tables as record
 from watchbot.sql.database import Database, open_database
 from watchbot.sql.migrate import migrate
 

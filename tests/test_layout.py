@@ -1,7 +1,9 @@
 """The rules of docs/explanation/architecture.md, kept true by reading the imports."""
 
 import ast
+import graphlib
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,37 @@ def test_imports_point_down(path: Path) -> None:
         target = name.split(".")[1] if name.startswith("watchbot.") else ""
         if target and not target.startswith("__"):
             assert target == home or LEVEL[target] < LEVEL[home], f"{home} imports {target}"
+
+
+def run_time_imports(tree: ast.AST) -> list[str]:
+    """What is imported when the program runs, also inside a function."""
+    names = imports(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            typed = imports(ast.Module(node.body, []))
+            names = list((Counter(names) - Counter(typed)).elements())
+    return names
+
+
+def module_of(path: Path) -> str:
+    return ".".join(("watchbot", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(
+        ".__init__"
+    )
+
+
+def test_no_module_imports_itself_round_a_circle() -> None:
+    modules = {module_of(path) for path in FILES}
+    graph = {}
+    for path in FILES:
+        found = set()
+        for name in run_time_imports(ast.parse(path.read_text())):
+            found.add(name if name in modules else name.rpartition(".")[0])
+        graph[module_of(path)] = (found & modules) - {module_of(path)}
+
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(f"a circle of imports: {' -> '.join(reversed(error.args[1]))}")
 
 
 @every_file

@@ -11,3 +11,9 @@ def to_text(moment: datetime) -> str:
 def to_time(text: str) -> datetime:
     """A time that was told so. Raises `ValueError`."""
     return datetime.fromisoformat(text)
+
+
+def seconds_until(moment: datetime | None, now: datetime, most: float) -> float:
+    """The seconds from `now` to `moment`, from 0 to `most`; `most` without a `moment`."""
+    seconds = (moment - now).total_seconds() if moment else most
+    return min(max(seconds, 0), most)

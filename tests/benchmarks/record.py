@@ -24,8 +24,9 @@ from watchbot.moment import to_text
 from watchbot.record import answers
 from watchbot.record.answers import Filters, Page
 from watchbot.record.event import read_task
-from watchbot.record.service import COMPONENT, PACKAGE, Recorder
+from watchbot.record.service import Recorder
 from watchbot.record.store import learn_definition, store
+from watchbot.record.tables import COMPONENT, PACKAGE
 from watchbot.settings.record import RecordSettings
 from watchbot.sql.database import Database, open_database
 from watchbot.sql.migrate import migrate

@@ -21,7 +21,7 @@ from watchbot.schedule.scheduler import Scheduler
 from watchbot.schedule.sql.store import open_sql
 from watchbot.settings.schedule import ScheduleSettings
 from watchbot.sql.database import Database, open_database
-from watchbot.sql.rows import as_table
+from watchbot.sql.dialect import POSTGRES
 
 CASES = ((100, 1_000), (1_000, 10_000))  # jobs that are due, of so many
 AHEAD = timedelta(seconds=5)
@@ -66,7 +66,7 @@ async def _fill(database: Database, due: int, total: int) -> None:
     async with database.transaction() as transaction:
         await transaction.execute(
             "INSERT INTO schedule_job (id, generation, fields, created_at, next_fire_at) "
-            f"SELECT id, 1, fields, now(), at FROM {as_table('postgres', COLUMNS)}",
+            f"SELECT id, 1, fields, now(), at FROM {POSTGRES.as_table(COLUMNS)}",
             rows=json.dumps(rows),
         )
 

@@ -31,7 +31,7 @@ async def a_table(url: str) -> AsyncIterator[Database]:
     async with open_database(url) as database:
         async with database.transaction() as transaction:
             await transaction.script(
-                f"CREATE TABLE note (id integer PRIMARY KEY, at {COLUMN[database.dialect]}, "
+                f"CREATE TABLE note (id integer PRIMARY KEY, at {COLUMN[database.dialect.name]}, "
                 "body text NOT NULL); CREATE INDEX note_at ON note (at);"
             )
         yield database

@@ -13,8 +13,9 @@ import pytest
 from tests.cloud import Cloud
 from tests.redis_server import running_redis
 from watchbot.errors import JobDiffers, NoSuchJob, NoSuchPart
+from watchbot.progress.claim import CLAIM_S, Claim, Completion
 from watchbot.progress.memory import MemoryStore
-from watchbot.progress.store import CLAIM_S, Claim, Completion, Store, open_store
+from watchbot.progress.store import Store, open_store
 from watchbot.settings.progress import ProgressSettings
 
 Opens = Callable[[], AbstractAsyncContextManager[Store]]

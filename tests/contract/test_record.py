@@ -22,7 +22,8 @@ from watchbot.record.retention import forget
 from watchbot.record.service import Recorder
 from watchbot.record.store import Reject, learn_definition, store
 from watchbot.settings.record import RecordSettings
-from watchbot.sql.database import Database, Row, Transaction
+from watchbot.sql.database import Database, Transaction
+from watchbot.sql.dialect import Row
 from watchbot.sqs.memory import MemoryQueue
 
 END = datetime(2026, 11, 21, 4, tzinfo=UTC)

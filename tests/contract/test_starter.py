@@ -15,7 +15,7 @@ from tests.house import House, SqlRows, a_house, a_job
 from watchbot.aws import Client
 from watchbot.errors import AwsError, Denied, Rejected, Throttled
 from watchbot.moment import to_text
-from watchbot.record import service as record
+from watchbot.record import tables as record
 from watchbot.record.store import store
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.job import Job

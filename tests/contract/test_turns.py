@@ -9,10 +9,9 @@ from tests.contract.test_starter import World, a_world
 from tests.house import NOON, a_job
 from watchbot.errors import Rejected
 from watchbot.schedule.job import Job
-from watchbot.schedule.run import Lost, Run
+from watchbot.schedule.run import Cancel, Lost, Run
 from watchbot.schedule.runs import backfill, run_now
 from watchbot.schedule.starter import Attempt, Means
-from watchbot.schedule.store import Cancel
 from watchbot.schedule.stored import StoredJob
 
 RARELY = "0 0 1 1 *"

@@ -8,7 +8,8 @@ from redis import Redis
 
 from tests.redis_server import PASSWORD, running_redis
 from watchbot.errors import DatabaseError
-from watchbot.progress.store import Claim, Completion, open_store
+from watchbot.progress.claim import Claim, Completion
+from watchbot.progress.store import open_store
 from watchbot.settings.progress import ProgressSettings
 
 HOUR_S = 3600

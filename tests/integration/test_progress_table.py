@@ -13,9 +13,9 @@ from watchbot.aws import Client, open_client
 from watchbot.dynamodb import Table
 from watchbot.errors import JobDiffers, Rejected, Unreachable, UsageError
 from watchbot.progress.chunk import CHUNK_PARTS, NAMES, WORD_BITS, WORDS
+from watchbot.progress.claim import Claim, Completion
 from watchbot.progress.dynamodb import TableStore
 from watchbot.progress.job import status
-from watchbot.progress.store import Claim, Completion
 from watchbot.settings.base import Account
 
 FULL = {name: {"N": str(2**WORD_BITS - 1)} for name in NAMES}

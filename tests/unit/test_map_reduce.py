@@ -21,7 +21,7 @@ from watchbot.progress import (
     ReduceUnsent,
     create_job,
 )
-from watchbot.progress.store import CLAIM_S, Claim
+from watchbot.progress.claim import CLAIM_S, Claim
 from watchbot.sqs.outgoing import Unsent
 
 DENIED = Denied(service="SNS", operation="publish_batch", code="AuthorizationError", text="no")

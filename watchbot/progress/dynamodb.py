@@ -18,8 +18,8 @@ from watchbot.aws import Client, open_client
 from watchbot.dynamodb import Item, Table, side_by_side
 from watchbot.errors import JobDiffers, NoSuchJob, UsageError
 from watchbot.progress import chunk
+from watchbot.progress.claim import CLAIM_S, Claim, Completion, Fact
 from watchbot.progress.job import Job, check_part
-from watchbot.progress.store import CLAIM_S, Claim, Completion, Fact
 from watchbot.settings.base import Account
 
 CHUNK_KEY = "watchbot-parts:"  # then the job's `run`, and the chunk's number

@@ -6,8 +6,8 @@ from threading import RLock
 from typing import Any
 
 from watchbot.errors import JobDiffers, NoSuchJob
+from watchbot.progress.claim import CLAIM_S, Claim, Completion, Fact
 from watchbot.progress.job import Job, check_part
-from watchbot.progress.store import CLAIM_S, Claim, Completion, Fact
 
 
 @dataclass(slots=True)

@@ -17,8 +17,8 @@ from watchbot.errors import (
     NoSuchPart,
     SettingError,
 )
+from watchbot.progress.claim import CLAIM_S, Claim, Completion, Fact
 from watchbot.progress.job import Job, check_part
-from watchbot.progress.store import CLAIM_S, Claim, Completion, Fact
 from watchbot.settings.base import describe
 
 try:

@@ -2,36 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from enum import Enum
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
+from watchbot.progress.claim import Claim, Completion, Fact
 from watchbot.progress.job import Job
 from watchbot.settings.progress import ProgressSettings
-
-CLAIM_S = 60  # after so long, somebody who has not said that he sent the reduce message is dead
-
-Fact = Literal["error", "metadata", "reduceSent"]  # as ecs-watchbot's tables call them
-
-
-class Completion(Enum):
-    """What a caller learns who has completed a part."""
-
-    OPEN = "open"  # parts are left, or the job has failed
-    LAST = "last"  # all parts are done, and this caller alone is told so
-    CLAIMED = "claimed"  # all parts are done, and another caller was told
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """Who wants to be told that all is done: a token, new for each call; `at` in epoch seconds.
-
-    A call that is repeated because its answer was lost has the same token, and gets the same
-    answer.
-    """
-
-    token: str
-    at: int
 
 
 class Store(Protocol):

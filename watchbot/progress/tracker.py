@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 from anyio.from_thread import start_blocking_portal
 
 from watchbot.errors import NoSuchJob, ReduceUnsent, UsageError
+from watchbot.progress.claim import Claim, Completion, Fact
 from watchbot.progress.job import Job, check_new, info, status
 from watchbot.progress.messages import map_messages, reduce_message, send
-from watchbot.progress.store import Claim, Completion, Fact, Store, open_store
+from watchbot.progress.store import Store, open_store
 from watchbot.settings.base import load
 from watchbot.settings.progress import ProgressSettings
 from watchbot.sqs.destination import Destination, open_destination

@@ -8,7 +8,8 @@ from typing import Any
 
 from watchbot.errors import UsageError
 from watchbot.moment import to_text
-from watchbot.sql.database import Database, Row
+from watchbot.sql.database import Database
+from watchbot.sql.dialect import Row
 from watchbot.task_outcome import FAILURES
 
 PAGE = 100  # tasks on one page
@@ -17,18 +18,6 @@ _LISTED = (
     "task_arn, task_id, cluster, family, revision, outcome, last_status, started_at, ended_at, "
     "created_at, stop_code, stopped_reason, started_by, task_group, launch_type"
 )
-_AT = {  # an interval index in PostgreSQL; two columns of an index in SQLite
-    "postgres": "run_range @> :at::timestamptz",
-    "sqlite": "started_at <= :at AND (ended_at IS NULL OR ended_at >= :at)",
-}
-_BUCKETS = {  # the start of a bucket, and how it is written
-    "postgres": ("date_trunc('{by}', stopped_at AT TIME ZONE 'UTC')", "to_char(bucket, '{form}')"),
-    "sqlite": ("substr(stopped_at, 1, {length})", "replace(bucket, 'T', ' ') || '{rest}'"),
-}
-_FORMS = {
-    "day": {"form": "YYYY-MM-DD", "length": 10, "rest": ""},
-    "hour": {"form": "YYYY-MM-DD HH24:00", "length": 13, "rest": ":00"},
-}
 BY = ("day", "hour", "family")
 
 
@@ -92,7 +81,8 @@ async def at(
     database: Database, moment: datetime, filters: Filters = ALL, page: Page = FIRST
 ) -> list[Row]:
     """The tasks that ran at that moment, the latest one first."""
-    return await _listed(database, _AT[database.dialect], filters, page, {"at": to_text(moment)})
+    condition = database.dialect.contains("run_range", "started_at", "ended_at")
+    return await _listed(database, condition, filters, page, {"at": to_text(moment)})
 
 
 async def between(
@@ -128,7 +118,9 @@ async def failures(
     more, chosen = filters.conditions()
     bucket, written = "family", "bucket"
     if by != "family":
-        bucket, written = (part.format(by=by, **_FORMS[by]) for part in _BUCKETS[database.dialect])
+        dialect = database.dialect
+        bucket = dialect.start_of(by, "stopped_at")
+        written = dialect.shown_start(by, "bucket")
     failed = ", ".join(f"'{name}'" for name in FAILURES)
     return await database.fetch(
         f"SELECT {written} AS {by}, failed, ended FROM (SELECT {bucket} AS bucket, "
@@ -177,6 +169,27 @@ async def missed(database: Database, page: Page = FIRST) -> list[Row]:
         "SELECT * FROM ecs_task_missed ORDER BY missed DESC, task_arn LIMIT :size OFFSET :skip",
         size=page.size,
         skip=page.number * page.size,
+    )
+
+
+async def newest(database: Database) -> tuple[int, int]:
+    """The position of the latest change, for `changes`; (0, 0) when there is none."""
+    rows = await database.fetch(
+        f"SELECT tx, seq FROM ecs_task_event WHERE {database.dialect.final} "
+        "ORDER BY tx DESC, seq DESC LIMIT 1"
+    )
+    return (rows[0]["tx"], rows[0]["seq"]) if rows else (0, 0)
+
+
+async def changes(database: Database, position: tuple[int, int], most: int) -> list[Row]:
+    """The changes after a position, oldest first, at most `most`; `tx` and `seq` are its own."""
+    return await database.fetch(
+        "SELECT tx, seq, task_arn, version, event_time, last_status, desired_status, source "
+        f"FROM ecs_task_event WHERE (tx, seq) > (:tx, :seq) AND {database.dialect.final} "
+        "ORDER BY tx, seq LIMIT :most",
+        tx=position[0],
+        seq=position[1],
+        most=most,
     )
 
 

@@ -13,20 +13,13 @@ from watchbot.errors import UsageError
 from watchbot.pages.site import asking
 from watchbot.record import answers
 from watchbot.record.answers import BY, Filters, Page
-from watchbot.sql.database import Database, Row
+from watchbot.sql.database import Database
 
 FILTERS = ("cluster", "family", "group", "started_by", "service")
 PAGING = ("page", "limit")
 MAX_PAGE_SIZE = 1000
 STREAM_PAUSE_S = 1
 STREAMED_AT_ONCE = 500
-
-# In PostgreSQL a row may be committed after one with a higher number: those are shown that belong
-# to transactions older than any that still runs.
-_SETTLED = {
-    "sqlite": "",
-    "postgres": "AND tx < pg_snapshot_xmin(pg_current_snapshot())::text::bigint",
-}
 
 
 class Api:
@@ -74,35 +67,19 @@ class Api:
         Without either, it begins with what comes next; `since=0` begins with the oldest.
         """
         asked = request.headers.get("last-event-id") or request.query_params.get("since")
-        position = _position(asked) if asked else await self._now()
+        position = _position(asked) if asked else await answers.newest(self._database)
         return StreamingResponse(self._changes(position), media_type="text/event-stream")
-
-    async def _now(self) -> tuple[int, int]:
-        rows = await self._database.fetch(
-            f"SELECT tx, seq FROM ecs_task_event WHERE TRUE {_SETTLED[self._database.dialect]} "
-            "ORDER BY tx DESC, seq DESC LIMIT 1"
-        )
-        return (rows[0]["tx"], rows[0]["seq"]) if rows else (0, 0)
 
     async def _changes(self, position: tuple[int, int]) -> AsyncIterator[str]:
         yield ": watchbot\n\n"
         while True:
-            rows = await self._after(position)
+            rows = await answers.changes(self._database, position, STREAMED_AT_ONCE)
             for row in rows:
                 position = (row.pop("tx"), row.pop("seq"))
                 yield f"id: {position[0]}.{position[1]}\nevent: task\ndata: {json.dumps(row)}\n\n"
             if len(rows) < STREAMED_AT_ONCE:
                 yield ": \n\n"  # tells proxies, and us, that the line is open
                 await anyio.sleep(STREAM_PAUSE_S)
-
-    async def _after(self, position: tuple[int, int]) -> list[Row]:
-        return await self._database.fetch(
-            "SELECT tx, seq, task_arn, version, event_time, last_status, desired_status, source "
-            f"FROM ecs_task_event WHERE (tx, seq) > (:tx, :seq) "
-            f"{_SETTLED[self._database.dialect]} ORDER BY tx, seq LIMIT {STREAMED_AT_ONCE}",
-            tx=position[0],
-            seq=position[1],
-        )
 
 
 def filters_of(request: Request) -> Filters:

@@ -10,9 +10,10 @@ from typing import Any
 from watchbot.errors import UsageError
 from watchbot.record import answers
 from watchbot.record.answers import Filters, Page
-from watchbot.record.service import COMPONENT, PACKAGE
+from watchbot.record.tables import COMPONENT, PACKAGE
 from watchbot.settings.record import DatabaseSettings, TasksSettings
-from watchbot.sql.database import Database, Row, open_database
+from watchbot.sql.database import Database, open_database
+from watchbot.sql.dialect import Row
 from watchbot.sql.migrate import verify
 
 # What a table shows of tasks that are listed; of any other answer it shows all.

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from watchbot.moment import to_time
-from watchbot.sql.database import Row
+from watchbot.sql.dialect import Row
 
 WIDTH, LEFT, TOP = 1200, 150, 26
 LANE, BAR, GAP = 14, 10, 12

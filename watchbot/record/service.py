@@ -23,6 +23,7 @@ from watchbot.record.event import OtherEvent, TaskState, Unreadable, read
 from watchbot.record.reconcile import Reconciler
 from watchbot.record.retention import forget_for_ever
 from watchbot.record.store import Reject, store
+from watchbot.record.tables import COMPONENT, PACKAGE
 from watchbot.settings.record import RecordSettings
 from watchbot.sql.database import Database, open_database
 from watchbot.sql.migrate import migrate
@@ -35,7 +36,6 @@ from watchbot.sqs.queue import Queue, SqsQueue
 from watchbot.sqs.reach import reach
 from watchbot.web import serving, serving_app
 
-COMPONENT, PACKAGE = "record", "watchbot.record"
 LAST_POLL_S = 5  # a poll that is abandoned may take messages with it: it gets this to come back
 LAST_SETTLE_S = 4  # with the drain, all that a container has until its end
 DATABASE_RETRY_CAP_S = 10

@@ -9,8 +9,8 @@ from typing import Any
 
 from watchbot.errors import DataRefused
 from watchbot.record.event import STOPPED, OtherEvent, TaskState
-from watchbot.sql.database import Database, Dialect, Row, Transaction
-from watchbot.sql.rows import as_table
+from watchbot.sql.database import Database, Transaction
+from watchbot.sql.dialect import Row
 from watchbot.task_outcome import EndedContainer, outcome_of
 
 JUDGED_AT_ONCE = 1000
@@ -175,7 +175,7 @@ class _Writer:
             f"FROM {self._source(_COLUMNS)} JOIN ecs_task_event e "
             "ON e.task_arn = b.task_arn AND e.version = b.version WHERE TRUE "
             f"ON CONFLICT (task_arn) DO UPDATE SET {_assigned((*_COLUMNS, 'detail'), 'task_arn')}, "
-            f"seen_at = {_NOW[self._dialect]}, gone_at = NULL WHERE {_NEWER}",
+            f"seen_at = {self._dialect.now}, gone_at = NULL WHERE {_NEWER}",
             rows=self._json([{name: row.get(name) for name in _COLUMNS} for row in rows]),
         )
 
@@ -246,13 +246,7 @@ class _Writer:
 
     def _source(self, columns: Mapping[str, str]) -> str:
         """`:rows`, a JSON list of objects, as a table that is called b."""
-        return as_table(self._dialect, columns)
-
-
-_NOW: dict[Dialect, str] = {
-    "sqlite": "strftime('%Y-%m-%dT%H:%M:%fZ')",
-    "postgres": "now()",
-}
+        return self._dialect.as_table(columns)
 
 
 def _one_of_each(ordered: Sequence[TaskState]) -> list[TaskState]:

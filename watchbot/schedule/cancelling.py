@@ -13,8 +13,8 @@ from watchbot.schedule.body import read_body
 from watchbot.schedule.described import takes
 from watchbot.schedule.job import Moment, is_name
 from watchbot.schedule.part import Part
-from watchbot.schedule.run import Cause
-from watchbot.schedule.store import Cancel, Store
+from watchbot.schedule.run import Cancel, Cause
+from watchbot.schedule.store import Store
 
 CANCELLED = "it was cancelled"
 

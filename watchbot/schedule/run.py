@@ -200,3 +200,15 @@ def job_mark(job_id: str) -> str:
 
 def _short_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Which runs of a job are called off, and why; without a time or a cause: all of them."""
+
+    reason: str
+    due_at: datetime | None = None
+    cause: Cause | None = None
+
+
+SUSPENDED, DELETED = Cancel(reason="the job was suspended"), Cancel(reason="the job was deleted")

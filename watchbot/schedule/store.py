@@ -5,7 +5,6 @@ There are two kinds, `sql` (SQLite, PostgreSQL) and `dynamodb`. Every call raise
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -13,24 +12,12 @@ from urllib.parse import urlsplit
 from watchbot.errors import SettingError
 from watchbot.schedule.job import Job
 from watchbot.schedule.planner import Planned
-from watchbot.schedule.run import Cause, Ending, Entry, Other, Run, Started, TaskEnd
+from watchbot.schedule.run import Cancel, Ending, Entry, Other, Run, Started, TaskEnd
 from watchbot.schedule.stored import StoredJob
 from watchbot.settings.base import describe
 from watchbot.settings.schedule import StoreSettings
 
 PLACES = "must be sqlite:///FILE, postgresql://USER:PASSWORD@HOST:5432/NAME or dynamodb://TABLE"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancel:
-    """Which runs of a job are called off, and why: of this time, of this cause, or any."""
-
-    reason: str
-    due_at: datetime | None = None
-    cause: Cause | None = None
-
-
-SUSPENDED, DELETED = Cancel(reason="the job was suspended"), Cancel(reason="the job was deleted")
 
 
 class Jobs(Protocol):
@@ -247,9 +234,3 @@ async def open_store(
 
         async with open_sql(settings.database, connections, days) as store:
             yield store
-
-
-def seconds_until(moment: datetime | None, now: datetime, most: float) -> float:
-    """How long it is from now to then, if there is such a time; `most` at most."""
-    seconds = (moment - now).total_seconds() if moment else most
-    return min(max(seconds, 0), most)

@@ -6,14 +6,12 @@ as text, as `watchbot.moment` writes it. JSON goes in and comes out as text, too
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from watchbot.errors import SettingError
 from watchbot.settings.base import describe
-
-Row = dict[str, Any]
-Dialect = Literal["sqlite", "postgres"]
+from watchbot.sql.dialect import Dialect, Row
 
 
 class Transaction(Protocol):

@@ -4,12 +4,9 @@ import re
 from importlib.resources import files
 
 from watchbot.errors import DatabaseError, DatabaseTooNew
-from watchbot.sql.database import Database, Dialect, Transaction
+from watchbot.sql.database import Database, Transaction
+from watchbot.sql.dialect import Dialect
 
-LOCKS: dict[Dialect, str] = {  # held to the end of the transaction: one migrates, others wait
-    "sqlite": "SELECT 1",  # the transaction itself is the lock
-    "postgres": "SELECT pg_advisory_xact_lock(hashtext('watchbot_migration'))",
-}
 TABLE = """
 CREATE TABLE IF NOT EXISTS watchbot_migration (
   component text NOT NULL, number integer NOT NULL, name text NOT NULL,
@@ -27,7 +24,7 @@ async def migrate(database: Database, component: str, package: str) -> list[str]
     """
     scripts = _scripts(package, database.dialect)
     async with database.transaction() as transaction:
-        await transaction.fetch(LOCKS[database.dialect])
+        await transaction.fetch(database.dialect.lock_migration)
         await transaction.execute(TABLE)
         done = await _last(transaction, component)
         _refuse_newer(database, component, done, max(scripts))
@@ -71,7 +68,7 @@ def _refuse_newer(database: Database, component: str, done: int, known: int) -> 
 
 
 def _scripts(package: str, dialect: Dialect) -> dict[int, tuple[str, str]]:
-    folder = files(package) / "schema" / dialect
+    folder = files(package) / "schema" / dialect.name
     return {
         int(found[1]): (file.name, file.read_text(encoding="utf-8"))
         for file in folder.iterdir()

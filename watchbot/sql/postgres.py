@@ -18,7 +18,7 @@ from watchbot.errors import (
     SettingError,
 )
 from watchbot.settings.base import describe
-from watchbot.sql.database import Dialect, Row
+from watchbot.sql.dialect import POSTGRES, Row
 
 try:
     import psycopg
@@ -70,7 +70,7 @@ async def open_postgres(url: str, connections: int) -> AsyncIterator["PostgresDa
 class PostgresDatabase:
     """A `Database` of a PostgreSQL server."""
 
-    dialect: Dialect = "postgres"
+    dialect = POSTGRES
 
     def __init__(self, place: str, pool: "psycopg_pool.AsyncConnectionPool[Connection]") -> None:
         self.place = place

@@ -20,7 +20,7 @@ from watchbot.errors import (
     SettingError,
 )
 from watchbot.settings.base import describe
-from watchbot.sql.database import Dialect, Row
+from watchbot.sql.dialect import SQLITE, Row
 
 BUSY_S = 10  # how long another process may hold the file
 READERS = 4
@@ -60,7 +60,7 @@ async def open_sqlite(url: str, create: bool) -> AsyncIterator["SqliteDatabase"]
 class SqliteDatabase:
     """A `Database` in one file."""
 
-    dialect: Dialect = "sqlite"
+    dialect = SQLITE
 
     def __init__(
         self, place: str, writer: sqlite3.Connection, readers: list[sqlite3.Connection]

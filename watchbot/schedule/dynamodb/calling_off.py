@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from watchbot.dynamodb import Item
 from watchbot.moment import to_text
 from watchbot.schedule.dynamodb.table import StoreTable, assigned, expiry, given, key_of, runs_key
-from watchbot.schedule.store import Cancel
+from watchbot.schedule.run import Cancel
 
 _DOUBT = '"doubtful": true'
 _NOTHING_STARTED = (

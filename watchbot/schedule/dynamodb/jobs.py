@@ -11,7 +11,7 @@ from watchbot.schedule.dynamodb.clock import Now
 from watchbot.schedule.dynamodb.table import JOBS, StoreTable, assigned, claim_key, given
 from watchbot.schedule.job import Job
 from watchbot.schedule.rows import stored_job
-from watchbot.schedule.store import DELETED, SUSPENDED
+from watchbot.schedule.run import DELETED, SUSPENDED
 from watchbot.schedule.stored import StoredJob, Taken, changed, first_fire, paused
 
 _THERE = "attribute_exists(#pk)"

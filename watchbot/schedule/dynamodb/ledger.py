@@ -11,7 +11,7 @@ import anyio
 from watchbot.aws import retry_pause
 from watchbot.dynamodb import CONDITION_FAILED, Item, side_by_side
 from watchbot.errors import DatabaseDown
-from watchbot.moment import to_text, to_time
+from watchbot.moment import seconds_until, to_text, to_time
 from watchbot.schedule.dynamodb.calling_off import call_off
 from watchbot.schedule.dynamodb.claims import claim, to_decide, unclaim
 from watchbot.schedule.dynamodb.clock import Now
@@ -19,8 +19,7 @@ from watchbot.schedule.dynamodb.jobs import TableJobs, job_key
 from watchbot.schedule.dynamodb.runs import AT_ONCE, run_key
 from watchbot.schedule.dynamodb.table import TRIES, StoreTable, assigned, expiry, given, key_of
 from watchbot.schedule.rows import run_to_start
-from watchbot.schedule.run import ENDS_ILL, LEASE, CalledOff, Ending, Lost, Other, Run
-from watchbot.schedule.store import Cancel, seconds_until
+from watchbot.schedule.run import ENDS_ILL, LEASE, CalledOff, Cancel, Ending, Lost, Other, Run
 
 _GOES_ON = "#owner = :me AND attribute_not_exists(#called_off)"
 SPARE = 4  # times as many are looked at as are taken: other replicas take the same at once

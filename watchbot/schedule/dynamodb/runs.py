@@ -20,8 +20,7 @@ from watchbot.schedule.dynamodb.table import (
     runs_key,
 )
 from watchbot.schedule.rows import run_shown, run_started
-from watchbot.schedule.run import LOOKED_AT, Entry, Lost, Started, TaskEnd
-from watchbot.schedule.store import Cancel
+from watchbot.schedule.run import LOOKED_AT, Cancel, Entry, Lost, Started, TaskEnd
 from watchbot.task_outcome import FAILURES, SUCCESS
 
 AT_ONCE = 20  # writes side by side

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from watchbot.aws import open_client
-from watchbot.moment import to_time
+from watchbot.moment import seconds_until, to_time
 from watchbot.schedule.dynamodb import plan
 from watchbot.schedule.dynamodb.clock import Now, ServerClock
 from watchbot.schedule.dynamodb.jobs import TableJobs
@@ -18,7 +18,6 @@ from watchbot.schedule.dynamodb.setback import plan_anew
 from watchbot.schedule.dynamodb.table import StoreTable
 from watchbot.schedule.planner import Planned
 from watchbot.schedule.setback import ClockWatch
-from watchbot.schedule.store import seconds_until
 from watchbot.settings.base import Account
 
 # Replicas do not look at the same instant: the first plans, and the others find that it has. With

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from watchbot.moment import to_text
-from watchbot.schedule.store import Cancel
+from watchbot.schedule.run import Cancel
 from watchbot.sql.database import Transaction
 
 # A call that is noted may have been made, unless it is known that it was not.

@@ -5,9 +5,9 @@ from datetime import datetime
 from watchbot.moment import to_text
 from watchbot.schedule.rows import other_run
 from watchbot.schedule.run import Lost, Other, Run
-from watchbot.sql.database import Dialect, Transaction
+from watchbot.sql.database import Transaction
+from watchbot.sql.dialect import Dialect
 
-_LOCK: dict[Dialect, str] = {"sqlite": "", "postgres": "FOR UPDATE"}
 _NAMED = "job_id = :job_id AND due_at = :due_at AND cause = :cause"
 _MINE = f"{_NAMED} AND owner = :me"
 _OPEN = """
@@ -30,7 +30,7 @@ async def claim(
         me=me,
     )
     (held,) = await transaction.fetch(
-        f"SELECT * FROM schedule_claim WHERE job_id = :job_id {_LOCK[dialect]}",
+        f"SELECT * FROM schedule_claim WHERE job_id = :job_id {dialect.lock}",
         job_id=run.job.id,
     )
     busy = await transaction.fetch(

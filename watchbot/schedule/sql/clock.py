@@ -5,12 +5,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from watchbot.moment import to_time
-from watchbot.sql.database import Database, Dialect, Row
-
-_NOW: dict[Dialect, str] = {
-    "sqlite": "SELECT strftime('%Y-%m-%dT%H:%M:%fZ') AS now",
-    "postgres": "SELECT now() AS now",
-}
+from watchbot.sql.database import Database
+from watchbot.sql.dialect import Row
 
 
 class Reader(Protocol):
@@ -26,7 +22,7 @@ def database_clock(database: Database) -> Now:
     """The time, as a database tells it."""
 
     async def now(reader: Reader) -> datetime:
-        (row,) = await reader.fetch(_NOW[database.dialect])
+        (row,) = await reader.fetch(f"SELECT {database.dialect.now} AS now")
         return to_time(row["now"])
 
     return now

@@ -5,11 +5,12 @@ from datetime import datetime
 from watchbot.moment import to_text
 from watchbot.schedule.job import Job
 from watchbot.schedule.rows import stored_job
+from watchbot.schedule.run import DELETED, SUSPENDED
 from watchbot.schedule.sql.calling_off import call_off
 from watchbot.schedule.sql.clock import Now
-from watchbot.schedule.store import DELETED, SUSPENDED
 from watchbot.schedule.stored import StoredJob, Taken, changed, first_fire, paused
-from watchbot.sql.database import Database, Row, Transaction
+from watchbot.sql.database import Database, Transaction
+from watchbot.sql.dialect import Row
 
 
 class SqlJobs:

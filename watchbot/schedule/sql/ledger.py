@@ -5,19 +5,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from watchbot.moment import to_text, to_time
+from watchbot.moment import seconds_until, to_text, to_time
 from watchbot.schedule.rows import run_to_start
-from watchbot.schedule.run import ENDS_ILL, LEASE, CalledOff, Ending, Lost, Other, Run
+from watchbot.schedule.run import ENDS_ILL, LEASE, CalledOff, Cancel, Ending, Lost, Other, Run
 from watchbot.schedule.sql.calling_off import call_off
 from watchbot.schedule.sql.claims import claim, still_claimed, unclaim
 from watchbot.schedule.sql.clock import Now
 from watchbot.schedule.sql.jobs import count_failure
-from watchbot.schedule.sql.runs import SKIP_LOCKED
-from watchbot.schedule.store import Cancel, seconds_until
-from watchbot.sql.database import Database, Dialect, Row, Transaction
-from watchbot.sql.rows import as_table
+from watchbot.sql.database import Database, Transaction
+from watchbot.sql.dialect import Row
 
-_LOCKED: dict[Dialect, str] = {"sqlite": "", "postgres": "FOR UPDATE"}
 _KEY = {"job_id": "text", "due_at": "timestamptz", "cause": "text"}
 
 # A call that its owner was cut off from may have been made; one that was put off was not.
@@ -41,7 +38,7 @@ class SqlLedger:
         self._database, self._now, self._owner = database, now, owner
 
     async def take(self, most: int) -> tuple[list[Run], datetime]:
-        sql = _TAKE.format(skip_locked=SKIP_LOCKED[self._database.dialect])
+        sql = _TAKE.format(skip_locked=self._database.dialect.lock_free)
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
             rows = await transaction.fetch(
@@ -136,7 +133,7 @@ class SqlLedger:
             now = await self._now(transaction)
             await transaction.execute(
                 f"UPDATE schedule_run AS r SET wake_at = :until "
-                f"FROM {as_table(self._database.dialect, _KEY)} WHERE r.owner = :owner "
+                f"FROM {self._database.dialect.as_table(_KEY)} WHERE r.owner = :owner "
                 "AND r.job_id = b.job_id AND r.due_at = b.due_at AND r.cause = b.cause",
                 until=to_text(now + after),
                 owner=self._owner,
@@ -165,7 +162,7 @@ class SqlLedger:
         ids = [{"id": job_id} for job_id in sorted({row["job_id"] for row in rows})]
         if not ids:
             return {}
-        source = as_table(self._database.dialect, {"id": "text"})
+        source = self._database.dialect.as_table({"id": "text"})
         found = await transaction.fetch(_JOBS.format(ids=source), rows=json.dumps(ids))
         return {row["id"]: row for row in found}
 
@@ -175,7 +172,7 @@ class SqlLedger:
         key = dict(zip(_KEY, run.key, strict=True))
         rows = await transaction.fetch(
             "SELECT called_off FROM schedule_run WHERE job_id = :job_id AND due_at = :due_at "
-            f"AND cause = :cause AND owner = :me {_LOCKED[self._database.dialect]}",
+            f"AND cause = :cause AND owner = :me {self._database.dialect.lock}",
             **key,
             me=self._owner,
         )

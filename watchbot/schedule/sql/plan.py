@@ -3,33 +3,31 @@
 import json
 from datetime import datetime
 
-from watchbot.moment import to_text, to_time
+from watchbot.moment import seconds_until, to_text, to_time
 from watchbot.schedule.planner import Plan, Planned, plan_job
 from watchbot.schedule.rows import job_due
 from watchbot.schedule.run import Entry
 from watchbot.schedule.sql.clock import Now
 from watchbot.schedule.sql.runs import enter
-from watchbot.schedule.store import seconds_until
-from watchbot.sql.database import Database, Dialect, Row, Transaction
-from watchbot.sql.rows import as_table
+from watchbot.sql.database import Database, Transaction
+from watchbot.sql.dialect import Dialect, Row
 
 BATCH = 200  # jobs of one transaction
 MOST_ENTRIES = 4000  # and fires, about: after an outage a job may have missed thousands
 
 _MOVED = {"id": "text", "next_fire_at": "timestamptz", "note": "text"}
-_DUE: dict[Dialect, str] = {
-    "sqlite": "SELECT * FROM schedule_job WHERE next_fire_at <= :now "
-    "ORDER BY next_fire_at LIMIT :most",
-    "postgres": "SELECT * FROM schedule_job WHERE next_fire_at <= :now "
-    "ORDER BY next_fire_at LIMIT :most FOR UPDATE SKIP LOCKED",
-}
+_DUE = """
+SELECT * FROM schedule_job WHERE next_fire_at <= :now
+ORDER BY next_fire_at LIMIT :most {lock_free}
+"""
 
 
 async def plan(database: Database, now_of: Now) -> Planned:
     """One pass over the jobs that are due. Raises `DatabaseError`."""
     async with database.transaction() as transaction:
         now = await now_of(transaction)
-        rows = await transaction.fetch(_DUE[database.dialect], now=to_text(now), most=BATCH)
+        sql = _DUE.format(lock_free=database.dialect.lock_free)
+        rows = await transaction.fetch(sql, now=to_text(now), most=BATCH)
         plans = _plans(rows, now)
         entries = [entry for plan in plans.values() for entry in plan.entries]
         new: list[Entry] = []
@@ -71,6 +69,6 @@ async def _move(transaction: Transaction, dialect: Dialect, plans: dict[str, Pla
     ]
     await transaction.execute(
         "UPDATE schedule_job SET next_fire_at = b.next_fire_at, note = b.note "
-        f"FROM {as_table(dialect, _MOVED)} WHERE b.id = schedule_job.id",
+        f"FROM {dialect.as_table(_MOVED)} WHERE b.id = schedule_job.id",
         rows=json.dumps(moves),
     )

@@ -9,18 +9,15 @@ from typing import Any
 from watchbot.errors import DatabaseError
 from watchbot.moment import to_text
 from watchbot.schedule.rows import run_shown, run_started
-from watchbot.schedule.run import LOOKED_AT, Entry, Lost, Started, TaskEnd, container_end
+from watchbot.schedule.run import LOOKED_AT, Cancel, Entry, Lost, Started, TaskEnd, container_end
 from watchbot.schedule.sql.calling_off import call_off
 from watchbot.schedule.sql.clock import Now
 from watchbot.schedule.sql.jobs import count_failure
-from watchbot.schedule.store import Cancel
-from watchbot.sql.database import Database, Dialect, Row, Transaction
-from watchbot.sql.rows import as_table
+from watchbot.sql.database import Database, Transaction
+from watchbot.sql.dialect import Dialect, Row
 from watchbot.task_outcome import FAILURES, SUCCESS
 
 FORGOTTEN_AT_ONCE = 1000
-
-SKIP_LOCKED: dict[Dialect, str] = {"sqlite": "", "postgres": "FOR UPDATE SKIP LOCKED"}
 
 _INSERTED = {
     "job_id": "text",
@@ -114,13 +111,13 @@ class SqlRuns:
         return {row["state"]: row["count"] for row in rows}
 
     async def last(self, job_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        source = as_table(self._database.dialect, {"id": "text"})
+        source = self._database.dialect.as_table({"id": "text"})
         ids = json.dumps([{"id": job_id} for job_id in job_ids])
         rows = await self._database.fetch(_LAST.format(jobs=source), rows=ids)
         return {row["job_id"]: run_shown(row) for row in rows}
 
     async def take_started(self, most: int) -> tuple[list[Started], datetime]:
-        sql = _TAKE.format(skip_locked=SKIP_LOCKED[self._database.dialect])
+        sql = _TAKE.format(skip_locked=self._database.dialect.lock_free)
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
             rows = await transaction.fetch(
@@ -154,7 +151,7 @@ class SqlRuns:
     async def recorded(self, arns: Sequence[str]) -> dict[str, TaskEnd]:
         if not arns or not self._has_record:
             return {}
-        source = as_table(self._database.dialect, {"task_arn": "text"})
+        source = self._database.dialect.as_table({"task_arn": "text"})
         try:
             rows = await self._database.fetch(
                 _RECORDED.format(arns=source), rows=json.dumps([{"task_arn": a} for a in arns])
@@ -194,7 +191,7 @@ async def enter(
     names = ", ".join(_INSERTED)
     changed = ", ".join(f"{name} = excluded.{name}" for name in _INSERTED)
     new = await transaction.fetch(
-        f"INSERT INTO schedule_run ({names}) SELECT {names} FROM {as_table(dialect, _INSERTED)} "
+        f"INSERT INTO schedule_run ({names}) SELECT {names} FROM {dialect.as_table(_INSERTED)} "
         f"WHERE TRUE ON CONFLICT (job_id, due_at, cause) DO UPDATE SET {changed}, {_AFRESH} "
         f"WHERE {_AGAIN} RETURNING job_id, due_at, cause",
         rows=json.dumps(rows),

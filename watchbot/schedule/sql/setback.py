@@ -6,12 +6,9 @@ from watchbot.moment import to_text, to_time
 from watchbot.schedule.planner import sooner
 from watchbot.schedule.rows import job_due
 from watchbot.schedule.setback import WAKES_WITHIN, set_back
-from watchbot.sql.database import Database, Dialect, Transaction
+from watchbot.sql.database import Database, Transaction
 
-_READ: dict[Dialect, str] = {
-    "sqlite": "SELECT seen_at FROM schedule_clock",
-    "postgres": "SELECT seen_at FROM schedule_clock FOR UPDATE",
-}
+_READ = "SELECT seen_at FROM schedule_clock {lock}"
 _WRITE = """
 INSERT INTO schedule_clock (name, seen_at) VALUES ('store', :now)
 ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at
@@ -26,7 +23,7 @@ AND (attempts > 0 OR reason IS NOT NULL OR owner IS NOT NULL)
 async def plan_anew(database: Database, now: datetime) -> timedelta | None:
     """By how much the clock was set back since it was stored; stores it. Raises `DatabaseError`."""
     async with database.transaction() as transaction:
-        rows = await transaction.fetch(_READ[database.dialect])
+        rows = await transaction.fetch(_READ.format(lock=database.dialect.lock))
         found = set_back(to_time(rows[0]["seen_at"]) if rows else None, now)
         if found:
             await _plan_anew(transaction, now)

@@ -1,0 +1,3 @@
+"""The name of the record's tables, and the package that holds their `schema/`."""
+
+COMPONENT, PACKAGE = "record", "watchbot.record"
