@@ -1,0 +1,46 @@
+"""The seam between messages and processes: a runner runs the command for one or more messages."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from watchbot.listen.report import Verdict
+from watchbot.sqs.envelope import Content
+from watchbot.sqs.message import Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One message of a batch, as a runner sees it.
+
+    `held` says whether the message is still ours; `left_s` says in how many seconds SQS ends its
+    lease for good.
+    """
+
+    message: Message
+    content: Content
+    held: Callable[[], bool]
+    left_s: Callable[[], float]
+
+
+class Runner(Protocol):
+    """Runs the command. It knows nothing of SQS, notices and metrics."""
+
+    def __len__(self) -> int:
+        """How many runs are under way."""
+
+    async def run(self, batch: Sequence[Job], slot: int) -> Sequence[Verdict]:
+        """Runs the command for a batch; returns one verdict for each of its messages, in order.
+
+        `slot` is the worker's number, free when this is called. Raises `OSError` when the machine
+        cannot start a process now, which is no fault of the messages.
+        """
+
+    async def clear(self, slot: int) -> None:
+        """Makes the slot ready for the next run. Called once the messages of its run are settled."""
+
+    def kill(self, message: Message) -> None:
+        """Ends the run of this message, whose lease is lost."""
+
+    def release_all(self) -> None:
+        """Ends all runs, SIGTERM first: their messages are released, whatever the exit codes."""
