@@ -1,10 +1,11 @@
 """Builders and fakes that several tests share."""
 
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
-from watchbot.lifecycle import now
 from watchbot.sqs.message import Attribute, Message
+from watchbot.world import REAL, World, now
 
 
 def a_message(
@@ -45,6 +46,11 @@ class Clock:
         self.seconds += seconds
         for wake in self._wakers:
             wake()
+
+
+def a_world(now: Callable[[], float] = REAL.now, *, seed: int = 1) -> World:
+    """A world whose time is `now`, and whose chance is the same in every run."""
+    return World(now=now, wall=now, chance=Random(seed))
 
 
 class FakeClient:

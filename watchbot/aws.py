@@ -25,6 +25,7 @@ from watchbot.errors import (
     Unreachable,
 )
 from watchbot.settings.base import Account
+from watchbot.world import REAL
 
 CONNECT_TIMEOUT_S = 5
 ANSWER_TIMEOUT_S = 10  # how much later than asked for an answer may come
@@ -117,12 +118,14 @@ def is_denial(code: str) -> bool:
     return code in _DENIED
 
 
-def retry_pause(failures: int, cap_s: float = RETRY_CAP_S) -> float:
-    """Seconds to wait after so many failures in a row: full jitter, doubling from 0.2 s.
+def retry_pause(
+    failures: int, cap_s: float = RETRY_CAP_S, chance: random.Random = REAL.chance
+) -> float:
+    """Seconds to wait after `failures` in a row: full jitter, doubling from 0.2 s.
 
     Full jitter keeps a fleet that failed together from coming back together.
     """
-    return random.uniform(0, min(cap_s, 0.2 * 2 ** min(failures, 16)))
+    return chance.uniform(0, min(cap_s, 0.2 * 2 ** min(failures, 16)))
 
 
 @asynccontextmanager

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 
@@ -11,19 +10,6 @@ import anyio
 
 from watchbot.errors import WatchbotError
 from watchbot.sink import stdout
-
-if hasattr(time, "CLOCK_BOOTTIME"):
-
-    def now() -> float:
-        """Seconds that only go up, those included in which the machine slept.
-
-        SQS's clocks run on while a laptop sleeps, so a lease must be counted with this one.
-        """
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-else:  # macOS: its monotonic clock stops in sleep, and a lease may be thought alive too long
-    now = time.monotonic
-
 
 _ASKS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)  # an image's STOPSIGNAL may be SIGQUIT
 

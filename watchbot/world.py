@@ -1,4 +1,4 @@
-"""Time and chance, handed in from outside: a test makes a day pass in no time, and twice alike."""
+"""Time and chance, handed in from outside, so that a test can repeat a run exactly."""
 
 import random
 import time
@@ -7,24 +7,31 @@ from dataclasses import dataclass
 
 if hasattr(time, "CLOCK_BOOTTIME"):
 
-    def _now() -> float:
+    def now() -> float:
+        """Seconds that only go up, those included in which the machine slept.
+
+        SQS's clocks run on while a laptop sleeps, so a lease must be counted with this clock.
+        """
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 else:  # macOS: its monotonic clock stops in sleep, and a lease may be thought alive too long
-    _now = time.monotonic
+    now = time.monotonic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """The clocks and the random generator that a service works with.
+    """The clocks and the random generator of a service.
 
-    `now` gives seconds that only go up, those included in which the machine slept: SQS's clocks run
-    on while a laptop sleeps, so a lease must be counted with it. `wall` gives seconds since 1970.
+    `now` gives seconds that only go up, `wall` seconds since 1970.
     """
 
-    now: Callable[[], float] = _now
+    now: Callable[[], float] = now
     wall: Callable[[], float] = time.time
     chance: random.Random
+
+    def name(self) -> str:
+        """A name that nothing else has: 16 hexadecimal digits."""
+        return f"{self.chance.getrandbits(64):016x}"
 
 
 REAL = World(chance=random.Random())

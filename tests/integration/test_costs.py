@@ -9,10 +9,10 @@ import anyio
 
 from tests.benchmarks.bench import Server, environment, running, watchbot
 from tests.sqs_server import sqs_server_process
+from tests.watching import a_watcher
 from watchbot.lifecycle import Stop
 from watchbot.listen import spawn
-from watchbot.listen.job import Jobs
-from watchbot.listen.watcher import Watcher
+from watchbot.listen.spawning import SpawnRunner
 from watchbot.listen.workspace import open_workspace
 from watchbot.settings.base import load
 from watchbot.settings.listen import WatcherSettings
@@ -50,9 +50,9 @@ async def work_off(queue: MemoryQueue) -> int:
 
     settings = load(WatcherSettings, {"concurrency": 8, "exit_when_empty": True, "poll_wait": 1})
     stop = Stop()
-    jobs = Jobs(settings, spawn.resolve(["/bin/true"], shell=False), stop)
     with open_workspace(()) as workspace:
-        watcher = Watcher(settings, queue, workspace, jobs, None)
+        command = spawn.resolve(["/bin/true"], shell=False)
+        watcher = a_watcher(settings, queue, SpawnRunner(settings, command, workspace, stop))
         asyncio.get_running_loop().set_task_factory(make)  # type: ignore[arg-type]  # of 3.11's stubs
         with anyio.fail_after(60):
             await watcher.run(stop)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import anyio
 
+from tests.watching import a_watcher
 from watchbot.lifecycle import Stop
 from watchbot.listen import spawn
-from watchbot.listen.job import Jobs
 from watchbot.listen.spared import Spared
-from watchbot.listen.watcher import Watcher
+from watchbot.listen.spawning import SpawnRunner
 from watchbot.listen.workspace import Workspace
 from watchbot.settings.base import load
 from watchbot.settings.listen import WatcherSettings
@@ -42,8 +42,9 @@ async def test_worker_that_starts_too_late_does_nothing(tmp_path: Path) -> None:
     options = {"visibility_timeout": VISIBILITY_S, "exit_when_empty": True, "poll_wait": 1}
     settings, stop = load(WatcherSettings, options), Stop()
     script = f'sleep 0.1; echo "$ApproximateReceiveCount" >> {ledger}'
-    jobs = Jobs(settings, spawn.resolve([script], shell=True), stop)
-    watcher = Watcher(settings, queue, StandsStill(str(scratch), (), Spared(())), jobs, None)
+    workspace = StandsStill(str(scratch), (), Spared(()))
+    runner = SpawnRunner(settings, spawn.resolve([script], shell=True), workspace, stop)
+    watcher = a_watcher(settings, queue, runner)
 
     with anyio.fail_after(30):
         await watcher.run(stop)

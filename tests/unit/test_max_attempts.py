@@ -10,8 +10,8 @@ from watchbot.errors import Denied
 from watchbot.listen import dead_letters
 from watchbot.listen.care import Ending
 from watchbot.listen.dead_letters import DeadLetters
-from watchbot.listen.job import Report, not_run
 from watchbot.listen.outcome import COMPLETED, FAILED, RELEASED, RETURNED, TIMED_OUT, Outcome
+from watchbot.listen.report import Report, Run, not_run
 from watchbot.sqs.evidence import original, read
 from watchbot.sqs.message import Attribute
 from watchbot.sqs.outgoing import MESSAGE_BYTES, Unsent, size_bytes
@@ -28,7 +28,13 @@ def a_report(
     message = a_message(name, body=body, receives=receives, attributes=COLOUR)
     report = not_run(message, outcome, "")
     ending = Ending(exit_code=1)
-    return replace(report, ending=ending, reason=None, duration_s=0.25, tail="line\nit broke\n")
+    return replace(
+        report,
+        ending=ending,
+        reason=None,
+        run=Run(id="r", duration_s=0.25),
+        tail="line\nit broke\n",
+    )
 
 
 def giving_up(

@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from tests.builders import Clock
+from tests.builders import Clock, a_world
 from watchbot.errors import Rejected
 from watchbot.sqs.memory import MemoryQueue
 from watchbot.sqs.message import Attribute
@@ -39,7 +39,7 @@ def clock() -> Clock:
 
 
 async def test_message_is_hidden_for_twelve_hours_from_its_receive_at_most(clock: Clock) -> None:
-    queue = MemoryQueue(clock=clock)
+    queue = MemoryQueue(world=a_world(clock))
     queue.send("a")
     (message,) = await queue.receive(1, 0, 30_000)
     clock.advance(20_000)
@@ -54,7 +54,7 @@ async def test_message_is_hidden_for_twelve_hours_from_its_receive_at_most(clock
 
 
 async def test_extending_does_not_begin_the_twelve_hours_anew(clock: Clock) -> None:
-    queue = MemoryQueue(clock=clock)
+    queue = MemoryQueue(world=a_world(clock))
     queue.send("a")
     (message,) = await queue.receive(1, 0, 3_600)
 
@@ -68,7 +68,7 @@ async def test_extending_does_not_begin_the_twelve_hours_anew(clock: Clock) -> N
 
 @pytest.mark.parametrize("seconds", [-1, 43_201])
 async def test_time_that_no_message_is_hidden_for_is_refused(clock: Clock, seconds: int) -> None:
-    queue = MemoryQueue(clock=clock)
+    queue = MemoryQueue(world=a_world(clock))
     queue.send("a")
     (message,) = await queue.receive(1, 0, 30)
 
@@ -80,7 +80,7 @@ async def test_time_that_no_message_is_hidden_for_is_refused(clock: Clock, secon
 
 
 async def test_time_of_a_hide_counts_from_its_call(clock: Clock) -> None:
-    queue = MemoryQueue(clock=clock)
+    queue = MemoryQueue(world=a_world(clock))
     queue.send("a")
     (message,) = await queue.receive(1, 0, 30)
     clock.advance(20)
@@ -93,7 +93,7 @@ async def test_time_of_a_hide_counts_from_its_call(clock: Clock) -> None:
 
 
 async def test_hide_is_for_this_receive_only(clock: Clock) -> None:
-    queue = MemoryQueue(clock=clock)
+    queue = MemoryQueue(world=a_world(clock))
     queue.send("a")
     (message,) = await queue.receive(1, 0, 30)
     await queue.hide([(message, 600)])
@@ -107,7 +107,7 @@ async def test_hide_is_for_this_receive_only(clock: Clock) -> None:
 
 @pytest.mark.parametrize("name", ["q", "q.fifo"])
 async def test_lease_that_ran_out_cannot_be_renewed(clock: Clock, name: str) -> None:
-    queue = MemoryQueue(name, clock=clock)
+    queue = MemoryQueue(name, world=a_world(clock))
     queue.send("a", group="g")
     (message,) = await queue.receive(1, 0, 30)
     clock.advance(30)
@@ -120,7 +120,7 @@ async def test_lease_that_ran_out_cannot_be_renewed(clock: Clock, name: str) -> 
 
 
 async def test_receipt_of_before_deletes_nothing_and_is_taken(clock: Clock) -> None:
-    queue = MemoryQueue(clock=clock)
+    queue = MemoryQueue(world=a_world(clock))
     queue.send("a")
     (old,) = await queue.receive(1, 0, 30)
     clock.advance(30)
@@ -133,7 +133,7 @@ async def test_receipt_of_before_deletes_nothing_and_is_taken(clock: Clock) -> N
 
 
 async def test_expired_receipt_settles_nothing_in_a_fifo_queue(clock: Clock) -> None:
-    queue = MemoryQueue("q.fifo", clock=clock)
+    queue = MemoryQueue("q.fifo", world=a_world(clock))
     queue.send("a", group="g")
     (message,) = await queue.receive(1, 0, 30)
     clock.advance(31)
@@ -146,7 +146,7 @@ async def test_expired_receipt_settles_nothing_in_a_fifo_queue(clock: Clock) -> 
 
 
 async def test_repetition_is_forgotten_after_five_minutes(clock: Clock) -> None:
-    queue = MemoryQueue("q.fifo", clock=clock)
+    queue = MemoryQueue("q.fifo", world=a_world(clock))
     first = queue.send("same", group="g")
 
     clock.advance(299)
@@ -160,7 +160,7 @@ async def test_repetition_is_forgotten_after_five_minutes(clock: Clock) -> None:
 
 
 async def test_repetition_is_one_after_the_first_was_deleted_too(clock: Clock) -> None:
-    queue = MemoryQueue("q.fifo", clock=clock)
+    queue = MemoryQueue("q.fifo", world=a_world(clock))
     first = queue.send("a", group="g", MessageDeduplicationId="id")
     await queue.delete(await queue.receive(1, 0, 30))
 
@@ -169,7 +169,7 @@ async def test_repetition_is_one_after_the_first_was_deleted_too(clock: Clock) -
 
 
 async def test_fifo_group_opens_when_the_time_of_its_head_is_up(clock: Clock) -> None:
-    queue = MemoryQueue("q.fifo", clock=clock)
+    queue = MemoryQueue("q.fifo", world=a_world(clock))
     for body in ("a1", "a2", "b1"):
         queue.send(body, group=body[0])
     await queue.receive(1, 0, 30)
@@ -180,8 +180,8 @@ async def test_fifo_group_opens_when_the_time_of_its_head_is_up(clock: Clock) ->
 
 
 async def test_message_moves_to_the_dead_letters_as_it_was(clock: Clock) -> None:
-    dead_letters = MemoryQueue("dead", clock=clock)
-    queue = MemoryQueue(dead_letter=dead_letters, max_receives=3, clock=clock)
+    dead_letters = MemoryQueue("dead", world=a_world(clock))
+    queue = MemoryQueue(dead_letter=dead_letters, max_receives=3, world=a_world(clock))
     attributes = {"k": Attribute(type="String", value="v")}
     sent = queue.send("poison", attributes=attributes, SenderId="me")
     for _ in range(3):
@@ -197,8 +197,8 @@ async def test_message_moves_to_the_dead_letters_as_it_was(clock: Clock) -> None
 
 
 async def test_dead_letter_of_a_fifo_queue_repeats_nothing(clock: Clock) -> None:
-    dead_letters = MemoryQueue("dead.fifo", clock=clock)
-    queue = MemoryQueue("q.fifo", dead_letter=dead_letters, max_receives=1, clock=clock)
+    dead_letters = MemoryQueue("dead.fifo", world=a_world(clock))
+    queue = MemoryQueue("q.fifo", dead_letter=dead_letters, max_receives=1, world=a_world(clock))
     sent = queue.send("poison", group="g", MessageDeduplicationId="id")
     await queue.receive(1, 0, 0)
 
@@ -208,7 +208,7 @@ async def test_dead_letter_of_a_fifo_queue_repeats_nothing(clock: Clock) -> None
 
 
 async def test_delayed_message_comes_when_its_time_has_come(clock: Clock) -> None:
-    queue = MemoryQueue(clock=clock)
+    queue = MemoryQueue(world=a_world(clock))
     queue.send("a", delay_s=60)
     before = await counts(queue)
 
@@ -224,7 +224,7 @@ async def test_delayed_message_comes_when_its_time_has_come(clock: Clock) -> Non
 async def test_waiting_receive_wakes_when_the_time_has_come(
     clock: Clock, delay_s: int, hidden_s: int
 ) -> None:
-    queue = MemoryQueue(clock=clock)
+    queue = MemoryQueue(world=a_world(clock))
     clock.tell(queue.wake)
     queue.send("a", delay_s=delay_s)
     await queue.receive(1, 0, hidden_s)
@@ -244,7 +244,7 @@ async def test_waiting_receive_wakes_when_the_time_has_come(
 
 
 async def test_waiting_receive_ends_when_its_wait_is_over(clock: Clock) -> None:
-    queue = MemoryQueue(clock=clock)
+    queue = MemoryQueue(world=a_world(clock))
     clock.tell(queue.wake)
 
     with anyio.fail_after(1):
@@ -285,7 +285,7 @@ async def test_receive_that_is_cancelled_as_it_wakes_takes_nothing_along() -> No
 
 
 async def test_purged_queue_is_empty(clock: Clock) -> None:
-    queue = MemoryQueue(clock=clock)
+    queue = MemoryQueue(world=a_world(clock))
     for body in "abc":
         queue.send(body)
     (message,) = await queue.receive(1, 0, 30)
@@ -323,7 +323,7 @@ def test_largest_message_is_taken() -> None:
 
 @pytest.mark.parametrize("name", ["q", "q.fifo"])
 async def test_calls_cost_the_same_however_many_messages_wait(clock: Clock, name: str) -> None:
-    few, many = MemoryQueue(name, clock=clock), MemoryQueue(name, clock=clock)
+    few, many = MemoryQueue(name, world=a_world(clock)), MemoryQueue(name, world=a_world(clock))
     for queue, count in ((few, 100), (many, PLENTY)):
         for number in range(count):
             queue.send(str(number), group=str(number % 50))

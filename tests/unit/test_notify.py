@@ -7,9 +7,9 @@ import pytest
 from tests.builders import FakeClient, a_message
 from watchbot.errors import Denied, Throttled
 from watchbot.listen.care import Ending
-from watchbot.listen.job import Report, not_run
 from watchbot.listen.notify import ALIKE_A_MINUTE, Notifier
 from watchbot.listen.outcome import FAILED, REJECTED
+from watchbot.listen.report import Report, Run, not_run
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:t"
 FACTS = {"service": "SNS", "operation": "publish", "code": "x", "text": "y"}
@@ -22,7 +22,7 @@ def a_report(number: int = 0, **more: Any) -> Report:
         "content": not_run(message, FAILED, "").content,
         "outcome": FAILED,
         "ending": Ending(exit_code=1),
-        "duration_s": 1.5,
+        "run": Run(id="r", duration_s=1.5),
         "tail": "first\nlast words\n",
     }
     return Report(**{**facts, **more})

@@ -1,4 +1,4 @@
-from tests.builders import Clock
+from tests.builders import Clock, a_world
 from watchbot.listen.sentback import SHOWS_IN_S, SentBack
 
 
@@ -17,7 +17,7 @@ def test_message_sent_back_is_awaited_until_it_is_here() -> None:
 
 def test_message_that_somebody_else_must_have_is_awaited_no_more() -> None:
     clock = Clock()
-    sent_back = SentBack(900, clock=clock)
+    sent_back = SentBack(900, a_world(clock))
     sent_back.note("m", 60)
 
     clock.advance(60)
@@ -28,7 +28,7 @@ def test_message_that_somebody_else_must_have_is_awaited_no_more() -> None:
 
 def test_message_that_comes_after_the_longest_wait_is_not_waited_for() -> None:
     clock = Clock()
-    sent_back = SentBack(900, clock=clock)
+    sent_back = SentBack(900, a_world(clock))
     sent_back.note("late", 901)
     assert sent_back.none_awaited()
 
@@ -38,7 +38,7 @@ def test_message_that_comes_after_the_longest_wait_is_not_waited_for() -> None:
 
 def test_all_waiting_together_is_no_longer_than_the_longest_wait() -> None:
     clock = Clock()
-    sent_back = SentBack(100, clock=clock)
+    sent_back = SentBack(100, a_world(clock))
     sent_back.note("m", 60)
     assert not sent_back.none_awaited()
     clock.advance(60)

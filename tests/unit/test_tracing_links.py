@@ -4,8 +4,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tests.builders import a_message
-from watchbot.listen.job import not_run
 from watchbot.listen.outcome import RELEASED
+from watchbot.listen.report import not_run
 from watchbot.listen.tracing import Spans
 from watchbot.sqs.message import Attribute
 
@@ -32,7 +32,7 @@ def test_span_is_linked_to_what_its_message_names(
     attributes = {"TraceParent": Attribute(type="String", value=traceparent)}
     message = a_message(attributes=attributes, AWSTraceHeader=header)
 
-    Spans(provider, "q").record(not_run(message, RELEASED, "the watcher is leaving"))
+    Spans(provider, "q").observe(not_run(message, RELEASED, "the watcher is leaving"))
 
     (span,) = spans.get_finished_spans()
     found = [(link.context.trace_id, link.context.span_id) for link in span.links]

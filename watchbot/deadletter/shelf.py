@@ -13,10 +13,10 @@ from contextlib import suppress
 import anyio
 
 from watchbot.errors import AwsError
-from watchbot.lifecycle import now
 from watchbot.sqs.lease import Lease, batched
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import MAX_BATCH, Queue, Refusal
+from watchbot.world import now
 
 AT_ONCE = 20  # calls
 CALL_S = 5

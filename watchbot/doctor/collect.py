@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 from watchbot.aws import Client, open_client
 from watchbot.doctor.facts import Facts, Machine, Probe
 from watchbot.errors import AwsError, Denied, NotFound, Rejected
-from watchbot.lifecycle import now
 from watchbot.settings.doctor import DoctorSettings
 from watchbot.settings.misspelt import unknown_variables
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import MAX_BATCH, Refusal, SqsQueue
 from watchbot.sqs.redrive import redrive
+from watchbot.world import now
 
 Answer = TypeVar("Answer")
 # Whoever may act is told that the receipt is nonsense; whoever may not is told that.

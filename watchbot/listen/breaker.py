@@ -1,52 +1,79 @@
 """Stops a watcher whose every message fails alike, before it burns the receives of them all."""
 
-from watchbot.lifecycle import now
-from watchbot.listen.job import Report
+import logging
+
+from watchbot import metrics
 from watchbot.listen.outcome import COMPLETED
+from watchbot.listen.report import Report
+from watchbot.sqs.valve import Valve
+from watchbot.world import REAL, World
 
 FIRST_PAUSE_S = 30.0
 LONGEST_PAUSE_S = 900.0
 
+log = logging.getLogger(__name__)
+
 
 class Breaker:
-    """Opens when so many different messages in a row fail alike, and none has succeeded.
+    """Opens when `limit` different messages in a row fail alike, and none has succeeded.
 
-    What has succeeded once since the start is no broken deployment, so the breaker never opens
-    after that; its messages fail one by one. Open, `pause_s` says when to try one message: each
-    one that fails doubles it, and one that succeeds closes the breaker. `limit` 0: never opens.
+    A deployment that has succeeded once since the start is not broken: the breaker never opens
+    after that, and messages fail one by one. While it is open, the watcher tries one message after
+    each `pause_s`: each one that fails doubles the pause, and one that succeeds closes the breaker.
+    With `limit` 0 it never opens.
     """
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self, limit: int, valve: Valve, world: World = REAL) -> None:
+        self._limit, self._valve, self._world = limit, valve, world
         self._succeeded = False
         self._alike: set[str] = set()
         self._fingerprint: str | None = None
         self._tried_at = 0.0
+        self._opened_by: Report | None = None
         self.open = False
         self.pause_s = FIRST_PAUSE_S
 
-    def note(self, report: Report) -> bool:
-        """Takes in how a job ended; whether that opened or closed it, or changed its pause."""
+    @property
+    def trouble(self) -> str | None:
+        """Why the watcher receives next to nothing, or None."""
+        return "the breaker is open: every message failed alike" if self.open else None
+
+    def was_opened_by(self, report: Report) -> bool:
+        """Whether this report is the failure that opened the breaker."""
+        return report is self._opened_by
+
+    def observe(self, report: Report) -> None:
+        """Opens, closes or lengthens the pause, as the report says."""
         if report.outcome is COMPLETED and report.ending is not None:
-            return self._close()
-        if report.outcome.failed and not self._succeeded and self._limit:
-            return self._fail(report)
-        return False
+            self._succeed()
+        elif report.outcome.failed and not self._succeeded and self._limit:
+            self._fail(report)
 
-    def _close(self) -> bool:
-        was_open = self.open
-        self.open, self._succeeded = False, True
-        return was_open
+    def _succeed(self) -> None:
+        self._succeeded = True
+        if self.open:
+            self.open = False
+            metrics.breaker_open.set(False)
+            self._valve.narrow(None)
+            log.info("breaker closed")
 
-    def _fail(self, report: Report) -> bool:
+    def _fail(self, report: Report) -> None:
         if self.open and report.message.asked_at < self._tried_at:
-            return False  # it was in hand before: no news
-        self._tried_at = now()
+            return  # it was in hand before: no news
+        self._tried_at = self._world.now()
         if self.open:
             self.pause_s = min(self.pause_s * 2, LONGEST_PAUSE_S)
-            return True
+            self._stop_receiving()
+            return
         if report.fingerprint != self._fingerprint:
             self._fingerprint, self._alike = report.fingerprint, set()
         self._alike.add(report.message.id)
-        self.open = len(self._alike) >= self._limit
-        return self.open
+        if len(self._alike) >= self._limit:
+            self.open, self._opened_by = True, report
+            self._stop_receiving()
+
+    def _stop_receiving(self) -> None:
+        metrics.breaker_open.set(True)
+        self._valve.narrow(1)
+        self._valve.hold(self.pause_s)
+        log.error("breaker open", extra={"pause_s": self.pause_s})

@@ -9,7 +9,7 @@ from dataclasses import replace
 from watchbot import metrics
 from watchbot.aws import open_client
 from watchbot.errors import AwsError, Denied, SettingError
-from watchbot.listen.job import Report
+from watchbot.listen.report import Report
 from watchbot.settings.base import describe
 from watchbot.settings.listen import ListenSettings
 from watchbot.sqs.destination import Destination, Result, open_destination

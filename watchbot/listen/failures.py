@@ -1,11 +1,11 @@
-"""The last failures of a watcher, for whoever looks: fingerprints, and no word of a message."""
+"""The last failures of a watcher, as `/failures` serves them: fingerprints, no message's words."""
 
-import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from watchbot.listen.job import Report
+from watchbot.listen.report import Report
 from watchbot.sqs.message import timestamp
+from watchbot.world import REAL, World
 
 KEPT = 10  # kinds of failure
 
@@ -18,16 +18,19 @@ class _Kind:
 
 
 class Failures:
-    """Remembers the last ten kinds of failure, each with its count."""
+    """An observer that remembers the last ten kinds of failure, each with its count."""
 
-    def __init__(self) -> None:
+    def __init__(self, world: World = REAL) -> None:
+        self._wall = world.wall
         self._kinds: OrderedDict[str, _Kind] = OrderedDict()
 
-    def note(self, report: Report) -> None:
-        """Takes in a failure."""
+    def observe(self, report: Report) -> None:
+        """Remembers the report if it is a failure."""
+        if not report.outcome.notify:
+            return
         known = self._kinds.pop(report.fingerprint, None)
         count = known.count + 1 if known else 1
-        moment = int(time.time() * 1000)
+        moment = int(self._wall() * 1000)
         self._kinds[report.fingerprint] = _Kind(report.how, count, moment)
         if len(self._kinds) > KEPT:
             self._kinds.popitem(last=False)

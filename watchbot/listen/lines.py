@@ -7,11 +7,11 @@ lib/worker.js and lib/template.js.
 """
 
 import logging
-import time
 
-from watchbot.listen.job import Report
 from watchbot.listen.outcome import Fate
+from watchbot.listen.report import Report
 from watchbot.sqs.message import Message
+from watchbot.world import REAL, World
 
 log = logging.getLogger(__name__)
 
@@ -22,32 +22,38 @@ def log_start(message: Message, *, bodies: bool) -> None:
     log.info("received", extra={**facts, "body": message.body} if bodies else facts)
 
 
-def log_end(report: Report) -> None:
-    """Says how a run ended, and what that means for its message."""
-    facts: dict[str, object] = {
-        "message_id": report.message.id,
-        "ending": report.how,
-        "result": _result(report),
-        "figures": _figures(report),
-    }
-    if report.outcome.notify:
-        log.error(report.outcome.name, extra={**facts, "worker_event": "failure"})
-    elif report.outcome.fate is Fate.RELEASE:
-        log.info(report.outcome.name, extra=facts)
-    else:
-        log.info(report.outcome.name, extra={**facts, "worker_event": "success"})
+class Lines:
+    """An observer that logs how each run ended, and what that means for its message."""
+
+    def __init__(self, world: World = REAL) -> None:
+        self._wall = world.wall
+
+    def observe(self, report: Report) -> None:
+        """Logs the end of one message's run."""
+        waited_s = response_s(report.message, self._wall())
+        facts: dict[str, object] = {
+            "message_id": report.message.id,
+            "ending": report.how,
+            "result": _result(report, waited_s),
+            "figures": _figures(report, waited_s),
+        }
+        if report.outcome.notify:
+            log.error(report.outcome.name, extra={**facts, "worker_event": "failure"})
+        elif report.outcome.fate is Fate.RELEASE:
+            log.info(report.outcome.name, extra=facts)
+        else:
+            log.info(report.outcome.name, extra={**facts, "worker_event": "success"})
 
 
-def response_s(message: Message) -> float | None:
-    """Seconds since the message was sent; None where SQS did not say when."""
-    return None if message.sent_ms is None else max(0.0, time.time() - message.sent_ms / 1000)
+def response_s(message: Message, wall: float) -> float | None:
+    """Seconds from the sending of a message to `wall`; None where SQS did not say when."""
+    return None if message.sent_ms is None else max(0.0, wall - message.sent_ms / 1000)
 
 
-def _result(report: Report) -> dict[str, object]:
-    """ecs-watchbot's result of a run; empty where nothing ran."""
-    if report.ending is None and not report.duration_s:
+def _result(report: Report, waited_s: float | None) -> dict[str, object]:
+    """Makes ecs-watchbot's result of a run; empty where nothing ran."""
+    if report.run is None:
         return {}
-    waited_s = response_s(report.message)
     return {
         "code": report.ending.exit_code if report.ending else None,
         "signal": report.ending.signal_name if report.ending else None,
@@ -56,7 +62,6 @@ def _result(report: Report) -> dict[str, object]:
     }
 
 
-def _figures(report: Report) -> dict[str, float]:
-    waited_s = response_s(report.message)
+def _figures(report: Report, waited_s: float | None) -> dict[str, float]:
     sent = {} if waited_s is None else {"response_s": waited_s}
     return {"duration_s": report.duration_s, **sent, "receives": report.message.receives}

@@ -8,14 +8,13 @@ import anyio
 
 from watchbot import descriptors
 from watchbot.errors import SettingError
-from watchbot.listen import spawn
 from watchbot.listen.reserve import Reserve
-from watchbot.listen.workspace import Workspace
 from watchbot.settings.base import describe
-from watchbot.sqs.intake import Intake
+from watchbot.sqs.valve import Valve
+from watchbot.world import REAL, World
 
 PAUSE_S = 60  # the longest that nothing is received when the machine starts no worker
-WAIT_S = 300  # so long a message in hand waits for a machine that starts no worker
+WAIT_S = 300  # a message in hand waits this long for a machine that starts no worker
 
 RAISED_BY = "ulimit -Hn, docker run --ulimit nofile=N, or `ulimits` in a task definition"
 
@@ -25,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def make_room(workers: int) -> None:
-    """Sees to descriptors for so many workers; raises `SettingError` when they may not be had."""
+    """Raises the limit of descriptors to what `workers` need, or `SettingError` where it cannot."""
     most = descriptors.carried()
     if most is not None and workers > most:
         needed, limit = descriptors.needed(workers), descriptors.hard_limit()
@@ -36,12 +35,15 @@ def make_room(workers: int) -> None:
 
 
 class Machine:
-    """Has `intake` receive what there is room for."""
+    """Knows whether this machine can start workers; while it cannot, less is received.
 
-    def __init__(self, intake: Intake, workspace: Workspace) -> None:
-        self._intake, self._workspace = intake, workspace
-        self.reserve = Reserve(self._look)
-        intake.room = self.reserve
+    `look` raises `OSError` when the machine lacks something that a worker needs. `reserve` is the
+    room for workers whose messages are received.
+    """
+
+    def __init__(self, look: Callable[[], None], valve: Valve, world: World = REAL) -> None:
+        self._valve, self._now = valve, world.now
+        self.reserve = Reserve(look, world)
         self._stumbles = 0  # pauses in a row because the machine could start no worker
 
     async def insist(
@@ -50,34 +52,31 @@ class Machine:
         leaving: anyio.Event,
         wanted: Callable[[], bool],
     ) -> Result:
-        """What `attempt` gives, tried again when the machine cannot start it.
+        """Calls `attempt` until the machine can start it, and returns what it returns.
 
-        A message that went back instead would have spent a receive. Raises the `OSError` once
-        nobody has `wanted` it any more, the watcher is `leaving`, or it has waited for WAIT_S.
+        A message that went back instead would have spent a receive. Raises the `OSError` of the
+        last attempt once `wanted` returns False, the watcher is `leaving`, or WAIT_S seconds are
+        over.
         """
-        ends = anyio.current_time() + WAIT_S
+        ends = self._now() + WAIT_S
         while True:
             try:
                 result = await attempt()
             except OSError as error:
                 await self._pause(error, leaving)
-                if leaving.is_set() or not wanted() or anyio.current_time() > ends:
+                if leaving.is_set() or not wanted() or self._now() > ends:
                     raise
             else:
                 self._stumbles = 0
                 return result
 
     async def _pause(self, error: OSError, leaving: anyio.Event) -> None:
-        if not self._intake.held:  # those that were received together count once
+        if not self._valve.held_s:  # those that were received together count once
             self._stumbles += 1
         pause_s = min(2**self._stumbles, PAUSE_S)
         log.warning(
             "cannot start a worker, pausing", extra={"reason": error.strerror, "pause_s": pause_s}
         )
-        self._intake.hold(pause_s)
+        self._valve.hold(pause_s)
         with anyio.move_on_after(pause_s):
             await leaving.wait()
-
-    def _look(self) -> None:
-        spawn.rehearse()
-        self._workspace.check()

@@ -1,8 +1,6 @@
 """Tells an SNS topic what went wrong: in the background, and never at a job's cost."""
 
 import logging
-import time
-import uuid
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,10 +10,10 @@ import anyio
 from watchbot import metrics
 from watchbot.aws import Client, retry_pause
 from watchbot.errors import AwsError
-from watchbot.lifecycle import now
-from watchbot.listen.job import Report
+from watchbot.listen.report import Report
 from watchbot.logline import date
 from watchbot.sqs.outgoing import clean
+from watchbot.world import REAL, World
 
 MAX_WAITING = 1_000
 MAX_TEXT_BYTES = 250_000  # SNS takes 262,144, attributes included
@@ -35,8 +33,14 @@ class Notifier:
     """Publishes reports to one topic. `tell` returns at once; `run` does the work."""
 
     def __init__(
-        self, client: Client, topic_arn: str, service: str, container: Mapping[str, str]
+        self,
+        client: Client,
+        topic_arn: str,
+        service: str,
+        container: Mapping[str, str],
+        world: World = REAL,
     ) -> None:
+        self._world, self._now = world, world.now
         self._client, self._topic_arn = client, topic_arn
         self._service, self._container = service, container
         self._waiting: deque[tuple[Report, int]] = deque()
@@ -55,7 +59,7 @@ class Notifier:
         if stopped:
             report = replace(report, tail=STOPPED + report.tail)
         report = _without_bulk(report)
-        window = self._alike.setdefault(report.fingerprint, _Window(time.monotonic()))
+        window = self._alike.setdefault(report.fingerprint, _Window(self._now()))
         window.told += 1
         if window.told > ALIKE_A_MINUTE:
             window.gathered, window.latest = window.gathered + 1, report
@@ -95,7 +99,7 @@ class Notifier:
         self._changed.set()
 
     def _release_gathered(self) -> None:
-        moment = time.monotonic()
+        moment = self._now()
         for fingerprint, window in list(self._alike.items()):
             if self._closing or moment - window.began >= 60:
                 del self._alike[fingerprint]
@@ -112,15 +116,15 @@ class Notifier:
                 if not error.transient or failures == TRIES:
                     metrics.notifications.labels("failed").inc()
                     return
-                await anyio.sleep(retry_pause(failures))
+                await anyio.sleep(retry_pause(failures, chance=self._world.chance))
             else:
                 metrics.notifications.labels("sent").inc()
                 return
 
     def _complain(self, error: AwsError) -> None:
         # Counted each time; told once a minute: a topic that is gone would fill the log.
-        if now() >= self._quiet_until:
-            self._quiet_until = now() + QUIET_S
+        if self._now() >= self._quiet_until:
+            self._quiet_until = self._now() + QUIET_S
             log.warning("notification failed", extra={"code": error.code, "reason": error.text})
 
     def _request(self, report: Report, count: int) -> dict[str, object]:
@@ -131,7 +135,7 @@ class Notifier:
         request: dict[str, object] = {
             "TopicArn": self._topic_arn,
             "Subject": _subject(report, self._service, count),
-            "Message": _text(report, count, self._service, self._container),
+            "Message": self._text(report, count),
             "MessageAttributes": {
                 name: {"DataType": "String", "StringValue": value}
                 for name, value in attributes.items()
@@ -139,8 +143,28 @@ class Notifier:
         }
         if self._topic_arn.endswith(".fifo"):
             request["MessageGroupId"] = report.fingerprint
-            request["MessageDeduplicationId"] = uuid.uuid4().hex
+            request["MessageDeduplicationId"] = self._world.name()
         return request
+
+    def _text(self, report: Report, count: int) -> str:
+        message, content = report.message, report.content
+        facts = {
+            "When": date(self._world.wall()),
+            "Service": self._service,
+            "Outcome": f"{report.outcome.name}: the message {report.outcome.fate.value}",
+            "Ending": report.how,
+            "Duration": f"{report.duration_s:.3f} s",
+            "Receives": str(message.receives),
+            **self._container,
+            "Alike": f"{count} failures like this one" if count > 1 else "",
+            "MessageId": message.id,
+            "MessageGroupId": message.group or "",
+            "Subject": " ".join(content.subject.split()),  # no line of its own, like one of ours
+            "Message": content.body,
+        }
+        lines = [f"{name}: {value}" for name, value in facts.items() if value]
+        text = "\n".join([*lines, "", "Last output:", report.tail or "(none)"])
+        return clean(text).encode()[:MAX_TEXT_BYTES].decode(errors="ignore")
 
 
 class _Window:
@@ -158,27 +182,6 @@ def _subject(report: Report, service: str, count: int) -> str:
     text = f"watchbot: {many}{report.outcome.name} ({report.how}) in {service}"
     printable = "".join(letter if " " <= letter <= "~" else "?" for letter in text)
     return printable[:99]  # SNS refuses a hundred, and anything but printable ASCII
-
-
-def _text(report: Report, count: int, service: str, container: Mapping[str, str]) -> str:
-    message, content = report.message, report.content
-    facts = {
-        "When": date(time.time()),
-        "Service": service,
-        "Outcome": f"{report.outcome.name}: the message {report.outcome.fate.value}",
-        "Ending": report.how,
-        "Duration": f"{report.duration_s:.3f} s",
-        "Receives": str(message.receives),
-        **container,
-        "Alike": f"{count} failures like this one" if count > 1 else "",
-        "MessageId": message.id,
-        "MessageGroupId": message.group or "",
-        "Subject": " ".join(content.subject.split()),  # no line of its own, like one of ours
-        "Message": content.body,
-    }
-    lines = [f"{name}: {value}" for name, value in facts.items() if value]
-    text = "\n".join([*lines, "", "Last output:", report.tail or "(none)"])
-    return clean(text).encode()[:MAX_TEXT_BYTES].decode(errors="ignore")
 
 
 def _without_bulk(report: Report) -> Report:

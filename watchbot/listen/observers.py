@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 class Observer(Protocol):
-    """Somebody who hears what became of each message. Observers know nothing of each other."""
+    """Hears what became of each message. Observers know nothing of each other."""
 
     def observe(self, report: Report) -> None:
         """Takes in a report. Returns at once; what takes time goes on in the background."""
@@ -19,8 +19,9 @@ class Observer(Protocol):
 class Observers:
     """Tells each observer of each report: once, in the order in which they were given.
 
-    A report is told when it is final, before the message is deleted or hidden: a queue that does
-    not answer holds up no line of the log. An observer that raises harms nobody.
+    A report is told when it is final, and before the message is deleted or hidden: a queue that
+    does not answer holds up no line of the log. An observer that raises is logged; the others are
+    told all the same, and the message is settled.
     """
 
     def __init__(self, observers: Sequence[Observer]) -> None:

@@ -46,6 +46,8 @@ TIMED_OUT = Outcome("timed_out", Fate.RETURN, notify=True)
 RELEASED = Outcome("released", Fate.RELEASE, notify=False)
 LEFT = Outcome("released", Fate.LEAVE, notify=False)  # something of its worker still runs
 
+LEAVING = "the watcher is leaving"
+
 _BY_EXIT = {0: COMPLETED, 3: REJECTED, 4: RETURNED}
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import anyio
 
 from watchbot.aws import retry_pause
-from watchbot.lifecycle import now
 from watchbot.listen import agent
 from watchbot.listen.agent import Answer
+from watchbot.world import REAL, World
 
 PATH = "/task-protection/v1/state"
 NOT_OF_A_SERVICE = "TASK_NOT_VALID"  # ECS protects tasks of services alone: this will not change
@@ -33,7 +33,7 @@ class Pace:
     idle_s: float = 5  # the call is throttled per account: short gaps between jobs are not told
     call_s: float = 2
     log_s: float = 60
-    retry: Callable[[int], float] = retry_pause  # seconds after so many failures in a row
+    retry: Callable[[int], float] | None = None  # seconds after a number of failures in a row
 
 
 PACE = Pace()
@@ -50,13 +50,16 @@ class Refusal:
 
 @asynccontextmanager
 async def protecting(
-    agent_uri: str, deployment_blocked: Callable[[], None], pace: Pace = PACE
+    agent_uri: str,
+    deployment_blocked: Callable[[], None],
+    pace: Pace = PACE,
+    world: World = REAL,
 ) -> AsyncIterator["Protection"]:
     """A protection that follows its edges while open, and is taken off on leaving.
 
     `deployment_blocked` is called once at most, from the event loop; it must not raise.
     """
-    protection = Protection(agent_uri, deployment_blocked, pace)
+    protection = Protection(agent_uri, deployment_blocked, pace, world)
     try:
         async with anyio.create_task_group() as following:
             following.start_soon(protection.run)
@@ -73,8 +76,13 @@ class Protection:
     """What ECS is to believe of this task. `busy` and `idle` return at once; `run` tells it."""
 
     def __init__(
-        self, agent_uri: str, deployment_blocked: Callable[[], None], pace: Pace = PACE
+        self,
+        agent_uri: str,
+        deployment_blocked: Callable[[], None],
+        pace: Pace = PACE,
+        world: World = REAL,
     ) -> None:
+        self._world, self._now = world, world.now
         self._agent_uri, self._deployment_blocked, self._pace = agent_uri, deployment_blocked, pace
         self._busy = False
         self._told: bool | None = False  # None: a call had no answer, so it may be either
@@ -90,7 +98,7 @@ class Protection:
     def idle(self) -> None:
         """Has the protection taken off, unless `busy` comes again shortly."""
         if self._busy:
-            self._busy, self._idle_since = False, now()
+            self._busy, self._idle_since = False, self._now()
             self._changed.set()
 
     async def run(self) -> None:
@@ -107,7 +115,12 @@ class Protection:
             else:
                 failures += 1
                 # No edge cuts this short: short jobs must not hammer an agent that is unwell.
-                await anyio.sleep(self._pace.retry(failures))
+                await anyio.sleep(self._pause_s(failures))
+
+    def _pause_s(self, failures: int) -> float:
+        if self._pace.retry is not None:
+            return self._pace.retry(failures)
+        return retry_pause(failures, chance=self._world.chance)
 
     async def take_off(self) -> None:
         """Asks once for the protection to end, if there may be one."""
@@ -117,13 +130,13 @@ class Protection:
     def _due_s(self) -> float:
         """Seconds until the agent has to be told, if no edge comes before."""
         if self._busy:
-            return self._told_at + self._pace.renew_s - now() if self._told else 0
+            return self._told_at + self._pace.renew_s - self._now() if self._told else 0
         if self._told is False:
             return math.inf
-        return self._idle_since + self._pace.idle_s - now()
+        return self._idle_since + self._pace.idle_s - self._now()
 
     async def _tell(self, protect: bool) -> bool:
-        before, asked_at = self._told, now()
+        before, asked_at = self._told, self._now()
         self._told = None  # what is cancelled on its way may arrive all the same
         refusal = await self._ask(protect)
         if refusal is None:
@@ -150,8 +163,8 @@ class Protection:
             self._given_up = True
             log.warning("task protection given up: only a service's tasks have it", extra=facts)
             return
-        if now() >= self._quiet_until:
-            self._quiet_until = now() + self._pace.log_s
+        if self._now() >= self._quiet_until:
+            self._quiet_until = self._now() + self._pace.log_s
             log.warning("task protection failed", extra=facts)
         if refusal.code == DEPLOYMENT_BLOCKED and not self._hinted:
             self._hinted = True

@@ -1,16 +1,16 @@
-"""Room for workers that are to come: what one needs of the machine is there before its message is.
+"""Room for workers: what a process needs of the machine is reserved before its message is received.
 
-A message that is received in vain has spent one of its receives, and after a few of these it is a
-dead letter that never ran.
+A message that is received in vain has spent one of its receives; after a few of these it is a dead
+letter that never ran.
 """
 
 import logging
 import os
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 
 from watchbot.descriptors import PER_WORKER, STARTING
+from watchbot.world import REAL, World
 
 LOOK_EVERY_S = 1  # a look starts a process, which costs a millisecond
 SAY_EVERY_S = 60
@@ -24,17 +24,15 @@ class Reserve:
     `look` raises `OSError` when the machine lacks something else that a worker needs.
     """
 
-    def __init__(
-        self, look: Callable[[], None], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._look, self._clock = look, clock
+    def __init__(self, look: Callable[[], None], world: World = REAL) -> None:
+        self._look, self._clock = look, world.now
         self._held: list[int] = []
         self._workers = 0
         self._looks_at = self._says_at = 0.0
         self.trouble: str | None = None
 
     def take(self, count: int) -> int:
-        """Takes room for so many workers; for how many there was. 0: `trouble` says why."""
+        """Takes room for up to `count` workers; returns for how many. 0: `trouble` says why."""
         try:
             if self.trouble or self._clock() >= self._looks_at:
                 self._look()
@@ -49,25 +47,13 @@ class Reserve:
         return got
 
     def give_back(self, count: int = 1) -> None:
-        """Lets go of room that was taken: nothing comes, or a worker is about to use it."""
+        """Gives back room that was taken: nothing comes, or a worker is about to use it."""
         self._workers -= count
         self._let_go()
 
-    @contextmanager
-    def seat(self) -> Iterator[Callable[[], None]]:
-        """Room for one that was taken; gives what leaves it to the worker, before its start."""
-        used = False
-
-        def leave() -> None:
-            nonlocal used
-            if not used:
-                used = True
-                self.give_back()
-
-        try:
-            yield leave
-        finally:
-            leave()
+    def seat(self) -> "Seat":
+        """The room for one worker, which was taken before."""
+        return Seat(self)
 
     def close(self) -> None:
         """Lets go of all."""
@@ -100,3 +86,18 @@ class Reserve:
         if self._clock() >= self._says_at:
             self._says_at = self._clock() + SAY_EVERY_S
             log.warning("no room for a worker, not receiving", extra={"reason": error.strerror})
+
+
+class Seat:
+    """The room for one worker; given back once."""
+
+    __slots__ = ("_left", "_reserve")
+
+    def __init__(self, reserve: Reserve) -> None:
+        self._reserve, self._left = reserve, False
+
+    def leave(self) -> None:
+        """Gives the room back, so that the worker can have it; later calls do nothing."""
+        if not self._left:
+            self._left = True
+            self._reserve.give_back()

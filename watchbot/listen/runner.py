@@ -13,14 +13,16 @@ from watchbot.sqs.message import Message
 class Job:
     """One message of a batch, as a runner sees it.
 
-    `held` says whether the message is still ours; `left_s` says in how many seconds SQS ends its
-    lease for good.
+    `held` returns whether the message is still ours, `left_s` in how many seconds SQS ends its
+    lease for good. `leave_seat` gives up the descriptors that are reserved for the message's
+    process: to be called right before the start, with nothing that waits in between.
     """
 
     message: Message
     content: Content
     held: Callable[[], bool]
     left_s: Callable[[], float]
+    leave_seat: Callable[[], None]
 
 
 class Runner(Protocol):
@@ -32,15 +34,15 @@ class Runner(Protocol):
     async def run(self, batch: Sequence[Job], slot: int) -> Sequence[Verdict]:
         """Runs the command for a batch; returns one verdict for each of its messages, in order.
 
-        `slot` is the worker's number, free when this is called. Raises `OSError` when the machine
-        cannot start a process now, which is no fault of the messages.
+        `slot` is the number of a worker that is free now. Raises `OSError` when the machine cannot
+        start a process now, which is no fault of the messages.
         """
 
     async def clear(self, slot: int) -> None:
-        """Makes the slot ready for the next run. Called once the messages of its run are settled."""
+        """Makes the slot ready for the next run. Called once its run's messages are settled."""
 
     def kill(self, message: Message) -> None:
-        """Ends the run of this message, whose lease is lost."""
+        """Ends the run of this message, if it runs: its lease is lost."""
 
     def release_all(self) -> None:
         """Ends all runs, SIGTERM first: their messages are released, whatever the exit codes."""

@@ -1,9 +1,8 @@
 """Messages that this watcher sent back, and whether `--exit-when-empty` waits for them."""
 
 import logging
-from collections.abc import Callable
 
-from watchbot.lifecycle import now
+from watchbot.world import REAL, World
 
 SHOWS_IN_S = 2  # a message that is visible may take so long to be handed out
 
@@ -13,18 +12,18 @@ log = logging.getLogger(__name__)
 class SentBack:
     """Knows when each message that was sent back is visible again.
 
-    One that comes back is forgotten; so is one that somebody else must have by now.
-    `longest_wait_s` is what all the waiting may come to.
+    It forgets a message that comes back, and one that somebody else must have by now.
+    `longest_wait_s` is the most seconds that all the waiting may take.
     """
 
-    def __init__(self, longest_wait_s: float, *, clock: Callable[[], float] = now) -> None:
-        self._left_s, self._clock = longest_wait_s, clock
+    def __init__(self, longest_wait_s: float, world: World = REAL) -> None:
+        self._left_s, self._clock = longest_wait_s, world.now
         self._due: dict[str, float] = {}
         self._idle_since: float | None = None
-        self._told: set[str] = set()
+        self._told: frozenset[str] = frozenset()
 
     def note(self, message_id: str, pause_s: float) -> None:
-        """Notes that a message was sent back, to be visible again in so many seconds."""
+        """Notes that a message was sent back, to be visible again in `pause_s` seconds."""
         self._due[message_id] = self._clock() + pause_s
 
     def came(self, message_id: str) -> None:
@@ -49,5 +48,5 @@ class SentBack:
             next_in_s = max(0, round(min(awaited.values()) - moment))
             facts = {"messages": len(awaited), "next_in_s": next_in_s}
             log.info("waiting for messages that went back", extra=facts)
-        self._told = {*awaited}
+        self._told = frozenset(awaited)
         return moment >= ends or not awaited

@@ -7,6 +7,7 @@ import gc
 import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 
 import anyio
 
@@ -14,16 +15,25 @@ from watchbot.aws import open_client
 from watchbot.errors import UsageError
 from watchbot.lifecycle import Stop
 from watchbot.listen import agent, environment, machine, nested, process, spawn
+from watchbot.listen.breaker import Breaker
 from watchbot.listen.dead_letters import open_dead_letters
-from watchbot.listen.job import Jobs
+from watchbot.listen.depth import measure_for_ever
+from watchbot.listen.failures import Failures
+from watchbot.listen.lines import Lines
+from watchbot.listen.machine import Machine
+from watchbot.listen.notices import Notices
 from watchbot.listen.notify import Notifier
-from watchbot.listen.protection import protecting
+from watchbot.listen.observers import Observer
+from watchbot.listen.orphans import reap_for_ever
+from watchbot.listen.protection import Protection, protecting
+from watchbot.listen.spawning import SpawnRunner
 from watchbot.listen.tracing import tracing
-from watchbot.listen.watcher import Watcher
-from watchbot.listen.workspace import open_workspace
+from watchbot.listen.watcher import Parts, Watcher
+from watchbot.listen.workspace import Workspace, open_workspace
 from watchbot.settings.listen import ListenSettings
 from watchbot.sqs.queue import SqsQueue
 from watchbot.sqs.reach import reach
+from watchbot.sqs.valve import Valve
 from watchbot.web import serving
 
 log = logging.getLogger(__name__)
@@ -37,40 +47,88 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
     """
     command = _command(settings, words)
     machine.make_room(settings.slots)
-    account = settings.account.near(settings.queue_url)
     async with AsyncExitStack() as house:
         workspace = house.enter_context(open_workspace(settings.volumes, command.files))
-        # One try: leases and intake have tries of their own, within the lease.
-        sqs = await house.enter_async_context(
-            open_client("sqs", account, attempts=1, wait_s=settings.poll_wait, connections=50)
-        )
-        queue = SqsQueue(sqs, settings.queue_url)
+        queue = await _open_queue(house, settings)
         notifier = await _open_notifier(house, settings)
-        jobs = Jobs(settings, command, stop)
-        watcher = Watcher(settings, queue, workspace, jobs, notifier)
-        watcher.dead_letters = await house.enter_async_context(open_dead_letters(settings))
-        await house.enter_async_context(
-            serving(
-                settings.metrics_host,
-                settings.metrics_port,
-                watcher.unhealthy,
-                watcher.unready,
-                {"/failures": watcher.failures.page},
-            )
+        valve = Valve()
+        breaker, failures = Breaker(settings.breaker, valve), Failures()
+        observers: list[Observer] = [Lines(), breaker, failures]  # in the order of their hearing
+        if notifier is not None:
+            observers.append(Notices(notifier, breaker))
+        observers += await _open_spans(house, settings)
+        parts = Parts(
+            queue=queue,
+            runner=SpawnRunner(settings, command, workspace, stop),
+            machine=Machine(partial(_look, workspace), valve),
+            valve=valve,
+            breaker=breaker,
+            observers=observers,
+            dead_letters=await house.enter_async_context(open_dead_letters(settings)),
+            protection=await _protect(house, settings, valve),
         )
+        watcher = Watcher(settings, parts)
+        if notifier is not None:
+            house.callback(lambda: notifier.hurry(watcher.left_s))
+        await _serve(house, settings, watcher, failures)
         if not await reach(queue, stop):
             return 0
-        if settings.sends_traces:
-            watcher.spans = await house.enter_async_context(tracing(_queue_name(settings)))
-        if settings.ecs_agent_uri is not None:
-            watcher.protection = await house.enter_async_context(
-                protecting(settings.ecs_agent_uri, watcher.finish)
-            )
+        await _begin_background(house, queue)
         # What is here now stays to the end: the garbage collector need not look at it each time.
         gc.freeze()
         await watcher.run(stop)
         process.end_orphans()
     return 0
+
+
+def _look(workspace: Workspace) -> None:
+    """Raises `OSError` when this machine can start no process, or has no space for its files."""
+    spawn.rehearse()
+    workspace.check()
+
+
+async def _open_queue(house: AsyncExitStack, settings: ListenSettings) -> SqsQueue:
+    account = settings.account.near(settings.queue_url)
+    # One try: leases and intake have tries of their own, within the lease.
+    sqs = await house.enter_async_context(
+        open_client("sqs", account, attempts=1, wait_s=settings.poll_wait, connections=50)
+    )
+    return SqsQueue(sqs, settings.queue_url)
+
+
+async def _protect(
+    house: AsyncExitStack, settings: ListenSettings, valve: Valve
+) -> Protection | None:
+    if settings.ecs_agent_uri is None:
+        return None
+
+    def finish() -> None:
+        log.info("finishing")
+        valve.close()
+
+    return await house.enter_async_context(protecting(settings.ecs_agent_uri, finish))
+
+
+async def _open_spans(house: AsyncExitStack, settings: ListenSettings) -> list[Observer]:
+    if not settings.sends_traces:
+        return []
+    spans = await house.enter_async_context(tracing(_queue_name(settings)))
+    return [] if spans is None else [spans]
+
+
+async def _serve(
+    house: AsyncExitStack, settings: ListenSettings, watcher: Watcher, failures: Failures
+) -> None:
+    host, port = settings.metrics_host, settings.metrics_port
+    pages = {"/failures": failures.page}
+    await house.enter_async_context(serving(host, port, watcher.unhealthy, watcher.unready, pages))
+
+
+async def _begin_background(house: AsyncExitStack, queue: SqsQueue) -> None:
+    background = await house.enter_async_context(anyio.create_task_group())
+    house.callback(background.cancel_scope.cancel)
+    background.start_soon(reap_for_ever)
+    background.start_soon(measure_for_ever, queue)
 
 
 def _command(settings: ListenSettings, words: Sequence[str]) -> spawn.Command:

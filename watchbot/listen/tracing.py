@@ -13,7 +13,7 @@ import anyio
 
 from watchbot import __version__
 from watchbot.extras import how_to_add
-from watchbot.listen.job import Report
+from watchbot.listen.report import Report
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -26,14 +26,14 @@ log = logging.getLogger(__name__)
 
 
 class Spans:
-    """Makes a span of each report. `record` returns at once; a thread sends what was made."""
+    """An observer that makes a span of each report; a thread sends them."""
 
     def __init__(self, provider: "TracerProvider", queue_name: str) -> None:
         self._tracer = provider.get_tracer("watchbot", __version__)
         self._queue_name = queue_name
 
-    def record(self, report: Report) -> None:
-        """Makes the span of a job that is over, linked to what sent its message."""
+    def observe(self, report: Report) -> None:
+        """Makes the span of a run that is over, linked to the span that sent its message."""
         from opentelemetry.context import Context
         from opentelemetry.trace import SpanKind, StatusCode
 

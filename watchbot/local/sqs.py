@@ -12,8 +12,8 @@ import flask
 from moto.sqs import models
 from moto.sqs.exceptions import InvalidParameterValue, ReceiptHandleIsInvalid, SQSException
 
-from watchbot.lifecycle import now
 from watchbot.sqs.backlog import Backlog, Entry, State
+from watchbot.world import now
 
 MAX_VISIBILITY_S = 43_200  # SQS keeps a message hidden for twelve hours from its receive at most
 DEDUPLICATION_MS = 300_000

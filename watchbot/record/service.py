@@ -13,11 +13,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import anyio
+from anyio.abc import TaskGroup
 
 from watchbot import descriptors, metrics
 from watchbot.aws import open_client, retry_pause
-from watchbot.errors import AwsError, DatabaseError, DataRefused
-from watchbot.lifecycle import Stop, now
+from watchbot.errors import DatabaseError, DataRefused
+from watchbot.lifecycle import Stop
 from watchbot.pages.door import check_door
 from watchbot.record.event import OtherEvent, TaskState, Unreadable, read
 from watchbot.record.reconcile import Reconciler
@@ -27,17 +28,14 @@ from watchbot.record.tables import COMPONENT, PACKAGE
 from watchbot.settings.record import RecordSettings
 from watchbot.sql.database import Database, open_database
 from watchbot.sql.migrate import migrate
-from watchbot.sqs.counts import left_in
+from watchbot.sqs.consumer import Consumer, terms
 from watchbot.sqs.envelope import open_envelope
-from watchbot.sqs.intake import Intake
-from watchbot.sqs.lease import Lease, Leases
+from watchbot.sqs.lease import Lease
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Queue, SqsQueue
 from watchbot.sqs.reach import reach
 from watchbot.web import serving, serving_app
 
-LAST_POLL_S = 5  # a poll that is abandoned may take messages with it: it gets this to come back
-LAST_SETTLE_S = 4  # with the drain, all that a container has until its end
 DATABASE_RETRY_CAP_S = 10
 
 log = logging.getLogger(__name__)
@@ -128,30 +126,25 @@ class Recorder:
     """Moves events from a queue into a database."""
 
     def __init__(self, settings: RecordSettings, queue: Queue, database: Database) -> None:
-        self._settings, self._database, self._queue = settings, database, queue
-        self._intake = Intake(
-            queue,
-            self._deliver,
-            # As many again as are being written may wait: no writer is idle while a poll is out.
-            slots=2 * settings.concurrency * settings.batch,
-            wait_s=max(settings.poll_wait, 1) if settings.exit_when_empty else settings.poll_wait,
-            visibility_s=settings.visibility_timeout,
+        self._settings, self._database = settings, database
+        # As many again as are being written may wait: no writer is idle while a poll is out.
+        self._consumer = Consumer(
+            queue, self, terms(settings, 2 * settings.concurrency * settings.batch)
         )
-        self._leases = Leases(queue, settings.visibility_timeout)
+        self._leases = self._consumer.leases
         self._line: deque[Lease] = deque()
         self._news = anyio.Event()
         self._over = False  # no message comes any more
+        self._writing = anyio.CancelScope()
         self._trouble: str | None = None
-        self._draining = False
-        self._fatal: ExceptionGroup[AwsError] | None = None
 
     def unhealthy(self) -> str | None:
         """Why only a restart can help, or None. A queue or database that is away is no reason."""
-        return self._intake.overdue()
+        return self._consumer.unhealthy()
 
     def unready(self) -> str | None:
         """Why no event would be written now, or None."""
-        return "draining" if self._draining else self._trouble or self._intake.trouble
+        return "draining" if self._consumer.draining else self._trouble or self._consumer.trouble
 
     async def run(self, stop: Stop) -> None:
         """Receives and writes until the stop; returns when nothing is in hand any more.
@@ -159,50 +152,39 @@ class Recorder:
         Raises `AwsError`, in a group, when AWS refuses receives for good.
         """
         log.info("started", extra={"database": self._database.place})
-        async with self._leases, anyio.create_task_group() as signals:
-            async with anyio.create_task_group() as writers:
-                with anyio.CancelScope() as polls:
-                    signals.start_soon(self._drain, stop, polls, writers.cancel_scope)
-                    for _ in range(self._settings.concurrency):
-                        writers.start_soon(self._write_for_ever)
-                    await self._receive(stop)
-                self._over = True
-                self._news.set()
-            self._leases.end_by(now() + LAST_SETTLE_S)
-            with anyio.move_on_after(LAST_SETTLE_S):
-                await self._release()
-            signals.cancel_scope.cancel()
-        left = await left_in(self._queue) if self._settings.exit_when_empty else {}
-        log.info("stopped", extra=left)
-        if self._fatal is not None:
-            raise self._fatal
+        await self._consumer.run(stop)
 
-    async def _receive(self, stop: Stop) -> None:
-        try:
-            await self._intake.run(
-                until_empty=(lambda: True) if self._settings.exit_when_empty else None,
-                give_up_s=self._settings.give_up_after,
-            )
-        except* AwsError as refused:
-            self._fatal = refused
-            stop.draining.set()
+    # What the consumer calls: see `watchbot.sqs.consumer.Work`.
 
-    async def _drain(
-        self, stop: Stop, polls: anyio.CancelScope, writers: anyio.CancelScope
-    ) -> None:
-        await stop.draining.wait()
-        log.info("draining", extra={"in_hand": self._leases.in_hand})
-        self._draining = True
-        self._intake.stop()
-        polls.deadline = anyio.current_time() + LAST_POLL_S
-        with anyio.move_on_after(self._settings.drain_timeout):
-            await stop.forced.wait()
-        polls.cancel()
-        writers.cancel()  # what is not written by now is released
+    def begin(self, workers: TaskGroup) -> None:
+        workers.start_soon(self._write_until_over)
 
-    def _deliver(self, messages: list[Message]) -> None:
+    def deliver(self, messages: list[Message]) -> None:
         self._line.extend(map(self._leases.take, messages))
         self._news.set()
+
+    def is_done(self) -> bool:
+        return True
+
+    def lost(self, lease: Lease) -> None:
+        pass  # an event that is written twice changes nothing
+
+    def drain(self) -> None:
+        log.info("draining", extra={"in_hand": self._leases.in_hand})
+
+    def received(self) -> None:
+        self._over = True
+        self._news.set()
+
+    def let_go(self) -> None:
+        self._writing.cancel()  # what is not written by now is released
+
+    async def _write_until_over(self) -> None:
+        with self._writing:
+            async with anyio.create_task_group() as writers:
+                for _ in range(self._settings.concurrency):
+                    writers.start_soon(self._write_for_ever)
+        await self._release()
 
     async def _write_for_ever(self) -> None:
         while leases := await self._next():
@@ -226,7 +208,7 @@ class Recorder:
         for lease in batch.leases:
             metrics.receives.observe(lease.message.receives)
             metrics.settled("released" if lease.lost else "completed")
-        self._intake.give_back(len(batch.leases))
+        self._consumer.give_back(len(batch.leases))
 
     async def _insist(self, batch: Batch) -> None:
         """Writes the batch, however long the database is down."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
-from watchbot.lifecycle import now
+from watchbot.world import now
 
 T = TypeVar("T")
 

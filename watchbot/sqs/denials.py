@@ -3,7 +3,7 @@
 import logging
 from enum import StrEnum
 
-from watchbot.lifecycle import now
+from watchbot.world import REAL, World
 
 QUIET_S = 60  # told once in so long: each message meets it
 TRIES = 3  # of a call that is denied: a policy that was changed just now is not everywhere yet
@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 class Denials:
     """Which permissions were denied, and not granted since."""
 
-    def __init__(self) -> None:
+    def __init__(self, world: World = REAL) -> None:
+        self._now = world.now
         self._told_at: dict[Settling, float] = {}
 
     @property
@@ -42,8 +43,8 @@ class Denials:
     def note(self, permission: Settling, reason: str) -> None:
         """Tells of a call that was denied, once a minute."""
         told_at = self._told_at.get(permission)
-        if told_at is None or now() - told_at >= QUIET_S:
-            self._told_at[permission] = now()
+        if told_at is None or self._now() - told_at >= QUIET_S:
+            self._told_at[permission] = self._now()
             facts = {"reason": reason, "loss": _LOSSES[permission]}
             log.error("%s is denied", permission, extra=facts)
 

@@ -1,10 +1,9 @@
-"""The intake: takes messages from a queue as slots come free, and no more than that."""
+"""The intake: receives messages from a queue as slots come free, and never more."""
 
-import asyncio
 import logging
 import math
-import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import anyio
@@ -12,9 +11,9 @@ import anyio
 from watchbot import metrics
 from watchbot.aws import retry_pause
 from watchbot.errors import AwsError, Unreachable
-from watchbot.lifecycle import now
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import MAX_BATCH, Queue
+from watchbot.sqs.valve import Valve
 from watchbot.watchdog import Watchdog
 
 HANG_S = 15  # a poll that is so late will not come back, and is given up
@@ -30,14 +29,14 @@ class Room(Protocol):
     """What each message needs of this machine before it is received."""
 
     def take(self, count: int) -> int:
-        """Takes it for so many, or for fewer; for how many there was."""
+        """Takes room for up to `count` messages; returns for how many there was room."""
 
     def give_back(self, count: int = 1) -> None:
-        """Lets go of it for those that did not come."""
+        """Gives back the room of messages that did not come."""
 
 
 class Boundless:
-    """Room for whatever comes."""
+    """Room for any number of messages."""
 
     def take(self, count: int) -> int:
         return count
@@ -46,40 +45,49 @@ class Boundless:
         pass
 
 
-class Intake:
-    """Polls `queue` while slots are free, and hands on what comes.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How an intake receives: `slots` is the most messages in hand, the rest as SQS has it."""
 
-    A slot is reserved before each receive, so that there are never more messages in hand than
-    `slots`; `give_back` frees one. While full batches come back, several polls run at once.
+    slots: int
+    wait_s: int
+    visibility_s: int
+
+
+class Intake:
+    """Polls `queue` while slots are free, and hands each answer's messages to `deliver`.
+
+    Before each receive the intake reserves a slot for each message, and room for it; whoever
+    settles a message gives its slot back (`give_back`), and its room. While full batches come back,
+    several polls run at once.
     """
 
     def __init__(
         self,
         queue: Queue,
         deliver: Callable[[list[Message]], None],
+        limits: Limits,
         *,
-        slots: int,
-        wait_s: int,
-        visibility_s: int,
+        valve: Valve | None = None,
+        room: Room | None = None,
     ) -> None:
         self._queue, self._deliver = queue, deliver
-        self._slots, self._wait_s, self._visibility_s = slots, wait_s, visibility_s
+        self._slots, self._wait_s = limits.slots, limits.wait_s
+        self._visibility_s = limits.visibility_s
+        self._valve, self._room = valve or Valve(), room or Boundless()
+        self._world = self._valve.world
         self._give_up_s = math.inf
         # More of a FIFO group would only wait behind its head; and if that fails, go back with a
         # receive spent, until they are dead letters that never ran.
         self._batch = 1 if queue.fifo else MAX_BATCH
-        self._most = slots
-        self._free = slots
+        self._free = limits.slots
         self._polls = 0
         self._width = 1  # polls that may run at once
-        self._changed = asyncio.Event()
-        self._stopped = False
+        self._changed = self._valve.turned
         self._failures = 0
         self._refused_since: float | None = None
         self._reached = False
-        self._held_until = 0.0
         self._watchdog = Watchdog()
-        self.room: Room = Boundless()  # whoever gets a message gives back its part of it
         self.trouble: str | None = "the queue has not answered yet"
 
     def overdue(self) -> str | None:
@@ -96,24 +104,9 @@ class Intake:
         self._free += slots
         self._changed.set()
 
-    @property
-    def held(self) -> bool:
-        """Whether it was told to `hold`, and does."""
-        return now() < self._held_until
-
-    def hold(self, seconds: float) -> None:
-        """Starts no poll for so long: the machine cannot work on more just now."""
-        self._held_until = max(self._held_until, now() + seconds)
-
-    def narrow(self, most: int) -> None:
-        """Has at most so many messages in hand from now on, or as many as there are slots."""
-        self._most = min(most, self._slots)
-        self._changed.set()
-
     def stop(self) -> None:
-        """No poll is started any more; `run` returns when those under way have come back."""
-        self._stopped = True
-        self._changed.set()
+        """Begins no poll any more; `run` returns when those under way have come back."""
+        self._valve.close()
 
     async def run(
         self,
@@ -124,30 +117,30 @@ class Intake:
     ) -> None:
         """Receives until `stop`.
 
-        With `until_empty`, until a whole poll finds nothing, nothing is in hand, and that agrees.
-        With `once`, until the first message has come. Raises `AwsError` when AWS refuses for
-        good: at the first try, or for `give_up_s` on end.
+        With `until_empty`, ends when a whole poll finds nothing, nothing is in hand, and
+        `until_empty` returns True. With `once`, ends after the first message. Raises `AwsError`
+        when AWS refuses for good: at the first try, or for `give_up_s` seconds without a break.
         """
         self._give_up_s = give_up_s
         async with anyio.create_task_group() as polls:
-            while await self._room():
-                count = self.room.take(min(self._batch, self._room_for))
+            while await self._may_poll():
+                count = self._room.take(min(self._batch, self._wanted))
                 if not count:
-                    self.hold(NO_ROOM_S)
+                    self._valve.hold(NO_ROOM_S)
                     continue
                 self._free -= count
                 self._polls += 1
                 polls.start_soon(self._poll, count, until_empty, once)
 
-    async def _room(self) -> bool:
-        """Waits until a poll may be started; False when none will be."""
+    async def _may_poll(self) -> bool:
+        """Waits until a poll may begin; False when none will begin any more."""
         lingered = False
-        while not self._stopped:
-            if self._room_for <= 0 or self._polls >= self._width:
+        while not self._valve.closed:
+            if self._wanted <= 0 or self._polls >= self._width:
                 await self._change()
-            elif (held_s := self._held_until - now()) > 0:
+            elif (held_s := self._valve.held_s) > 0:
                 await self._change(within_s=held_s)
-            elif self._width > 1 and self._room_for < self._worth_a_call and not lingered:
+            elif self._width > 1 and self._wanted < self._worth_a_call and not lingered:
                 await self._linger()
                 lingered = True
             else:
@@ -155,7 +148,12 @@ class Intake:
         return False
 
     @property
-    def _room_for(self) -> int:
+    def _most(self) -> int:
+        most = self._valve.most
+        return self._slots if most is None else min(most, self._slots)
+
+    @property
+    def _wanted(self) -> int:
         return self._free - (self._slots - self._most)
 
     @property
@@ -164,7 +162,7 @@ class Intake:
 
     async def _linger(self) -> None:
         with anyio.move_on_after(LINGER_S):
-            while not self._stopped and self._room_for < self._worth_a_call:
+            while not self._valve.closed and self._wanted < self._worth_a_call:
                 await self._change()
 
     async def _change(self, *, within_s: float | None = None) -> None:
@@ -182,7 +180,7 @@ class Intake:
         finally:
             self._polls -= 1
             self.give_back(count - len(messages or ()))
-            self.room.give_back(count - len(messages or ()))
+            self._room.give_back(count - len(messages or ()))
         if messages is None:
             return
         self._width = min(self._width * 2, 16) if len(messages) == count else 1
@@ -190,7 +188,8 @@ class Intake:
             metrics.took(len(messages))
             self._deliver(messages)
         elif self._wait_s < IDLE_S:
-            self.hold(IDLE_S)  # an empty queue that does not make us wait would be asked for ever
+            # An empty queue that does not make us wait would be asked for ever.
+            self._valve.hold(IDLE_S)
         if (once and messages) or (until_empty and self._idle(messages) and until_empty()):
             self.stop()
 
@@ -207,8 +206,8 @@ class Intake:
             ) from None
         self._failures, self._refused_since = 0, None
         self._reached, self.trouble = True, None
-        metrics.last_receive.set(time.time())
-        metrics.oldest_message_age.set(_oldest_age_s(messages))
+        metrics.last_receive.set(self._world.wall())
+        metrics.oldest_message_age.set(self._oldest_age_s(messages))
         return messages
 
     async def _failed(self, error: AwsError) -> None:
@@ -218,20 +217,19 @@ class Intake:
         if error.transient:
             self._refused_since = None
         else:
-            self._refused_since = self._refused_since or now()
-            if not self._reached or now() - self._refused_since >= self._give_up_s:
+            self._refused_since = self._refused_since or self._world.now()
+            if not self._reached or self._world.now() - self._refused_since >= self._give_up_s:
                 raise error
-        pause_s = retry_pause(self._failures)
+        pause_s = retry_pause(self._failures, chance=self._world.chance)
         log.log(
             logging.WARNING if error.transient else logging.ERROR,
             "receive failed, trying again",
             extra={"code": error.code, "reason": error.text, "pause_s": pause_s},
         )
         with anyio.move_on_after(pause_s):
-            while not self._stopped:
+            while not self._valve.closed:
                 await self._change()
 
-
-def _oldest_age_s(messages: list[Message]) -> float:
-    sent = [message.sent_ms for message in messages if message.sent_ms is not None]
-    return max(0.0, time.time() - min(sent) / 1000) if sent else 0.0
+    def _oldest_age_s(self, messages: list[Message]) -> float:
+        sent = [message.sent_ms for message in messages if message.sent_ms is not None]
+        return max(0.0, self._world.wall() - min(sent) / 1000) if sent else 0.0

@@ -1,6 +1,7 @@
-"""Leases: what keeps a message in hand ours, from its receipt to its settling."""
+"""Leases: keep each message in hand ours, from its receipt to its settling."""
 
 import asyncio
+import itertools
 import logging
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -14,11 +15,11 @@ from anyio.abc import TaskGroup
 from watchbot import metrics
 from watchbot.aws import retry_pause
 from watchbot.errors import AwsError, Denied, Throttled
-from watchbot.lifecycle import now
 from watchbot.sqs.batching import Batcher
 from watchbot.sqs.denials import TRIES, Denials, Settling
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import MAX_BATCH, MAX_VISIBILITY_S, Queue, Refusal
+from watchbot.world import REAL, World
 
 LIMIT_MARGIN_S = 5  # SQS refuses to hide a message to the very end of its twelve hours
 CALL_S = 5  # no call of SQS that works takes so long; a lease has time for several
@@ -31,14 +32,16 @@ Item = TypeVar("Item")
 class Lease:
     """Our hold on one message. `lost` once the queue may have given it to somebody else.
 
-    A long poll does not tell when, while it was open, the message was hidden. One that came late is
-    `doubtful`: its lease may be over, if we stood still meanwhile, or as good as new.
+    A long poll does not tell when, while it was open, SQS hid the message. The lease of a message
+    that came late is `doubtful`: it may be over, if this process stood still, or as good as new.
 
-    Once it is `ending`, only the answer to that settling may judge: one that was lost on its way
-    back leaves a message that is settled, and that a renewal would find gone.
+    While a lease is `ending`, only the answer to that settling says whether it is lost. An answer
+    may get lost on its way back: the message is settled then, and a renewal would find it gone.
+    `number` counts the leases of one consumer.
     """
 
     __slots__ = (
+        "_now",
         "busy",
         "doubtful",
         "ending",
@@ -46,12 +49,15 @@ class Lease:
         "limit_at",
         "lost",
         "message",
+        "number",
         "renew_at",
         "unanswered",
     )
 
-    def __init__(self, message: Message, visibility_s: float) -> None:
-        self.message = message
+    def __init__(
+        self, message: Message, visibility_s: float, number: int, now: Callable[[], float]
+    ) -> None:
+        self.message, self.number, self._now = message, number, now
         self.limit_at = message.asked_at + MAX_VISIBILITY_S - LIMIT_MARGIN_S
         self.lost = False
         self.ending: Settling | None = None
@@ -71,27 +77,33 @@ class Lease:
     @property
     def left_s(self) -> float:
         """Seconds until SQS ends the lease for good, twelve hours after the receive."""
-        return max(0.0, self.limit_at - now())
+        return max(0.0, self.limit_at - self._now())
 
 
 class Leases:
     """All leases of one consumer: renews them in the background, and ends them.
 
-    An async context: open, each lease is renewed every third of the visibility timeout; leaving
-    sends the settlings that are still gathered. `on_lost` hears of each lease that ended too
-    early, once.
+    An async context. While it is open, each lease is renewed every third of the visibility timeout;
+    leaving it sends the settlings that are still gathered. `on_lost` is called once for each lease
+    that ended too early.
     """
 
     def __init__(
-        self, queue: Queue, visibility_s: int, on_lost: Callable[[Lease], None] = lambda _: None
+        self,
+        queue: Queue,
+        visibility_s: int,
+        on_lost: Callable[[Lease], None] = lambda _: None,
+        world: World = REAL,
     ) -> None:
         self._queue = queue
         self._visibility_s = visibility_s
         self._on_lost = on_lost
-        self._held: set[Lease] = set()
+        self._world, self._now = world, world.now
+        self._held: dict[Lease, None] = {}  # in the order of their receipt
+        self._numbers = itertools.count()
         self._settling = 0
         self._end_at = math.inf
-        self.denials = Denials()
+        self.denials = Denials(world)
         self._taken = asyncio.Event()
         self._call_s = min(CALL_S, max(1.0, visibility_s / 6))
         self._deletes = Batcher[Message, Refusal | None](self._delete, self._more)
@@ -120,15 +132,15 @@ class Leases:
         return len(self._held)
 
     def take(self, message: Message) -> Lease:
-        """The lease of a message just received; renewed from now on."""
-        lease = Lease(message, self._visibility_s)
-        self._held.add(lease)
+        """The lease of a message that was just received; renewed from now on."""
+        lease = Lease(message, self._visibility_s, next(self._numbers), self._now)
+        self._held[lease] = None
         self._taken.set()
         return lease
 
     def let_go(self, lease: Lease) -> None:
-        """Renews it no more: somebody else does from now on."""
-        self._held.discard(lease)
+        """Stops renewing the lease: somebody else renews it from now on."""
+        self._held.pop(lease, None)
 
     def holds(self, lease: Lease) -> bool:
         """Whether the message is ours, as far as the clock tells."""
@@ -139,7 +151,7 @@ class Leases:
         while lease.doubtful and self.holds(lease):
             await self._renew([lease])
             if lease.doubtful and not lease.lost:
-                await anyio.sleep(retry_pause(1, cap_s=self._visibility_s / 12))
+                await anyio.sleep(self._retry_pause(1, 12))
         return self.holds(lease)
 
     async def delete(self, lease: Lease) -> bool:
@@ -149,9 +161,9 @@ class Leases:
         )
 
     async def delete_all(self, leases: Sequence[Lease]) -> None:
-        """Deletes many that end together, without gathering them one by one.
+        """Deletes many messages that end together, without gathering them one by one.
 
-        What the queue refuses is tried on as `delete` does.
+        Where the queue refuses one, it is tried again as in `delete`.
         """
         async with anyio.create_task_group() as calls:
             for batch in batched(leases, MAX_BATCH):
@@ -165,7 +177,7 @@ class Leases:
             refusals = await self._delete([lease.message for lease in held]) if held else []
         for lease, refusal in zip(held, refusals, strict=True):
             if refusal is None:
-                self._held.discard(lease)
+                self._held.pop(lease, None)
             else:
                 lease.unanswered |= refusal.unanswered
                 await self.delete(lease)
@@ -183,11 +195,14 @@ class Leases:
 
     def leave(self, lease: Lease) -> None:
         """Lets go of the message; it is visible again when its visibility timeout is over."""
-        self._held.discard(lease)
+        self._held.pop(lease, None)
 
     def end_by(self, moment: float) -> None:
-        """Has every call and every try end by then, in seconds of `watchbot.lifecycle.now()`."""
+        """Ends every call and every try by `moment`, in seconds of the world's `now()`."""
         self._end_at = moment
+
+    def _retry_pause(self, failures: int, share: int) -> float:
+        return retry_pause(failures, self._visibility_s / share, self._world.chance)
 
     def _more(self) -> bool:
         return len(self._held) > self._settling  # somebody else may settle soon: wait for him
@@ -203,14 +218,14 @@ class Leases:
             return await self._try_to_settle(lease, ending, call)
         finally:
             self._settling -= 1
-            self._held.discard(lease)
+            self._held.pop(lease, None)
 
     async def _try_to_settle(
         self, lease: Lease, ending: Settling, call: Callable[[], Awaitable[Refusal | None]]
     ) -> bool:
-        failures, denials, began = 0, 0, now()
+        failures, denials, began = 0, 0, self._now()
         refusal: Refusal | None = None
-        while now() < min(began + SETTLE_TRIES_S, self._end_at) and denials < TRIES:
+        while self._now() < min(began + SETTLE_TRIES_S, self._end_at) and denials < TRIES:
             async with lease.busy:  # never while a renewal of this message is on its way
                 refusal = await call()
             if refusal is None:
@@ -218,20 +233,20 @@ class Leases:
                 return True
             if refusal.lost:
                 return self._is_gone(lease, refusal)
-            if ending is Settling.HIDE and now() >= lease.expires_at:
+            if ending is Settling.HIDE and self._now() >= lease.expires_at:
                 return False  # it is visible by itself
             failures += 1
             denials += refusal.denied
             lease.unanswered |= refusal.unanswered
             self._complain(lease, ending, refusal)
-            await anyio.sleep(retry_pause(failures, cap_s=self._visibility_s / 6))
+            await anyio.sleep(self._retry_pause(failures, 6))
         facts = _facts(lease, refusal) if refusal else {"message_id": lease.message.id}
         log.error("not settled, left to its visibility timeout", extra=facts)
         return False
 
     def _is_gone(self, lease: Lease, refusal: Refusal) -> bool:
         """Whether a message is gone by our own doing: by a try that was not answered."""
-        if lease.unanswered and now() < lease.expires_at:
+        if lease.unanswered and self._now() < lease.expires_at:
             return True
         self._lose(lease, refusal.code)
         return False
@@ -248,7 +263,7 @@ class Leases:
         while True:
             await self._taken.wait()
             await anyio.sleep(tick_s)
-            due = self._due(now() + tick_s)
+            due = self._due(self._now() + tick_s)
             for batch in batched(due, MAX_BATCH):
                 renewals.start_soon(self._renew, batch)
             if not self._held:
@@ -271,7 +286,7 @@ class Leases:
             # One may have been settled while the others were waited for: it is nobody's now.
             leases = [lease for lease in due if lease in self._held]
             seconds = [min(self._visibility_s, int(lease.left_s)) for lease in leases]
-            asked_at = now()
+            asked_at = self._now()
             changes = [(lease.message, s) for lease, s in zip(leases, seconds, strict=True)]
             refusals = await self._hide(changes)
         for lease, refusal, granted_s in zip(leases, refusals, seconds, strict=True):
@@ -283,7 +298,7 @@ class Leases:
             elif refusal.lost:
                 self._lose_to(lease, refusal)
             else:
-                lease.renew_at = now() + retry_pause(3, cap_s=self._visibility_s / 12)
+                lease.renew_at = self._now() + self._retry_pause(3, 12)
                 self._complain_of_renewal(lease, refusal)
 
     def _lose_to(self, lease: Lease, refusal: Refusal) -> None:
@@ -309,7 +324,7 @@ class Leases:
     ) -> Sequence[Refusal | None]:
         """What SQS answers, in time for another try within the lease; never raises."""
         refusal = Refusal(code="Timeout", text="no answer in time for another try", unanswered=True)
-        with anyio.move_on_after(min(self._call_s, max(0.0, self._end_at - now()))):
+        with anyio.move_on_after(min(self._call_s, max(0.0, self._end_at - self._now()))):
             try:
                 return await call
             except AwsError as error:
@@ -322,13 +337,13 @@ class Leases:
         return [refusal] * count
 
     def _ended(self, lease: Lease) -> bool:
-        if not lease.lost and not lease.ending and now() >= lease.expires_at:
+        if not lease.lost and not lease.ending and self._now() >= lease.expires_at:
             self._lose(lease, "Expired")
         return lease.lost
 
     def _lose(self, lease: Lease, code: str) -> None:
         lease.lost = True
-        self._held.discard(lease)
+        self._held.pop(lease, None)
         metrics.leases_lost.inc()
         log.error("lease lost", extra={"message_id": lease.message.id, "code": code})
         self._on_lost(lease)
@@ -338,13 +353,13 @@ class Leases:
 async def _all_busy(leases: Sequence[Lease]) -> AsyncIterator[None]:
     async with AsyncExitStack() as calls:
         # In one order: two calls that each held what the other wants would wait for ever.
-        for lease in sorted(leases, key=id):
+        for lease in sorted(leases, key=lambda lease: lease.number):
             await calls.enter_async_context(lease.busy)
         yield
 
 
 def batched(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    """`items` in runs of up to `size`."""
+    """Cuts `items` into pieces of up to `size`, in order."""
     return (items[start : start + size] for start in range(0, len(items), size))
 
 

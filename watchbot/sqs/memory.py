@@ -3,17 +3,16 @@
 import asyncio
 import hashlib
 import json
-import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from watchbot.errors import Rejected
-from watchbot.lifecycle import now
 from watchbot.sqs.backlog import Backlog, Entry, State
 from watchbot.sqs.message import Attribute, Message
 from watchbot.sqs.outgoing import Outgoing, flaw
 from watchbot.sqs.queue import MAX_BATCH, MAX_VISIBILITY_S, Refusal
+from watchbot.world import REAL, World
 
 DEDUPLICATION_S = 300
 MAX_WAIT_S = 20
@@ -41,7 +40,7 @@ class _Record:
 class MemoryQueue:
     """A `Queue` that lives in this process, standard or FIFO (by its name).
 
-    `clock` counts seconds; one that jumps must be told of by `wake`. `dead_letter` gets a message
+    A jump of the world's clock must be told of by `wake`. `dead_letter` gets a message
     that would be received more than `max_receives` times: as in SQS, when somebody asks for it.
     `visibility_s` is what the queue says of itself; a receive names its own. No more than
     `max_hidden` messages are hidden at once.
@@ -54,15 +53,15 @@ class MemoryQueue:
         dead_letter: "MemoryQueue | None" = None,
         max_receives: int = 10,
         visibility_s: int = 30,
-        clock: Callable[[], float] = now,
+        world: World = REAL,
     ) -> None:
         self.name = name
         self.arn = f"arn:aws:sqs:us-east-1:123456789012:{name}"
         self.dead_letter, self.max_receives = dead_letter, max_receives
         self.visibility_s = visibility_s
         self.max_hidden = MAX_HIDDEN
-        self._clock = clock
-        self._backlog: Backlog[_Record] = Backlog(clock)
+        self._world, self._clock = world, world.now
+        self._backlog: Backlog[_Record] = Backlog(world.now)
         self._recent: dict[str, tuple[float, str]] = {}  # by deduplication id, the oldest first
         self._news = asyncio.Event()
 
@@ -87,10 +86,10 @@ class MemoryQueue:
         """
         self._check(body, group, attributes or {})
         record = _Record(
-            id=str(uuid.uuid4()),
+            id=str(uuid.UUID(int=self._world.chance.getrandbits(128), version=4)),
             body=body,
             attributes=attributes or {},
-            system={"SentTimestamp": _milliseconds(), **system},
+            system={"SentTimestamp": self._milliseconds(), **system},
         )
         if group is not None:
             record.system["MessageGroupId"] = group
@@ -108,7 +107,7 @@ class MemoryQueue:
             raise _rejected("receive", "ReadCountOutOfRange", "1 to 10 messages can be received")
         if not (0 <= wait_s <= MAX_WAIT_S and 0 <= visibility_s <= MAX_VISIBILITY_S):
             raise _rejected("receive", BAD_VALUE, "the wait or the timeout is wrong")
-        asked_at = now()
+        asked_at = self._clock()
         ends = self._clock() + wait_s
         while True:
             room = self.max_hidden - self._backlog.count(State.OUT)
@@ -201,13 +200,13 @@ class MemoryQueue:
                 continue
             lane = entry.lane  # SQS fills an answer from one group as far as it goes
             self._backlog.take(entry, visibility_s)
-            taken.append(_handed_out(entry.message, asked_at))
+            taken.append(self._handed_out(entry.message, asked_at))
         return taken
 
     def _bury(self, record: _Record, dead_letter: "MemoryQueue") -> None:
         record.system["DeadLetterQueueSourceArn"] = self.arn
         if self.fifo:  # a standard queue keeps the time at which it was sent
-            record.system["SentTimestamp"] = _milliseconds()
+            record.system["SentTimestamp"] = self._milliseconds()
             record.system["MessageDeduplicationId"] = record.id
         dead_letter._put(record)
 
@@ -249,27 +248,25 @@ class MemoryQueue:
             return None, EXPIRED if self.fifo else None
         return entry, None
 
+    def _handed_out(self, record: _Record, asked_at: float) -> Message:
+        record.receives += 1
+        record.system["ApproximateReceiveCount"] = str(record.receives)
+        record.system.setdefault("ApproximateFirstReceiveTimestamp", self._milliseconds())
+        return Message(
+            id=record.id,
+            receipt=f"{record.id} {record.receives}",
+            body=record.body,
+            asked_at=asked_at,
+            system=dict(record.system),
+            attributes=record.attributes,
+        )
 
-def _handed_out(record: _Record, asked_at: float) -> Message:
-    record.receives += 1
-    record.system["ApproximateReceiveCount"] = str(record.receives)
-    record.system.setdefault("ApproximateFirstReceiveTimestamp", _milliseconds())
-    return Message(
-        id=record.id,
-        receipt=f"{record.id} {record.receives}",
-        body=record.body,
-        asked_at=asked_at,
-        system=dict(record.system),
-        attributes=record.attributes,
-    )
+    def _milliseconds(self) -> str:
+        return str(int(self._world.wall() * 1000))
 
 
 def _digest(body: str) -> str:
     return hashlib.sha256(body.encode()).hexdigest()
-
-
-def _milliseconds() -> str:
-    return str(time.time_ns() // 1_000_000)
 
 
 def _rejected(operation: str, code: str, text: str) -> Rejected:

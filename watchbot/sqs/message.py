@@ -22,7 +22,7 @@ class Message:
 
     `receipt` is what settles this receive, and belongs to the queue it came from. `system` holds
     SQS's own attributes by their SQS names. `asked_at` is when the request that brought it was
-    sent, in seconds of `watchbot.lifecycle.now()`: it was hidden then, or later.
+    sent, in seconds of `watchbot.world.now()`: it was hidden then, or later.
     """
 
     id: str

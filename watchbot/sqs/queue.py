@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 from watchbot.aws import Client, is_denial
 from watchbot.errors import AwsError, Unreachable
-from watchbot.lifecycle import now
 from watchbot.sqs.answers import Verdict, facts_of, readable, verdicts
 from watchbot.sqs.message import Message
+from watchbot.world import now
 
 MAX_BATCH = 10  # entries of one SQS call
 MAX_VISIBILITY_S = 43_200  # SQS keeps a message hidden for twelve hours from its receive at most

@@ -1,159 +1,135 @@
-"""One job: the command, run for one message, from its variables to what became of it."""
+"""Runs the command in a process of its own for each message, from its variables to its end."""
 
-import hashlib
 import logging
-import re
-import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import anyio
 
-from watchbot import metrics
 from watchbot.lifecycle import Stop
 from watchbot.listen import environment, process
 from watchbot.listen.care import Ending, StillRunning
 from watchbot.listen.environment import Place
-from watchbot.listen.outcome import FAILED, LEFT, RELEASED, TIMED_OUT, Outcome, outcome_of
+from watchbot.listen.outcome import FAILED, LEAVING, LEFT, RELEASED, TIMED_OUT, Outcome, outcome_of
 from watchbot.listen.output import Output
+from watchbot.listen.report import Run, Verdict
+from watchbot.listen.runner import Job
 from watchbot.listen.spawn import Command, SpawnError, Start
+from watchbot.listen.workspace import Workspace
 from watchbot.settings.listen import WatcherSettings
-from watchbot.settings.values import Envelope
-from watchbot.sqs.envelope import Content, open_envelope
-from watchbot.sqs.lease import Lease
+from watchbot.sqs.envelope import Content
 from watchbot.sqs.message import Message
+from watchbot.world import REAL, World
 
 RETURN_MARGIN_S = 5  # to give a message back before its twelve hours are over
 REMIND_S = 60.0  # from one line about a worker that cannot be ended to the next
 NAMED = 10  # processes that a line of the log names at most
-LEAVING = "the watcher is leaving"
 LAST_GRACE_S = 2  # from SIGTERM to SIGKILL once the drain is over: the container's end is near
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What became of one job."""
+class _Running:
+    """A run under way; `killed` once its message's lease was lost and the run was told to end."""
 
-    message: Message
-    content: Content
-    outcome: Outcome
-    ending: Ending | None  # None: it did not run to an end of its own
-    reason: str | None = None
-    duration_s: float = 0.0
-    tail: str = ""  # the last output
-
-    @property
-    def how(self) -> str:
-        """How it ended, in words."""
-        return self.reason or str(self.ending)
-
-    @property
-    def fingerprint(self) -> str:
-        """The same for failures that look alike: ending and last line, numbers masked."""
-        last = self.tail.strip().rpartition("\n")[2]
-        masked = re.sub(r"\b(0x)?[0-9a-f]*\d[0-9a-f-]*\b", "#", last.lower())
-        return hashlib.sha256(f"{self.how}|{masked}".encode(errors="replace")).hexdigest()[:16]
+    def __init__(self, scope: anyio.CancelScope) -> None:
+        self.scope = scope
+        self.killed = False
 
 
-def not_run(
-    message: Message, outcome: Outcome, reason: str, *, envelope: Envelope = "open"
-) -> Report:
-    """The report of a job that never began."""
-    return Report(
-        message=message,
-        content=open_envelope(message, envelope),
-        outcome=outcome,
-        ending=None,
-        reason=reason,
-    )
+class SpawnRunner:
+    """A `Runner` that starts a process for each message. Its batches have one message."""
 
-
-class Jobs:
-    """Runs jobs, and can end all that run."""
-
-    def __init__(self, settings: WatcherSettings, command: Command, stop: Stop) -> None:
-        self._settings, self._command, self._stop = settings, command, stop
+    def __init__(
+        self,
+        settings: WatcherSettings,
+        command: Command,
+        workspace: Workspace,
+        stop: Stop,
+        world: World = REAL,
+    ) -> None:
+        self._settings, self._command, self._workspace = settings, command, workspace
+        self._stop, self._world = stop, world
         self._base = environment.base_environment(
             structured=settings.structured_logging,
             credentials=not settings.no_worker_credentials,
         )
-        self._running: dict[Lease, anyio.CancelScope] = {}
+        self._running: dict[str, _Running] = {}  # by receipt: a message may be in hand twice
+        self._rooms: dict[int, AsyncExitStack] = {}  # by slot: to be left once all is settled
         self._released = anyio.Event()
-        self._graces: set[anyio.CancelScope] = set()
+        self._graces: dict[anyio.CancelScope, None] = {}
 
     def __len__(self) -> int:
         return len(self._running)
 
     def release_all(self) -> None:
-        """Ends all that run, SIGTERM first; they are `released`, whatever their exit code."""
         self._released.set()
         for grace in self._graces:
             grace.deadline = min(grace.deadline, anyio.current_time() + LAST_GRACE_S)
-        for scope in self._running.values():
-            scope.cancel()
+        for run in self._running.values():
+            run.scope.cancel()
 
-    def lost(self, lease: Lease) -> None:
-        """Ends the job of a lost lease, if that was asked for."""
-        if self._settings.on_lost_lease == "kill" and lease in self._running:
-            self._running[lease].cancel()
+    def kill(self, message: Message) -> None:
+        if run := self._running.get(message.receipt):
+            run.killed = True
+            run.scope.cancel()
 
-    async def run(
-        self, lease: Lease, number: int, scratch: str, held: Callable[[], bool]
-    ) -> Report:
-        """Runs the command for the message of `lease`, as worker `number`, if that is `held`.
+    async def run(self, batch: Sequence[Job], slot: int) -> Sequence[Verdict]:
+        [job] = batch
+        async with AsyncExitStack() as room:
+            scratch = await room.enter_async_context(self._workspace.job())
+            # Nothing waits from here to the start, so nothing else takes what the seat has left.
+            job.leave_seat()
+            verdict = await self._run(job, slot, scratch)
+            self._rooms[slot] = room.pop_all()
+        return [verdict]
 
-        Raises `OSError` when the machine cannot start a process now, which is no fault of the
-        message.
-        """
+    async def clear(self, slot: int) -> None:
+        if room := self._rooms.pop(slot, None):
+            await room.aclose()
+
+    async def _run(self, job: Job, slot: int, scratch: str) -> Verdict:
         if self._released.is_set():
-            return not_run(lease.message, RELEASED, LEAVING, envelope=self._settings.envelope)
-        message, content = lease.message, open_envelope(lease.message, self._settings.envelope)
-        output = Output(message.id, structured=self._settings.structured_logging)
-        limit_s = self._limit_s(lease)
-        place = Place(worker=number, scratch=scratch, deadline=time.time() + limit_s)
+            return Verdict(outcome=RELEASED, reason=LEAVING)
+        output = Output(job.message.id, structured=self._settings.structured_logging)
+        limit_s = self._limit_s(job)
+        place = Place(worker=slot, scratch=scratch, deadline=self._world.wall() + limit_s)
         ending, reason, left = None, None, None
-        began = time.monotonic()
+        began = self._world.now()
         with anyio.CancelScope(deadline=anyio.current_time() + limit_s) as scope:
-            self._running[lease] = scope
+            running = self._running[job.message.receipt] = _Running(scope)
             try:
-                ending, left = await self._execute(lease, content, place, output, held)
+                ending, left = await self._execute(job, place, output)
             except SpawnError as error:
                 if error.machines_fault:
                     raise OSError(error.number, str(error)) from error
                 reason = f"cannot start: {error}"
             finally:
-                del self._running[lease]
-        duration_s = time.monotonic() - began
+                del self._running[job.message.receipt]
+        run = Run(id=self._world.name(), duration_s=self._world.now() - began)
         await _finish(output)
-        metrics.worker_duration.observe(duration_s)
         outcome = FAILED if ending is None else outcome_of(ending.exit_code)
-        told = self._told_to_end(lease, limit_s) if scope.cancelled_caught else (outcome, reason)
-        outcome, reason = told if left is None else (LEFT, left)
-        return Report(
-            message=message,
-            content=content,
-            outcome=outcome,
-            ending=ending,
-            reason=reason,
-            duration_s=duration_s,
-            tail=output.tail,
-        )
+        if left is not None:
+            outcome, reason = LEFT, left
+        elif scope.cancelled_caught:
+            outcome, reason = self._told_to_end(running, limit_s)
+        return Verdict(outcome=outcome, ending=ending, reason=reason, run=run, tail=output.tail)
 
-    def _told_to_end(self, lease: Lease, limit_s: float) -> tuple[Outcome, str]:
+    def _told_to_end(self, running: _Running, limit_s: float) -> tuple[Outcome, str]:
         # Whatever its exit code: 0 would only say that it obeyed, not that it is done.
-        if lease.lost:
+        if running.killed:
             return RELEASED, "killed"
         if self._released.is_set():
             return RELEASED, LEAVING
         return TIMED_OUT, f"ran over {limit_s:g} s"
 
     async def _execute(
-        self, lease: Lease, content: Content, place: Place, output: Output, held: Callable[[], bool]
+        self, job: Job, place: Place, output: Output
     ) -> tuple[Ending | None, str | None]:
-        variables = environment.worker_environment(self._base, lease.message, content, place)
-        care = _Care(lease, self._grace, self._released)
+        content = job.content
+        variables = environment.worker_environment(self._base, job.message, content, place)
+        care = _Care(job, self._grace, self._released)
         no_stdin = self._settings.no_stdin
         start = Start(
             command=self._command,
@@ -163,15 +139,16 @@ class Jobs:
         )
         for moved in _ways(variables, content, place.scratch, always=no_stdin):
             try:
-                return await _to_its_end(replace(start, environment=moved), output, care, held)
+                moved_start = replace(start, environment=moved)
+                return await _to_its_end(moved_start, output, care, job.held)
             except SpawnError as error:
                 if not error.too_big:
                     raise
                 too_big = error
         raise too_big
 
-    def _limit_s(self, lease: Lease) -> float:
-        most_s = max(lease.left_s - self._settings.kill_grace - RETURN_MARGIN_S, 1.0)
+    def _limit_s(self, job: Job) -> float:
+        most_s = max(job.left_s() - self._settings.kill_grace - RETURN_MARGIN_S, 1.0)
         return min(self._settings.max_job_duration or most_s, most_s)
 
     async def _grace(self) -> None:
@@ -179,31 +156,31 @@ class Jobs:
         with anyio.CancelScope() as grace:
             most_s = min(grace_s, LAST_GRACE_S) if self._released.is_set() else grace_s
             grace.deadline = anyio.current_time() + most_s
-            self._graces.add(grace)
+            self._graces[grace] = None
             try:
                 await self._stop.forced.wait()
             finally:
-                self._graces.remove(grace)
+                del self._graces[grace]
 
 
 class _Care:
-    """What one worker is granted, and what is logged of it."""
+    """Decides how long one worker gets to end, and logs what does not end."""
 
     remind_s = REMIND_S
 
     def __init__(
-        self, lease: Lease, grace: Callable[[], Awaitable[None]], released: anyio.Event
+        self, job: Job, grace: Callable[[], Awaitable[None]], released: anyio.Event
     ) -> None:
-        self._lease, self._grace, self._released = lease, grace, released
+        self._job, self._grace, self._released = job, grace, released
 
     async def grace(self) -> None:
         await self._grace()
 
     async def patience(self) -> None:
-        """Until all are released, or the lease's twelve hours are over."""
-        while self._lease.left_s > 0 and not self._released.is_set():
+        """Returns when all are released, or when the lease's twelve hours are over."""
+        while (left_s := self._job.left_s()) > 0 and not self._released.is_set():
             # The clock of leases runs while the machine sleeps, and that of the loop does not.
-            with anyio.move_on_after(min(self._lease.left_s, self.remind_s)):
+            with anyio.move_on_after(min(left_s, self.remind_s)):
                 await self._released.wait()
 
     def still_runs(self, processes: Sequence[int], reason: str) -> None:
@@ -215,15 +192,15 @@ class _Care:
         self._log(log.warning, "killed what the worker left running", **facts)
 
     def _log(self, write: Callable[..., None], phrase: str, **facts: object) -> None:
-        write(phrase, extra={"message_id": self._lease.message.id, **facts})
+        write(phrase, extra={"message_id": self._job.message.id, **facts})
 
 
 def _ways(
     variables: Mapping[bytes, bytes], content: Content, scratch: str, *, always: bool
 ) -> Iterator[Mapping[bytes, bytes]]:
-    """The variables, with more and more of the message in files: all together may be too long.
+    """Yields the variables, each time with more of the message in files: they may be too long.
 
-    `always`: there is a file of the message in any case.
+    `always`: the body is in a file in any case.
     """
     texts = environment.message_texts(content)
     rest = {name: text for name, text in texts.items() if name.encode() not in variables}
@@ -242,7 +219,7 @@ def _ways(
 async def _to_its_end(
     start: Start, output: Output, care: _Care, held: Callable[[], bool]
 ) -> tuple[Ending | None, str | None]:
-    """How it ended; and what is said where it did not, and its message is not done."""
+    """Runs a process; returns how it ended, and why its message is to be left if it did not end."""
     try:
         return await process.run(start, output, care, held), None
     except StillRunning as still:

@@ -1,0 +1,22 @@
+"""Decides which failures a person is told of."""
+
+from watchbot.listen.breaker import Breaker
+from watchbot.listen.notify import Notifier
+from watchbot.listen.report import Report
+
+
+class Notices:
+    """An observer that has failures published, but none while the breaker is open.
+
+    The failure that opens the breaker is published, and its notice says that receiving has stopped.
+    So the breaker must observe each report before this does.
+    """
+
+    def __init__(self, notifier: Notifier, breaker: Breaker) -> None:
+        self._notifier, self._breaker = notifier, breaker
+
+    def observe(self, report: Report) -> None:
+        """Has the report published, if a person is to hear of it."""
+        opened = self._breaker.was_opened_by(report)
+        if report.outcome.notify and (opened or not self._breaker.open):
+            self._notifier.tell(report, stopped=opened)

@@ -1,0 +1,101 @@
+"""Gets a verdict for each message of a batch: by a run, or without one."""
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+
+from watchbot import metrics
+from watchbot.listen.done import Done
+from watchbot.listen.lanes import Batch
+from watchbot.listen.lines import log_start
+from watchbot.listen.machine import Machine
+from watchbot.listen.outcome import COMPLETED, FAILED, LEAVING, RELEASED
+from watchbot.listen.report import Verdict
+from watchbot.listen.runner import Job, Runner
+from watchbot.settings.listen import WatcherSettings
+from watchbot.sqs.consumer import Consumer
+from watchbot.sqs.envelope import open_envelope
+from watchbot.sqs.lease import Lease
+
+WENT_BACK = "one before it in its group went back"
+
+log = logging.getLogger(__name__)
+
+
+class Running:
+    """Has `runner` run the command, unless a message is not to run now or was done before."""
+
+    def __init__(
+        self,
+        settings: WatcherSettings,
+        runner: Runner,
+        machine: Machine,
+        consumer: Consumer,
+        done: Done,
+    ) -> None:
+        self._settings, self._runner, self._machine = settings, runner, machine
+        self._consumer, self._leases, self._done = consumer, consumer.leases, done
+
+    def job(self, lease: Lease) -> Job:
+        """The message of a lease as a runner sees it."""
+        return Job(
+            message=lease.message,
+            content=open_envelope(lease.message, self._settings.envelope),
+            held=partial(self._leases.holds, lease),
+            left_s=lambda: lease.left_s,
+            leave_seat=self._machine.reserve.seat().leave,
+        )
+
+    async def verdicts(self, batch: Batch, jobs: Sequence[Job], slot: int) -> list[Verdict]:
+        """One verdict for each message of the batch, in order. `jobs` are those of its leases."""
+        unrun: list[Verdict | None] = []
+        for lease in batch.leases:
+            before = unrun[-1] if unrun and batch.lane.fifo else None
+            unrun.append(await self._verdict_without_a_run(lease, before))
+        to_run = [job for job, verdict in zip(jobs, unrun, strict=True) if verdict is None]
+        ran = iter(await self._run(to_run, slot) if to_run else ())
+        return [verdict or next(ran) for verdict in unrun]
+
+    async def clear(self, slot: int) -> None:
+        """Makes the slot ready for the next run; to be called once the messages are settled."""
+        await self._runner.clear(slot)
+
+    async def _verdict_without_a_run(self, lease: Lease, before: Verdict | None) -> Verdict | None:
+        if before and not before.outcome.removes:
+            return Verdict(outcome=RELEASED, reason=WENT_BACK)
+        if self._consumer.draining:
+            return Verdict(outcome=RELEASED, reason=LEAVING)
+        if not await self._leases.confirm(lease):
+            return Verdict(outcome=RELEASED, reason="not run")
+        if lease.message.id in self._done:
+            return Verdict(outcome=COMPLETED, reason="was done before")
+        return None
+
+    async def _run(self, jobs: Sequence[Job], slot: int) -> Sequence[Verdict]:
+        for job in jobs:
+            log_start(job.message, bodies=self._settings.log_bodies)
+        metrics.busy.inc()
+        try:
+            return await self._insist(jobs, slot)
+        except OSError as error:
+            reason = f"the machine cannot start it: {error.strerror}"
+            verdict = Verdict(outcome=RELEASED, reason=reason)
+        except Exception:  # a fault of ours with one run must not stop the others
+            ids = ",".join(job.message.id for job in jobs)
+            log.exception("message given up", extra={"message_id": ids})
+            verdict = Verdict(outcome=FAILED, reason="a fault of watchbot")
+        finally:
+            metrics.busy.dec()
+        return [verdict] * len(jobs)
+
+    async def _insist(self, jobs: Sequence[Job], slot: int) -> Sequence[Verdict]:
+        verdicts = await self._machine.insist(
+            partial(self._runner.run, jobs, slot),
+            self._consumer.leaving,
+            lambda: any(job.held() for job in jobs),
+        )
+        if len(verdicts) != len(jobs):
+            raise ValueError(f"{len(verdicts)} verdicts for {len(jobs)} messages")
+        if verdicts[0].run is not None:
+            metrics.worker_duration.observe(verdicts[0].run.duration_s)
+        return verdicts

@@ -1,0 +1,91 @@
+"""Does to each message what its report says: deletes it, returns it, or lets it go."""
+
+import logging
+from dataclasses import replace
+
+from watchbot import metrics
+from watchbot.listen.backoff import retry_delay
+from watchbot.listen.dead_letters import DeadLetters
+from watchbot.listen.done import Done
+from watchbot.listen.lines import response_s
+from watchbot.listen.outcome import RELEASED, Fate
+from watchbot.listen.report import Report
+from watchbot.listen.sentback import SentBack
+from watchbot.settings.listen import WatcherSettings
+from watchbot.sqs.denials import PAUSE_S
+from watchbot.sqs.lease import Lease, Leases
+from watchbot.sqs.valve import Valve
+
+log = logging.getLogger(__name__)
+
+
+class Settler:
+    """Decides what becomes of each message, and then has the queue do it.
+
+    `done` knows the messages that need no second run, `sent_back` those that come again. After a
+    delete that AWS denies, nothing is received for a while: it would run, and then run again.
+    """
+
+    def __init__(
+        self,
+        leases: Leases,
+        valve: Valve,
+        dead_letters: DeadLetters | None,
+        settings: WatcherSettings,
+    ) -> None:
+        self._leases, self._valve, self._world = leases, valve, valve.world
+        self._dead_letters, self._max_backoff_s = dead_letters, settings.max_backoff
+        self.done = Done()
+        self.sent_back = SentBack(settings.exit_wait, self._world)
+
+    async def decide(self, lease: Lease, report: Report) -> Report:
+        """The final report of a message: one that failed too often is now a dead letter.
+
+        A message whose lease is lost is `released`, whatever its run said: it is somebody else's.
+        """
+        message, outcome = report.message, report.outcome
+        if outcome.fate is Fate.DELETE:
+            self.done.add(message.id)
+        if outcome.fate is Fate.RETURN and not report.pause_s:
+            pause_s = retry_delay(message.receives, self._max_backoff_s, lease.left_s)
+            report = replace(report, pause_s=pause_s)
+        if lease.lost:
+            return replace(report, outcome=RELEASED, reason=f"lease lost; {report.how}")
+        if await self._is_buried(report):
+            self.done.add(message.id)
+            return replace(report, outcome=outcome.buried, pause_s=0)
+        return report
+
+    async def settle(self, lease: Lease, report: Report) -> None:
+        """Has the queue do what the report says, and counts the message. Never raises."""
+        try:
+            await self._act(lease, report)
+        except Exception:  # a fault of ours with one message must not stop the others
+            log.exception("message given up", extra={"message_id": lease.message.id})
+            self._leases.leave(lease)
+        metrics.settled(report.outcome.name)
+        waited_s = response_s(report.message, self._world.wall())
+        if waited_s is not None:
+            metrics.response_duration.observe(waited_s)
+
+    async def _is_buried(self, report: Report) -> bool:
+        if self._dead_letters is None:
+            return False
+        try:
+            return await self._dead_letters.take(report)
+        except Exception:  # the message goes back instead, and SQS's own redrive is the net
+            log.exception("dead letter not sent", extra={"message_id": report.message.id})
+            return False
+
+    async def _act(self, lease: Lease, report: Report) -> None:
+        if lease.lost:
+            return
+        if report.outcome.fate is Fate.LEAVE:
+            self._leases.leave(lease)
+        elif report.outcome.removes:
+            if not await self._leases.delete(lease) and self._leases.denials.trouble:
+                self._valve.hold(PAUSE_S)
+        else:
+            hidden = await self._leases.hide(lease, report.pause_s)
+            back_in_s = report.pause_s if hidden else lease.expires_at - self._world.now()
+            self.sent_back.note(lease.message.id, back_in_s)

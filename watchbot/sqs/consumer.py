@@ -1,0 +1,205 @@
+"""What every consumer of a queue does: receives, keeps leases, and drains when told to stop.
+
+`listen` and `record` are consumers. What each of them does with its messages is its `Work`.
+"""
+
+import logging
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import anyio
+from anyio.abc import TaskGroup
+
+from watchbot.errors import AwsError
+from watchbot.lifecycle import Stop
+from watchbot.sqs.counts import left_in
+from watchbot.sqs.intake import Intake, Limits, Room
+from watchbot.sqs.lease import Lease, Leases
+from watchbot.sqs.message import Message
+from watchbot.sqs.queue import Queue
+from watchbot.sqs.valve import Valve
+
+LAST_POLL_S = 5  # a poll that is abandoned may take messages with it: it gets this to come back
+LAST_SETTLE_S = 4  # what is not settled so long after the drain never will be
+LEAVE_S = 5  # from the end of the drain to that of the container
+
+log = logging.getLogger(__name__)
+
+
+class Work(Protocol):
+    """What a consumer does with its messages. None of these calls waits."""
+
+    def begin(self, workers: TaskGroup) -> None:
+        """Starts what works all the time. Called before the first receive.
+
+        Tasks that are started in `workers`, now or later, end before the leases do.
+        """
+
+    def deliver(self, messages: list[Message]) -> None:
+        """Takes messages that were just received. Gives each one's slot back when it is settled."""
+
+    def is_done(self) -> bool:
+        """Whether nothing is awaited, now that the queue is empty and no message is in hand."""
+
+    def lost(self, lease: Lease) -> None:
+        """Hears of a lease that ended too early."""
+
+    def drain(self) -> None:
+        """Hears that the drain begins: what runs may end, and nothing else is to begin."""
+
+    def received(self) -> None:
+        """Hears that no message comes any more."""
+
+    def let_go(self) -> None:
+        """Ends what still runs: the drain's time is over. Messages get four seconds to go back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How a consumer receives, and when it ends.
+
+    `slots` is the most messages in hand. `once`: ends after the first message.
+    """
+
+    slots: int
+    poll_wait_s: int
+    visibility_s: int
+    drain_s: float
+    give_up_s: float
+    exit_when_empty: bool
+    once: bool = False
+
+
+class Settings(Protocol):
+    """The options that every consumer has."""
+
+    @property
+    def poll_wait(self) -> int: ...
+    @property
+    def visibility_timeout(self) -> int: ...
+    @property
+    def drain_timeout(self) -> float: ...
+    @property
+    def give_up_after(self) -> float: ...
+    @property
+    def exit_when_empty(self) -> bool: ...
+
+
+def terms(settings: Settings, slots: int, *, once: bool = False) -> Terms:
+    """The terms that a service's settings ask for."""
+    # A poll that does not wait asks few of SQS's servers: its "empty" proves nothing.
+    least_wait_s = 1 if settings.exit_when_empty else 0
+    return Terms(
+        slots=slots,
+        poll_wait_s=max(settings.poll_wait, least_wait_s),
+        visibility_s=settings.visibility_timeout,
+        drain_s=settings.drain_timeout,
+        give_up_s=settings.give_up_after,
+        exit_when_empty=settings.exit_when_empty,
+        once=once,
+    )
+
+
+class Consumer:
+    """Receives from one queue for `work`, until it is told to stop or the queue is empty."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        work: Work,
+        terms: Terms,
+        *,
+        valve: Valve | None = None,
+        room: Room | None = None,
+    ) -> None:
+        self._queue, self._work, self._terms = queue, work, terms
+        self._valve = valve or Valve()
+        self._world = self._valve.world
+        limits = Limits(
+            slots=terms.slots, wait_s=terms.poll_wait_s, visibility_s=terms.visibility_s
+        )
+        self._intake = Intake(queue, work.deliver, limits, valve=self._valve, room=room)
+        self.leases = Leases(queue, terms.visibility_s, work.lost, self._world)
+        self.leaving = anyio.Event()
+        self.draining = False
+        self._leave_by = math.inf
+        self._received = anyio.Event()  # no poll is under way any more, nor will be
+        self._fatal: ExceptionGroup[AwsError] | None = None
+
+    def unhealthy(self) -> str | None:
+        """Why only a restart can help, or None. A queue that is away is no reason."""
+        return self._intake.overdue()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why no message can be received or settled now, or None."""
+        return self.leases.denials.trouble or self._intake.trouble
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the container ends; infinite where nobody asked for an end."""
+        return self._leave_by - self._world.now()
+
+    def give_back(self, slots: int) -> None:
+        """Frees the slots of messages that are settled."""
+        self._intake.give_back(slots)
+
+    async def run(self, stop: Stop) -> None:
+        """Receives until the stop; returns when nothing is in hand any more.
+
+        Raises `AwsError`, in a group, when AWS refuses receives for good.
+
+        The nesting is the order of the end: first no more messages, then no more workers, then
+        the leases, which flushes what was settled last.
+        """
+        async with self.leases, anyio.create_task_group() as signals:
+            async with anyio.create_task_group() as workers:
+                with anyio.CancelScope() as polls:
+                    signals.start_soon(self._heed, stop, polls)
+                    signals.start_soon(self._drain, stop, polls, workers)
+                    self._work.begin(workers)
+                    await self._receive(stop)
+                self._received.set()
+                self._work.received()
+            signals.cancel_scope.cancel()
+        log.info("stopped", extra=await left_in(self._queue) if self._terms.exit_when_empty else {})
+        if self._fatal is not None:
+            raise self._fatal
+
+    async def _receive(self, stop: Stop) -> None:
+        if stop.draining.is_set():
+            return  # before anything was taken
+        try:
+            await self._intake.run(
+                until_empty=self._work.is_done if self._terms.exit_when_empty else None,
+                once=self._terms.once,
+                give_up_s=self._terms.give_up_s,
+            )
+        except* AwsError as refused:
+            # What is in hand gets its drain all the same.
+            self._fatal = refused
+            self.leaving.set()
+
+    async def _heed(self, stop: Stop, polls: anyio.CancelScope) -> None:
+        await stop.draining.wait()
+        self.leaving.set()
+        await stop.forced.wait()
+        polls.cancel()
+
+    async def _drain(self, stop: Stop, polls: anyio.CancelScope, workers: TaskGroup) -> None:
+        await self.leaving.wait()
+        self.draining = True
+        self._work.drain()
+        drain_s = self._terms.drain_s
+        self._leave_by = self._world.now() + max(drain_s, LAST_POLL_S) + LEAVE_S
+        self._valve.close()
+        polls.deadline = anyio.current_time() + LAST_POLL_S
+        with anyio.move_on_after(drain_s):
+            await stop.forced.wait()
+        # The last poll first: what is released while it is open may come right back through it.
+        await self._received.wait()
+        self._work.let_go()
+        self.leases.end_by(self._world.now() + LAST_SETTLE_S)
+        await anyio.sleep(LAST_SETTLE_S)
+        workers.cancel_scope.cancel()  # AWS does not answer: the leases will run out
