@@ -148,20 +148,24 @@ class Watcher:
 
     async def _work(self, batch: Batch, slot: int) -> None:
         """Brings the messages of a batch to their end, and frees their slots."""
-        jobs = [self._running.job(lease) for lease in batch.leases]
+        jobs: list[Job] = []
         try:
+            jobs += map(self._running.job, batch.leases)
             verdicts = await self._running.verdicts(batch, jobs, slot)
             await self._end(batch, jobs, verdicts)
+            await self._running.clear(slot)
+        except Exception:  # a fault of ours with one batch must not stop the others
+            ids = ",".join(lease.message.id for lease in batch.leases)
+            log.exception("message given up", extra={"message_id": ids})
+            for lease in batch.leases:
+                self._leases.leave(lease)
         finally:
-            try:
-                await self._running.clear(slot)
-            finally:
-                for job in jobs:
-                    job.leave_seat()
-                heapq.heappush(self._slots, slot)
-                batch.lane.done(batch.leases)
-                self._leave(len(jobs))
-                self._start()
+            for job in jobs:
+                job.leave_seat()
+            heapq.heappush(self._slots, slot)
+            batch.lane.done(batch.leases)
+            self._leave(len(batch.leases))
+            self._start()
 
     async def _end(self, batch: Batch, jobs: Sequence[Job], verdicts: Sequence[Verdict]) -> None:
         """Decides, tells and settles; the messages of a FIFO batch in order."""
