@@ -1,0 +1,170 @@
+"""What `listen` and `record` share: the receiving, the drain, and the order of the end."""
+
+from collections.abc import Callable
+
+import anyio
+import pytest
+from anyio.abc import TaskGroup
+
+from watchbot.errors import Denied
+from watchbot.lifecycle import Stop
+from watchbot.sqs.consumer import Consumer, Terms
+from watchbot.sqs.lease import Lease
+from watchbot.sqs.memory import MemoryQueue
+from watchbot.sqs.message import Message
+
+DENIED = Denied(service="SQS", operation="receive_message", code="AccessDenied", text="no")
+
+
+class NotingWork:
+    """Keeps what it hears, in order, and the messages that it gets until it is told to let go."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.bodies: list[str] = []
+        self.none_awaited = True
+        self._workers: TaskGroup | None = None
+        self._let_go = anyio.Event()
+        self.consumer: Consumer
+
+    def begin(self, workers: TaskGroup) -> None:
+        self.heard.append("begin")
+        self._workers = workers
+
+    def deliver(self, messages: list[Message]) -> None:
+        assert self._workers
+        self.heard.append("deliver")
+        for message in messages:
+            self.bodies.append(message.body)
+            self._workers.start_soon(self._hold, self.consumer.leases.take(message))
+
+    def is_done(self) -> bool:
+        self.heard.append("is_done")
+        return self.none_awaited
+
+    def lost(self, lease: Lease) -> None:
+        self.heard.append("lost")
+
+    def drain(self) -> None:
+        self.heard.append("drain")
+
+    def received(self) -> None:
+        self.heard.append("received")
+
+    def let_go(self) -> None:
+        self.heard.append("let_go")
+        self._let_go.set()
+
+    async def _hold(self, lease: Lease) -> None:
+        if lease.message.body == "held":
+            await self._let_go.wait()
+            await self.consumer.leases.hide(lease, 0)
+        else:
+            await self.consumer.leases.delete(lease)
+        self.heard.append("settled")
+        self.consumer.give_back(1)
+
+
+def a_consumer(
+    queue: MemoryQueue, *, drain_s: float = 30, exit_when_empty: bool = True
+) -> tuple[Consumer, NotingWork]:
+    work = NotingWork()
+    terms = Terms(
+        slots=2,
+        poll_wait_s=1,
+        visibility_s=30,
+        drain_s=drain_s,
+        give_up_s=300,
+        exit_when_empty=exit_when_empty,
+    )
+    work.consumer = Consumer(queue, work, terms)
+    return work.consumer, work
+
+
+async def until(condition: Callable[[], object]) -> None:
+    with anyio.fail_after(10):
+        while not condition():
+            await anyio.sleep(0.001)
+
+
+async def test_consumer_leaves_once_the_queue_is_empty_and_nothing_is_awaited() -> None:
+    queue = MemoryQueue()
+    queue.send("a")
+    consumer, work = a_consumer(queue)
+
+    with anyio.fail_after(10):
+        await consumer.run(Stop())
+
+    assert work.heard == ["begin", "deliver", "settled", "is_done", "received"]
+    assert consumer.left_s == float("inf")
+
+
+async def test_drain_waits_for_what_is_in_hand_until_its_time_is_over() -> None:
+    queue, stop = MemoryQueue(), Stop()
+    queue.send("held")
+    consumer, work = a_consumer(queue, drain_s=0.1, exit_when_empty=False)
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(consumer.run, stop)
+            await until(lambda: work.bodies)
+            stop.ask()
+
+    assert work.heard == ["begin", "deliver", "drain", "received", "let_go", "settled"]
+    assert (await queue.facts())["ApproximateNumberOfMessages"] == "1"
+    assert consumer.draining
+    assert consumer.left_s < 11
+
+
+async def test_second_signal_ends_the_last_poll_and_the_drain() -> None:
+    queue, stop = MemoryQueue(), Stop()
+    queue.send("held")
+    consumer, work = a_consumer(queue, drain_s=3600, exit_when_empty=False)
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(consumer.run, stop)
+            await until(lambda: work.bodies)
+            stop.ask()
+            stop.ask()
+
+    assert work.heard[-2:] == ["let_go", "settled"]
+
+
+async def test_stop_before_the_first_receive_takes_nothing() -> None:
+    queue, stop = MemoryQueue(), Stop()
+    queue.send("a")
+    stop.ask()
+    consumer, work = a_consumer(queue)
+
+    with anyio.fail_after(10):
+        await consumer.run(stop)
+
+    assert work.bodies == []
+
+
+async def test_refusal_for_good_ends_the_consumer_after_a_drain() -> None:
+    class Refusing(MemoryQueue):
+        async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
+            raise DENIED
+
+    consumer, work = a_consumer(Refusing())
+
+    with anyio.fail_after(10), pytest.raises(ExceptionGroup) as caught:
+        await consumer.run(Stop())
+
+    assert caught.group_contains(Denied)
+    assert "drain" in work.heard
+
+
+async def test_lease_that_is_lost_is_told() -> None:
+    consumer, work = a_consumer(MemoryQueue())
+    lease = consumer.leases.take(
+        Message(id="m", receipt="none", body="", asked_at=0)  # its time is over long since
+    )
+    lease.doubtful = False
+
+    lease.expires_at = 0
+    consumer.leases.holds(lease)
+
+    assert work.heard == ["lost"]
