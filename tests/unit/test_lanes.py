@@ -1,6 +1,7 @@
 """Which messages in hand may run now, and which of them together."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from watchbot.world import now
 
 
 def a_lease(name: str, group: str | None = None) -> Lease:
-    system = {} if group is None else {"MessageGroupId": group}
+    system: dict[str, Any] = {} if group is None else {"MessageGroupId": group}
     return Lease(a_message(name, **system), 30, 0, now)
 
 
