@@ -1,7 +1,7 @@
-"""What every settings class is made of: how an option is found, named and refused.
+"""The base of every settings class: how an option is found, named and refused.
 
-A value is taken from the flag, else from the variable `WATCHBOT_SOME_NAME`, else from the name
-that ecs-watchbot had, else it is the default. This folder alone reads our variables.
+The flag wins over the variable `WATCHBOT_SOME_NAME`, this over ecs-watchbot's variable, this over
+the default. Only this folder reads our variables.
 """
 
 import os
@@ -35,13 +35,13 @@ OLD_NAMES = {  # what ecs-watchbot called it
 
 
 def variables(name: str) -> tuple[str, ...]:
-    """The environment variables that set the option `name`, the first to be found wins."""
+    """The environment variables that set the option `name`; the first that is set wins."""
     old = OLD_NAMES.get(name)
     return (f"WATCHBOT_{name.upper()}", *([old] if old else []))
 
 
 def flag(name: str) -> str:
-    """How the option `name` is written on the command line."""
+    """The flag of the option `name` on the command line."""
     return "--" + name.replace("_", "-")
 
 
@@ -99,9 +99,9 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Where AWS is. None leaves it to boto: its variables, its files, the machine's role.
+    """The AWS region and endpoint to call; None leaves the choice to boto.
 
-    `region` was asked for; `default_region` is what to take when nothing better is known.
+    The user chose `region`; `default_region` is for calls that nothing else says the region of.
     """
 
     region: str | None = None
@@ -110,14 +110,14 @@ class Account:
 
     @property
     def servers(self) -> tuple[str, ...]:
-        """The URLs of the servers that stand in for AWS, as far as any were chosen."""
+        """The URLs of servers that the user chose in place of AWS."""
         named = (os.environ.get(f"AWS_ENDPOINT_URL{suffix}") for suffix in ("", "_SQS", "_SNS"))
         return tuple(url for url in (self.endpoint_url, *named) if url)
 
     def near(self, place: str) -> "Account":
-        """The same where a queue URL or an ARN says that it is, unless that was asked for.
+        """This account, with region and endpoint taken from a queue URL or ARN where none is set.
 
-        For SQS, and what an ARN names: a queue URL may name the server, which knows no other
+        Use it for SQS, and for what an ARN names: the server in a queue URL knows no other
         service.
         """
         here = self.in_region_of(place)
@@ -130,19 +130,19 @@ class Account:
         )
 
     def in_region_of(self, place: str) -> "Account":
-        """The same in the region that a queue URL or an ARN names, unless one was asked for."""
+        """This account, with the region of a queue URL or ARN where none is set."""
         return replace(self, region=self.region or whereabouts(place).region)
 
 
 def asks_for_json(words: Sequence[str]) -> bool:
-    """Whether a service's flag or variable asks for JSON lines: known before they are parsed."""
+    """Whether a flag or variable asks for JSON logs, read before the options are parsed."""
     values = (os.environ.get(name) for name in variables("structured_logging"))
     value = next((value for value in values if value), "")
     return flag("structured_logging") in words or value.lower() in {"1", "true", "t", "yes", "on"}
 
 
 class _Environment(PydanticBaseSettingsSource):
-    """Reads `variables()`, as they are spelled; an empty one counts as not set."""
+    """Reads `variables()`, case-sensitive; an empty variable counts as not set."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         values = (os.environ.get(variable) for variable in variables(field_name))
@@ -159,11 +159,11 @@ class _Environment(PydanticBaseSettingsSource):
 
 
 class Settings(BaseSettings):
-    """What all services share: how a setting is found, and where AWS is."""
+    """The settings that all services share: region and endpoint."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid")
 
-    # Options of which one sets the others aside: a flag counts before a variable of its rivals.
+    # Options that exclude each other: the flag of one wins over the variables of the others.
     rivals: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
@@ -177,17 +177,19 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, _Environment(settings_cls)
 
-    # What a program that came before called the flag of an option.
+    # Flags of the programs that came before, by option.
     old_flags: ClassVar[Mapping[str, str]] = {}
 
-    region: str | None = option(None, "AWS region; else AWS_REGION, or the queue's.", "NAME")
+    region: str | None = option(
+        None, "Use this AWS region; default: AWS_REGION, or the queue's.", "NAME"
+    )
     endpoint_url: EndpointUrl | None = option(
-        None, "Where AWS is, if not at AWS; else AWS_ENDPOINT_URL.", "URL"
+        None, "Call this server instead of AWS; default: AWS_ENDPOINT_URL.", "URL"
     )
 
     @property
     def account(self) -> Account:
-        """Where AWS is, as `--region`, `--endpoint-url` and AWS_REGION say."""
+        """The account that `--region`, `--endpoint-url` and AWS_REGION describe."""
         # Every other AWS tool knows AWS_REGION; boto alone reads AWS_DEFAULT_REGION only.
         default_region = os.environ.get("AWS_REGION") or None
         return Account(
@@ -199,9 +201,9 @@ SomeSettings = TypeVar("SomeSettings", bound=Settings)
 
 
 def load(kind: type[SomeSettings], given: Mapping[str, Any]) -> SomeSettings:
-    """The settings, `given` (from flags, by field name) before the environment before defaults.
+    """The settings: from `given` (flags, by field name), else the environment, else defaults.
 
-    Raises `SettingError` for the first bad or missing one, naming its flag and variables.
+    Raises `SettingError` for the first bad or missing setting, naming its flag and variables.
     """
     chosen = any(given.get(name) is not None for name in kind.rivals)
     aside = dict.fromkeys(kind.rivals if chosen else ())
@@ -213,7 +215,7 @@ def load(kind: type[SomeSettings], given: Mapping[str, Any]) -> SomeSettings:
 
 
 def describe(name: str) -> str:
-    """The option as a person may set it: `--queue-url (WATCHBOT_QUEUE_URL, QueueUrl)`."""
+    """An option's flag and variables: `--queue-url (WATCHBOT_QUEUE_URL, QueueUrl)`."""
     return f"{flag(name)} ({', '.join(variables(name))})"
 
 

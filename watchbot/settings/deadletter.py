@@ -1,4 +1,4 @@
-"""Whose dead letters `watchbot dead-letter` works on, and which of them."""
+"""The settings of `watchbot dead-letter`: which queue, and which of its messages."""
 
 import re
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def _pattern(value: str) -> str:
         re.compile(value)
     except (re.error, RecursionError, OverflowError) as error:
         raise ValueError(
-            f"{value!r} is no regular expression: {error}; put a \\ before what is meant as it is"
+            f"{value!r} is no regular expression: {error}; put a \\ before special characters"
         ) from None
     return value
 
@@ -47,28 +47,32 @@ class DeadLetterSettings(Settings):
     old_flags: ClassVar[Mapping[str, str]] = {"stack_name": "-s", "region": "-r"}
     rivals = ("stack_name", "queue_url", "dead_letter_queue_url")  # a worker has QueueUrl
 
-    stack_name: str | None = option(None, "The CloudFormation stack of the watchbot.", "NAME")
-    queue_url: QueueUrl | None = option(None, "The queue the messages came from.", "URL")
+    stack_name: str | None = option(None, "Find the queues in this CloudFormation stack.", "NAME")
+    queue_url: QueueUrl | None = option(None, "Work on the dead letters of this queue.", "URL")
     dead_letter_queue_url: QueueUrl | None = option(
-        None, "The dead-letter queue; else the one that the queue names.", "URL"
+        None, "Read this dead-letter queue; default: the one that the queue names.", "URL"
     )
-    log_group: str | None = option(None, "Where the workers' output is.", "NAME")
+    log_group: str | None = option(None, "Read the workers' logs in this group.", "NAME")
     match: Pattern | None = option(
-        None, "Of these alone: this is found in subject or body.", "TEXT|REGEX"
+        None, "Take only messages with this in their subject or body.", "TEXT|REGEX"
     )
-    attribute: Pairs = option((), "Of these alone: this attribute has this value.", "K=V")
+    attribute: Pairs = option((), "Take only messages whose attribute K is V.", "K=V")
     envelope: Envelope = option(
-        "open", "As `watchbot listen` has it: what counts as subject and body.", "open|keep|legacy"
+        "open", "Unwrap SNS envelopes as `watchbot listen` does.", "open|keep|legacy"
     )
     older_than: Duration | None = option(
-        None, "Of these alone: sent so long ago, as in 90s, 5m, 2h, 7d.", "TIME"
+        None, "Take only messages sent longer ago: 90s, 5m, 2h, 7d.", "TIME"
     )
-    max: int | None = option(None, "No more messages than that.", "N", ge=1)
-    since: Duration = option(21_600, "Logs from so long ago.", "TIME", ge=1)
-    # A poll that does not wait asks few of SQS's servers: its "empty" proves nothing.
+    max: int | None = option(None, "Take at most N messages.", "N", ge=1)
+    since: Duration = option(21_600, "Show logs from this long ago until now.", "TIME", ge=1)
+    # A poll that does not wait asks only some of SQS's servers: its "empty" proves nothing.
     poll_wait: int = option(
-        1, "How long to wait for one more message before the end.", "S", ge=0, le=20
+        1, "Wait this long for one more message before the end.", "S", ge=0, le=20
     )
     visibility_timeout: int = option(
-        60, "How long a message stays ours if we are killed.", "S", ge=1, le=TWELVE_HOURS_S
+        60,
+        "Hide messages from others this long, also if we are killed.",
+        "S",
+        ge=1,
+        le=TWELVE_HOURS_S,
     )

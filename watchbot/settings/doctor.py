@@ -1,4 +1,4 @@
-"""What `watchbot doctor` looks at."""
+"""The settings of `watchbot doctor`."""
 
 import os
 
@@ -7,12 +7,12 @@ from watchbot.settings.listen import ListenSettings
 
 
 class DoctorSettings(ListenSettings):
-    """`watchbot doctor`. It takes what `listen` takes, and checks what that would do."""
+    """`watchbot doctor`. Takes the options of `listen`, and checks their effect."""
 
-    topic: TopicArn | None = option(None, "The SNS topic that feeds the queue.", "ARN")
+    topic: TopicArn | None = option(None, "Check this SNS topic, which feeds the queue.", "ARN")
     stop_timeout: float = option(
         30,
-        "From SIGTERM to SIGKILL for the container; ECS: its stopTimeout.",
+        "Assume that the container gets SIGKILL this long after SIGTERM (ECS: stopTimeout).",
         "S",
         ge=0,
         le=TWELVE_HOURS_S,
@@ -25,5 +25,5 @@ class DoctorSettings(ListenSettings):
 
     @property
     def variables_bytes(self) -> int:
-        """What our own variables take up in every worker."""
+        """The bytes that our own variables take up in every worker."""
         return sum(len(name) + len(value) + 2 for name, value in os.environb.items())

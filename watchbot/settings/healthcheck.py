@@ -1,7 +1,7 @@
-"""Where `watchbot healthcheck` asks.
+"""The address that `watchbot healthcheck` asks.
 
-The standard library alone: the one-file binary runs this from within the archive, where compiled
-modules cannot be loaded. A health check has a few seconds, and must not unpack anything first.
+Uses only the standard library: the one-file binary runs this from within the archive, where no
+compiled module can be loaded. A health check has a few seconds, and must not unpack first.
 """
 
 import os
@@ -16,9 +16,9 @@ _LAST_PORT = 65_535
 
 
 def address(given: Mapping[str, str]) -> str:
-    """Host and port to ask, from the same machine, by flags or the variables of the watcher.
+    """Host and port to ask on this machine, from flags or the watcher's variables.
 
-    Raises `SettingError` for a port that is none.
+    Raises `SettingError` for a bad port.
     """
     port = _port(given.get("metrics_port", os.environ.get(_PORT) or "9090"))
     host = given.get("metrics_host", os.environ.get(_HOST) or "0.0.0.0")

@@ -66,27 +66,37 @@ class WatcherSettings(Settings):
     """How a watcher treats messages and workers, wherever its queue is."""
 
     concurrency: Annotated[int, BeforeValidator(_concurrency)] = option(
-        1, "Workers at once; auto: the CPUs this container may use.", "N|auto", ge=1, le=10_000
+        1,
+        "Run at most N workers at once; auto: one for each usable CPU.",
+        "N|auto",
+        ge=1,
+        le=10_000,
     )
     visibility_timeout: int = option(
-        180, "How long a message stays ours without a heartbeat.", "S", ge=1, le=TWELVE_HOURS_S
+        180,
+        "Hide a message from others this long; a heartbeat renews it.",
+        "S",
+        ge=1,
+        le=TWELVE_HOURS_S,
     )
     max_job_duration: float = option(
-        0, "Ends a worker that runs longer; 0: SQS's 12 hours.", "S", ge=0, le=TWELVE_HOURS_S
+        0, "End a worker that runs longer; 0: after SQS's 12 hours.", "S", ge=0, le=TWELVE_HOURS_S
     )
-    kill_grace: float = option(10, "From SIGTERM to SIGKILL for a worker.", "S", ge=0, le=3600)
+    kill_grace: float = option(
+        10, "Send SIGKILL this long after a worker's SIGTERM.", "S", ge=0, le=3600
+    )
     drain_timeout: float = option(
         25,
-        "What running workers get when the watcher is told to stop.",
+        "Let running workers finish for at most this long on shutdown.",
         "S",
         ge=0,
         le=TWELVE_HOURS_S,
     )
-    volumes: Volumes = option((), "Directories emptied after every job.", "PATH,PATH")
+    volumes: Volumes = option((), "Empty these directories after every job.", "PATH,PATH")
     writable_filesystem: bool = option(
-        False, "Leave after one job, so that the next gets a fresh container."
+        False, "Exit after one job, so that the next gets a fresh container."
     )
-    structured_logging: bool = option(False, "Log JSON objects, one a line.")
+    structured_logging: bool = option(False, "Write each log line as a JSON object.")
     envelope: Envelope = option(
         "open",
         "Unwrap what SNS wraps (open), nothing (keep), or all with a Subject (legacy).",
@@ -94,51 +104,51 @@ class WatcherSettings(Settings):
     )
     log_bodies: bool = option(False, "Log the body of each message received.")
     metrics_port: Port | None = option(
-        None, "Serve /metrics, /healthz and /readyz here; 0: any free port.", "PORT"
+        None, "Serve /metrics, /healthz and /readyz on this port; 0: any free port.", "PORT"
     )
-    metrics_host: Host = option("0.0.0.0", "The address they are served on.", "ADDRESS")
-    exit_when_empty: bool = option(False, "Leave when the queue is empty and all work is done.")
+    metrics_host: Host = option("0.0.0.0", "Listen on this address.", "ADDRESS")
+    exit_when_empty: bool = option(False, "Exit when the queue is empty and all work is done.")
     exit_wait: int = option(
         900,
-        "With --exit-when-empty, wait so long in all for messages sent back.",
+        "With --exit-when-empty, wait at most this long for returned messages.",
         "S",
         ge=0,
         le=TWELVE_HOURS_S,
     )
     max_backoff: int = option(
         TWELVE_HOURS_S,
-        "A returned message waits 2^receives seconds, at most this.",
+        "Hide a returned message for 2^receives seconds, at most this long.",
         "S",
         ge=0,
         le=TWELVE_HOURS_S,
     )
     max_attempts: int = option(
         0,
-        "Move a message that failed so often to the dead-letter queue; 0: leave it to SQS.",
+        "Move a message to the dead-letter queue after N attempts; 0: leave it to SQS.",
         "N",
         ge=0,
         le=1000,
     )
-    poll_wait: int = option(20, "How long a receive waits for messages.", "S", ge=0, le=20)
+    poll_wait: int = option(20, "Wait at most this long in each receive.", "S", ge=0, le=20)
     on_lost_lease: Literal["continue", "kill"] = option(
         "continue",
-        "What a worker does whose message may run elsewhere, too.",
+        "Let the worker continue, or kill it, once its lease is lost.",
         "continue|kill",
     )
-    no_protection: bool = option(False, "Do not ask ECS to spare this task while workers run.")
+    no_protection: bool = option(False, "Do not ask ECS for scale-in protection while workers run.")
     no_worker_credentials: bool = option(
-        False, "Leave the variables that hold or name AWS credentials out of workers' environment."
+        False, "Keep variables that hold or name AWS credentials from workers."
     )
     no_stdin: bool = option(
-        False, "Give workers no standard input; MessageFile always names the message's file."
+        False, "Give workers no standard input; always write the message to MessageFile."
     )
     give_up_after: float = option(
-        300, "Leave, exit 1, once AWS has refused for so long.", "S", ge=0, le=TWELVE_HOURS_S
+        300, "Exit with 1 after AWS has refused every call this long.", "S", ge=0, le=TWELVE_HOURS_S
     )
     breaker: int = option(
-        5, "Stop receiving when so many first messages fail alike; 0: never.", "N", ge=0, le=1000
+        5, "Stop receiving when the first N messages fail alike; 0: never.", "N", ge=0, le=1000
     )
-    shell: bool = option(False, "Join the words and give them to /bin/sh -c.")
+    shell: bool = option(False, "Join the words of COMMAND and run them with /bin/sh -c.")
 
     @property
     def slots(self) -> int:
@@ -149,12 +159,10 @@ class WatcherSettings(Settings):
 class ListenSettings(WatcherSettings):
     """`watchbot listen`."""
 
-    queue_url: QueueUrl = option(..., "The queue to work on (required).", "URL")
-    notification_topic: TopicArn | None = option(
-        None, "The SNS topic that is told about failures.", "ARN"
-    )
+    queue_url: QueueUrl = option(..., "Receive messages from this queue (required).", "URL")
+    notification_topic: TopicArn | None = option(None, "Publish failures to this SNS topic.", "ARN")
     dead_letter_queue_url: QueueUrl | None = option(
-        None, "Where --max-attempts gives messages up to; else where the queue itself does.", "URL"
+        None, "Let --max-attempts move messages to this queue; default: the queue's own.", "URL"
     )
 
     @property

@@ -1,4 +1,4 @@
-"""How `watchbot local` runs, and how it points what it starts at its own AWS."""
+"""The settings of `watchbot local`, and the variables that point workers at its AWS."""
 
 import os
 from pathlib import Path
@@ -17,32 +17,36 @@ def _lines(path: Path) -> Path:
 
 
 class LocalSettings(WatcherSettings):
-    """`watchbot local`. Short polls, no drain, pages on loopback: somebody sits before it."""
+    """`watchbot local`. Its defaults suit a person at a terminal: short polls, no drain."""
 
     drain_timeout: float = option(
-        0, "What running workers get at the first Ctrl-C.", "S", ge=0, le=TWELVE_HOURS_S
-    )
-    exit_wait: int = option(
         0,
-        "With --exit-when-empty, wait so long in all for messages sent back.",
+        "Let running workers finish for at most this long at the first Ctrl-C.",
         "S",
         ge=0,
         le=TWELVE_HOURS_S,
     )
-    metrics_host: Host = option("127.0.0.1", "The address they are served on.", "ADDRESS")
-    poll_wait: int = option(1, "How long a receive waits for messages.", "S", ge=0, le=20)
-    send: tuple[str, ...] = option((), "Publish this message; may be given often.", "BODY")
+    exit_wait: int = option(
+        0,
+        "With --exit-when-empty, wait at most this long for returned messages.",
+        "S",
+        ge=0,
+        le=TWELVE_HOURS_S,
+    )
+    metrics_host: Host = option("127.0.0.1", "Listen on this address.", "ADDRESS")
+    poll_wait: int = option(1, "Wait at most this long in each receive.", "S", ge=0, le=20)
+    send: tuple[str, ...] = option((), "Publish this message; repeatable.", "BODY")
     send_file: Annotated[Path, AfterValidator(_lines)] | None = option(
         None, "Publish each line of this file; -: standard input.", "LINES"
     )
     fifo: bool = option(False, "Use a FIFO queue and a FIFO topic.")
-    port: Port = option(0, "Serve the embedded AWS here; 0: any free port.", "PORT")
+    port: Port = option(0, "Serve the embedded AWS on this port; 0: any free port.", "PORT")
 
 
 def point_at(account: Account) -> None:
     """Points this process, and every process it starts, at a server that checks no credentials.
 
-    What a worker does by boto or the `aws` command then stays there, too.
+    Calls that a worker makes through boto or the `aws` command then go there, too.
     """
     os.environ.update(
         {
@@ -60,7 +64,7 @@ def point_at(account: Account) -> None:
 
 
 def hand_to_workers(*, topic_arn: str, progress_table: str) -> None:
-    """Tells every process that this one starts where to publish, and where to keep progress."""
+    """Sets the variables from which workers learn the topic and the progress table."""
     given = {"work_topic": topic_arn, "progress_table": progress_table}
     for name, value in given.items():
         os.environ.update(dict.fromkeys(variables(name), value))

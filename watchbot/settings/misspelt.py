@@ -1,4 +1,4 @@
-"""Variables that look like ours, and set nothing: most are misspelt."""
+"""Finds variables that begin with WATCHBOT_ but set nothing: most are misspelt."""
 
 import difflib
 import importlib
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from watchbot import settings
 from watchbot.settings.base import Settings, variables
 
-# What no settings class has: the one-file binary's cache, and what a worker is given.
+# Known, though no settings class has them: the one-file binary's cache, and workers' variables.
 _MORE = {"WATCHBOT_CACHE", "WATCHBOT_DEADLINE", "WATCHBOT_SCRATCH", "WATCHBOT_WORKER"}
 # Kubernetes sets these in every container, for a Service whose name begins with `watchbot`.
 _OF_KUBERNETES = re.compile(
@@ -23,7 +23,7 @@ _NEAR = 0.7  # as difflib counts it, without the prefix
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """A variable that none of our programs reads, and the nearest that one does read."""
+    """A variable that none of our programs reads, and the nearest known name."""
 
     name: str
     nearest: str | None
@@ -35,7 +35,7 @@ class Unknown:
 
 
 def unknown_variables() -> list[Unknown]:
-    """The variables that begin with WATCHBOT_, hold something, and are none of any program's."""
+    """The variables that begin with WATCHBOT_, are not empty, and that no program reads."""
     given = [
         name
         for name, value in os.environ.items()

@@ -1,4 +1,4 @@
-"""The files that this program reads while it runs, as variables and AWS's files name them."""
+"""Lists the files that this program reads while it runs, named by variables or AWS's files."""
 
 import os
 import re
@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-# Of these, some name a file: certificates, credentials, tokens; boto and OpenSSL read them again.
+# Some of these variables name files that boto and OpenSSL read again: certificates, tokens.
 _PREFIXES = ("AWS_", "SSL_CERT_", "OTEL_EXPORTER_")
 _NAMES = {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "WATCHBOT_CACHE"}
 
@@ -28,7 +28,7 @@ def named_places() -> Iterator[Path]:
 
 
 def _named_in(file: Path) -> Iterator[Path]:
-    """What a file of AWS's settings names: a CA bundle, a token, a program for credentials."""
+    """The paths in a file of AWS's settings: a CA bundle, a token, a credentials program."""
     try:
         text = file.read_text(errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""Where `watchbot progress` keeps what is done, and where workers send what is next."""
+"""The settings of `watchbot progress`: its store, and where messages go."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _TABLE = r"(arn:[\w-]+:dynamodb:[\w-]+:\d{12}:table/)?[\w.-]{3,255}"
 
 def _place(value: str) -> str:
     if not re.match(r"rediss?://.", value) and not re.fullmatch(_TABLE, value):
-        # Not repeated: what is no URL may still hold a password.
+        # The error does not repeat the value: it may hold a password.
         raise ValueError("must be the name or ARN of a DynamoDB table, or redis://HOST:PORT/NUMBER")
     return value
 
@@ -26,21 +26,25 @@ class ProgressSettings(Settings):
     rivals = ("work_topic", "queue_url")  # a worker has QueueUrl in its variables
 
     progress_table: Annotated[str, AfterValidator(_place)] | None = option(
-        None, "A DynamoDB table (name or ARN), or redis://...", "PLACE", repr=False
+        None, "Keep progress in a DynamoDB table (name or ARN), or redis://...", "PLACE", repr=False
     )
-    work_topic: TopicArn | None = option(None, "The topic that feeds the workers.", "ARN")
-    queue_url: QueueUrl | None = option(None, "Their queue, where there is no topic.", "URL")
+    work_topic: TopicArn | None = option(
+        None, "Send messages to this topic, which feeds the workers.", "ARN"
+    )
+    queue_url: QueueUrl | None = option(
+        None, "Send messages to this queue, where there is no topic.", "URL"
+    )
 
     @property
     def place(self) -> str:
-        """Where jobs are kept. Raises `SettingError` when nobody has said."""
+        """The table or URL that keeps jobs. Raises `SettingError` when none is set."""
         if self.progress_table is None:
             raise SettingError(describe("progress_table"), "is missing; set the flag or a variable")
         return self.progress_table
 
     @property
     def destination(self) -> str:
-        """Where messages go: the topic, else the queue. Raises `SettingError`."""
+        """The topic to send messages to, else the queue. Raises `SettingError`."""
         place = self.work_topic or self.queue_url
         if place is None:
             raise SettingError("WorkTopic, QueueUrl", "neither is set; messages need a place to go")

@@ -1,4 +1,4 @@
-"""How `watchbot schedule` runs, and what the variables of ecs-scheduler mean to it."""
+"""The settings of `watchbot schedule`, and how it reads the variables of ecs-scheduler."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -21,13 +21,15 @@ from watchbot.settings.base import (
     variables,
 )
 
-_TAKEN: Mapping[str, tuple[str, Callable[[str], str]]] = {  # of ecs-scheduler: which option it is
+_TAKEN: Mapping[
+    str, tuple[str, Callable[[str], str]]
+] = {  # variables of ecs-scheduler, and the options they set
     "ECSS_ECS_CLUSTER": ("cluster", str),
     "ECSS_NAME": ("old_started_by", str),
     "ECSS_SQLITE_FILE": ("database", lambda path: f"sqlite:///{path}"),
 }
 _IMPORT = "jobs are kept in --database; move them with `watchbot schedule import`"
-_LEFT: Mapping[str, str] = {  # what is not taken over, and what to do instead
+_LEFT: Mapping[str, str] = {  # variables that set nothing, and what to do instead
     "ECSS_LOG_LEVEL": "logs go to standard output, all of them",
     "ECSS_LOG_FOLDER": "logs go to standard output",
     "ECSS_S3_BUCKET": _IMPORT,
@@ -40,7 +42,7 @@ _LEFT: Mapping[str, str] = {  # what is not taken over, and what to do instead
 
 
 class _EcsScheduler(PydanticBaseSettingsSource):
-    """Reads what ecs-scheduler's variables said; `{NAME}` in one is another variable."""
+    """Reads ecs-scheduler's variables; `{NAME}` in a value stands for another variable."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         for variable, (name, meant) in _TAKEN.items():
@@ -58,16 +60,16 @@ class _EcsScheduler(PydanticBaseSettingsSource):
 
 
 class StoreSettings(Settings):
-    """Where jobs and runs are kept."""
+    """The store of jobs and runs."""
 
     database: str = option(
         "sqlite:///schedule.db",
-        "Where jobs and runs are kept: sqlite:///FILE, postgresql://... or dynamodb://TABLE.",
+        "Keep jobs and runs in sqlite:///FILE, postgresql://... or dynamodb://TABLE.",
         "URL",
         repr=False,
     )
     allow_endpoint: tuple[str, ...] = option(
-        (), "Let jobs name queues on this server, too, beside AWS's own.", "HOST[:PORT]"
+        (), "Let jobs also name queues on this server, beside AWS's own.", "HOST[:PORT]"
     )
 
     @classmethod
@@ -90,53 +92,55 @@ class ImportSettings(StoreSettings):
 
     source: str = option(
         ...,
-        "FILE.json, sqlite:///FILE, s3://BUCKET/PREFIX, dynamodb://TABLE or http://HOST/INDEX.",
+        "Read FILE.json, sqlite:///FILE, s3://BUCKET/PREFIX, dynamodb://TABLE or http://HOST/INDEX.",
         "SOURCE",
     )
-    dry_run: bool = option(False, "Say what would be taken, and take nothing.")
+    dry_run: bool = option(False, "Print what an import would store, and store nothing.")
 
 
 class ScheduleSettings(StoreSettings):
     """`watchbot schedule`."""
 
-    local: bool = option(
-        False, "Work in an AWS of its own, on this machine; else jobs are for the real one."
-    )
-    cluster: str = option("default", "The ECS cluster of jobs that name none.", "NAME")
-    port: Port = option(5000, "Serve the API here; 0: any free port.", "PORT")
-    host: Host = option("127.0.0.1", "The address it is served on.", "ADDRESS")
+    local: bool = option(False, "Use an embedded AWS on this machine instead of the real one.")
+    cluster: str = option("default", "Run jobs that name no cluster in this ECS cluster.", "NAME")
+    port: Port = option(5000, "Serve the API on this port; 0: any free port.", "PORT")
+    host: Host = option("127.0.0.1", "Serve the API on this address.", "ADDRESS")
     token: str | None = option(
-        None, "Ask for this: as a bearer token, or as the password.", "TOKEN", repr=False
+        None, "Require this token: as a bearer token, or as the password.", "TOKEN", repr=False
     )
     public_url: PublicUrl | None = option(
-        None, "The address that a proxy serves it under, if there is one.", "URL"
+        None, "Answer to this address, under which a proxy serves the API.", "URL"
     )
     cors_origin: tuple[str, ...] = option(
-        (), "Let web pages of this origin use the API, or of any: *.", "ORIGIN"
+        (), "Let web pages of this origin use the API; *: of any origin.", "ORIGIN"
     )
-    concurrency: int = option(20, "Runs started at once.", "N", ge=1, le=500)
+    concurrency: int = option(20, "Start at most N runs at once.", "N", ge=1, le=500)
     drain_timeout: float = option(
-        25, "What runs in hand get when told to stop.", "S", ge=0, le=TWELVE_HOURS_S
+        25,
+        "Let runs in hand finish for at most this long on shutdown.",
+        "S",
+        ge=0,
+        le=TWELVE_HOURS_S,
     )
-    retention: float = option(30, "Forget runs after so long.", "DAYS", gt=0, le=36_500)
+    retention: float = option(30, "Delete runs older than this.", "DAYS", gt=0, le=36_500)
     notification_topic: TopicArn | None = option(
-        None, "Tell this SNS topic of runs that failed.", "ARN"
+        None, "Publish failed runs to this SNS topic.", "ARN"
     )
     old_started_by: str = option(
-        "ecs-scheduler", "What ecs-scheduler called itself: its tasks count as ours.", "NAME"
+        "ecs-scheduler", "Count tasks that ecs-scheduler started under this name as ours.", "NAME"
     )
     stacks_table: str | None = option(
-        None, "Keep in step with the schedules in this DynamoDB table of stacks.", "NAME"
+        None, "Take over the schedules that stacks declare in this DynamoDB table.", "NAME"
     )
-    structured_logging: bool = option(False, "Log JSON objects, one a line.")
+    structured_logging: bool = option(False, "Write each log line as a JSON object.")
     metrics_port: Port | None = option(
-        None, "Serve /metrics, /healthz and /readyz here; 0: any free port.", "PORT"
+        None, "Serve /metrics, /healthz and /readyz on this port; 0: any free port.", "PORT"
     )
-    metrics_host: Host = option("0.0.0.0", "The address they are served on.", "ADDRESS")
+    metrics_host: Host = option("0.0.0.0", "Listen on this address.", "ADDRESS")
 
 
 def old_variables() -> list[str]:
-    """What to say of the variables of ecs-scheduler that are set."""
+    """A sentence for each variable of ecs-scheduler that is set."""
     told = [
         f"{variable} still works; set {flag(name)} or {variables(name)[0]} instead"
         for variable, (name, _) in _TAKEN.items()

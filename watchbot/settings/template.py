@@ -1,7 +1,7 @@
-"""What `watchbot template` puts into a stack.
+"""The settings of `watchbot template`.
 
-Where a value is free, a parameter or another function of CloudFormation may stand in for it; see
-`values`. What decides which resources there are must be known when the template is made.
+A parameter or another function of CloudFormation may replace most values; see `values`. Values
+that decide which resources exist must be known when the template is made.
 """
 
 from typing import Annotated, Any, Literal
@@ -81,7 +81,7 @@ KEY = text(r"arn:[\w-]+:kms:[\w-]+:\d{12}:key/.+", "the ARN of a key of KMS")
 NAMESPACE = text(r"ns-\w+", "the id of a namespace of Cloud Map, like ns-abc123")
 CLUSTER = text(r"arn:[\w-]+:ecs:[\w-]+:\d{12}:cluster/[\w-]+|[\w-]{1,255}", "a name or an ARN")
 FAMILY = text(r"[\w-]{1,255}", "letters, digits, - and _")
-# Often somebody gives the URL itself, with its password.
+# Users often give the URL itself, with its password.
 SECRET = text(
     r"arn:[\w-]+:(secretsmanager|ssm):.+|/?[\w.-]+(/[\w.-]+)*",
     "the ARN of a secret, or a name in Parameter Store",
@@ -98,161 +98,181 @@ class TemplateSettings(Settings):
     # What runs
     kind: Literal["listen", "record", "schedule"] = option(
         "listen",
-        "What the tasks run: `watchbot listen`, `watchbot record` or `watchbot schedule`.",
+        "Run `watchbot listen`, `watchbot record` or `watchbot schedule` in the tasks.",
         "listen|record|schedule",
     )
-    service: Annotated[str, SERVICE] = option(..., "What the service is called (required).", "NAME")
-    image: Text | None = option(None, "The image to run, watchbot in it.", "URI")
+    service: Annotated[str, SERVICE] = option(..., "Name the service (required).", "NAME")
+    image: Text | None = option(None, "Run this image; it contains watchbot.", "URI")
     service_version: Text | None = option(
-        None, "The tag of an image in this account's ECR, in the repository SERVICE.", "TAG"
+        None, "Run the image with this tag from the ECR repository SERVICE of this account.", "TAG"
     )
     command: Annotated[Texts, BeforeValidator(_command), AfterValidator(_not_empty)] | None = (
-        option(None, "What runs for each message (required); a JSON list: word by word.", "CMD")
+        option(
+            None,
+            "Run this command for each message (required); a JSON list: one item a word.",
+            "CMD",
+        )
     )
     database: Annotated[str | Intrinsic, SECRET] | None = option(
         None,
-        "The secret with the URL of the database: ARN, or name in Parameter Store; else the stack "
-        "asks for it.",
+        "Read the database's URL from this secret (ARN, or name in Parameter Store); default: "
+        "a parameter of the stack.",
         "ARN|NAME",
     )
     database_table: bool = option(
-        False, "Keep jobs and runs in a table of DynamoDB that the stack makes; no --database."
+        False, "Keep jobs and runs in a DynamoDB table that the stack makes, without --database."
     )
     token: Annotated[str | Intrinsic, SECRET] | None = option(
-        None, "The secret with the token of the API, alike; else the stack asks for it.", "ARN|NAME"
+        None,
+        "Read the API's token from this secret; default: a parameter of the stack.",
+        "ARN|NAME",
     )
     function_bucket: Annotated[str | Intrinsic, BUCKET] | None = option(
-        None, "Where the zip of `make lambda` is: then stacks can declare schedules.", "NAME"
+        None, "Let stacks declare schedules, with the zip of `make lambda` in this bucket.", "NAME"
     )
     function_key: Annotated[str | Intrinsic, OBJECT] | None = option(
-        None, "What the zip is called in that bucket.", "KEY"
+        None, "Find the zip in the bucket under this key.", "KEY"
     )
     port: Annotated[int | Intrinsic, whole(1, 65_535)] = option(
-        5000, "Where the API of schedules is served.", "PORT"
+        5000, "Serve the API of schedules on this port.", "PORT"
     )
     reconcile: Texts = option(
-        (), "Clusters that the record asks ECS about, too; all: every one.", "CLUSTER,...|all"
+        (),
+        "Also ask ECS for the tasks of these clusters; all: of every cluster.",
+        "CLUSTER,...|all",
     )
     retention: Annotated[int | Intrinsic, whole(1, 36_500)] | None = option(
-        None, "Forget after so long; else a record never, schedules after 30.", "DAYS"
+        None, "Delete older history; default: never for a record, 30 for schedules.", "DAYS"
     )
     family: Annotated[str | Intrinsic, FAMILY] | None = option(
-        None, "The family of the task definition; else SERVICE.", "NAME"
+        None, "Name the task definition's family; default: SERVICE.", "NAME"
     )
-    env: Pairs = option({}, "A variable for the workers; may be given often.", "NAME=VALUE")
+    env: Pairs = option({}, "Set a variable for the workers; repeatable.", "NAME=VALUE")
     secrets: Pairs = option(
-        {}, "A variable from Secrets Manager or Parameter Store; may be given often.", "NAME=ARN"
+        {}, "Set a variable from Secrets Manager or Parameter Store; repeatable.", "NAME=ARN"
     )
     prefix: Annotated[str, PREFIX] = option(
-        "Watchbot", "Begins the name of each resource; two services in one stack differ.", "NAME"
+        "Watchbot",
+        "Begin each resource's name with this; differs for two services in one stack.",
+        "NAME",
     )
-    tags: Pairs = option(
-        {}, "A tag of every resource that takes tags; may be given often.", "NAME=VALUE"
-    )
+    tags: Pairs = option({}, "Tag every resource that takes tags; repeatable.", "NAME=VALUE")
 
     # Where it runs
     cluster: Annotated[str | Intrinsic, CLUSTER] | None = option(
-        None, "The cluster of ECS; else the stack has its own.", "NAME|ARN"
+        None, "Run tasks in this ECS cluster; default: one that the stack makes.", "NAME|ARN"
     )
     capacity: Annotated[dict[str, int], BeforeValidator(_capacity)] = option(
         "FARGATE",
-        "EC2, FARGATE, FARGATE_SPOT, or providers with their weights.",
+        "Run tasks on EC2, FARGATE, FARGATE_SPOT, or providers with their weights.",
         "NAME|NAME=N,...",
         validate_default=True,
     )
-    subnets: Texts = option((), "Where tasks run; else the stack asks for it (Fargate).", "ID,ID")
-    security_groups: Texts = option((), "What guards them; else the VPC's own.", "ID,ID")
+    subnets: Texts = option(
+        (), "Run tasks in these subnets; default: a parameter of the stack (Fargate).", "ID,ID"
+    )
+    security_groups: Texts = option(
+        (), "Give tasks these security groups; default: the VPC's.", "ID,ID"
+    )
     public_ip: Annotated[str | Intrinsic, YES_OR_NO] = option(
         "DISABLED",
-        "Give tasks public addresses: a subnet without NAT needs that.",
+        "Give tasks public addresses; a subnet without NAT needs them.",
         "ENABLED|DISABLED",
     )
     architecture: Annotated[str | Intrinsic, one_of("X86_64", "ARM64")] = option(
-        "X86_64", "The processor that the image is made for.", "X86_64|ARM64"
+        "X86_64", "Run tasks on this kind of processor.", "X86_64|ARM64"
     )
     cpu: Annotated[int | Intrinsic, whole(1, 16_384)] = option(
-        256, "CPU units; 1024 are one virtual CPU.", "N"
+        256, "Give each task this many CPU units; 1024 are one virtual CPU.", "N"
     )
     memory: Annotated[int | Intrinsic, whole(6, 122_880)] = option(
-        512, "Memory; a container that takes more is ended.", "MIB"
+        512, "Give each container this much memory; ECS ends one that takes more.", "MIB"
     )
     soft_memory: Annotated[int | Intrinsic, whole(6, 122_880)] | None = option(
-        None, "Memory to reserve (EC2), less than --memory.", "MIB"
+        None, "Reserve this much memory (EC2), less than --memory.", "MIB"
     )
     ephemeral_storage_gib: Annotated[int | Intrinsic, whole(21, 200)] | None = option(
-        None, "Disk of each task (Fargate); else 20.", "GIB"
+        None, "Give each task this much disk (Fargate); default: 20.", "GIB"
     )
     privileged: bool = option(False, "Give the container the host's rights (EC2).")
     mounts: Annotated[tuple[str, ...], BeforeValidator(_mounts)] = option(
         ("/tmp",),  # noqa: S108 - of the container, and every image has it
-        "Directories that workers may write; emptied after jobs. HOST:PATH (EC2) is not.",
+        "Let workers write here; emptied after each job, except HOST:PATH (EC2).",
         "PATH,PATH",
     )
     writable_filesystem: bool = option(
-        False, "Let workers write everywhere; each job gets a fresh container."
+        False, "Let workers write everywhere, and give each job a fresh container."
     )
-    placement_constraints: Objects = option((), "Where tasks may be placed (EC2).", "JSON")
-    placement_strategies: Objects = option((), "How tasks are placed (EC2).", "JSON")
+    placement_constraints: Objects = option(
+        (), "Set the placement constraints of tasks (EC2).", "JSON"
+    )
+    placement_strategies: Objects = option(
+        (), "Set the placement strategies of tasks (EC2).", "JSON"
+    )
     deployment_circuit_breaker: bool = option(
-        True, "Roll a deployment back whose tasks do not start."
+        True, "Roll back a deployment whose tasks do not start."
     )
     health_check: Text = option(
-        "watchbot healthcheck", "Tells whether a container is well; none: nothing does.", "CMD"
+        "watchbot healthcheck",
+        "Check a container's health with this command; none: no check.",
+        "CMD",
     )
     service_discovery: Annotated[str | Intrinsic, NAMESPACE] | None = option(
-        None, "A private DNS namespace where Prometheus finds the tasks.", "ID"
+        None, "Register tasks in this private DNS namespace, for Prometheus.", "ID"
     )
 
     # How many
-    max_size: Annotated[int | Intrinsic, whole(1, 5000)] = option(1, "Most tasks at once.", "N")
+    max_size: Annotated[int | Intrinsic, whole(1, 5000)] = option(1, "Run at most N tasks.", "N")
     min_size: Annotated[int | Intrinsic, whole(0, 5000)] = option(
-        0, "Tasks that stay when there is nothing to do.", "N"
+        0, "Keep N tasks also when the queue is empty.", "N"
     )
     concurrency: Annotated[int | Intrinsic, whole(1, 10_000)] = option(
-        1, "Workers at once in each task.", "N"
+        1, "Run at most N workers at once in each task.", "N"
     )
 
     # The queue
     fifo: bool = option(False, "Make the queue FIFO.")
     fifo_topic: bool = option(False, "Put a FIFO topic before the FIFO queue.")
     content_based_deduplication: bool = option(
-        True, "Let SQS tell repetitions by their body (FIFO)."
+        True, "Let SQS deduplicate messages by their body (FIFO)."
     )
     message_retention: Annotated[int | Intrinsic, whole(60, TWO_WEEKS_S)] = option(
-        TWO_WEEKS_S, "How long messages are kept.", "S"
+        TWO_WEEKS_S, "Keep messages this long.", "S"
     )
     visibility_timeout: Annotated[int | Intrinsic, whole(1, TWELVE_HOURS_S)] = option(
-        180, "How long a message stays a watcher's without a heartbeat.", "S"
+        180, "Hide a received message this long; a heartbeat renews it.", "S"
     )
     max_job_duration: Annotated[int | Intrinsic, whole(0, TWELVE_HOURS_S)] = option(
-        0, "Ends a worker that runs longer; 0: SQS's 12 hours.", "S"
+        0, "End a worker that runs longer; 0: after SQS's 12 hours.", "S"
     )
     drain_timeout: Annotated[int | Intrinsic, whole(0, TWELVE_HOURS_S)] = option(
-        110, "What workers get when their task is stopped; Fargate: 110 at most.", "S"
+        110, "Let workers finish for at most this long on shutdown; Fargate: at most 110.", "S"
     )
     dead_letter_threshold: Annotated[int | Intrinsic, whole(1, 1000)] = option(
-        10, "A message is dead after so many receives.", "N"
+        10, "Move a message to the dead-letter queue after N receives.", "N"
     )
 
     # Who may do what
-    permissions: Objects = option((), "What workers may do: statements of IAM.", "JSON")
+    permissions: Objects = option((), "Allow workers these IAM statements.", "JSON")
     task_definitions: Texts = option(
-        (), "What schedules may start, in their cluster: families, or ARNs.", "NAME|ARN,..."
+        (), "Let schedules start these task definitions: families, or ARNs.", "NAME|ARN,..."
     )
-    task_roles: Texts = option((), "The roles that those tasks have.", "ARN,...")
+    task_roles: Texts = option((), "Let schedules pass these roles to tasks.", "ARN,...")
     destinations: Texts = option(
-        (), "Topics and queues that schedules may send to; dead-letter queues, too.", "ARN,..."
+        (), "Let schedules send to these topics and queues, also as dead-letter queues.", "ARN,..."
     )
-    trigger_queues: Texts = option((), "Queues whose messages schedules may count.", "ARN,...")
+    trigger_queues: Texts = option(
+        (), "Let schedules count the messages of these queues.", "ARN,..."
+    )
     permissions_boundary: Annotated[str | Intrinsic, ROLE_POLICY] | None = option(
-        None, "A policy that bounds every role and user.", "ARN"
+        None, "Limit every role and user by this policy.", "ARN"
     )
     kms_key: Annotated[str | Intrinsic, KEY] | None = option(
-        None, "Encrypts queues, topics, logs, tables and secret; else AWS's own keys.", "ARN"
+        None, "Encrypt queues, topics, logs, tables and secret; default: AWS's own keys.", "ARN"
     )
     user: bool = option(False, "Make a user, with an access key, that may send messages.")
     webhook: bool = option(False, "Make an HTTPS address whose JSON bodies become messages.")
-    webhook_key: bool = option(False, "Let the webhook take calls with an API key alone.")
+    webhook_key: bool = option(False, "Require an API key on every call of the webhook.")
     webhook_access_log: bool = option(
         False, "Log each call of the webhook; the account's API Gateway needs a role for it."
     )
@@ -260,46 +280,46 @@ class TemplateSettings(Settings):
 
     # What is told, and to whom
     notification_email: Annotated[str | Intrinsic, EMAIL] | None = option(
-        None, "Who is told about failures and alarms.", "ADDRESS"
+        None, "Email failures and alarms to this address.", "ADDRESS"
     )
     notification_topic: Annotated[str | Intrinsic, TOPIC] | None = option(
-        None, "The topic that is told; else the stack has its own.", "ARN"
+        None, "Publish failures and alarms to this topic; default: one that the stack makes.", "ARN"
     )
-    structured_logging: bool = option(False, "Log JSON objects.")
+    structured_logging: bool = option(False, "Write each log line as a JSON object.")
     log_retention_days: Annotated[int | Intrinsic, one_of(*LOG_RETENTION_DAYS)] = option(
-        14, "How long logs are kept.", "DAYS"
+        14, "Keep logs this long.", "DAYS"
     )
     metrics_port: Annotated[int | Intrinsic, whole(1, 65_535)] = option(
-        9090, "Where each task serves /metrics and /healthz.", "PORT"
+        9090, "Serve /metrics and /healthz of each task on this port.", "PORT"
     )
     container_insights: bool = option(
-        False, "Have CloudWatch watch the containers of the stack's own cluster; it costs extra."
+        False, "Turn on Container Insights in the stack's own cluster; it costs extra."
     )
-    dashboard: bool = option(True, "Make a dashboard of CloudWatch.")
+    dashboard: bool = option(True, "Make a CloudWatch dashboard.")
     alarm_queue_size: Annotated[int | Intrinsic, whole(1, 10**9)] = option(
-        40, "Alarm when more messages wait.", "N"
+        40, "Alarm when more than N messages wait.", "N"
     )
     alarm_queue_periods: Annotated[int | Intrinsic, whole(1, 288)] = option(
-        24, "Alarm when they wait for so many times five minutes.", "N"
+        24, "Alarm after N periods of five minutes above --alarm-queue-size.", "N"
     )
     alarm_worker_errors: Annotated[int | Intrinsic, whole(1, 10**9)] = option(
-        10, "Alarm when so many workers fail within a minute.", "N"
+        10, "Alarm when N workers fail within a minute.", "N"
     )
     alarm_oldest_message: Annotated[int | Intrinsic, whole(60, TWO_WEEKS_S)] = option(
-        86_400, "Alarm when a message is older than that.", "S"
+        86_400, "Alarm when a message is older than this.", "S"
     )
     alarm_cpu: Annotated[int | Intrinsic, whole(1, 1000)] = option(
-        90, "Alarm when tasks use more of their CPU for ten minutes.", "PERCENT"
+        90, "Alarm when tasks use more than this share of CPU for ten minutes.", "PERCENT"
     )
     alarm_memory: Annotated[int | Intrinsic, whole(1, 1000)] = option(
-        100, "Alarm when tasks use so much of their memory for ten minutes.", "PERCENT"
+        100, "Alarm when tasks use this share of memory for ten minutes.", "PERCENT"
     )
-    dead_letter_alarm: bool = option(True, "Alarm when messages are dead.")
+    dead_letter_alarm: bool = option(True, "Alarm when messages are in the dead-letter queue.")
     alarm_dead_letters: Annotated[int | Intrinsic, whole(1, 10**9)] = option(
-        1, "Alarm when so many are.", "N"
+        1, "Alarm when N messages are dead letters.", "N"
     )
     alarm_runbook: str = option(
-        "docs/how-to/alarms.md", "Where alarms say what to do; #name of the alarm is added.", "URL"
+        "docs/how-to/alarms.md", "Link alarms to this page; each adds #name of the alarm.", "URL"
     )
 
     @property
@@ -309,7 +329,7 @@ class TemplateSettings(Settings):
 
     @property
     def deduplicates(self) -> bool:
-        """Whether queue and topic tell repetitions by their body."""
+        """Whether queue and topic deduplicate messages by their body."""
         return self.fifo and self.content_based_deduplication
 
     @property

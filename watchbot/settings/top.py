@@ -1,4 +1,4 @@
-"""What `watchbot top` looks at."""
+"""The settings of `watchbot top`."""
 
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -25,7 +25,7 @@ class TopSettings(Settings):
     """`watchbot top`."""
 
     url: Annotated[tuple[str, ...], AfterValidator(_metrics_urls)] = option(
-        ("http://127.0.0.1:9090/metrics",), "A watcher's metrics; may be given often.", "URL"
+        ("http://127.0.0.1:9090/metrics",), "Watch the metrics at this URL; repeatable.", "URL"
     )
-    interval: float = option(2, "From one look to the next.", "S", ge=0.1, le=60)
-    once: bool = option(False, "Look twice, print once, and leave; 1 if nobody answered.")
+    interval: float = option(2, "Fetch the metrics this often.", "S", ge=0.1, le=60)
+    once: bool = option(False, "Fetch twice, print once, and exit; with 1 if no watcher answered.")

@@ -1,7 +1,7 @@
-"""Values that CloudFormation may fill in: what a text, a number or a list of a template may be.
+"""Types of template values: a text, a number or a list, or a function of CloudFormation.
 
-Wherever one of these stands, `{"Ref": NAME}` or another function of CloudFormation may stand, too:
-as a mapping in Python, as JSON on the command line. It is not looked into.
+`{"Ref": NAME}` or another function may replace any of these values: as a mapping in Python, as
+JSON on the command line. Nothing here checks the function itself.
 """
 
 import json
@@ -12,11 +12,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, ValidatorFunctionWrapHandler, WrapValidator
 
 Intrinsic = dict[str, Any]
-Envelope = Literal["open", "keep", "legacy"]  # what is taken out of the envelope it came in
+Envelope = Literal["open", "keep", "legacy"]  # how an SNS envelope is treated
 
 
 def is_intrinsic(value: object) -> bool:
-    """Whether it is a function of CloudFormation, which nobody knows the value of yet."""
+    """Whether this is a function of CloudFormation, whose value is not known yet."""
     if not isinstance(value, dict) or len(value) != 1:
         return False
     name = str(next(iter(value)))
@@ -34,7 +34,7 @@ def whole(least: int, most: int) -> WrapValidator:
 
 
 def text(pattern: str, wanted: str, *, secret: bool = False) -> WrapValidator:
-    """A text that matches; `wanted` says in words what does. A secret one is not repeated."""
+    """A text that matches `pattern`; `wanted` describes it. Errors do not repeat a `secret` one."""
 
     def check(value: str) -> None:
         if not re.fullmatch(pattern, value):
@@ -45,7 +45,7 @@ def text(pattern: str, wanted: str, *, secret: bool = False) -> WrapValidator:
 
 
 def literal(pattern: str, wanted: str) -> AfterValidator:
-    """A text that matches, and that is known when the template is made."""
+    """A text that matches `pattern`; no function of CloudFormation can replace it."""
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value):
@@ -56,7 +56,7 @@ def literal(pattern: str, wanted: str) -> AfterValidator:
 
 
 def one_of(*allowed: str | int) -> WrapValidator:
-    """One of a few."""
+    """One of the `allowed` values."""
 
     def check(value: str | int) -> None:
         if value not in allowed:
@@ -81,7 +81,7 @@ def _or_intrinsic(check: Callable[[Any], None]) -> WrapValidator:
 
 
 def _parsed(value: Any) -> Any:
-    """What JSON on the command line stands for; anything else is what it is."""
+    """The value of JSON from the command line; other values stay unchanged."""
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
         return value
     try:
@@ -108,7 +108,7 @@ def _pairs(value: Any) -> Any:
 
 
 def _function(words: str) -> Any:
-    """The function of CloudFormation that is written there; other JSON is a text like any."""
+    """The function of CloudFormation in this JSON; other JSON stays text."""
     try:
         parsed = json.loads(words)
     except ValueError:
@@ -117,7 +117,7 @@ def _function(words: str) -> Any:
 
 
 def _elements(value: Any) -> Any:
-    """`"a,b"`, JSON, or a list; as a tuple. A function of CloudFormation stays what it is."""
+    """`"a,b"`, JSON, or a list; as a tuple. A function of CloudFormation stays unchanged."""
     value = _parsed(value)
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())

@@ -1,4 +1,4 @@
-"""What a queue's URL or an ARN says of where it is: the region, and the server to ask.
+"""Reads the region, and the server to ask, from a queue's URL or an ARN.
 
 SQS has had many names: `sqs.REGION`, `REGION.queue` and `queue` before the suffix of a partition,
 `sqs-fips`, dual stack, and an interface endpoint's own. A server that is not AWS's has any name.
@@ -24,7 +24,7 @@ _ANY_SUFFIX = f"(?:{'|'.join(map(re.escape, (*_SUFFIXES, *_DUAL_STACK)))})"
 # boto makes this server's name from the region alone.
 _USUAL = re.compile(rf"(?:sqs\.{_REGION}|{_REGION.replace('region', 'old')}\.queue)\.{_SUFFIX}")
 _OLDEST = re.compile(r"(?:queue|sqs)\.amazonaws\.com")  # from when there was one region
-# These are chosen on purpose, so that they are what to ask.
+# Users choose these servers on purpose: keep them.
 _CHOSEN = re.compile(rf"(?:vpce-[a-z0-9-]+\.)?sqs(?:-fips)?\.{_REGION}\.(?:vpce\.)?{_ANY_SUFFIX}")
 _FOREIGN = re.compile(rf"sqs\.{_REGION}\..+|{_REGION.replace('region', 'old')}\.queue\..+")
 
@@ -34,14 +34,14 @@ _BELOW = re.compile(r"(?P<base>(?:/[^/]+)*?)/\d{12}/[^/]+/?")
 
 
 class Whereabouts(NamedTuple):
-    """None where the place does not say; `server` is the endpoint, None for AWS's usual one."""
+    """A region and an endpoint, each None where the text names none (or AWS's usual endpoint)."""
 
     region: str | None = None
     server: str | None = None
 
 
 def whereabouts(place: str) -> Whereabouts:
-    """What the URL of a queue, or the ARN of anything, says. Any other text says nothing."""
+    """Region and server of a queue URL or an ARN; nothing for any other text."""
     if arn := _ARN.match(place):
         return Whereabouts(arn["region"])
     if not place.lower().startswith(("http://", "https://")):
