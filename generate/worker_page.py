@@ -1,7 +1,7 @@
 """docs/reference/worker.md: what a worker gets, and what its end means; from the code."""
 
+from generate.outcomes import outcomes_table
 from watchbot.listen.environment import WORKER_VARIABLES
-from watchbot.listen.outcome import RELEASED, TIMED_OUT, Outcome, outcome_of
 
 _START = """\
 # What a worker gets, and what its end means
@@ -23,8 +23,6 @@ watcher's own. `--no-worker-credentials` leaves the variables that hold or name 
 
 ## Ends
 
-| its end | outcome | the message | notification |
-|---|---|---|---|
 """
 
 _SIGNALS = """
@@ -54,17 +52,4 @@ ends with it.
 def worker_page() -> str:
     """The page."""
     variables = (f"| `{name}` | {what} |\n" for name, what in WORKER_VARIABLES.items())
-    exits: list[tuple[str, Outcome]] = [(f"exit {code}", outcome_of(code)) for code in (0, 3, 4)]
-    ends = [
-        *exits,
-        ("another exit code, or a signal", outcome_of(None)),
-        ("it ran too long, and was ended", TIMED_OUT),
-        ("the watcher left, and ended it", RELEASED),
-    ]
-    rows = (_row(end, outcome) for end, outcome in ends)
-    return "".join((_START, *variables, _STREAMS, *rows, _SIGNALS))
-
-
-def _row(end: str, outcome: Outcome) -> str:
-    told = "yes" if outcome.notify else "no"
-    return f"| {end} | `{outcome.name}` | {outcome.fate.value} | {told} |\n"
+    return "".join((_START, *variables, _STREAMS, outcomes_table(), _SIGNALS))

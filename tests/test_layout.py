@@ -13,7 +13,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = [  # a module imports from its own folder and from the lines above it
     "extras",
-    "errors inherited moment world sink logline strangers task_outcome watchdog address "
+    "errors inherited moment world outcome sink logline strangers task_outcome watchdog address "
     "descriptors doorkeeper piped",
     "answers credentials display settings stdout logs metrics worker_log",
     "lifecycle api_model aws pages web log_handler",

@@ -6,6 +6,7 @@ from typing import Any
 
 from watchbot import strangers
 from watchbot.logline import Envelope, prefix
+from watchbot.outcome import FAILURE
 from watchbot.sink import stdout
 
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "message_id"}
@@ -29,7 +30,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         message_id = getattr(record, "message_id", None)
         facts = _facts(record)
-        mark = "[failure] " if facts.pop("worker_event", None) == "failure" else ""
+        mark = f"[{FAILURE}] " if facts.pop("worker_event", None) == FAILURE else ""
         figures, result = facts.pop("figures", {}), facts.pop("result", None)
         said = [f"{name}={_word(value)}" for name, value in facts.items() if value is not None]
         said += [json.dumps(result, separators=(",", ":"))] if result else []

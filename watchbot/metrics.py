@@ -18,7 +18,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from watchbot import __version__
+from watchbot import __version__, outcome
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -31,7 +31,6 @@ MOST_SCHEDULES = 500  # that have series of their own, thirty each
 OTHER_SCHEDULES = "*"  # no job has this name
 _schedules = set[str]()
 
-OUTCOMES = ("completed", "rejected", "returned", "failed", "timed_out", "released")
 _CALLS = {
     "sqs": (
         "receive_message",
@@ -95,7 +94,7 @@ def _histogram(
 
 _received = _counter("watchbot_messages_received_total", "Messages taken from the queue.")
 _settled = _counter(
-    "watchbot_messages_settled_total", "Messages let go of, by outcome.", outcome=OUTCOMES
+    "watchbot_messages_settled_total", "Messages let go of, by outcome.", outcome=outcome.NAMES
 )
 _in_hand = _gauge(
     "watchbot_messages_in_hand", "Messages received and not settled: received - settled, always."

@@ -1,6 +1,7 @@
 """A real `watchbot listen`, a real queue protocol, messages from independent clients."""
 
 import json
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,23 @@ def test_log_tells_the_outcome(played: dict[str, Any], row: Row) -> None:
     assert any(f"[worker] [{played['ids'][row.body]}] I do: {row.body}" in line for line in mine)
     failure = "[failure] " if row.notice else ""
     assert any(f"{failure}{row.outcome} ending=" in line for line in mine)
+
+
+def test_other_codes_reject_and_return_where_that_is_asked_for(cloud: Cloud) -> None:
+    queue = cloud.queue("other-codes")
+    cloud.send_many(queue, ["0", "3", "4", "65", "75"])
+    words = ("--reject-codes", "64-66", "--return-codes", "4,75", "--exit-wait", "0")
+
+    done = cloud.listen(queue, *words, 'exit "$Message"')
+
+    ends = re.findall(r"(\w+) ending=\"exit code (\d+)\"", done.stdout)
+    assert {code: outcome for outcome, code in ends} == {
+        "0": "completed",
+        "3": "failed",
+        "4": "returned",
+        "65": "rejected",
+        "75": "returned",
+    }
 
 
 def test_each_of_500_messages_runs_exactly_once(cloud: Cloud, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 from tests.builders import Clock, a_world
 from tests.unit.test_notify import a_report
 from watchbot.listen.breaker import FIRST_PAUSE_S, LONGEST_PAUSE_S, Breaker
-from watchbot.listen.outcome import COMPLETED, FAILED, REJECTED, RETURNED
+from watchbot.outcome import COMPLETED, FAILED, REJECTED, RETURNED
 from watchbot.sqs.valve import Valve
 
 

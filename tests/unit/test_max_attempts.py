@@ -10,8 +10,8 @@ from watchbot.errors import Denied
 from watchbot.listen import dead_letters
 from watchbot.listen.care import Ending
 from watchbot.listen.dead_letters import DeadLetters
-from watchbot.listen.outcome import COMPLETED, FAILED, RELEASED, RETURNED, TIMED_OUT, Outcome
 from watchbot.listen.report import Report, Run, not_run
+from watchbot.outcome import COMPLETED, FAILED, RELEASED, RETURNED, TIMED_OUT, Outcome
 from watchbot.sqs.evidence import original, read
 from watchbot.sqs.message import Attribute
 from watchbot.sqs.outgoing import MESSAGE_BYTES, Unsent, size_bytes

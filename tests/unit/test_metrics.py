@@ -6,17 +6,16 @@ import sys
 
 import pytest
 
-from watchbot import metrics
+from watchbot import metrics, outcome
 from watchbot.errors import AwsError
-from watchbot.listen import outcome
-from watchbot.listen.outcome import Outcome
 from watchbot.metrics import CATALOGUE, Entry
+from watchbot.outcome import Outcome
 
 
 def test_outcomes_are_all_there() -> None:
     known = {each.name for each in vars(outcome).values() if isinstance(each, Outcome)}
 
-    assert set(metrics.OUTCOMES) == known
+    assert set(outcome.NAMES) == known
 
 
 def test_results_of_calls_are_all_there() -> None:

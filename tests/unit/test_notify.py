@@ -8,8 +8,8 @@ from tests.builders import FakeClient, a_message
 from watchbot.errors import Denied, Throttled
 from watchbot.listen.care import Ending
 from watchbot.listen.notify import ALIKE_A_MINUTE, Notifier
-from watchbot.listen.outcome import FAILED, REJECTED
 from watchbot.listen.report import Report, Run, not_run
+from watchbot.outcome import FAILED, REJECTED
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:t"
 FACTS = {"service": "SNS", "operation": "publish", "code": "x", "text": "y"}

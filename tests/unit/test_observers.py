@@ -8,8 +8,8 @@ from watchbot.listen.breaker import Breaker
 from watchbot.listen.notices import Notices
 from watchbot.listen.notify import Notifier
 from watchbot.listen.observers import Observers
-from watchbot.listen.outcome import COMPLETED, RETURNED
 from watchbot.listen.report import Report
+from watchbot.outcome import COMPLETED, RETURNED
 from watchbot.sqs.valve import Valve
 
 

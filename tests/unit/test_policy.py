@@ -6,15 +6,16 @@ from hypothesis import strategies as st
 
 from watchbot.aws import RETRY_CAP_S, retry_pause
 from watchbot.listen.backoff import retry_delay
-from watchbot.listen.outcome import (
+from watchbot.outcome import (
     COMPLETED,
     FAILED,
     REJECTED,
     RELEASED,
     RETURNED,
     TIMED_OUT,
+    ExitCodes,
     Outcome,
-    outcome_of,
+    parse_codes,
 )
 
 
@@ -23,7 +24,34 @@ from watchbot.listen.outcome import (
     [(0, COMPLETED), (3, REJECTED), (4, RETURNED), (1, FAILED), (2, FAILED), (None, FAILED)],
 )
 def test_exit_code_gives_the_outcome(exit_code: int | None, outcome: Outcome) -> None:
-    assert outcome_of(exit_code) is outcome
+    assert ExitCodes().outcome(exit_code) is outcome
+
+
+def test_other_codes_may_reject_and_return() -> None:
+    codes = ExitCodes(rejecting=parse_codes("3,64-66"), returning=parse_codes(" 75 "))
+
+    said = {code: codes.outcome(code).name for code in (0, 3, 4, 63, 64, 66, 67, 75)}
+
+    assert said == {
+        0: "completed",
+        3: "rejected",
+        4: "failed",
+        63: "failed",
+        64: "rejected",
+        66: "rejected",
+        67: "failed",
+        75: "returned",
+    }
+
+
+def test_no_code_may_reject() -> None:
+    assert parse_codes("") == frozenset()
+
+
+@pytest.mark.parametrize("text", ["0", "0-3", "256", "5-4", "x", "3;4", "-3", "3-", "1-999"])
+def test_what_is_no_list_of_codes_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"0, which completes|such as 3,64-78"):
+        parse_codes(text)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ from tests.builders import a_message
 from tests.destination import FakeDestination
 from watchbot.errors import AwsError, Denied
 from watchbot.listen.dead_letters import DeadLetters
-from watchbot.listen.outcome import (
+from watchbot.listen.report import Report, not_run
+from watchbot.listen.settling import Settler
+from watchbot.outcome import (
     COMPLETED,
     FAILED,
     LEFT,
@@ -20,8 +22,6 @@ from watchbot.listen.outcome import (
     TIMED_OUT,
     Outcome,
 )
-from watchbot.listen.report import Report, not_run
-from watchbot.listen.settling import Settler
 from watchbot.settings.base import load
 from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.lease import Lease, Leases

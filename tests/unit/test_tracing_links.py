@@ -4,9 +4,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tests.builders import a_message
-from watchbot.listen.outcome import RELEASED
 from watchbot.listen.report import not_run
 from watchbot.listen.tracing import Spans
+from watchbot.outcome import RELEASED
 from watchbot.sqs.message import Attribute
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

@@ -16,19 +16,19 @@ from watchbot.errors import AwsError, Denied
 from watchbot.lifecycle import Stop
 from watchbot.listen.care import Ending
 from watchbot.listen.dead_letters import DeadLetters
-from watchbot.listen.outcome import (
+from watchbot.listen.report import Report, Run, Verdict
+from watchbot.listen.runner import Job
+from watchbot.listen.watcher import Watcher
+from watchbot.outcome import (
     COMPLETED,
     FAILED,
     LEAVING,
     REJECTED,
     RELEASED,
     RETURNED,
+    ExitCodes,
     Outcome,
-    outcome_of,
 )
-from watchbot.listen.report import Report, Run, Verdict
-from watchbot.listen.runner import Job
-from watchbot.listen.watcher import Watcher
 from watchbot.settings.base import load
 from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.memory import MemoryQueue
@@ -100,7 +100,7 @@ class FakeRunner:
     def _verdict(self, job: Job, run: Run) -> Verdict:
         codes = self._codes.get(job.message.body)
         code = codes.pop(0) if codes else 0
-        return Verdict(outcome=outcome_of(code), ending=Ending(exit_code=code), run=run)
+        return Verdict(outcome=ExitCodes().outcome(code), ending=Ending(exit_code=code), run=run)
 
 
 class Told:

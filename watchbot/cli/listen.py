@@ -6,25 +6,27 @@ import click
 
 from watchbot import logs
 from watchbot.cli.options import TAKES_A_COMMAND, command_words, options, warn_of_unknown_variables
+from watchbot.outcome import TABLE
 from watchbot.settings.listen import ListenSettings
 
+_HELP = """Run COMMAND for every message of a queue.
 
-@click.command(context_settings=TAKES_A_COMMAND)
+The message is in the variables Subject, Message, MessageId and others, and on standard input.
+One COMMAND word with spaces or shell syntax is run by /bin/sh.
+
+\b
+COMMAND exits                            outcome    notification
+"""
+_ROWS = (
+    f"{row.end.replace('`', ''):<40} {row.outcome.name:<10} {'yes' if row.outcome.notify else 'no'}"
+    for row in TABLE
+)
+
+
+@click.command(help=_HELP + "\n".join(_ROWS), context_settings=TAKES_A_COMMAND)
 @options(ListenSettings)
 @command_words
 def listen(settings: ListenSettings, words: tuple[str, ...]) -> int:
-    """Run COMMAND for every message of a queue.
-
-    The message is in the variables Subject, Message, MessageId and others, and on standard input.
-    One COMMAND word with spaces or shell syntax is run by /bin/sh.
-
-    \b
-    COMMAND exits  the message is            notification
-    0              deleted                   no
-    3              deleted                   yes
-    4              tried again after a pause no
-    other, signal  tried again after a pause yes
-    """
     from watchbot import lifecycle
     from watchbot.listen.service import listen
 

@@ -3,8 +3,8 @@
 import logging
 
 from watchbot import metrics
-from watchbot.listen.outcome import COMPLETED
 from watchbot.listen.report import Report
+from watchbot.outcome import COMPLETED
 from watchbot.sqs.valve import Valve
 from watchbot.world import REAL, World
 

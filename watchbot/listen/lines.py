@@ -8,8 +8,8 @@ lib/worker.js and lib/template.js.
 
 import logging
 
-from watchbot.listen.outcome import Fate
 from watchbot.listen.report import Report
+from watchbot.outcome import FAILURE, Fate
 from watchbot.sqs.message import Message
 from watchbot.world import REAL, World
 
@@ -38,7 +38,7 @@ class Lines:
             "figures": _figures(report, waited_s),
         }
         if report.outcome.notify:
-            log.error(report.outcome.name, extra={**facts, "worker_event": "failure"})
+            log.error(report.outcome.name, extra={**facts, "worker_event": FAILURE})
         elif report.outcome.fate is Fate.RELEASE:
             log.info(report.outcome.name, extra=facts)
         else:

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from watchbot.listen.care import Ending
-from watchbot.listen.outcome import Outcome
+from watchbot.outcome import Outcome
 from watchbot.settings.values import Envelope
 from watchbot.sqs.envelope import Content, open_envelope
 from watchbot.sqs.message import Message

@@ -9,9 +9,9 @@ from watchbot.listen.done import Done
 from watchbot.listen.lanes import Batch
 from watchbot.listen.lines import log_start
 from watchbot.listen.machine import Machine
-from watchbot.listen.outcome import COMPLETED, FAILED, LEAVING, RELEASED
 from watchbot.listen.report import Verdict
 from watchbot.listen.runner import Job, Runner
+from watchbot.outcome import COMPLETED, FAILED, LEAVING, RELEASED
 from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.consumer import Consumer
 from watchbot.sqs.envelope import open_envelope

@@ -8,9 +8,9 @@ from watchbot.listen.backoff import retry_delay
 from watchbot.listen.dead_letters import DeadLetters
 from watchbot.listen.done import Done
 from watchbot.listen.lines import response_s
-from watchbot.listen.outcome import RELEASED, Fate
 from watchbot.listen.report import Report
 from watchbot.listen.sentback import SentBack
+from watchbot.outcome import RELEASED, Fate
 from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.denials import PAUSE_S
 from watchbot.sqs.lease import Lease, Leases

@@ -11,12 +11,12 @@ from watchbot.lifecycle import Stop
 from watchbot.listen import environment, process
 from watchbot.listen.care import Ending, StillRunning
 from watchbot.listen.environment import Place
-from watchbot.listen.outcome import FAILED, LEAVING, LEFT, RELEASED, TIMED_OUT, Outcome, outcome_of
 from watchbot.listen.output import Output
 from watchbot.listen.report import Run, Verdict
 from watchbot.listen.runner import Job
 from watchbot.listen.spawn import Command, SpawnError, Start
 from watchbot.listen.workspace import Workspace
+from watchbot.outcome import FAILED, LEAVING, LEFT, RELEASED, TIMED_OUT, Outcome
 from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.envelope import Content
 from watchbot.sqs.message import Message
@@ -51,6 +51,7 @@ class SpawnRunner:
     ) -> None:
         self._settings, self._command, self._workspace = settings, command, workspace
         self._stop, self._world = stop, world
+        self._codes = settings.exit_codes
         self._base = environment.base_environment(
             structured=settings.structured_logging,
             credentials=not settings.no_worker_credentials,
@@ -109,12 +110,23 @@ class SpawnRunner:
                 del self._running[job.message.receipt]
         run = Run(id=self._world.name(), duration_s=self._world.now() - began)
         await _finish(output)
-        outcome = FAILED if ending is None else outcome_of(ending.exit_code)
+        outcome = FAILED if ending is None else self._codes.outcome(ending.exit_code)
         if left is not None:
             outcome, reason = LEFT, left
         elif scope.cancelled_caught:
             outcome, reason = self._told_to_end(running, limit_s)
         return Verdict(outcome=outcome, ending=ending, reason=reason, run=run, tail=output.tail)
+
+    async def _to_its_end(
+        self, start: Start, output: Output, care: "_Care", held: Callable[[], bool]
+    ) -> tuple[Ending | None, str | None]:
+        """Runs a process; returns how it ended, and why its message is left if it did not."""
+        try:
+            return await process.run(start, output, care, held), None
+        except StillRunning as still:
+            if still.ending is not None and self._codes.outcome(still.ending.exit_code).removes:
+                return still.ending, None
+            return still.ending, f"{still}: left to its visibility timeout"
 
     def _told_to_end(self, running: _Running, limit_s: float) -> tuple[Outcome, str]:
         # Whatever its exit code: 0 would only say that it obeyed, not that it is done.
@@ -140,7 +152,7 @@ class SpawnRunner:
         for moved in _ways(variables, content, place.scratch, always=no_stdin):
             try:
                 moved_start = replace(start, environment=moved)
-                return await _to_its_end(moved_start, output, care, job.held)
+                return await self._to_its_end(moved_start, output, care, job.held)
             except SpawnError as error:
                 if not error.too_big:
                     raise
@@ -214,18 +226,6 @@ def _ways(
     yield variables
     if texts:
         yield environment.with_files(variables, texts, scratch)
-
-
-async def _to_its_end(
-    start: Start, output: Output, care: _Care, held: Callable[[], bool]
-) -> tuple[Ending | None, str | None]:
-    """Runs a process; returns how it ended, and why its message is to be left if it did not end."""
-    try:
-        return await process.run(start, output, care, held), None
-    except StillRunning as still:
-        if still.ending is not None and outcome_of(still.ending.exit_code).removes:
-            return still.ending, None
-        return still.ending, f"{still}: left to its visibility timeout"
 
 
 def _some(items: Sequence[object]) -> str:

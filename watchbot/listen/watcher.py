@@ -20,12 +20,12 @@ from watchbot.listen.dead_letters import DeadLetters
 from watchbot.listen.lanes import Batch, Lane, Lanes
 from watchbot.listen.machine import Machine
 from watchbot.listen.observers import Observer, Observers
-from watchbot.listen.outcome import RELEASED, RETURNED, Fate, Outcome
 from watchbot.listen.protection import Protection
 from watchbot.listen.report import Report, Verdict, reported
 from watchbot.listen.runner import Job, Runner
 from watchbot.listen.running import WENT_BACK, Running
 from watchbot.listen.settling import Settler
+from watchbot.outcome import RELEASED, RETURNED, Fate, Outcome
 from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.consumer import Consumer, terms
 from watchbot.sqs.evidence import original

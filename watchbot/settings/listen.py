@@ -5,9 +5,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_validator
 
 from watchbot import descriptors
+from watchbot.outcome import ExitCodes, parse_codes
 from watchbot.settings.base import TWELVE_HOURS_S, Host, Port, QueueUrl, Settings, TopicArn, option
 from watchbot.settings.values import Envelope
 
@@ -60,6 +61,11 @@ Volumes = Annotated[
     tuple[Annotated[Path, AfterValidator(_volume)], ...],
     BeforeValidator(_split),
 ]
+
+
+def _codes(text: str) -> str:
+    parse_codes(text)
+    return text
 
 
 class WatcherSettings(Settings):
@@ -129,6 +135,12 @@ class WatcherSettings(Settings):
         ge=0,
         le=1000,
     )
+    reject_codes: Annotated[str, AfterValidator(_codes)] = option(
+        "3", "Delete a message, and tell of it, when its worker exits with one of these.", "N,N-N"
+    )
+    return_codes: Annotated[str, AfterValidator(_codes)] = option(
+        "4", "Return a message, and tell nobody, when its worker exits with one of these.", "N,N-N"
+    )
     poll_wait: int = option(20, "Wait at most this long in each receive.", "S", ge=0, le=20)
     on_lost_lease: Literal["continue", "kill"] = option(
         "continue",
@@ -149,6 +161,23 @@ class WatcherSettings(Settings):
         5, "Stop receiving when the first N messages fail alike; 0: never.", "N", ge=0, le=1000
     )
     shell: bool = option(False, "Join the words of COMMAND and run them with /bin/sh -c.")
+
+    @field_validator("return_codes")
+    @classmethod
+    def _in_one_list(cls, text: str, known: ValidationInfo) -> str:
+        both = parse_codes(text) & parse_codes(known.data.get("reject_codes", ""))
+        if both:
+            raise ValueError(
+                f"holds {min(both)}, which --reject-codes has, too; leave it in one of them"
+            )
+        return text
+
+    @property
+    def exit_codes(self) -> ExitCodes:
+        """What each exit code of a worker means for its message."""
+        return ExitCodes(
+            rejecting=parse_codes(self.reject_codes), returning=parse_codes(self.return_codes)
+        )
 
     @property
     def slots(self) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 from troposphere import Sub, logs
 
+from watchbot.outcome import FAILURE
 from watchbot.template.stack import Stack, given
 
 # A line has all of them, or is another line.
@@ -36,8 +37,8 @@ def _readings(metric: str, figure: str, unit: str) -> tuple[Reading, Reading]:
 
 
 READINGS = (
-    Reading("WorkerErrors", "Plain", '"[watcher]" "[failure]"', "1", "Count"),
-    Reading("WorkerErrors", "Json", '{ $.worker_event = "failure" }', "1", "Count"),
+    Reading("WorkerErrors", "Plain", f'"[watcher]" "[{FAILURE}]"', "1", "Count"),
+    Reading("WorkerErrors", "Json", f'{{ $.worker_event = "{FAILURE}" }}', "1", "Count"),
     *_readings("WorkerDuration", "duration_s", "Seconds"),
     *_readings("ResponseDuration", "response_s", "Seconds"),
     *_readings("MessageReceives", "receives", "Count"),

@@ -4,7 +4,8 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from watchbot.metrics import OUTCOMES, Samples
+from watchbot.metrics import Samples
+from watchbot.outcome import NAMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ def summary(before: Reading, after: Reading) -> Summary:
     rates = {
         each: _growth(before.value(settled, outcome=each), after.value(settled, outcome=each))
         / seconds
-        for each in OUTCOMES
+        for each in NAMES
     }
     return Summary(
         visible=after.value("watchbot_queue_messages", state="visible"),
