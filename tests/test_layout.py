@@ -123,3 +123,18 @@ def test_environment_has_few_readers(path: Path) -> None:
     place = path.relative_to(ROOT)
     if not READERS_OF_THE_ENVIRONMENT & {place.as_posix(), place.parts[0]}:
         assert not re.search(r"os\.environ|getenv", path.read_text())
+
+
+@pytest.mark.parametrize("folder", ["listen", "sqs"])
+def test_page_of_the_architecture_names_every_module(folder: str) -> None:
+    page = (ROOT.parent / "docs/explanation/architecture.md").read_text()
+
+    for path in sorted((ROOT / folder).glob("[!_]*.py")):
+        assert f"`{path.name}`" in page, f"{folder}/{path.name} has no place in architecture.md"
+
+
+def test_page_of_the_states_names_modules_that_are_there() -> None:
+    page = (ROOT.parent / "docs/explanation/states.md").read_text()
+
+    for name in re.findall(r"`((?:listen|sqs)/\w+\.py)`", page):
+        assert (ROOT / name).is_file(), f"states.md names {name}"

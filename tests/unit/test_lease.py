@@ -6,7 +6,8 @@ import pytest
 
 from tests.builders import a_message
 from watchbot.errors import AwsError, Denied, Unreachable
-from watchbot.sqs.lease import Lease, Leases
+from watchbot.sqs.lease import Lease
+from watchbot.sqs.leases import Leases
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Refusal
 

@@ -24,7 +24,8 @@ from watchbot.outcome import (
 )
 from watchbot.settings.base import load
 from watchbot.settings.listen import WatcherSettings
-from watchbot.sqs.lease import Lease, Leases
+from watchbot.sqs.lease import Lease
+from watchbot.sqs.leases import Leases
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Refusal
 from watchbot.sqs.valve import Valve

@@ -13,7 +13,8 @@ from contextlib import suppress
 import anyio
 
 from watchbot.errors import AwsError
-from watchbot.sqs.lease import Lease, batched
+from watchbot.sqs.lease import Lease
+from watchbot.sqs.leases import batched
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import MAX_BATCH, Queue, Refusal
 from watchbot.world import now

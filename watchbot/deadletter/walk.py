@@ -8,7 +8,8 @@ import anyio
 from watchbot.deadletter.shelf import Shelf
 from watchbot.errors import AwsError, WatchbotError
 from watchbot.lifecycle import Stop
-from watchbot.sqs.lease import Lease, Leases
+from watchbot.sqs.lease import Lease
+from watchbot.sqs.leases import Leases
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import MAX_BATCH, Queue
 

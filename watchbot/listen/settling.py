@@ -13,7 +13,8 @@ from watchbot.listen.sentback import SentBack
 from watchbot.outcome import RELEASED, Fate
 from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.denials import PAUSE_S
-from watchbot.sqs.lease import Lease, Leases
+from watchbot.sqs.lease import Lease
+from watchbot.sqs.leases import Leases
 from watchbot.sqs.valve import Valve
 
 log = logging.getLogger(__name__)

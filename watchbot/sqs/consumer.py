@@ -15,7 +15,8 @@ from watchbot.errors import AwsError
 from watchbot.lifecycle import Stop
 from watchbot.sqs.counts import left_in
 from watchbot.sqs.intake import Intake, Limits, Room
-from watchbot.sqs.lease import Lease, Leases
+from watchbot.sqs.lease import Lease
+from watchbot.sqs.leases import Leases
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Queue
 from watchbot.sqs.valve import Valve

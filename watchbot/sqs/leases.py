@@ -1,0 +1,316 @@
+"""Renews the leases of all messages in hand in the background, and ends them when asked."""
+
+import asyncio
+import itertools
+import logging
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from types import TracebackType
+from typing import TypeVar
+
+import anyio
+from anyio.abc import TaskGroup
+
+from watchbot import metrics
+from watchbot.aws import retry_pause
+from watchbot.errors import AwsError, Denied, Throttled
+from watchbot.sqs.batching import Batcher
+from watchbot.sqs.denials import TRIES, Denials, Settling
+from watchbot.sqs.lease import Lease
+from watchbot.sqs.message import Message
+from watchbot.sqs.queue import MAX_BATCH, Queue, Refusal
+from watchbot.world import REAL, World
+
+CALL_S = 5  # no call of SQS that works takes so long; a lease has time for several
+SETTLE_TRIES_S = 300  # a settling that AWS refuses for so long will not be had any more
+
+log = logging.getLogger(__name__)
+Item = TypeVar("Item")
+
+
+class Leases:
+    """All leases of one consumer: renews them in the background, and ends them.
+
+    An async context. While it is open, each lease is renewed every third of the visibility timeout;
+    leaving it sends the settlings that are still gathered. `on_lost` is called once for each lease
+    that ended too early.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        visibility_s: int,
+        on_lost: Callable[[Lease], None] = lambda _: None,
+        world: World = REAL,
+    ) -> None:
+        self._queue = queue
+        self._visibility_s = visibility_s
+        self._on_lost = on_lost
+        self._world, self._now = world, world.now
+        self._held: dict[Lease, None] = {}  # in the order of their receipt
+        self._numbers = itertools.count()
+        self._settling = 0
+        self._end_at = math.inf
+        self.denials = Denials(world)
+        self._taken = asyncio.Event()
+        self._call_s = min(CALL_S, max(1.0, visibility_s / 6))
+        self._deletes = Batcher[Message, Refusal | None](self._delete, self._more)
+        self._hides = Batcher[tuple[Message, int], Refusal | None](self._hide, self._more)
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> "Leases":
+        await self._open.enter_async_context(self._deletes)
+        await self._open.enter_async_context(self._hides)
+        renewals = await self._open.enter_async_context(anyio.create_task_group())
+        renewals.start_soon(self._renew_for_ever, renewals)
+        self._open.callback(renewals.cancel_scope.cancel)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        return await self._open.__aexit__(kind, error, trace)
+
+    @property
+    def in_hand(self) -> int:
+        """How many messages are leased now."""
+        return len(self._held)
+
+    def take(self, message: Message) -> Lease:
+        """The lease of a message that was just received; renewed from now on."""
+        lease = Lease(message, self._visibility_s, next(self._numbers), self._now)
+        self._held[lease] = None
+        self._taken.set()
+        return lease
+
+    def let_go(self, lease: Lease) -> None:
+        """Stops renewing the lease: somebody else renews it from now on."""
+        self._held.pop(lease, None)
+
+    def holds(self, lease: Lease) -> bool:
+        """Whether the message is ours, as far as the clock tells."""
+        return lease in self._held and not self._ended(lease)
+
+    async def confirm(self, lease: Lease) -> bool:
+        """Whether the message is ours; where that is in doubt, the queue is asked."""
+        while lease.doubtful and self.holds(lease):
+            await self._renew([lease])
+            if lease.doubtful and not lease.lost:
+                await anyio.sleep(self._retry_pause(1, 12))
+        return self.holds(lease)
+
+    async def delete(self, lease: Lease) -> bool:
+        """Deletes the message, trying until it is done; False if the lease had ended instead."""
+        return await self._settle(
+            lease, Settling.DELETE, lambda: self._deletes.submit(lease.message)
+        )
+
+    async def delete_all(self, leases: Sequence[Lease]) -> None:
+        """Deletes many messages that end together, without gathering them one by one.
+
+        Where the queue refuses one, it is tried again as in `delete`.
+        """
+        async with anyio.create_task_group() as calls:
+            for batch in batched(leases, MAX_BATCH):
+                calls.start_soon(self._delete_batch, batch)
+
+    async def _delete_batch(self, leases: Sequence[Lease]) -> None:
+        async with _all_busy(leases):
+            held = [lease for lease in leases if self.holds(lease)]
+            for lease in held:
+                lease.ending = Settling.DELETE
+            refusals = await self._delete([lease.message for lease in held]) if held else []
+        for lease, refusal in zip(held, refusals, strict=True):
+            if refusal is None:
+                self._held.pop(lease, None)
+            else:
+                lease.unanswered |= refusal.unanswered
+                await self.delete(lease)
+
+    async def hide(self, lease: Lease, seconds: int) -> bool:
+        """Gives the message back, visible in `seconds`; False if the lease had ended instead.
+
+        `seconds` is cut down to what SQS still allows.
+        """
+        return await self._settle(
+            lease,
+            Settling.HIDE,
+            lambda: self._hides.submit((lease.message, min(seconds, int(lease.left_s)))),
+        )
+
+    def leave(self, lease: Lease) -> None:
+        """Lets go of the message; it is visible again when its visibility timeout is over."""
+        self._held.pop(lease, None)
+
+    def end_by(self, moment: float) -> None:
+        """Ends every call and every try by `moment`, in seconds of the world's `now()`."""
+        self._end_at = moment
+
+    def _retry_pause(self, failures: int, share: int) -> float:
+        return retry_pause(failures, self._visibility_s / share, self._world.chance)
+
+    def _more(self) -> bool:
+        return len(self._held) > self._settling  # somebody else may settle soon: wait for him
+
+    async def _settle(
+        self, lease: Lease, ending: Settling, call: Callable[[], Awaitable[Refusal | None]]
+    ) -> bool:
+        if not self.holds(lease):
+            return False
+        lease.ending = ending
+        self._settling += 1
+        try:
+            return await self._try_to_settle(lease, ending, call)
+        finally:
+            self._settling -= 1
+            self._held.pop(lease, None)
+
+    async def _try_to_settle(
+        self, lease: Lease, ending: Settling, call: Callable[[], Awaitable[Refusal | None]]
+    ) -> bool:
+        failures, denials, began = 0, 0, self._now()
+        refusal: Refusal | None = None
+        while self._now() < min(began + SETTLE_TRIES_S, self._end_at) and denials < TRIES:
+            async with lease.busy:  # never while a renewal of this message is on its way
+                refusal = await call()
+            if refusal is None:
+                self.denials.clear(ending)
+                return True
+            if refusal.lost:
+                return self._is_gone(lease, refusal)
+            if ending is Settling.HIDE and self._now() >= lease.expires_at:
+                return False  # it is visible by itself
+            failures += 1
+            denials += refusal.denied
+            lease.unanswered |= refusal.unanswered
+            self._complain(lease, ending, refusal)
+            await anyio.sleep(self._retry_pause(failures, 6))
+        facts = _facts(lease, refusal) if refusal else {"message_id": lease.message.id}
+        log.error("not settled, left to its visibility timeout", extra=facts)
+        return False
+
+    def _is_gone(self, lease: Lease, refusal: Refusal) -> bool:
+        """Whether a message is gone by our own doing: by a try that was not answered."""
+        if lease.unanswered and self._now() < lease.expires_at:
+            return True
+        self._lose(lease, refusal.code)
+        return False
+
+    def _complain(self, lease: Lease, ending: Settling, refusal: Refusal) -> None:
+        if refusal.denied:
+            self.denials.note(ending, refusal.text)
+        else:
+            log.warning("settling failed, trying again", extra=_facts(lease, refusal))
+
+    async def _renew_for_ever(self, renewals: TaskGroup) -> None:
+        # Looked at often, and by the clock: after a machine slept, the truth is soon known.
+        tick_s = min(1.0, self._visibility_s / 12)
+        while True:
+            await self._taken.wait()
+            await anyio.sleep(tick_s)
+            due = self._due(self._now() + tick_s)
+            for batch in batched(due, MAX_BATCH):
+                renewals.start_soon(self._renew, batch)
+            if not self._held:
+                self._taken.clear()
+
+    def _due(self, by: float) -> list[Lease]:
+        # One that is being settled, or still in a slow call, is left to the next look.
+        return [
+            lease
+            for lease in list(self._held)
+            if not lease.busy.locked()
+            and lease.ending is not Settling.HIDE  # each try of that is as good as a renewal
+            and not self._ended(lease)
+            and lease.renew_at <= by
+            and lease.left_s >= 1
+        ]
+
+    async def _renew(self, due: Sequence[Lease]) -> None:
+        async with _all_busy(due):
+            # One may have been settled while the others were waited for: it is nobody's now.
+            leases = [lease for lease in due if lease in self._held]
+            seconds = [min(self._visibility_s, int(lease.left_s)) for lease in leases]
+            asked_at = self._now()
+            changes = [(lease.message, s) for lease, s in zip(leases, seconds, strict=True)]
+            refusals = await self._hide(changes)
+        for lease, refusal, granted_s in zip(leases, refusals, seconds, strict=True):
+            if lease not in self._held:
+                continue
+            if refusal is None:
+                lease.extended(asked_at, granted_s)
+                self.denials.clear(Settling.HIDE)
+            elif refusal.lost:
+                self._lose_to(lease, refusal)
+            else:
+                lease.renew_at = self._now() + self._retry_pause(3, 12)
+                self._complain_of_renewal(lease, refusal)
+
+    def _lose_to(self, lease: Lease, refusal: Refusal) -> None:
+        if lease.ending:
+            lease.renew_at = math.inf  # it may be deleted already: its delete will tell
+        else:
+            self._lose(lease, refusal.code)
+
+    def _complain_of_renewal(self, lease: Lease, refusal: Refusal) -> None:
+        if refusal.denied:
+            self.denials.note(Settling.HIDE, refusal.text)
+        else:
+            log.warning("heartbeat failed, trying again", extra=_facts(lease, refusal))
+
+    async def _delete(self, messages: Sequence[Message]) -> Sequence[Refusal | None]:
+        return await self._answers(self._queue.delete(messages), len(messages))
+
+    async def _hide(self, changes: Sequence[tuple[Message, int]]) -> Sequence[Refusal | None]:
+        return await self._answers(self._queue.hide(changes), len(changes)) if changes else []
+
+    async def _answers(
+        self, call: Awaitable[Sequence[Refusal | None]], count: int
+    ) -> Sequence[Refusal | None]:
+        """What SQS answers, in time for another try within the lease; never raises."""
+        refusal = Refusal(code="Timeout", text="no answer in time for another try", unanswered=True)
+        with anyio.move_on_after(min(self._call_s, max(0.0, self._end_at - self._now()))):
+            try:
+                return await call
+            except AwsError as error:
+                refusal = Refusal(
+                    code=error.code,
+                    text=error.text,
+                    unanswered=error.transient and not isinstance(error, Throttled),
+                    denied=isinstance(error, Denied),
+                )
+        return [refusal] * count
+
+    def _ended(self, lease: Lease) -> bool:
+        if not lease.lost and not lease.ending and self._now() >= lease.expires_at:
+            self._lose(lease, "Expired")
+        return lease.lost
+
+    def _lose(self, lease: Lease, code: str) -> None:
+        lease.lost = True
+        self._held.pop(lease, None)
+        metrics.leases_lost.inc()
+        log.error("lease lost", extra={"message_id": lease.message.id, "code": code})
+        self._on_lost(lease)
+
+
+@asynccontextmanager
+async def _all_busy(leases: Sequence[Lease]) -> AsyncIterator[None]:
+    async with AsyncExitStack() as calls:
+        # In one order: two calls that each held what the other wants would wait for ever.
+        for lease in sorted(leases, key=lambda lease: lease.number):
+            await calls.enter_async_context(lease.busy)
+        yield
+
+
+def batched(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    """Cuts `items` into pieces of up to `size`, in order."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _facts(lease: Lease, refusal: Refusal) -> dict[str, object]:
+    return {"message_id": lease.message.id, "code": refusal.code, "reason": refusal.text}
