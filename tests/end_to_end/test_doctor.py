@@ -4,6 +4,7 @@ import json
 import subprocess
 
 from tests.cloud import Cloud
+from tests.gate import Refuse, running_gate
 
 NEVER = "arn:aws:sns:us-east-1:123456789012:never"
 TWO_WEEKS_S = "1209600"
@@ -161,6 +162,37 @@ def test_no_permission_is_said_of_each_call(cloud: Cloud) -> None:
         "sns:Publish",
     ]
     assert done.returncode == 1
+
+
+def test_dead_letters_that_may_not_be_sent_are_an_error_where_watchers_send_them(
+    cloud: Cloud,
+) -> None:
+    queue = with_dead_letters(cloud, "unburied")
+    with running_gate(cloud.url) as gate:
+        gate.rule = lambda operation, *_: (
+            Refuse(403, "AccessDenied") if operation == "SendMessage" else None
+        )
+        words = ("doctor", "--queue-url", queue, "--endpoint-url", gate.url)
+
+        sending = cloud.watchbot(*words, "--max-attempts", "3")
+        leaving_it_to_sqs = cloud.watchbot(*words)
+
+    (failure,) = failures(sending)
+    assert "sqs:SendMessage on the dead-letter queue is denied" in failure
+    assert failures(leaving_it_to_sqs) == []
+
+
+def test_nothing_is_sent_to_the_dead_letter_queue(cloud: Cloud) -> None:
+    queue = with_dead_letters(cloud, "unsent")
+    dead = json.loads(cloud.attributes(queue)["RedrivePolicy"])["deadLetterTargetArn"]
+    url = cloud.sqs.get_queue_url(QueueName=dead.rsplit(":", 1)[1])["QueueUrl"]
+
+    done = cloud.watchbot("doctor", "--queue-url", queue, "--max-attempts", "3")
+
+    assert "sqs:SendMessage on the dead-letter queue is not denied" in done.stdout
+    counted = cloud.attributes(url)
+    assert cloud.depth(url) == (0, 0)
+    assert counted["ApproximateNumberOfMessagesDelayed"] == "0"
 
 
 def test_json_is_one_list_of_findings(cloud: Cloud) -> None:

@@ -797,6 +797,36 @@ def test_message_handed_out_twice_at_once_runs_once(cloud: Cloud, tmp_path: Path
     assert runs == ["began"]
 
 
+def test_message_handed_out_twice_that_fails_waits_one_backoff(
+    cloud: Cloud, gate: Gate, tmp_path: Path
+) -> None:
+    queue = cloud.queue("twice-failed")
+    cloud.send(queue, "x")
+    command = (
+        f"echo began | tee -a {tmp_path}/runs; while ! [ -e {tmp_path}/go ]; do sleep 0.1; done;"
+        " exit 4"
+    )
+    options = ("--visibility-timeout", "1", "--concurrency", "2")
+    port = ("--metrics-host", "127.0.0.1", "--metrics-port", "0")
+
+    with cloud.started(*listen(queue, *options, *port, command), env=through(gate)) as watcher:
+        (url,) = re.findall(r"url=(\S+)", read_until(watcher, r"\] began$"))
+        watcher.send_signal(signal.SIGSTOP)
+        time.sleep(2)  # the lease runs out, and the worker goes on
+        watcher.send_signal(signal.SIGCONT)
+        both = "watchbot_messages_in_hand 2.0"
+        while both not in requests.get(f"{url}/metrics", timeout=10).text:
+            assert watcher.poll() is None
+        (tmp_path / "go").touch()
+        said = read_until(watcher, "it was in hand twice, and went back")
+        stop(watcher)
+
+    assert "] began" not in said  # nobody ran the second as the first had failed
+    hidden = [entry for request in gate.seen(HIDE) for entry in request.body["Entries"]]
+    pauses = [entry["VisibilityTimeout"] for entry in hidden if entry["VisibilityTimeout"] != 1]
+    assert pauses in ([2, 2], [4, 4])  # but for renewals: by the receives of the one that ran
+
+
 def test_leaving_waits_for_what_went_back_and_says_what_is_left(
     cloud: Cloud, tmp_path: Path
 ) -> None:

@@ -206,3 +206,34 @@ def test_healthcheck_with_all_closed_asks_the_watcher(cloud: Cloud) -> None:
         done = subprocess.run(words, env=cloud.environment, timeout=60, check=False)
 
     assert done.returncode == 0
+
+
+# Becomes a process to which pidfd_open does not exist, as in some sandboxes: a filter of system
+# calls, which exec and fork inherit. Four instructions: load the call's number; is it 434 (on every
+# machine); if so, fail with ENOSYS; else allow.
+NO_PIDFD = """
+import ctypes, struct
+code = ((0x20, 0, 0, 0), (0x15, 0, 1, 434), (0x06, 0, 0, 0x00050000 | 38), (0x06, 0, 0, 0x7FFF0000))
+filter = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
+program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(code), ctypes.addressof(filter)))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, program, 0, 0) == 0
+"""
+
+
+def test_worker_is_waited_for_where_the_kernel_gives_no_pidfd(cloud: Cloud) -> None:
+    queue = cloud.queue("no-pidfd")
+    cloud.send(queue, "x")
+    check = "import os; os.pidfd_open(os.getpid())"
+    command = f"{sys.executable} -c '{check}' 2>&1 | grep -o 'Function not implemented'; exit 3"
+    words = listen(queue, "--exit-when-empty", command)
+    script = f"exec({NO_PIDFD!r})"
+
+    with running(cloud, *watchbot_after(script, *words)) as run:
+        said = run.communicate(timeout=60)[0]
+
+    assert run.returncode == 0, said
+    assert "Function not implemented" in said
+    assert "exit code 3" in said
+    assert cloud.depth(queue) == (0, 0)

@@ -189,6 +189,12 @@ BAD = {
     "drain outlasts the stop": (
         machine.stop, facts(drain_timeout=26), Level.ERROR, "--drain-timeout to 25",
     ),
+    "last poll outlasts the stop": (
+        machine.stop, facts(drain_timeout=0, stop_timeout=9), Level.ERROR, "to at least 10",
+    ),
+    "short drain that fits no shorter": (
+        machine.stop, facts(drain_timeout=4, stop_timeout=5), Level.ERROR, "raise the stop",
+    ),
     "stop that Fargate does not give": (
         machine.stop,
         facts(machine=replace(MACHINE, in_ecs=True), stop_timeout=121), Level.WARNING, "120",
@@ -255,6 +261,7 @@ GOOD = {
     "topic may send": (queues.topic_may_send, facts()),
     "common lease": (machine.lease, facts()),
     "shortest safe lease": (machine.lease, facts(visibility_timeout=46)),
+    "no drain fits": (machine.stop, facts(drain_timeout=0, stop_timeout=10)),
     "drain fits": (machine.stop, facts(drain_timeout=115, stop_timeout=120)),
     "writable /tmp": (machine.scratch, facts()),
     "unlimited stack": (machine.stack, on(stack_bytes=None)),

@@ -73,10 +73,24 @@ async def _ask_sqs(
         await tried.ask(Probe.DELETE, lambda: _allowed(queue.delete([_NOTHING])))
         await tried.ask(Probe.HIDE, lambda: _allowed(queue.hide([(_NOTHING, 0)])))
         dead = redrive(attributes)
+        await _ask_to_bury(settings, tried, dead.target_url(settings.queue_url) if dead else None)
         if dead is None:
             return attributes, {}
         dead_queue = SqsQueue(client, dead.target_url(settings.queue_url))
         return attributes, await tried.ask(Probe.READ_DEAD_LETTERS, dead_queue.facts) or {}
+
+
+async def _ask_to_bury(settings: DoctorSettings, tried: Tried, named: str | None) -> None:
+    url = settings.dead_letter_queue_url or named
+    if settings.max_attempts and url is not None:
+        async with open_client("sqs", settings.account.near(url)) as client:
+            await tried.ask(Probe.BURY, lambda: _send_nothing(client, url))
+
+
+async def _send_nothing(client: Client, url: str) -> None:
+    # Wrong twice, an empty message that waits too long, so that no server ever sends it.
+    with contextlib.suppress(Rejected):
+        await client.call("send_message", QueueUrl=url, MessageBody="", DelaySeconds=901)
 
 
 async def _receive_nothing(client: Client, url: str) -> None:

@@ -47,6 +47,7 @@ class Probe(StrEnum):
     RECEIVE = "sqs:ReceiveMessage"
     DELETE = "sqs:DeleteMessage"
     HIDE = "sqs:ChangeMessageVisibility"
+    BURY = "sqs:SendMessage on the dead-letter queue"
     READ_TOPIC = "sns:ListSubscriptionsByTopic"
     NOTIFY = "sns:Publish"
 

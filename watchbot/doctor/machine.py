@@ -3,13 +3,13 @@
 from functools import partial
 
 from watchbot.doctor.facts import Check, Facts, Finding, Level, Probe, error, ok, warning
+from watchbot.sqs.consumer import LAST_POLL_S, LEAVE_S
 
 SLOW_CALL_S = 15  # what a call to AWS may take at worst, connecting counted
 LONG_LEASE_S = 3_600
 MAX_VARIABLE_BYTES = 131_072  # Linux takes no longer `NAME=VALUE\0`
 MAX_EXEC_BYTES = 6_291_456  # Linux's own end to words and variables, whatever the stack
 LARGE_VARIABLES = 2  # Message and MessageAttributes may be of full length
-CLEANUP_S = 5  # what settling and the last poll need after the drain
 MAX_STOP_S = 120  # Fargate gives no more
 SHELLS = {"ash", "bash", "busybox", "dash", "sh"}
 
@@ -40,10 +40,13 @@ def stop(facts: Facts) -> Finding:
         return warning(
             f"{what}: Fargate gives {MAX_STOP_S} s at most", "plan for 120 s, or run on EC2"
         )
-    if drain_s + CLEANUP_S > stop_s:
+    needed_s = max(drain_s, LAST_POLL_S) + LEAVE_S
+    if needed_s > stop_s:
+        fits_s = stop_s - LEAVE_S
+        shorter = f"set --drain-timeout to {fits_s:g}, or " if fits_s >= LAST_POLL_S else ""
         return error(
             f"{what}: the watcher is killed before it gives messages back",
-            f"set --drain-timeout to {max(0, stop_s - CLEANUP_S):g}, or raise the stop timeout",
+            f"{shorter}raise the stop timeout to at least {needed_s:g}",
         )
     return ok(what)
 
@@ -118,6 +121,7 @@ _PERMISSIONS = (
     (Probe.RECEIVE, Level.ERROR, "no message comes"),
     (Probe.DELETE, Level.ERROR, "what is done comes again"),
     (Probe.HIDE, Level.ERROR, "what runs is given to others, too"),
+    (Probe.BURY, Level.ERROR, "--max-attempts gives nothing up"),
     (Probe.READ_TOPIC, Level.WARNING, "subscriptions were not looked at"),
     (Probe.NOTIFY, Level.ERROR, "nobody is told of failures"),
 )

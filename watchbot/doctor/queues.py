@@ -121,7 +121,9 @@ def encryption(facts: Facts) -> Finding | None:
     if not key:
         return ok("no KMS key of its own: no key policy to mind")
     if facts.settings.topic is None:
-        return ok(f"encrypted by {key}: the watcher needs kms:Decrypt")
+        return ok(
+            f"encrypted by {key}: the watcher needs kms:Decrypt, which cannot be tried from here"
+        )
     if key.endswith("alias/aws/sqs"):
         return error(
             "encrypted by alias/aws/sqs, which SNS may not use: nothing arrives from the topic",

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from watchbot.address import bare
 from watchbot.errors import SettingError
+from watchbot.settings.service_links import service_link
 from watchbot.settings.whereabouts import whereabouts
 
 TWELVE_HOURS_S = 43_200  # no message stays hidden, or waits, longer than this in SQS
@@ -211,7 +212,9 @@ def load(kind: type[SomeSettings], given: Mapping[str, Any]) -> SomeSettings:
         return kind(**{**aside, **given})
     except Invalid as invalid:
         first = invalid.errors(include_url=False)[0]
-        raise SettingError(describe(str(first["loc"][0])), _problem(first)) from None
+        name = str(first["loc"][0])
+        link = service_link(variables(name)[0], first.get("input"))
+        raise SettingError(describe(name), link or _problem(first)) from None
 
 
 def describe(name: str) -> str:

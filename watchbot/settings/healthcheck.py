@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from watchbot.address import bare, nearby, netloc
 from watchbot.errors import SettingError
+from watchbot.settings.service_links import service_link
 
 _PORT = "WATCHBOT_METRICS_PORT"
 _HOST = "WATCHBOT_METRICS_HOST"
@@ -29,7 +30,7 @@ def _port(text: str) -> int:
     try:
         port = int(text)
     except ValueError:
-        problem = f"must be a whole number, not {text!r}"
+        problem = service_link(_PORT, text) or f"must be a whole number, not {text!r}"
     else:
         if 1 <= port <= _LAST_PORT:
             return port

@@ -1,9 +1,10 @@
 """What a sender meant: the body of a message, out of the envelope that may be around it."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from watchbot.settings.values import Envelope
 from watchbot.sqs.message import Attribute, Message
@@ -24,6 +25,7 @@ _OF_SNS = {
 }
 _SIGNED = {"Timestamp", "SignatureVersion", "Signature", "SigningCertURL"}
 _BARE = {"Subject", "Message"}
+_ARN = re.compile(r"arn:[!-~]{1,1000}")  # SNS writes no other, and a variable holds any of these
 
 Document = Mapping[str, Any]
 
@@ -51,7 +53,7 @@ def open_envelope(message: Message, rule: Envelope = "open") -> Content:
     return Content(
         subject=_plain(envelope.get("Subject")) or "",
         body=_plain(envelope["Message"]) or "",
-        topic_arn=topic_arn if isinstance(topic_arn, str) else None,
+        topic_arn=topic_arn if _is_arn(topic_arn) else None,
         attributes={**_attributes(envelope), **message.attributes},
     )
 
@@ -83,9 +85,13 @@ def _is_notification(document: Document) -> bool:
     return (
         document.get("Type") == "Notification"
         and all(isinstance(document.get(key), str) for key in _REQUIRED)
-        and document["TopicArn"].startswith("arn:")
+        and _is_arn(document["TopicArn"])
         and (document.keys() <= _OF_SNS or document.keys() >= _SIGNED)
     )
+
+
+def _is_arn(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and _ARN.fullmatch(value) is not None
 
 
 def _has_subject(document: Document) -> bool:
