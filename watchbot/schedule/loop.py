@@ -8,6 +8,7 @@ import anyio
 from watchbot.aws import retry_pause
 from watchbot.errors import DatabaseError
 from watchbot.watchdog import Watchdog
+from watchbot.world import REAL, World
 
 RETRY_CAP_S = 5
 STUCK_S = 600  # a step takes seconds; a database that is away fails it
@@ -23,8 +24,8 @@ class Loop:
     A database that fails is the loop's `trouble` until a step succeeds.
     """
 
-    def __init__(self, step: Step) -> None:
-        self._step = step
+    def __init__(self, step: Step, world: World = REAL) -> None:
+        self._step, self._chance = step, world.chance
         self._news = anyio.Event()
         self._over = False
         self._watchdog = Watchdog()
@@ -54,7 +55,7 @@ class Loop:
                 failures += 1
                 self.trouble = str(error)
                 log.warning("database failed", extra={"reason": str(error)})
-                pause_s = retry_pause(failures, cap_s=RETRY_CAP_S)
+                pause_s = retry_pause(failures, cap_s=RETRY_CAP_S, chance=self._chance)
                 if not self._over:  # all other news can wait for the database
                     self._news = anyio.Event()
             else:

@@ -1,7 +1,6 @@
 """Plans what is due, and starts it: two loops, which any number of replicas may run at once."""
 
 import logging
-import uuid
 from collections.abc import Sequence
 
 import anyio
@@ -18,6 +17,7 @@ from watchbot.schedule.run import ENDS_ILL, RENEW_S, CalledOff, Ending, Lost, Ru
 from watchbot.schedule.starter import Attempt, Later, Means
 from watchbot.schedule.store import Store
 from watchbot.settings.schedule import ScheduleSettings
+from watchbot.world import REAL, World
 
 LOCKED_S = 0.02
 LOOK_S = 1  # how often each loop looks, also where it expects nothing: others write, too
@@ -36,19 +36,21 @@ class Scheduler:
         store: Store,
         clients: Clients,
         others: Sequence[Step] = (),
+        world: World = REAL,
     ) -> None:
         self._settings, self._store, self._clients = settings, store, clients
-        self._others = others
-        self._ledger = store.ledger(uuid.uuid4().hex)
+        self._others, self._world = others, world
+        self._ledger = store.ledger(world.name())
         self._means = Means(
             clients=clients,
             ledger=self._ledger,
             cluster=settings.cluster,
             old_mark=settings.old_started_by,
+            chance=world.chance,
         )
         self._in_hand: dict[tuple[str, str, str], Run] = {}
         self._work = anyio.create_task_group()
-        self._planning, self._taking = Loop(self._plan), Loop(self._take)
+        self._planning, self._taking = Loop(self._plan, world), Loop(self._take, world)
         self._loops = (self._planning, self._taking)
         self._draining = False
 
@@ -74,7 +76,7 @@ class Scheduler:
         outcomes = Outcomes(self._store, self._means, topic)
         async with anyio.create_task_group() as chores:
             for step in (self._renew, self._forget, outcomes.look, *self._others):
-                chores.start_soon(Loop(step).run)
+                chores.start_soon(Loop(step, self._world).run)
             async with self._work:
                 async with anyio.create_task_group() as loops:
                     for loop in self._loops:

@@ -5,6 +5,7 @@ the same again under the same token, and ECS answers as it did the first time.
 """
 
 import logging
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -29,6 +30,7 @@ from watchbot.schedule.refusals import refusal_of
 from watchbot.schedule.run import Call, CalledOff, Ending, Other, Run
 from watchbot.schedule.store import Ledger
 from watchbot.schedule.turn import Others, others_of
+from watchbot.world import REAL
 
 AT_ONCE = 10  # tasks that one call of RunTask starts at most
 TOKEN_LIFE = timedelta(hours=23)  # ECS forgets a token after 24
@@ -59,6 +61,7 @@ class Means:
     ledger: Ledger
     cluster: str = "default"  # of jobs that name none
     old_mark: str = "ecs-scheduler"  # the `startedBy` of tasks from before
+    chance: random.Random = REAL.chance
 
     async def cluster_of(self, run: Run) -> Cluster:
         """The cluster that the tasks of a run are in."""
@@ -120,7 +123,8 @@ class Attempt:
         too_old = age_s >= retry.max_age and not waited
         if self.run.attempts + 1 >= retry.attempts or too_old:
             return ended(self.run, f"given up: {reason}")
-        pause_s = retry_pause(self.run.attempts + 1, cap_s=RETRY_CAP_S)
+        chance = self._means.chance
+        pause_s = retry_pause(self.run.attempts + 1, cap_s=RETRY_CAP_S, chance=chance)
         return Later(seconds=pause_s, reason=reason, told=told)
 
     async def _start_tasks(self, cluster: Cluster) -> Ending | Later:
