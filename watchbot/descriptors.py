@@ -1,8 +1,8 @@
-"""How many descriptors this process may have open (RLIMIT_NOFILE): more for us than for workers.
+"""The limit of open descriptors (RLIMIT_NOFILE): raised for us, restored for workers.
 
-A worker costs us three: its two pipes, and the one by which we hear of its end. What we start gets
-the limit that we were started with: some programs close each descriptor that they might have, and
-`select` breaks above 1,024.
+A worker costs us three: its two pipes, and one that reports its end. Workers get the limit that we
+were started with: some programs close every descriptor up to the limit, and `select` breaks above
+1,024.
 """
 
 import math
@@ -12,21 +12,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 PER_WORKER = 3
-STARTING = 2  # more for a moment: standard input, and the worker's ends of the pipes
-OURS_AT_LEAST = 40  # the loop, the log, the port, and a few connections to AWS
-OURS = 200  # with as many connections as are ever opened
+STARTING = 2  # extra while a worker starts: standard input, and its ends of the pipes
+OURS_AT_LEAST = 40  # our own: the loop, the log, the port, a few connections to AWS
+OURS = 200  # our own, with the most connections we ever open
 
 _found = resource.getrlimit(resource.RLIMIT_NOFILE)
-_low: list[int] = []  # once the limit is raised: nothing, and places below it for a worker's three
+# Once the limit is raised: /dev/null, and three descriptors below the old limit, for a worker.
+_low: list[int] = []
 
 
 def needed(workers: int) -> int:
-    """The least that so many workers at once need."""
+    """The descriptors that this many workers at once need, at least."""
     return PER_WORKER * workers + STARTING + OURS_AT_LEAST
 
 
 def carried() -> int | None:
-    """How many workers at once the hard limit carries, at least 0; None: any number."""
+    """The number of workers at once that the hard limit allows, from 0; None: any number."""
     hard = hard_limit()
     if hard is None:
         return None
@@ -34,15 +35,15 @@ def carried() -> int | None:
 
 
 def hard_limit() -> int | None:
-    """The most that the limit may be raised to; None when there is no such limit."""
+    """The hard limit, up to which we may raise ours; None when there is none."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     return None if hard == resource.RLIM_INFINITY else hard
 
 
 def make_room(workers: int = 0, others: int = 0) -> None:
-    """Raises the soft limit to what we, so many workers and so many connections more need.
+    """Raises the soft limit for these workers and `others` more connections.
 
-    As far as the hard one allows.
+    Stops at the hard limit.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = needed(workers) - OURS_AT_LEAST + OURS + others
@@ -56,24 +57,24 @@ def make_room(workers: int = 0, others: int = 0) -> None:
 
 @contextmanager
 def as_found(files: Sequence[int]) -> Iterator[Sequence[int]]:
-    """While open, the soft limit is what we were started with: for a process that is started.
+    """Restores the soft limit that we were started with, while we start a process.
 
-    Gives `files`, which it gets, by numbers below that limit: glibc refuses to hand on others.
+    Yields copies of `files`, which that process gets, below that limit: glibc passes on no others.
     """
     now, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if not _low or _number(now) <= _number(_found[0]):
         yield files
         return
-    nothing, *places = _low
-    for file, place in zip(files, places, strict=True):
-        os.dup2(file, place, inheritable=False)
+    null, *copies = _low
+    for file, copy in zip(files, copies, strict=True):
+        os.dup2(file, copy, inheritable=False)
     resource.setrlimit(resource.RLIMIT_NOFILE, (_found[0], hard))
     try:
-        yield places
+        yield copies
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (now, hard))
-        for place in places:
-            os.dup2(nothing, place, inheritable=False)
+        for copy in copies:
+            os.dup2(null, copy, inheritable=False)
 
 
 def _number(limit: int) -> float:

@@ -1,7 +1,7 @@
-"""Keeps a port from costing its service anything, whatever is done to it.
+"""Limits connections, so that no client can overload a service through its port.
 
-uvicorn takes every connection, and waits for ever for the first request on it. Here connections are
-few, each has so long for its next exchange, and one that waits makes room for one that comes.
+uvicorn accepts every connection, and waits without limit for its first request. The doorkeeper
+accepts a few, gives each a time limit, and closes the idlest one to accept a new one.
 """
 
 import asyncio
@@ -15,19 +15,19 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MOST = 32  # connections at once
-REQUEST_S = 20  # from the connection, or the last answer, to a whole request
-EXCHANGE_S = 60  # the same to the end of its answer, taken by the client
-LOOK_S = 1
+REQUEST_S = 20  # limit from the connection, or its last answer, to a whole request
+EXCHANGE_S = 60  # limit from there to the end of the answer, read by the client
+LOOK_S = 1  # between two looks for late connections
 ACCEPTS_A_SECOND = 200
-ANSWERS = 20  # a connection with more of them, and another request at once, is of a flood
-FULL_S = 0.1  # until it is looked again whose connection may be ended
-NO_DESCRIPTOR_S = 1  # until a connection is taken again when no descriptor was left
+ANSWERS = 20  # a busy connection with more answers counts as part of a flood
+FULL_S = 0.1  # pause before the next search for a connection to close
+NO_DESCRIPTOR_S = 1  # pause before the next accept when no descriptor was left
 
 log = logging.getLogger(__name__)
 
 
 class Talk(H11Protocol):
-    """One connection, which knows whether its client keeps it waiting, and since when."""
+    """One connection; knows whether it waits for its client, and since when."""
 
     waits_since: float
     answers = 0
@@ -48,25 +48,25 @@ class Talk(H11Protocol):
 
     @property
     def is_asked(self) -> bool:
-        """Whether the next word is ours: a whole request has come, and its answer is not made."""
+        """Whether a whole request has come that the service has not answered yet."""
         cycle = self.cycle
         if cycle is None or cycle.response_complete or cycle.more_body:
             return False
-        return not self.flow.write_paused  # what is made is taken by the client, or is not
+        return not self.flow.write_paused  # paused: the client does not read its answer
 
     def is_late(self, now: float) -> bool:
-        """Whether the exchange has taken longer than one may."""
+        """Whether the exchange has passed its time limit."""
         return now - self.waits_since > (EXCHANGE_S if self.is_asked else REQUEST_S)
 
     def hang_up(self) -> None:
-        """Ends the connection at once, whatever was to be sent."""
+        """Closes the connection at once, dropping unsent data."""
         self.transport.abort()
 
 
 class Doorkeeper:
-    """Takes the connections of `listener`, at most `most` at a time.
+    """Accepts the connections of `listener`, at most `most` at a time.
 
-    `make` gives the `Talk` that a new connection gets.
+    `make` creates the `Talk` of a new connection.
     """
 
     def __init__(self, listener: socket.socket, make: Callable[[], Any], most: int = MOST) -> None:
@@ -76,13 +76,13 @@ class Doorkeeper:
         self._gone = asyncio.Event()  # a connection has ended
 
     async def run(self) -> None:
-        """Takes connections until cancelled."""
+        """Accepts connections until cancelled."""
         looking = asyncio.create_task(self._look_for_late_ones())
         try:
             while True:
                 await self._make_room()
                 await self._accept()
-                await asyncio.sleep(1 / ACCEPTS_A_SECOND)  # the work comes first
+                await asyncio.sleep(1 / ACCEPTS_A_SECOND)  # leaves the loop to the service
         finally:
             looking.cancel()
 
@@ -90,13 +90,13 @@ class Doorkeeper:
         loop = asyncio.get_running_loop()
         try:
             connection, _ = await loop.sock_accept(self._listener)
-        except OSError as error:  # no descriptor is left, or the client has gone again
+        except OSError as error:  # no descriptor is left, or the client has left
             log.debug("connection not taken: %s", error.strerror)
             await asyncio.sleep(NO_DESCRIPTOR_S)
             return
         try:
             await loop.connect_accepted_socket(self._talk, connection)
-        except OSError:  # it has gone again
+        except OSError:  # the client has left
             connection.close()
 
     def _talk(self) -> Talk:
@@ -110,7 +110,7 @@ class Doorkeeper:
         self._gone.set()
 
     async def _make_room(self) -> None:
-        """Waits until one more may come; the one that has waited longest for its client leaves."""
+        """Waits for room; closes the connection that has waited longest for its client."""
         while len(self._talks) >= self._most:
             waiting = [talk for talk in self._talks if not talk.is_asked]
             waiting = waiting or [talk for talk in self._talks if talk.answers > ANSWERS]

@@ -1,4 +1,4 @@
-"""A table of DynamoDB: its items as plain values, and writes that are made on a condition."""
+"""A table of DynamoDB: items as plain values, and conditional writes."""
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -11,19 +11,19 @@ from watchbot.errors import Rejected
 
 Item = dict[str, Any]
 Value = Mapping[str, Any]
-Write = dict[str, Any]  # a part of a transaction
+Write = dict[str, Any]  # one write of a transaction
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
 
-CONDITION_FAILED = "ConditionalCheckFailed"  # of a part of a transaction, and with "Exception"
+CONDITION_FAILED = "ConditionalCheckFailed"  # a single write adds "Exception"
 
 
 class Table:
     """One table. Every call raises `AwsError`.
 
-    In expressions an attribute is written `#name`, since many of its words are reserved, and a
-    value `:name`, given as `name=value`.
+    Write an attribute as `#name` in expressions (DynamoDB reserves many words), and a value as
+    `:name`, passed as `name=value`.
     """
 
     def __init__(self, client: Client, name: str) -> None:
@@ -31,11 +31,11 @@ class Table:
         self._client = client
 
     async def call(self, operation: str, **parameters: Any) -> Any:
-        """The answer of one call, as boto gives it."""
+        """boto's answer to one call."""
         return await self._client.call(operation, **parameters)
 
     async def get(self, **key: str) -> Item:
-        """The item as it is now; empty where there is none."""
+        """The current item; empty when it does not exist."""
         answer = await self.call(
             "get_item", TableName=self.name, Key=_encoded(key), ConsistentRead=True
         )
@@ -44,17 +44,17 @@ class Table:
     async def update(
         self, key: Mapping[str, str], text: str, condition: str | None = None, **values: Any
     ) -> Item | None:
-        """The item as it is now; None when the condition did not hold, and nothing was changed."""
+        """Updates an item; returns its new state, or None when the condition did not hold."""
         return await self._update("ALL_NEW", key, text, condition, values)
 
     async def replace(
         self, key: Mapping[str, str], text: str, condition: str, **values: Any
     ) -> Item | None:
-        """The same, but the item as it was before."""
+        """Updates an item; returns its old state, or None when the condition did not hold."""
         return await self._update("ALL_OLD", key, text, condition, values)
 
     async def delete(self, key: Mapping[str, str], condition: str, **values: Any) -> bool:
-        """Whether the condition held, and the item is deleted."""
+        """Deletes an item; False when the condition did not hold."""
         answer = await self._unless_refused(
             "delete_item",
             TableName=self.name,
@@ -64,7 +64,7 @@ class Table:
         return answer is not None
 
     async def put(self, item: Mapping[str, Any], condition: str, **values: Any) -> bool:
-        """Whether the condition held, and the item is stored."""
+        """Stores an item; False when the condition did not hold."""
         answer = await self._unless_refused(
             "put_item",
             TableName=self.name,
@@ -74,17 +74,17 @@ class Table:
         return answer is not None
 
     def to_put(self, item: Mapping[str, Any], condition: str, **values: Any) -> Write:
-        """The same, as a part of a transaction."""
+        """A put, for `transact`."""
         expressions = _expressions(ConditionExpression=condition, **values)
         return {"Put": {"TableName": self.name, "Item": _encoded(item), **expressions}}
 
     def to_update(self, key: Mapping[str, str], text: str, condition: str, **values: Any) -> Write:
-        """An update, as a part of a transaction."""
+        """An update, for `transact`."""
         expressions = _expressions(UpdateExpression=text, ConditionExpression=condition, **values)
         return {"Update": {"TableName": self.name, "Key": _encoded(key), **expressions}}
 
     async def transact(self, writes: list[Write]) -> list[str]:
-        """Writes all of them, at most 100, and gives no codes; or none, and of each its code.
+        """Makes all writes, at most 100, and returns []; or none, and returns a code for each.
 
         A code is `None`, `ConditionalCheckFailed`, `TransactionConflict`, or another.
         https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
@@ -98,10 +98,10 @@ class Table:
         return []
 
     async def query(self, where: str, **asked: Any) -> AsyncGenerator[Item]:
-        """The items of which the key is as `where` says, in its order.
+        """The items whose key matches `where`, in the order of the key.
 
-        `asked` are values, and, in capitals, parameters of the call as AWS names them. Without
-        an `IndexName` items are as they are now; in an index they may be late.
+        `asked` holds values, and parameters of the call under AWS's capitalized names. Reads are
+        consistent; with an `IndexName` they may lag.
         """
         parameters = {name: value for name, value in asked.items() if name[0].isupper()}
         values = {name: value for name, value in asked.items() if name not in parameters}
@@ -116,7 +116,7 @@ class Table:
                 yield _decoded(item)
 
     async def pages(self, operation: str, **parameters: Any) -> AsyncIterator[Any]:
-        """The answers of a query or a scan, one after the other until there is no more."""
+        """The answers of a query or a scan, page by page."""
         start: dict[str, Any] = {}
         while True:
             answer = await self.call(operation, TableName=self.name, **parameters, **start)
@@ -158,29 +158,32 @@ _EXPRESSIONS = ("FilterExpression", "ProjectionExpression")
 async def side_by_side(
     work: Callable[[Given], Awaitable[Result]], given: Iterable[Given], at_once: int = 10
 ) -> list[Result]:
-    """What `work` makes of each, in order, some at a time; raises the first error as it is."""
+    """The results of `work` for each item, in order; at most `at_once` calls run at a time.
+
+    Raises the first error.
+    """
     todo = list(given)
     results, errors = dict[int, Result](), list[Exception]()
     limit = anyio.CapacityLimiter(at_once)
 
-    async def one(place: int, each: Given) -> None:
+    async def one(index: int, each: Given) -> None:
         async with limit:
             try:
-                results[place] = await work(each)
-            except Exception as error:  # raised below: out of the group it came in one
+                results[index] = await work(each)
+            except Exception as error:  # raised below, outside the task group that would wrap it
                 errors.append(error)
                 group.cancel_scope.cancel()
 
     async with anyio.create_task_group() as group:
-        for place, each in enumerate(todo):
-            group.start_soon(one, place, each)
+        for index, each in enumerate(todo):
+            group.start_soon(one, index, each)
     if errors:
         raise errors[0]
-    return [results[place] for place in range(len(todo))]
+    return [results[index] for index in range(len(todo))]
 
 
 def _expressions(**parts: Any) -> dict[str, Any]:
-    """Expressions, in capitals, and the names and values that are in them."""
+    """The expressions (capitalized names), with the attributes and values that they use."""
     found = {name: part for name, part in parts.items() if name[0].isupper() and part}
     values = {f":{name}": encoded(part) for name, part in parts.items() if not name[0].isupper()}
     names = {f"#{name}": name for text in found.values() for name in re.findall(r"#(\w+)", text)}
@@ -192,7 +195,7 @@ def _expressions(**parts: Any) -> dict[str, Any]:
 
 
 def encoded(value: Any) -> dict[str, Any]:
-    """A value of JSON, or a set of whole numbers, as DynamoDB takes it."""
+    """A JSON value, or a set of whole numbers, in DynamoDB's form."""
     match value:
         case None:
             return {"NULL": True}
@@ -212,7 +215,7 @@ def encoded(value: Any) -> dict[str, Any]:
 
 
 def decoded(value: Value) -> Any:
-    """A value as DynamoDB gave it; what no JSON holds is left as it is."""
+    """The plain value of one in DynamoDB's form; values that JSON lacks stay unchanged."""
     ((kind, inner),) = value.items()
     match kind:
         case "NULL":

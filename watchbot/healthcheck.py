@@ -1,4 +1,4 @@
-"""`watchbot healthcheck`: asks the watcher of this container how it is."""
+"""`watchbot healthcheck`: asks this container's watcher for its health."""
 
 import http.client
 import sys
@@ -7,7 +7,7 @@ PATIENCE_S = 4  # a health check of ECS gets five seconds by default
 
 
 def healthcheck(address: str) -> int:
-    """0 when the watcher at `address`, host and port, is well; else 1, and why in one line."""
+    """Prints the health of the watcher at `address` (HOST:PORT); returns 0 if healthy, else 1."""
     problem = _problem(address)
     (sys.stderr if problem else sys.stdout).write(f"healthcheck: {problem or 'ok'}\n")
     return 1 if problem else 0
@@ -21,5 +21,5 @@ def _problem(address: str) -> str | None:
         said = answer.read(1000).decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return f"no answer from {address}: {reason}; is that the watcher's --metrics-port?"
+        return f"no answer from {address}: {reason}; check that --metrics-port is the watcher's"
     return None if answer.status == 200 else f"{answer.status}: {' '.join(said.split())}"

@@ -1,30 +1,30 @@
-"""How a stopped task ended: a pure function of its stop code and its containers."""
+"""The outcome of a stopped task: a pure function of its stop code and its containers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 SUCCESS, FAILED, UNKNOWN = "success", "failed", "unknown"
-BY_CONTAINERS = {"EssentialContainerExited"}  # what it means, the containers say
+BY_CONTAINERS = {"EssentialContainerExited"}  # the containers' exit codes decide
 BY_STOP_CODE = {
     "TaskFailedToStart": "failed_to_start",
     "UserInitiated": "stopped",
     "ServiceSchedulerInitiated": "stopped",
-    # AWS took the machine away: an exit code 0 after its SIGTERM says nothing of the work.
+    # AWS took the machine away: exit code 0 after its SIGTERM does not mean success.
     "SpotInterruption": "interrupted",
     "TerminationNotice": "interrupted",
     "InfrastructureHealth": "interrupted",
 }
-KILLED = {137, 143}  # by SIGKILL or SIGTERM: what ECS does to the rest once one has ended
+KILLED = {137, 143}  # by SIGKILL or SIGTERM, which ECS sends to the others once one has ended
 
-FAILURES = ("failed", "failed_to_start", "interrupted")  # what counts as a failure
+FAILURES = ("failed", "failed_to_start", "interrupted")  # outcomes that count as failures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedContainer:
     """A container of a stopped task.
 
-    `essential` is None where the task definition is not known. `stopped_in` is the lowest version
-    of the task in which it was seen stopped.
+    `essential` is None when the task definition is unknown. `stopped_in` is the lowest version of
+    the task in which the container was stopped.
     """
 
     exit_code: int | None
@@ -35,8 +35,8 @@ class EndedContainer:
 def outcome_of(stop_code: str | None, containers: Sequence[EndedContainer]) -> str:
     """`success`, `failed`, `failed_to_start`, `interrupted`, `stopped`, or `unknown`.
 
-    Essential containers alone count, and of several the one that stopped first: then ECS killed
-    the others. Where the definition is not known they all count, and must agree.
+    Only essential containers count, and only those that stopped first: ECS then kills the others.
+    Without a known definition all containers count, and must agree.
     """
     if stop_code in BY_STOP_CODE:
         return BY_STOP_CODE[stop_code]
@@ -50,5 +50,5 @@ def outcome_of(stop_code: str | None, containers: Sequence[EndedContainer]) -> s
         return UNKNOWN
     if len(counted) > 1 and guessed and 0 in codes and codes != {0}:
         return UNKNOWN
-    # Seen stopped together: those that were killed did not stop first, unless all were.
+    # Several stopped in one version: a killed container did not stop first, unless all were killed.
     return SUCCESS if (codes - KILLED or codes) == {0} else FAILED

@@ -1,4 +1,4 @@
-"""The HTTP server that services share: /metrics, /healthz, /readyz, and what a service adds."""
+"""The HTTP server of all services: /metrics, /healthz, /readyz, and a service's own pages."""
 
 import logging
 import socket
@@ -14,10 +14,10 @@ from watchbot.address import netloc
 from watchbot.errors import SettingError
 from watchbot.settings.base import describe
 
-REST = 3  # after an answer, this many times what it took: a flood has a quarter of the loop,
-UNPACED_S = 1  # once so much rest is owed; a scrape and a few probes never owe it
-SCRAPE_S = 0.2  # the metrics are worked out no more often
-READ_S = 0.0005  # what reading a request and writing its answer take besides
+REST = 3  # rest after an answer, as a multiple of its time: a flood gets a quarter of the loop
+UNPACED_S = 1  # rest that is not enforced: a scrape and a few probes stay below it
+SCRAPE_S = 0.2  # least time between two computations of the metrics
+READ_S = 0.0005  # estimated time to read a request and write its answer
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +29,10 @@ Pages = Mapping[str, Callable[[], object]]  # by path
 async def serving(
     host: str, port: int | None, unhealthy: Why, unready: Why, pages: Pages | None = None
 ) -> AsyncIterator[str | None]:
-    """Serves while open; gives the URL, or None when `port` is None and nothing is served.
+    """Serves while open; yields the URL. Without a `port`, serves nothing and yields None.
 
-    `unhealthy` and `unready` say why the answer is 503, or None for 200. `pages` are
-    a service's own, served as JSON. Raises `SettingError` when the address cannot be had.
+    `unhealthy` and `unready` return the reason for a 503, or None for a 200. `pages` are served
+    as JSON. Raises `SettingError` when the address cannot be used.
     """
     if port is None:
         yield None
@@ -45,9 +45,9 @@ async def serving(
 
 @asynccontextmanager
 async def serving_app(app: Any, host: str, port: int, option: str) -> AsyncIterator[str]:
-    """Serves an ASGI application while open; gives its URL.
+    """Serves an ASGI application while open; yields its URL.
 
-    Raises `SettingError`, which names `option`, when the address cannot be had.
+    Raises `SettingError`, naming `option`, when the address cannot be used.
     """
     from watchbot.doorkeeper import Doorkeeper
 
@@ -55,7 +55,7 @@ async def serving_app(app: Any, host: str, port: int, option: str) -> AsyncItera
         server = _server(app)
         door = Doorkeeper(listener, server.talk)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(server.serve, [])  # the doorkeeper takes the connections
+            tasks.start_soon(server.serve, [])  # the doorkeeper accepts the connections
             async with anyio.create_task_group() as opened:
                 opened.start_soon(door.run)
                 try:
@@ -70,7 +70,7 @@ def _listener(host: str, port: int, option: str) -> socket.socket:
         family, *_, address = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        every = host == "::" and socket.has_dualstack_ipv6()  # those who come by IPv4, too
+        every = host == "::" and socket.has_dualstack_ipv6()  # also accept IPv4
         return socket.create_server(address[:2], family=family, dualstack_ipv6=every)
     except OSError as error:
         raise SettingError(
@@ -80,7 +80,7 @@ def _listener(host: str, port: int, option: str) -> socket.socket:
 
 
 def _metrics_and_health(unhealthy: Why, unready: Why, pages: Pages) -> Any:
-    # Imported here: a watcher without a metrics port starts faster, and smaller.
+    # Imported here, so that a watcher without a metrics port starts faster and stays smaller.
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -118,7 +118,7 @@ def _metrics_and_health(unhealthy: Why, unready: Why, pages: Pages) -> Any:
 
 
 class _Paced:
-    """Answers one request after the other, and rests when there are many: the work comes first."""
+    """Answers one request at a time, and rests after many, to leave the loop to the service."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -138,7 +138,7 @@ class _Paced:
             ended = time.monotonic()
             rest_s = REST * (ended - began + READ_S)
             self._rests_until = max(self._rests_until, ended) + rest_s
-        for part in answer:  # out of turn: whoever does not read keeps nobody else waiting
+        for part in answer:  # outside the lock: a client that does not read blocks nobody else
             await send(part)
 
 
@@ -153,7 +153,7 @@ def _server(app: Any) -> Any:
 
         @contextmanager
         def capture_signals(self) -> Iterator[None]:
-            yield  # signals are the service's
+            yield  # the service handles signals
 
     return Server(
         uvicorn.Config(

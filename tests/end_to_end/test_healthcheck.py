@@ -26,7 +26,7 @@ def test_watcher_is_well(cloud: Cloud) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "healthcheck: ok\n", "")
     assert by_variable.returncode == 0
     assert (gone.returncode, gone.stdout) == (1, "")
-    assert "Connection refused; is that the watcher's --metrics-port?" in gone.stderr
+    assert "Connection refused; check that --metrics-port is the watcher's" in gone.stderr
     assert gone.stderr.count("\n") == 1
 
 

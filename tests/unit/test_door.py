@@ -29,7 +29,7 @@ def test_this_machine_needs_none(host: str) -> None:
     ],
 )
 def test_what_is_no_secret_is_refused_everywhere(token: str) -> None:
-    with pytest.raises(SettingError, match="put the secret itself there"):
+    with pytest.raises(SettingError, match="set it to the secret itself"):
         check_door("127.0.0.1", token)
 
 

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchbot.listen.environment import (
-    MAX_VARIABLE_BYTES,
     Place,
     base_environment,
     message_bytes,
@@ -16,6 +15,7 @@ from watchbot.listen.environment import (
     with_files,
     worker_environment,
 )
+from watchbot.settings.base import MAX_VARIABLE_BYTES
 from watchbot.sqs.envelope import Content, open_envelope
 from watchbot.sqs.message import Attribute, Message
 

@@ -282,7 +282,7 @@ def test_failure_without_a_reason() -> None:
 
 @pytest.mark.parametrize("ttl_s", [0, -1])
 def test_job_cannot_be_forgotten_at_once(ttl_s: float) -> None:
-    with pytest.raises(UsageError, match="kept for a second at least"):
+    with pytest.raises(UsageError, match="kept for at least 1 second"):
         Place().progress.set_total("job", 1, ttl_s=ttl_s)
 
 

@@ -223,7 +223,7 @@ async def test_directory_as_standard_input_is_an_error(
     directory = os.open(tmp_path, os.O_RDONLY)
     command = Command(**given)
 
-    with pytest.raises(WatchbotError, match="cannot read what is to be sent: Is a directory"):
+    with pytest.raises(WatchbotError, match="cannot read the messages to send: Is a directory"):
         await command.run(directory)
 
     assert command.err.getvalue() == ""

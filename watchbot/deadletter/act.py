@@ -10,6 +10,7 @@ from watchbot.deadletter.move import Move
 from watchbot.deadletter.replay import Replay, Tally
 from watchbot.errors import AwsError, SettingError, WatchbotError
 from watchbot.settings.base import describe
+from watchbot.settings.whereabouts import is_fifo
 from watchbot.sqs.destination import open_destination
 from watchbot.sqs.queue import SqsQueue
 
@@ -68,7 +69,7 @@ def queue_url_of(desk: Desk) -> str:
         raise SettingError(describe("queue_url"), "is not known; name the queue to send them to")
     if url == dead_url:
         raise SettingError(describe("queue_url"), "is the dead-letter queue itself")
-    if url.endswith(".fifo") != dead_url.endswith(".fifo"):
+    if is_fifo(url) != is_fifo(dead_url):
         raise SettingError(describe("queue_url"), "one queue is FIFO, and the other is not")
     return url
 

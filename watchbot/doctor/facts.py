@@ -7,6 +7,7 @@ from enum import StrEnum
 from watchbot.errors import AwsError, Denied, NotFound
 from watchbot.settings.doctor import DoctorSettings
 from watchbot.settings.misspelt import Unknown
+from watchbot.settings.whereabouts import is_fifo
 from watchbot.sqs.redrive import Redrive, redrive
 
 
@@ -83,7 +84,7 @@ class Facts:
 
     @property
     def fifo(self) -> bool:
-        return self.settings.queue_url.rstrip("/").endswith(".fifo")
+        return is_fifo(self.settings.queue_url)
 
     @property
     def redrive(self) -> Redrive | None:

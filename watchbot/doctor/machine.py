@@ -3,11 +3,11 @@
 from functools import partial
 
 from watchbot.doctor.facts import Check, Facts, Finding, Level, Probe, error, ok, warning
+from watchbot.settings.base import MAX_VARIABLE_BYTES
 from watchbot.sqs.consumer import LAST_POLL_S, LEAVE_S
 
 SLOW_CALL_S = 15  # what a call to AWS may take at worst, connecting counted
 LONG_LEASE_S = 3_600
-MAX_VARIABLE_BYTES = 131_072  # Linux takes no longer `NAME=VALUE\0`
 MAX_EXEC_BYTES = 6_291_456  # Linux's own end to words and variables, whatever the stack
 LARGE_VARIABLES = 2  # Message and MessageAttributes may be of full length
 MAX_STOP_S = 120  # Fargate gives no more

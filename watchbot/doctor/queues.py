@@ -6,6 +6,7 @@ from typing import Any
 
 from watchbot.doctor.facts import Check, Facts, Finding, Probe, error, ok, warning
 from watchbot.doctor.policy import lets_send
+from watchbot.settings.whereabouts import is_fifo
 
 ENOUGH_RECEIVES = 5  # a worker that is released by a deployment has used up a receive, too
 SNS_BODY_BYTES = 262_144  # SNS sends no larger ones
@@ -39,7 +40,7 @@ def dead_letter_queue(facts: Facts) -> Finding | None:
             f"the dead-letter queue {name} does not exist",
             "create it, or name another in the RedrivePolicy",
         )
-    if name.endswith(".fifo") != facts.fifo:
+    if is_fifo(name) != facts.fifo:
         return error(
             f"{name} is of another type than its queue: one is FIFO, one is not",
             "use a dead-letter queue of the same type",
@@ -154,7 +155,7 @@ def topic_feeds(facts: Facts) -> Finding | None:
         return None
     if facts.missing(Probe.READ_TOPIC):
         return error("the topic does not exist", "create it, or check the ARN of --topic")
-    if facts.fifo and not topic.endswith(".fifo"):
+    if facts.fifo and not is_fifo(topic):
         return error(
             "a standard topic cannot feed a FIFO queue", "use a FIFO topic, or a standard queue"
         )

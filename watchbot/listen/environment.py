@@ -6,11 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from watchbot.settings.base import MAX_VARIABLE_BYTES
 from watchbot.sqs.envelope import Content
 from watchbot.sqs.message import Attribute, Message, timestamp
-
-# Linux refuses a longer `NAME=VALUE\0` (MAX_ARG_STRLEN, 32 pages), whatever else there is room for.
-MAX_VARIABLE_BYTES = 131_072
 
 # What only a message may set, and what each holds; docs/reference/worker.md shows this.
 WORKER_VARIABLES = {

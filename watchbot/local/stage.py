@@ -7,6 +7,7 @@ import anyio
 
 from watchbot.aws import Client, open_client
 from watchbot.settings.base import Account
+from watchbot.settings.whereabouts import is_fifo
 from watchbot.sink import stdout
 from watchbot.sqs.envelope import open_envelope
 from watchbot.sqs.queue import MAX_BATCH, SqsQueue
@@ -87,7 +88,7 @@ async def _arn(sqs: Client, url: str) -> str:
 
 
 async def _topic(sns: Client, name: str, subscriber: str) -> str:
-    attributes = {"FifoTopic": "true"} if name.endswith(".fifo") else {}
+    attributes = {"FifoTopic": "true"} if is_fifo(name) else {}
     arn: str = (await sns.call("create_topic", Name=name, Attributes=attributes))["TopicArn"]
     await sns.call("subscribe", TopicArn=arn, Protocol="sqs", Endpoint=subscriber)
     return arn

@@ -1,1 +1,1 @@
-"""What the web pages of all services share: who may see them, how they look, what they may load."""
+"""Shared by the web pages of all services: access, style, and security headers."""

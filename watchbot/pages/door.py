@@ -1,4 +1,4 @@
-"""Who may come to a service's pages: by which name, from which site, with which token."""
+"""Access to a service's pages: host names, origins and tokens."""
 
 import ipaddress
 import re
@@ -9,7 +9,7 @@ from watchbot.settings.base import describe
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _PORTS = {"http": 80, "https": 443}
-# What stands where a secret was to be put: everybody knows it.
+# Placeholders and references of secrets, left in place of the secret: everybody knows them.
 _UNRESOLVED = re.compile(
     r"\s*|arn:[\w-]+:(secretsmanager|ssm):.*|\{\{.*\}\}|\$\{.*\}|\$\(.*\)|\$\w+|<.*>|ssm:.*",
     re.DOTALL,
@@ -20,22 +20,22 @@ Site = tuple[str, str, int | None]  # scheme, name, port
 
 
 def check_door(host: str, token: str | None, prefix: str = "") -> None:
-    """Raises `SettingError` for a token that is none, and for strangers who need to know none.
+    """Raises `SettingError` for a placeholder as token, and for a public host without a token.
 
-    `prefix` is what the names of both options begin with.
+    The names of both options begin with `prefix`.
     """
     if token is not None and _UNRESOLVED.fullmatch(token):
-        problem = "is blank, or names a secret instead of being it; put the secret itself there"
+        problem = "is blank, or names a secret; set it to the secret itself"
         raise SettingError(describe(f"{prefix}token"), problem)
     if token is None and not is_loopback(host):
         raise SettingError(
             describe(f"{prefix}host"),
-            f"{host} may be reached by others, who need no token; set {describe(f'{prefix}token')}",
+            f"others may reach {host}, and need no token; set {describe(f'{prefix}token')}",
         )
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
+    """Whether only this machine can reach the address."""
     if host in LOOPBACK:
         return True
     try:
@@ -45,7 +45,7 @@ def is_loopback(host: str) -> bool:
 
 
 def host_of(named: str) -> str:
-    """The name in a `Host` header, without its port; none for what is no name."""
+    """The name in a `Host` header, without its port; empty for a bad header."""
     try:
         return urlsplit(f"//{named}").hostname or ""
     except ValueError:
@@ -53,7 +53,7 @@ def host_of(named: str) -> str:
 
 
 def site_of(url: str) -> Site:
-    """The site that a URL or an `Origin` is of: two are one if these are equal."""
+    """The site of a URL or an `Origin`; two are the same site if their values are equal."""
     try:
         parts = urlsplit(url)
         port = parts.port or _PORTS.get(parts.scheme)

@@ -1,4 +1,4 @@
-"""A site of server-rendered pages: one style, no script, nothing from elsewhere."""
+"""A site of server-rendered pages: one style sheet, no scripts, nothing from other sites."""
 
 import base64
 import functools
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class Templates:
-    """The templates of a service, in its folder `templates`; `layout.html` is shared."""
+    """The templates in a service's folder `templates`, and the shared `layout.html`."""
 
     def __init__(self, package: str, filters: Mapping[str, Callable[..., Any]]) -> None:
         self._environment = Environment(
@@ -47,18 +47,18 @@ class Templates:
         self._environment.filters.update(filters)
 
     def page(self, name: str, status: int = 200, **facts: Any) -> HTMLResponse:
-        """A page; every fact in it is escaped."""
+        """A page, rendered with `facts`; the template escapes each of them."""
         return HTMLResponse(self._environment.get_template(name).render(**facts), status)
 
 
 def site(
     routes: Sequence[BaseRoute], *, host: str, token: str | None, public_url: str | None = None
 ) -> Starlette:
-    """An application of these routes and the style.
+    """An application with these routes and the style sheet.
 
-    With `token`, it answers those who know it: as a bearer token, or as the password of any user.
-    On loopback it answers to no other name, so that no web site of others can read it by one, but
-    for that of `public_url`, under which a proxy serves it.
+    With `token`, callers must send it: as a bearer token, or as the password of any user. On
+    loopback the application answers only to a loopback Host or that of `public_url` (a proxy's):
+    no foreign web site can then read it through a name of its own (DNS rebinding).
     """
     middleware = [Middleware(_Headers)]
     if is_loopback(host):
@@ -79,9 +79,9 @@ def site(
 
 
 def asking(endpoint: Endpoint, *names: str) -> Endpoint:
-    """The same page for a question that names these parameters alone; else it is refused.
+    """Wraps `endpoint` so that it refuses requests with parameters other than `names`.
 
-    A filter that is misspelt and ignored would show what it was to hide.
+    To ignore a misspelt filter would show rows that the caller meant to hide.
     """
 
     @functools.wraps(endpoint)
@@ -89,12 +89,17 @@ def asking(endpoint: Endpoint, *names: str) -> Endpoint:
         for name, value in request.query_params.multi_items():
             if name not in names:
                 known = ", ".join(names) or "none"
-                raise UsageError(f"{name[:40]!r} is no parameter here; known: {known}")
+                raise UsageError(f"{name[:40]!r} is no parameter of this page; it knows: {known}")
             if "\0" in value:
                 raise UsageError(f"{name} holds a NUL character")
         return await endpoint(request)
 
     return answer
+
+
+def shown_time(text: str | None) -> str:
+    """A time in the form of `watchbot.moment`, for people: 2026-11-21 03:47:10; None: a dash."""
+    return f"{text[:10]} {text[11:19]}" if text else "–"  # noqa: RUF001 - a dash for people
 
 
 async def _style(_: Request) -> Response:
@@ -107,7 +112,7 @@ async def _bad_request(request: Request, error: Exception) -> Response:
 
 
 async def _unfit(request: Request, error: Exception) -> Response:
-    return _refusal(request, "no database holds what the address names", 400)
+    return _refusal(request, "the address holds a value that no database stores", 400)
 
 
 async def _no_database(request: Request, error: Exception) -> Response:
@@ -122,7 +127,7 @@ def _refusal(request: Request, text: str, status: int) -> Response:
 
 
 class _Headers:
-    """Puts the headers on every answer that keep a browser from loading anything else."""
+    """Adds headers to every answer that keep browsers from loading anything from elsewhere."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -138,7 +143,7 @@ class _Headers:
 
 
 class _Names:
-    """Answers to these names alone."""
+    """Refuses requests whose Host is not one of `names`."""
 
     def __init__(self, app: ASGIApp, names: Set[str]) -> None:
         self._app, self._names = app, names
@@ -150,8 +155,8 @@ class _Names:
             named = request.headers.get("host", "")
             if host_of(named) not in self._names:
                 text = (
-                    f"this is served on loopback, and does not answer to the Host {named[:100]!r}; "
-                    "behind a proxy, set --public-url to the address that it is served under"
+                    f"this page is served on loopback only, and refuses the Host {named[:100]!r}; "
+                    "behind a proxy, set --public-url to the address that the proxy serves"
                 )
                 answer = _refusal(request, text, 400)
         await answer(scope, receive, send)
@@ -165,7 +170,7 @@ class _Guard:
         answer: Callable[[Scope, Receive, Send], Awaitable[None]] = self._app
         if scope["type"] == "http" and not self._knows(Request(scope).headers):
             answer = PlainTextResponse(
-                "give the token that this was started with\n",
+                "send the token that this server was started with\n",
                 401,
                 {"www-authenticate": "Basic, Bearer"},
             )
@@ -173,7 +178,7 @@ class _Guard:
 
     def _knows(self, headers: Mapping[str, str]) -> bool:
         scheme, _, value = headers.get("authorization", "").partition(" ")
-        given = value.strip().encode("latin-1")  # as the bytes of a header are read
+        given = value.strip().encode("latin-1")  # as Starlette decodes the bytes of a header
         if scheme.lower() == "basic":
             try:
                 given = base64.b64decode(given, validate=True).partition(b":")[2]
@@ -181,7 +186,7 @@ class _Guard:
                 return False
         elif scheme.lower() != "bearer":
             return False
-        # Some clients write a token that is not ASCII as Latin-1, and most as UTF-8.
+        # Most clients encode a token that is not ASCII as UTF-8, some as Latin-1.
         latin = self._token.encode("latin-1", "replace")
         return hmac.compare_digest(given, self._token.encode()) or (
             not self._token.isascii() and hmac.compare_digest(given, latin)

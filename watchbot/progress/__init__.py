@@ -1,7 +1,7 @@
-"""Map-reduce: a job in many parts, and one message when all of them are done.
+"""Map-reduce: a job of many parts, and one message when all parts are done.
 
-For workers in Python: `create_job` and `Part`; `Progress` for the single steps; `MemoryStore` for
-tests of a worker.
+Workers in Python use `create_job` and `Part`, or `Progress` for single steps. Their tests use
+`MemoryStore`.
 """
 
 from watchbot.errors import (

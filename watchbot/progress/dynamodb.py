@@ -1,12 +1,11 @@
-"""Jobs in a DynamoDB table: one header item a job, and an item for each 4,096 of its parts.
+"""Jobs in a DynamoDB table: a header item for each job, and an item for each 4,096 parts.
 
-The header's key is the job's id. It holds what ecs-watchbot's holds (`total`, `metadata`, `error`,
-`reduceSent`), and `first`, the number of its first part; `run`, which its chunks are named after;
-`full`, the chunks of which all parts are done; `reducer` and `since`, the claim. An item without
-`run` was begun by ecs-watchbot: its `parts` are the numbers that are left, and it is finished as
-it is.
+The header's key is the job's id. Its attributes are those of ecs-watchbot (`total`, `metadata`,
+`error`, `reduceSent`), and `first`, the number of the first part; `run`, part of its chunks' keys;
+`full`, the chunks whose parts are all done; `reducer` and `since`, the claim. ecs-watchbot began an
+item without `run`: its `parts` are the open numbers, and it is finished in that form.
 
-GetItem and UpdateItem are all the permissions it takes, and Scan to list jobs.
+Needs the permissions GetItem and UpdateItem, and Scan to list jobs.
 """
 
 import uuid
@@ -27,14 +26,14 @@ READS = 10  # chunks read at once
 
 
 @asynccontextmanager
-async def open_table(place: str, account: Account) -> AsyncIterator["TableStore"]:
-    """The table of this name or ARN."""
-    async with open_client("dynamodb", account.near(place)) as client:
-        yield TableStore(Table(client, place.rpartition("/")[2]))
+async def open_table(name: str, account: Account) -> AsyncIterator["TableStore"]:
+    """Opens the table with this name or ARN."""
+    async with open_client("dynamodb", account.near(name)) as client:
+        yield TableStore(Table(client, name.rpartition("/")[2]))
 
 
 async def create_table(client: Client, name: str) -> None:
-    """Makes a table for jobs."""
+    """Creates a table for jobs."""
     await client.call(
         "create_table",
         TableName=name,
@@ -45,7 +44,7 @@ async def create_table(client: Client, name: str) -> None:
 
 
 class TableStore:
-    """Jobs in one table, whose key is the text `id`."""
+    """A store in one table, whose key is the text `id`."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -55,8 +54,8 @@ class TableStore:
     ) -> None:
         if job.startswith(CHUNK_KEY):
             raise UsageError(f"no job's id may begin with {CHUNK_KEY!r}")
-        # Chunks are named after a run, not after the job: what is left of an expired job of the
-        # same id is none of this one's.
+        # Chunks' keys hold a run, not the job's id: chunks left by an expired job with this id
+        # then do not count.
         facts = {"total": len(parts), "first": parts[0], "run": uuid.uuid4().hex}
         if expires is not None:
             facts["expires"] = expires
@@ -75,7 +74,7 @@ class TableStore:
                 raise JobDiffers(job, known.parts)
 
     async def _begin_anew(self, job: str, facts: Item) -> bool:
-        """Whether the job was over, and is begun anew."""
+        """Begins the job again if it is over; whether it was."""
         noted = ("full", "parts", "reducer", "since", "error", "metadata", "reduceSent")
         old = [*noted, *(() if "expires" in facts else ("expires",))]
         text = (
@@ -124,9 +123,9 @@ class TableStore:
         if "run" not in header:
             return sorted(header.get("parts", ()))
         return [
-            header["first"] + place
+            header["first"] + index
             for number, words in await self._open_chunks(header)
-            for place in chunk.missing(number, header["total"], words)
+            for index in chunk.missing(number, header["total"], words)
         ]
 
     async def remaining(self, job: str) -> int:
@@ -148,7 +147,7 @@ class TableStore:
         return bool(words.get(bit.word, 0) & bit.mask)
 
     async def _open_chunks(self, header: Item) -> list[tuple[int, Item]]:
-        """The chunks that are not known to be full: their numbers, and their words."""
+        """The numbers and words of the chunks not known to be full."""
         full = header.get("full", set())
         left = [number for number in chunk.chunks(header["total"]) if number not in full]
         held = await self._read([_key(header, number) for number in left])
@@ -166,11 +165,11 @@ class TableStore:
                 yield item["id"]["S"]
 
     async def _complete(self, header: Item, part: int) -> bool:
-        """Whether all parts of the job are done, now that this one is."""
+        """Marks a part as done; whether all parts now are."""
         total = header["total"]
         bit = chunk.bit_of(part - header["first"])
         full = header.get("full", set())
-        # A part that was done before goes all the way, too: whoever did it may have died on it.
+        # Goes on for a part that was done before, too: its first caller may have died here.
         if bit.chunk not in full:
             words = await self._set(header, bit)
             if chunk.count(words) < chunk.size(bit.chunk, total):
@@ -182,11 +181,11 @@ class TableStore:
         return len(full) == len(chunk.chunks(total))
 
     async def _set(self, header: Item, bit: chunk.Bit) -> Item:
-        """The words of a chunk with this bit set."""
+        """Sets a bit; returns the words of its chunk."""
         key, name = _key(header, bit.chunk), bit.word
         expires = {"expires": header["expires"]} if "expires" in header else {}
         text = f"SET #{name} = :{name}" + (", #expires = :expires" if expires else "")
-        while True:  # whoever is in the way has set a bit of 64: it ends
+        while True:  # each retry means that another bit of the word was set: at most 64
             words = await self._table.get(id=key)
             old = {"old": words[name]} if name in words else {}
             if words.get(name, 0) & bit.mask:
@@ -224,7 +223,7 @@ class TableStore:
         return item
 
     async def _read(self, keys: Sequence[str]) -> list[Item]:
-        """The items of these keys, several at once."""
+        """The items of these keys, read several at once."""
         return await side_by_side(lambda key: self._table.get(id=key), keys, READS)
 
 
@@ -237,7 +236,7 @@ def _job(header: Item) -> Job:
     return Job(
         id=header["id"],
         total=total,
-        # ecs-watchbot counted parts from 1, its Python from 0; which, its items do not say.
+        # ecs-watchbot counted parts from 1, its Python library from 0; items do not say which.
         parts=range(total + 1) if first is None else range(first, first + total),
         error=header.get("error"),
         metadata=header.get("metadata"),

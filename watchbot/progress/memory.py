@@ -1,4 +1,4 @@
-"""Jobs in memory: the same contract, for tests of workers, and for one process."""
+"""A store in memory, for tests of workers and for single processes."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -18,7 +18,7 @@ class _Entry:
 
 
 class MemoryStore:
-    """Jobs that are gone with the process. Threads, and their event loops, may share it."""
+    """A store whose jobs end with the process. Threads and their event loops may share it."""
 
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}

@@ -1,4 +1,4 @@
-"""The messages of a job: `map`, one for each part; then `reduce`, once."""
+"""The messages of a job: `map` for each part, then one `reduce`."""
 
 import hashlib
 import json
@@ -13,9 +13,9 @@ from watchbot.sqs.publish import Publisher
 
 
 def map_messages(job: str, parts: Sequence[Mapping[str, Any]], metadata: Any) -> list[Outgoing]:
-    """A message for each part: what it holds, its `partid` (from 0), `jobid` and `metadata`.
+    """A message for each part: its fields, `partid` (from 0), `jobid` and `metadata`.
 
-    Raises `UsageError` for a part that is no JSON.
+    Raises `UsageError` for a part that JSON cannot hold.
     """
     return [
         _message("map", job, str(part), {**facts, "partid": part, **_common(job, metadata)})
@@ -24,12 +24,12 @@ def map_messages(job: str, parts: Sequence[Mapping[str, Any]], metadata: Any) ->
 
 
 def reduce_message(job: str, metadata: Any) -> Outgoing:
-    """The message that says that all parts are done."""
+    """The message that tells workers that all parts are done."""
     return _message("reduce", job, "reduce", _common(job, metadata))
 
 
 async def send(destination: Destination, job: str, messages: Sequence[Outgoing]) -> None:
-    """Sends all of them. Raises `MessagesUnsent` for those that were refused, `AwsError`."""
+    """Sends all messages. Raises `MessagesUnsent` for refused ones, and `AwsError`."""
     fitting = messages if destination.fifo else [_plain(message) for message in messages]
     unsent = [
         result
@@ -49,8 +49,8 @@ def _message(subject: str, job: str, part: str, facts: Mapping[str, Any]) -> Out
         body = json.dumps(facts)
     except (TypeError, ValueError) as fault:
         raise UsageError(f"job {job!r}: part {part} cannot be written as JSON: {fault}") from fault
-    # For a FIFO queue. A group of its own: parts need not wait for each other. A digest: a job's id
-    # may be longer than SQS allows, and hold what it refuses.
+    # For a FIFO queue. Each part has a group, so that parts do not wait for each other. A digest,
+    # because a job's id may be too long for SQS, or hold characters that SQS refuses.
     name = hashlib.sha256(f"{part} {job}".encode()).hexdigest()
     return Outgoing(body=body, subject=subject, group_id=name, dedup_id=name)
 

@@ -1,4 +1,4 @@
-"""The two calls of a worker: `create_job`, and `Part` around the work of one part."""
+"""The two calls of a worker: `create_job`, and `Part` around the work on one part."""
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -19,11 +19,11 @@ def create_job(
     ttl_s: float | None = None,
     progress: Progress | None = None,
 ) -> str:
-    """Begins a job, sends a message with the subject `map` for each of its parts; the job's id.
+    """Begins a job and sends a message with the subject `map` for each part; returns the job's id.
 
-    A message is JSON: what the part holds, with `jobid`, `partid` (from 0) and `metadata`. Give
-    an id that is the same when the worker runs twice for one message, such as its `MessageId`:
-    then it is one job, and not two. Raises what `Progress.create_job` does.
+    A message is a JSON object: the part's fields, `jobid`, `partid` (from 0) and `metadata`. A
+    worker may run twice for one message: pass its `MessageId` as `jobid` to begin one job, not
+    two. Raises the errors of `Progress.create_job`.
     """
     jobid = jobid or str(uuid.uuid4())
     (progress or Progress()).create_job(jobid, parts, metadata=metadata, ttl_s=ttl_s)
@@ -31,17 +31,17 @@ def create_job(
 
 
 class Part:
-    """Around the work of one part: completes the part when the work is done.
+    """A context manager around the work on one part: completes the part when the work returns.
 
-    When it was the last one, a message with the subject `reduce` is sent, JSON with `jobid` and
-    `metadata`. When the work raises, the part stays open, for the next try; with an exception of
-    `fail_job_on`, the whole job is failed. With `fail_job_on`, too, the work of a job that has
-    failed is not begun: `JobFailed`. `on_reduce` is called in place of sending the `reduce`
-    message, with what that would hold. Other arguments are what a message may hold, so that
-    `Part(**message)` works, and are not used; what no message holds, as a function, is a
-    `TypeError`.
+    After the last part, sends a message with the subject `reduce`: JSON with `jobid` and
+    `metadata`; or calls `on_reduce` with these fields instead. When the work raises, the part
+    stays open for the next try; an exception of `fail_job_on` fails the whole job. With
+    `fail_job_on`, entering raises `JobFailed` for a job that has already failed.
 
-    Raises what `Progress.finish_part` does.
+    Ignores other JSON arguments, so that `Part(**message)` works; raises `TypeError` for an
+    argument that no message can hold, such as a function.
+
+    Raises the errors of `Progress.finish_part`.
     """
 
     def __init__(

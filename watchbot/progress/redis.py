@@ -1,6 +1,6 @@
-"""Jobs in Redis: a hash for each, and its parts as the bits of one string.
+"""Jobs in Redis: a hash for each job, and its parts as the bits of a string.
 
-Each change is one script, which Redis runs from end to end before anything else.
+Each change is one script, which Redis runs atomically.
 """
 
 import json
@@ -80,9 +80,9 @@ BITS = [[number for number in range(8) if not byte << number & 0x80] for byte in
 
 @asynccontextmanager
 async def open_redis(url: str) -> AsyncIterator["RedisStore"]:
-    """The database at `url`: `redis://HOST:PORT/NUMBER`, or `rediss://` for TLS."""
+    """Opens the database at `url`: `redis://HOST:PORT/NUMBER`, or `rediss://` for TLS."""
     parts = urlsplit(url)
-    place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     try:
         redis = Redis.from_url(
             url, socket_connect_timeout=CONNECT_TIMEOUT_S, socket_timeout=ANSWER_TIMEOUT_S
@@ -91,14 +91,14 @@ async def open_redis(url: str) -> AsyncIterator["RedisStore"]:
         names = describe("progress_table")
         raise SettingError(names, "must be like redis://HOST:6379/0") from fault
     async with redis:
-        yield RedisStore(redis, place)
+        yield RedisStore(redis, shown)
 
 
 class RedisStore:
-    """Jobs in one database. `place` is its URL, without a password."""
+    """A store in one database. `url` is shown in errors, and has no password."""
 
-    def __init__(self, redis: Redis, place: str) -> None:
-        self._redis, self._place = redis, place
+    def __init__(self, redis: Redis, url: str) -> None:
+        self._redis, self._url = redis, url
 
     async def create(
         self, job: str, parts: range, *, expires: int | None = None, anew: bool = False
@@ -144,13 +144,13 @@ class RedisStore:
         parts = (await self.read(job)).parts
         with self._translated():
             done: Any = await self._redis.get(_keys(job)[1]) or b""
-        # Redis numbers the bits of a byte from the highest; the string ends at the last one set.
-        places = (
-            place * 8 + bit
-            for place, byte in enumerate(done.ljust(-(-len(parts) // 8), b"\0"))
+        # Redis numbers the bits of a byte from the highest; the string ends with the last set bit.
+        indexes = (
+            number * 8 + bit
+            for number, byte in enumerate(done.ljust(-(-len(parts) // 8), b"\0"))
             for bit in BITS[byte]
         )
-        return [parts[place] for place in places if place < len(parts)]
+        return [parts[index] for index in indexes if index < len(parts)]
 
     async def remaining(self, job: str) -> int:
         total = (await self.read(job)).total
@@ -177,9 +177,9 @@ class RedisStore:
         try:
             yield
         except RedisError as fault:
-            raise DatabaseError(self._place, " ".join(str(fault).split())) from fault
+            raise DatabaseError(self._url, " ".join(str(fault).split())) from fault
 
 
 def _keys(job: str) -> list[str]:
-    # In a cluster, what is between the braces decides: both keys are on one server.
+    # A cluster hashes the text in braces: both keys are on one server.
     return [f"{PREFIX}{{{job}}}", f"{PREFIX}{{{job}}}:parts"]

@@ -1,4 +1,4 @@
-"""Where jobs are kept: what is asked of a store, and the one place that opens it."""
+"""The interface of a store of jobs, and `open_store`, the only way to open one."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,52 +10,53 @@ from watchbot.settings.progress import ProgressSettings
 
 
 class Store(Protocol):
-    """Jobs, by id. Each call is atomic; `NoSuchJob` where there is no such job.
+    """Jobs, by id. Each call is atomic, and raises `NoSuchJob` for an unknown id.
 
-    What the store itself refuses is an `AwsError` or a `DatabaseError`.
+    A store raises `AwsError` or `DatabaseError` when it cannot do what was asked.
     """
 
     async def create(
         self, job: str, parts: range, *, expires: int | None = None, anew: bool = False
     ) -> None:
-        """Begins a job with parts of these numbers; nothing, if the same was begun before.
+        """Begins a job with these part numbers; does nothing if it already exists with them.
 
-        With `anew`, one that is over (somebody was told that all is done, or it has failed) is
-        forgotten first, with all that was noted of it; of many that try at once, one does.
+        With `anew`, forgets a job that is over (LAST was answered, or it failed) with all its
+        facts, and begins again; of several concurrent callers, one does.
 
-        It may be forgotten after the epoch second `expires`. Raises `JobDiffers` for a job that
-        was begun with other parts.
+        The store may forget the job after the epoch second `expires`. Raises `JobDiffers` for a
+        job that exists with other parts.
         """
         ...
 
     async def note(self, job: str, fact: Fact, value: Any) -> None:
-        """Notes a fact, as JSON has it, in place of the one before; of `error` the first stays."""
+        """Stores a JSON value in place of the fact's last value; `error` keeps its first."""
         ...
 
     async def complete(self, job: str, part: int, claim: Claim) -> Completion:
-        """Marks a part as done, whether it was or not. Raises `NoSuchPart`.
+        """Marks a part as done, also when it already was. Raises `NoSuchPart`.
 
-        Whatever is completed twice or at once, one claim is the last, unless the job has failed.
+        However often and concurrently parts are completed, exactly one claim gets LAST; none does
+        if the job has failed.
         """
         ...
 
     async def take_over(self, job: str, claim: Claim) -> bool:
-        """Whether this claim takes the place of one `CLAIM_S` older, with no reduce message sent.
+        """Whether this claim replaced one at least `CLAIM_S` older without a reduce message.
 
-        Of many that try at once, one does.
+        Of several concurrent callers, one gets True.
         """
         ...
 
     async def read(self, job: str) -> Job:
-        """The job."""
+        """The job, without the state of its parts."""
         ...
 
     async def pending(self, job: str) -> list[int]:
-        """The numbers of the parts that are not done, in order."""
+        """The numbers of the open parts, in order."""
         ...
 
     async def remaining(self, job: str) -> int:
-        """How many parts are not done, counted and not listed."""
+        """The number of open parts; cheaper than `pending`."""
         ...
 
     async def is_done(self, job: str, part: int) -> bool:
@@ -69,9 +70,9 @@ class Store(Protocol):
 
 @asynccontextmanager
 async def open_store(settings: ProgressSettings) -> AsyncIterator[Store]:
-    """The store where `settings` say, closed on leaving.
+    """Opens the store that `settings` name; closes it on leaving.
 
-    Raises `SettingError` when none is named, and `MissingExtra`.
+    Raises `SettingError` when they name none, and `MissingExtra`.
     """
     place = settings.place
     if place.startswith("redis"):

@@ -1,4 +1,4 @@
-"""`Progress`: jobs as a worker calls for them, without an event loop of its own."""
+"""`Progress`: the synchronous interface to jobs, for workers."""
 
 import time
 import uuid
@@ -21,15 +21,15 @@ Answer = TypeVar("Answer")
 
 
 class Progress:
-    """Map-reduce jobs: how many parts each has, and which are done.
+    """Map-reduce jobs: the number of their parts, and which parts are done.
 
-    `progress_table` says where they are kept, `work_topic` or `queue_url` where their messages go,
-    else the variables `ProgressTable`, `WorkTopic` and `QueueUrl`. `region` and `endpoint_url` may
-    be given, too. Or give a `store`, such as `MemoryStore()`, and a `destination`. Raises
+    `progress_table` names the store; `work_topic` or `queue_url` gets the messages. The variables
+    `ProgressTable`, `WorkTopic` and `QueueUrl` are the defaults. Pass `region` and `endpoint_url`
+    where needed, or a `store`, such as `MemoryStore()`, and a `destination`. Raises
     `SettingError`.
 
-    Each call opens what it needs and closes it. Those of a job raise `NoSuchJob`; all raise
-    `AwsError` or `DatabaseError` for what is refused.
+    Each call opens its connections and closes them. Calls about a job raise `NoSuchJob`; all
+    raise `AwsError` or `DatabaseError` when the store or queue refuses.
     """
 
     def __init__(
@@ -48,10 +48,9 @@ class Progress:
     ) -> None:
         """Begins a job with `total` parts, whose numbers begin at `first`.
 
-        One that is over (all its parts are done, or it has failed) begins anew; one that is under
-        way stays as it is. The job may be forgotten after `ttl_s` seconds. Raises
-        `JobDiffers` for a job that was begun with other parts, `UsageError` for a bad id,
-        total or time.
+        Begins a finished or failed job again, and leaves a running one unchanged. The store may
+        forget the job after `ttl_s` seconds. Raises `JobDiffers` for a running job with other
+        parts, `UsageError` for a bad id, total or time.
         """
         self._begin(jobid, range(first, first + total), ttl_s, anew=True)
 
@@ -65,12 +64,12 @@ class Progress:
     ) -> None:
         """Begins a job with these parts, from 0, and sends the `map` message of each.
 
-        Done again, it sends them again, and they may be done twice. Raises what `set_total` does;
-        `UsageError` for a part that is no JSON, before anything is done; `MessagesUnsent` when not
-        all messages were sent.
+        A second call sends the messages again; workers may then do parts twice. Raises the errors
+        of `set_total`; `UsageError` for a part that is no JSON, before it does anything;
+        `MessagesUnsent` when some messages could not be sent.
         """
         messages = map_messages(jobid, parts, metadata)
-        # Not anew: the message that begins a job may come again once the job is over.
+        # Not anew: SQS may deliver the message that begins a job again after the job is over.
         self._begin(jobid, range(len(parts)), ttl_s)
 
         async def begin(store: Store) -> None:
@@ -82,10 +81,10 @@ class Progress:
         self._run(begin)
 
     def complete_part(self, jobid: str, partid: int) -> bool:
-        """Whether all parts are done, and this call is the one that is told so: no other is.
+        """Completes a part; True for exactly one call once all parts are done.
 
-        A part may be completed again: if its first caller died before anybody was told, the second
-        is. False for a job that has failed. Raises `NoSuchPart`.
+        A part may be completed again: if the caller that finished the job died before it got its
+        answer, the next call gets True. False for a job that has failed. Raises `NoSuchPart`.
         """
         claim = _new_claim()
         return self._run(lambda store: store.complete(jobid, partid, claim)) is Completion.LAST
@@ -93,13 +92,13 @@ class Progress:
     def finish_part(
         self, jobid: str, partid: int, on_reduce: Callable[[dict[str, Any]], object] | None = None
     ) -> None:
-        """Completes a part; if all parts are done, sends the `reduce` message, and notes that.
+        """Completes a part; once all are done, sends the `reduce` message and notes that.
 
-        `on_reduce` is called in place of sending it, with what it would hold: `jobid`, `metadata`.
+        Calls `on_reduce` instead of sending, where given, with `jobid` and `metadata`.
 
-        Raises `ReduceUnsent` when another call was told that all is done, but has not noted that
-        it sent the message: its process may have died. After a minute this call takes its place.
-        Raises `MessagesUnsent` or `AwsError` when the message cannot be sent.
+        Raises `ReduceUnsent` when another call was to send the message, but has not noted that it
+        did: its process may have died. After a minute a new call takes over. Raises
+        `MessagesUnsent` or `AwsError` when the message cannot be sent.
         """
 
         async def finish(store: Store) -> None:
@@ -123,16 +122,16 @@ class Progress:
         self._run(finish)
 
     def fail_job(self, jobid: str, reason: Any) -> None:
-        """Marks a job as failed, for good; of two reasons the first stays.
+        """Marks a job as failed, for good; the first reason stays.
 
-        A reason is anything that is JSON, but null: that raises `UsageError`.
+        The reason is any JSON value but null, which raises `UsageError`.
         """
         if reason is None:
             raise UsageError("say why the job has failed")
         self._note(jobid, "error", reason)
 
     def set_metadata(self, jobid: str, metadata: Any) -> None:
-        """Keeps anything that is JSON with a job, in place of what was kept before."""
+        """Stores a JSON value with a job, in place of its last metadata."""
         self._note(jobid, "metadata", metadata)
 
     def reduce_sent(self, jobid: str) -> None:
@@ -140,14 +139,14 @@ class Progress:
         self._note(jobid, "reduceSent", True)
 
     def job(self, jobid: str) -> Job:
-        """The job, without its parts: one read, whatever their number."""
+        """The job, without the state of its parts: one read, for any number of parts."""
         return self._run(lambda store: store.read(jobid))
 
     def status(self, jobid: str, part: int | None = None) -> dict[str, Any]:
-        """`progress`; where there are any, `failed` (the reason), `metadata` and `reduceSent`.
+        """`progress`; where they exist, `failed` (the reason), `metadata` and `reduceSent`.
 
-        `progress` is rounded down to hundredths: 1 means that all parts are done. With a part's
-        number: `partComplete`, too. Raises `NoSuchPart`.
+        `progress` is rounded down to hundredths: 1 means that all parts are done. Adds
+        `partComplete` for a given part. Raises `NoSuchPart`.
         """
 
         async def ask(store: Store) -> dict[str, Any]:
@@ -165,11 +164,11 @@ class Progress:
         return self._run(ask)
 
     def pending(self, jobid: str) -> list[int]:
-        """The numbers of the parts that are not done, in order."""
+        """The numbers of the open parts, in order."""
         return self._run(lambda store: store.pending(jobid))
 
     def jobs(self) -> list[dict[str, Any]]:
-        """What `info` says of each job."""
+        """The `info` of each job."""
 
         async def ask(store: Store) -> list[dict[str, Any]]:
             said = []
@@ -193,7 +192,7 @@ class Progress:
             async with self._opened_store() as store:
                 return await work(store)
 
-        # In a thread of its own: so it serves a caller, too, who is inside an event loop.
+        # In a thread, so that callers inside an event loop can use it, too.
         with start_blocking_portal() as portal:
             return portal.call(with_store)
 

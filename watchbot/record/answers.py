@@ -1,4 +1,4 @@
-"""The questions that a record answers. Each is one query, the same for the command and the page."""
+"""The queries behind `watchbot tasks`, the API and the page: each question is written once."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ BY = ("day", "hour", "family")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """Which tasks are asked about; None: all."""
+    """Filters on tasks; None leaves a filter out."""
 
     cluster: str | None = None
     family: str | None = None
@@ -32,7 +32,7 @@ class Filters:
     service: str | None = None
 
     def conditions(self) -> tuple[str, dict[str, Any]]:
-        """SQL to put behind a WHERE, and its values."""
+        """SQL to append to a WHERE, and its values."""
         wanted = {
             "cluster": self.cluster and self.cluster.rpartition("/")[2],
             "family": self.family,
@@ -45,7 +45,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A part of a long list: the `number`th from 0, of `size` rows."""
+    """One page of a list: its `number`, from 0, and its `size` in rows."""
 
     number: int = 0
     size: int = PAGE
@@ -56,7 +56,7 @@ ALL, FIRST = Filters(), Page()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """One task, its containers, and every state of it that was seen, the first one first."""
+    """A task, its containers, and every state of it that was seen, oldest first."""
 
     task: Row
     containers: Sequence[Row] = field(default_factory=list)
@@ -64,12 +64,12 @@ class History:
 
 
 async def running(database: Database, filters: Filters = ALL, page: Page = FIRST) -> list[Row]:
-    """The tasks that run now, the latest one first."""
+    """The tasks that run now, latest start first."""
     return await _listed(database, "last_status = 'RUNNING' AND gone_at IS NULL", filters, page, {})
 
 
 async def count_running(database: Database, filters: Filters = ALL) -> int:
-    """How many tasks run now."""
+    """The number of tasks that run now."""
     more, chosen = filters.conditions()
     (row,) = await database.fetch(
         f"SELECT count(*) AS tasks FROM ecs_task_running WHERE 1 = 1{more}", **chosen
@@ -80,7 +80,7 @@ async def count_running(database: Database, filters: Filters = ALL) -> int:
 async def at(
     database: Database, moment: datetime, filters: Filters = ALL, page: Page = FIRST
 ) -> list[Row]:
-    """The tasks that ran at that moment, the latest one first."""
+    """The tasks that ran at `moment`, latest start first."""
     condition = database.dialect.contains("run_range", "started_at", "ended_at")
     return await _listed(database, condition, filters, page, {"at": to_text(moment)})
 
@@ -88,12 +88,12 @@ async def at(
 async def between(
     database: Database, span: tuple[datetime, datetime], filters: Filters = ALL, page: Page = FIRST
 ) -> list[Row]:
-    """The tasks that ran at some time of the span, the latest one first."""
+    """The tasks that ran at any time of the span, latest start first."""
     values = {"since": to_text(span[0]), "until": to_text(span[1])}
     return await _listed(database, _DURING, filters, page, values)
 
 
-# Along the index of starts: a page is soon full, whatever the span.
+# Uses the index of starts: a page fills quickly for any span.
 _DURING = "started_at <= :until AND (ended_at IS NULL OR ended_at >= :since)"
 
 
@@ -114,7 +114,7 @@ async def _listed(
 async def failures(
     database: Database, since: datetime, by: str = "day", filters: Filters = ALL
 ) -> list[Row]:
-    """How many tasks ended since then, and how many of them failed; by day, hour or family."""
+    """Counts the tasks that ended since `since`, and those that failed, by day, hour or family."""
     more, chosen = filters.conditions()
     bucket, written = "family", "bucket"
     if by != "family":
@@ -145,7 +145,7 @@ async def find(database: Database, name: str) -> Row | None:
 
 
 async def history(database: Database, name: str) -> History | None:
-    """All that is known of one task; None if it is not known."""
+    """The history of a task; None if the record does not know it."""
     task = await find(database, name)
     if task is None:
         return None
@@ -164,7 +164,7 @@ async def history(database: Database, name: str) -> History | None:
 
 
 async def missed(database: Database, page: Page = FIRST) -> list[Row]:
-    """The tasks of which events are missing, those that miss the most first."""
+    """The tasks with missing events, most missing events first."""
     return await database.fetch(
         "SELECT * FROM ecs_task_missed ORDER BY missed DESC, task_arn LIMIT :size OFFSET :skip",
         size=page.size,
@@ -194,14 +194,14 @@ async def changes(database: Database, position: tuple[int, int], most: int) -> l
 
 
 async def reconciled_at(database: Database) -> str | None:
-    """When every cluster that is asked about had last been asked; None: never."""
+    """The oldest of the clusters' last reconciliations; None before the first."""
     (row,) = await database.fetch("SELECT min(reconciled_at) AS at FROM ecs_reconciliation")
     moment: str | None = row["at"]
     return moment
 
 
 def moment(text: str, now: datetime) -> datetime:
-    """A time as people type it: ISO 8601 (without a zone: UTC), or how long ago: 90s, 5m, 2h, 7d.
+    """Reads a time that a person typed: ISO 8601 (UTC without a zone), or an age: 90s, 5m, 2h, 7d.
 
     Raises `UsageError`.
     """
@@ -214,5 +214,5 @@ def moment(text: str, now: datetime) -> datetime:
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise UsageError(
-            f"{text[:40]!r} is no time; write 2026-11-21T03:47Z, or 2h for two hours ago"
+            f"{text[:40]!r} is no time; write a time like 2026-11-21T03:47Z, or an age like 2h"
         ) from None

@@ -1,4 +1,4 @@
-"""The record over HTTP, as JSON: the same answers under /v1, and the changes as they come."""
+"""The record as JSON over HTTP: queries under /v1, and a stream of changes."""
 
 import json
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ STREAMED_AT_ONCE = 500
 
 
 class Api:
-    """The JSON half of the page."""
+    """The routes that answer with JSON."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -62,9 +62,9 @@ class Api:
         return JSONResponse({"by": by, "failures": rows})
 
     async def stream(self, request: Request) -> Response:
-        """Server-sent events; the id of each is where `since` (or Last-Event-ID) goes on.
+        """Streams server-sent events; pass the id of the last as `since` or Last-Event-ID to go on.
 
-        Without either, it begins with what comes next; `since=0` begins with the oldest.
+        Without either, the stream begins with the next change; `since=0` begins with the oldest.
         """
         asked = request.headers.get("last-event-id") or request.query_params.get("since")
         position = _position(asked) if asked else await answers.newest(self._database)
@@ -78,31 +78,31 @@ class Api:
                 position = (row.pop("tx"), row.pop("seq"))
                 yield f"id: {position[0]}.{position[1]}\nevent: task\ndata: {json.dumps(row)}\n\n"
             if len(rows) < STREAMED_AT_ONCE:
-                yield ": \n\n"  # tells proxies, and us, that the line is open
+                yield ": \n\n"  # keeps the connection open, and detects a closed one
                 await anyio.sleep(STREAM_PAUSE_S)
 
 
 def filters_of(request: Request) -> Filters:
-    """The filters that the address names."""
+    """The filters in the query string."""
     return Filters(**{name: request.query_params.get(name) for name in FILTERS})
 
 
 def page_of(request: Request) -> Page:
-    """The page that the address names. Raises `UsageError`."""
-    number = _whole(request.query_params.get("page", "0"), 10_000)
-    size = _whole(request.query_params.get("limit", str(answers.PAGE)), MAX_PAGE_SIZE)
+    """The page in the query string. Raises `UsageError`."""
+    number = _number(request.query_params.get("page", "0"), 10_000)
+    size = _number(request.query_params.get("limit", str(answers.PAGE)), MAX_PAGE_SIZE)
     return Page(number=number, size=max(size, 1))
 
 
 def since_of(request: Request, default: timedelta) -> datetime:
-    """Where the asked-for time begins. Raises `UsageError`."""
+    """The start of the time asked for: `since`, else `default` ago. Raises `UsageError`."""
     now = datetime.now(UTC)
     asked = request.query_params.get("since")
     return answers.moment(asked, now) if asked else now - default
 
 
 def by_of(request: Request) -> str:
-    """What failures are counted by. Raises `UsageError`."""
+    """The unit that failures are counted by. Raises `UsageError`."""
     by = request.query_params.get("by", "day")
     if by not in BY:
         raise UsageError(f"by must be one of {', '.join(BY)}")
@@ -111,10 +111,10 @@ def by_of(request: Request) -> str:
 
 def _position(text: str) -> tuple[int, int]:
     tx, _, seq = text.partition(".")
-    return _whole(tx, 2**62), _whole(seq or "0", 2**62)
+    return _number(tx, 2**62), _number(seq or "0", 2**62)
 
 
-def _whole(text: str, most: int) -> int:
+def _number(text: str, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
-        raise UsageError(f"{text[:40]!r} is no number from 0 to {most}")
+        raise UsageError(f"{text[:40]!r} must be a whole number from 0 to {most}")
     return int(text)

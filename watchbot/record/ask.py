@@ -1,4 +1,4 @@
-"""`watchbot tasks`: asks one question and prints the answer."""
+"""`watchbot tasks`: runs one query and prints its rows."""
 
 import csv
 import json
@@ -16,16 +16,16 @@ from watchbot.sql.database import Database, open_database
 from watchbot.sql.dialect import Row
 from watchbot.sql.migrate import verify
 
-# What a table shows of tasks that are listed; of any other answer it shows all.
+# The columns of a table of tasks; other answers show all their columns.
 _SHOWN = ("task_id", "cluster", "family", "outcome", "last_status", "started_at", "ended_at")
 
 Question = Callable[[Database], Awaitable[list[Row]]]
 
 
 async def ask(settings: DatabaseSettings, question: Question, form: str) -> int:
-    """Prints the rows that `question` finds; the exit code.
+    """Prints the rows of `question`; returns the exit code.
 
-    `form` is `table`, which leaves fields out, `json`, one object a line, or `csv`.
+    `form` is `table` (the main columns), `json` (one object a line) or `csv`.
     """
     async with open_database(settings.database, connections=1, create=False) as database:
         await verify(database, COMPONENT, PACKAGE)
@@ -35,29 +35,29 @@ async def ask(settings: DatabaseSettings, question: Question, form: str) -> int:
 
 
 def running(settings: TasksSettings) -> Question:
-    """What runs now?"""
+    """Asks which tasks run now."""
     return lambda database: answers.running(database, _filters(settings), _page(settings))
 
 
 def at(settings: TasksSettings, time: str) -> Question:
-    """What ran then?"""
+    """Asks which tasks ran at a time."""
     moment = answers.moment(time, datetime.now(UTC))
     return lambda database: answers.at(database, moment, _filters(settings), _page(settings))
 
 
 def failures(settings: TasksSettings, since: str, by: str) -> Question:
-    """How many failed?"""
+    """Asks how many tasks failed."""
     moment = answers.moment(since, datetime.now(UTC))
     return lambda database: answers.failures(database, moment, by, _filters(settings))
 
 
 def missed(settings: TasksSettings) -> Question:
-    """Of which tasks were events lost?"""
+    """Asks which tasks have lost events."""
     return lambda database: answers.missed(database, _page(settings))
 
 
 def outcome(name: str) -> Question:
-    """How did this task end?"""
+    """Asks how a task ended."""
 
     async def question(database: Database) -> list[Row]:
         task = await answers.find(database, name)
@@ -69,7 +69,7 @@ def outcome(name: str) -> Question:
 
 
 def history(name: str) -> Question:
-    """What happened to this task?"""
+    """Asks for every event of a task."""
 
     async def question(database: Database) -> list[Row]:
         found = await answers.history(database, name)
@@ -81,7 +81,7 @@ def history(name: str) -> Question:
 
 
 def _unknown(name: str) -> UsageError:
-    return UsageError(f"no task {name[:200]!r} is in the record; give its ARN, or its id")
+    return UsageError(f"no task {name[:200]!r} is in the record; check its ARN or id")
 
 
 def _filters(settings: TasksSettings) -> Filters:

@@ -1,4 +1,4 @@
-"""Charts as figures for SVG: where each bar begins, and how wide it is."""
+"""Computes charts for SVG: the position and size of each bar."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A text at a place."""
+    """A text and its position."""
 
     x: float
     y: float
@@ -38,7 +38,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """What a template draws."""
+    """The shapes that a template draws."""
 
     height: float
     bars: Sequence[Bar]
@@ -47,10 +47,10 @@ class Chart:
 
 
 def timeline(tasks: Sequence[Row], since: datetime, until: datetime) -> Chart:
-    """The tasks as bars over time, family by family, those that overlap below each other."""
+    """Draws tasks as bars over time, by family; tasks that overlap get lanes below each other."""
     span_s = max((until - since).total_seconds(), 1.0)
 
-    def place(moment: datetime) -> float:
+    def x_of(moment: datetime) -> float:
         part = (moment - since).total_seconds() / span_s
         return LEFT + (WIDTH - LEFT) * min(max(part, 0.0), 1.0)
 
@@ -60,10 +60,10 @@ def timeline(tasks: Sequence[Row], since: datetime, until: datetime) -> Chart:
     ordered = sorted(tasks, key=lambda row: (row["family"] or "", row["started_at"]))
     for family, group in groupby(ordered, key=lambda row: row["family"] or "-"):
         names.append(Mark(x=0, y=y + BAR, text=family[:22]))
-        ends: list[float] = []  # of each lane, where it is free again
+        ends: list[float] = []  # for each lane: the x from which it is free
         for row in group:
-            x = place(to_time(row["started_at"]))
-            end = place(to_time(row["ended_at"]) if row["ended_at"] else until)
+            x = x_of(to_time(row["started_at"]))
+            end = x_of(to_time(row["ended_at"]) if row["ended_at"] else until)
             end = max(end, x + MIN_BAR)
             lane = next((lane for lane, free in enumerate(ends) if free <= x), len(ends))
             ends[lane : lane + 1] = [end + 1]
@@ -82,12 +82,12 @@ def timeline(tasks: Sequence[Row], since: datetime, until: datetime) -> Chart:
     step = timedelta(seconds=span_s / TICKS)
     moments = [since + step * number for number in range(TICKS)]
     form = "%d %b %H:%M" if span_s > 86_400 else "%H:%M"
-    ticks = [Mark(x=round(place(at), 1), y=12, text=at.strftime(form)) for at in moments]
+    ticks = [Mark(x=round(x_of(at), 1), y=12, text=at.strftime(form)) for at in moments]
     return Chart(height=y, bars=bars, names=names, ticks=ticks)
 
 
 def columns(rows: Sequence[Row], by: str) -> Chart:
-    """For each row a column of all that ended, the failed part at its foot."""
+    """Draws a column for each row: all tasks that ended, with the failed ones at the foot."""
     tall, foot = 180.0, 210.0
     most = max((row["ended"] for row in rows), default=1)
     width = min((WIDTH - 40) / max(len(rows), 1), 90.0)

@@ -1,4 +1,4 @@
-"""What ECS says, read strictly: a state of a task, or an event of another kind."""
+"""Reads the events of ECS strictly: a state of a task, or an event of another kind."""
 
 import json
 import math
@@ -15,16 +15,16 @@ STOPPED = "STOPPED"
 
 MAX_WHOLE = 2**63 - 1
 MAX_EXIT_CODE = 2**31 - 1
-MAX_KEY_CHARS = 1024  # what an index takes; no ARN of ECS comes near
+MAX_KEY_CHARS = 1024  # the most that an index takes; ARNs of ECS are far shorter
 
 
 class Unreadable(Exception):
-    """This is no event that can be stored; `str()` says why."""
+    """The message holds no event that can be stored; `str()` says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskState:
-    """One task in one version. `row` are the columns of `ecs_task` and of its history."""
+    """One version of a task. `row` holds the columns of `ecs_task` and of its history."""
 
     task_arn: str
     version: int
@@ -34,7 +34,7 @@ class TaskState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherEvent:
-    """An event that is kept as it is."""
+    """An event that is stored unchanged."""
 
     row: Mapping[str, Any]
 
@@ -43,9 +43,9 @@ Event = TaskState | OtherEvent
 
 
 def read(body: str, message_id: str) -> Event:
-    """The event in the body of a message, bare or without its envelope.
+    """The event in a message's body: a whole event, or only its `detail`.
 
-    `message_id` stands in for an event that has no id. Raises `Unreadable`.
+    An event without an id gets `message_id`. Raises `Unreadable`.
     """
     document = _parse(body)
     if "detail" not in document and "detail-type" not in document:
@@ -73,9 +73,12 @@ def read(body: str, message_id: str) -> Event:
 def read_task(
     detail: Mapping[str, Any], *, source: str, event_time: str, event_id: str | None = None
 ) -> TaskState:
-    """A task as events and DescribeTasks describe it. Raises `Unreadable`."""
+    """The state in the `detail` of an event, or in an answer of DescribeTasks.
+
+    Raises `Unreadable`.
+    """
     arn = _key("taskArn", _text(detail, "taskArn"))
-    version = _whole(detail, "version", MAX_WHOLE) or 0  # none, in notices of Spot
+    version = _integer(detail, "version", MAX_WHOLE) or 0  # notices of Spot have none
     cluster_arn = _text(detail, "clusterArn")
     definition = _text(detail, "taskDefinitionArn")
     family, revision = _family(definition)
@@ -145,7 +148,7 @@ def _finite(text: str) -> float:
 
 
 def _check_text(body: str) -> None:
-    """Refuses what JSON allows and no database stores: NULs, and halves of characters."""
+    """Refuses texts that JSON allows but databases do not store: NULs and lone surrogates."""
     if not body.isascii():
         try:
             body.encode()
@@ -162,7 +165,7 @@ def _check_text(body: str) -> None:
 
 
 def _enveloped(document: dict[str, Any]) -> dict[str, Any]:
-    """The event around a bare `detail`, told by its fields."""
+    """The event around a bare `detail`, whose fields show its kind."""
     if "taskArn" in document and "lastStatus" in document:
         return {"detail-type": TASK_EVENT, "detail": document}
     if "containerInstanceArn" in document and "agentConnected" in document:
@@ -186,14 +189,14 @@ def _containers(detail: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
         name = _key("containers.name", _text(item, "name"))
         by_name[name] = {
             "name": name,
-            "exit_code": _whole(item, "exitCode", MAX_EXIT_CODE),
+            "exit_code": _integer(item, "exitCode", MAX_EXIT_CODE),
             **{column: _text(item, key) for column, key in _CONTAINER_TEXTS.items()},
         }
     return tuple(by_name.values())
 
 
 def _family(definition: str | None) -> tuple[str | None, int | None]:
-    """`.../family:7` as its family and its revision."""
+    """The family and revision in `.../family:7`."""
     if definition is None:
         return None, None
     family, colon, revision = definition.rpartition("/")[2].rpartition(":")
@@ -216,7 +219,7 @@ def _key(name: str, value: str | None) -> str:
     return value
 
 
-def _whole(document: Mapping[str, Any], key: str, largest: int) -> int | None:
+def _integer(document: Mapping[str, Any], key: str, largest: int) -> int | None:
     value = document.get(key)
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         value = int(value)
@@ -230,7 +233,7 @@ def _whole(document: Mapping[str, Any], key: str, largest: int) -> int | None:
 
 
 def _moment(document: Mapping[str, Any], key: str) -> str | None:
-    """Events have ISO 8601, the API seconds since 1970, boto `datetime`s."""
+    """A time as text: events hold ISO 8601, the API seconds since 1970, boto `datetime`s."""
     value = document.get(key)
     if value is None:
         return None

@@ -1,4 +1,4 @@
-"""The record as web pages."""
+"""The web pages of the record."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from watchbot.moment import to_time
-from watchbot.pages.site import Templates, asking
+from watchbot.pages.site import Templates, asking, shown_time
 from watchbot.record import answers, chart
 from watchbot.record.answers import Page
 from watchbot.record.api import FILTERS, PAGING, by_of, filters_of, page_of, since_of
@@ -18,11 +18,11 @@ NAV = (("/", "Running"), ("/timeline", "Timeline"), ("/failures", "Failures"))
 
 
 class Pages:
-    """The HTML half of the page."""
+    """The routes that answer with HTML."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._templates = Templates("watchbot.record", {"time": _time, "lasted": _lasted})
+        self._templates = Templates("watchbot.record", {"time": shown_time, "lasted": _lasted})
 
     def routes(self) -> list[Route]:
         return [
@@ -83,10 +83,6 @@ class Pages:
 
         shared = {"nav": NAV, "path": request.url.path, "asked": request.query_params, "link": link}
         return self._templates.page(template, status, **shared, **facts)
-
-
-def _time(text: str | None) -> str:
-    return f"{text[:10]} {text[11:19]}" if text else "–"  # noqa: RUF001 - a dash for people
 
 
 def _lasted(start: str | None, end: str | None) -> str:

@@ -1,8 +1,8 @@
-"""Asks ECS itself: for what events did not tell, and for what no event tells.
+"""Reconciliation: asks ECS for its tasks, because events may be lost.
 
-Events may be lost, and tell nothing of tasks that were there before the rule. So ECS is asked for
-its tasks now and then, and its answer goes the way of an event: the higher version wins. A task
-that ECS no longer knows is marked gone; no row is deleted.
+Events also say nothing of tasks that started before the rule existed. The recorder stores an
+answer of ECS like an event: the higher version wins. It marks a task that ECS no longer knows as
+gone, and deletes no row.
 """
 
 import json
@@ -21,22 +21,22 @@ from watchbot.record.store import learn_definition, store
 from watchbot.sql.database import Database
 
 DESCRIBED_AT_ONCE = 100  # ECS takes no more
-TRIES = 8  # of one call that ECS throttles or does not answer
-LEARN_S = 30  # how often definitions are asked for that an outcome waits for
+TRIES = 8  # of one call that ECS throttles or leaves without an answer
+LEARN_S = 30  # between two looks for definitions that outcomes need
 STATUSES = ("RUNNING", "STOPPED")
 
 log = logging.getLogger(__name__)
 
 
 class Reconciler:
-    """Keeps the record in step with ECS, for these clusters (`all`: every one there is)."""
+    """Keeps the record in step with ECS, for these clusters (`all`: every cluster)."""
 
     def __init__(self, database: Database, ecs: Client, clusters: Sequence[str]) -> None:
         self._database, self._ecs, self._clusters = database, ecs, clusters
         self._asked: set[str] = set()  # definitions, whether or not ECS knew them
 
     async def run(self, every_s: float) -> None:
-        """Reconciles now and every `every_s`; what fails is logged, and tried the next time."""
+        """Reconciles now and every `every_s` seconds; logs failures, and retries next time."""
         while True:
             try:
                 await self.reconcile()
@@ -45,7 +45,7 @@ class Reconciler:
             await anyio.sleep(every_s)
 
     async def learn_for_ever(self) -> None:
-        """Looks up task definitions that outcomes wait for, as long as ECS lets us."""
+        """Looks up the task definitions that outcomes need, until ECS denies it."""
         while True:
             try:
                 await self.learn()
@@ -66,7 +66,7 @@ class Reconciler:
         await self.learn()
 
     async def learn(self) -> None:
-        """Learns the definitions of which an outcome is unknown. Raises as `reconcile` does."""
+        """Looks up the definitions of tasks with unknown outcomes. Raises as `reconcile` does."""
         rows = await self._database.fetch(
             "SELECT DISTINCT task_definition_arn AS arn FROM ecs_task "
             "WHERE ended_outcome = 'unknown' AND task_definition_arn NOT IN "
@@ -88,7 +88,7 @@ class Reconciler:
             log.warning("no such definition", extra={"arn": arn, "reason": error.text})
             return
         containers = answer["taskDefinition"]["containerDefinitions"]
-        # One that does not say is essential: so ECS has it.
+        # ECS's default: a container is essential.
         essential = {each["name"]: each.get("essential", True) for each in containers}
         await learn_definition(self._database, arn, essential)
 
@@ -118,7 +118,7 @@ class Reconciler:
         log.info("reconciled", extra={"cluster": cluster, "tasks": len(seen), "gone": gone})
 
     async def _mark_gone(self, cluster: str, began: str, seen: set[str]) -> int:
-        """Asks once more, by their ARNs, for those that were in no list; marks the missing."""
+        """Asks by ARN for recorded tasks that no list had; marks those that ECS does not know."""
         rows = await self._database.fetch(
             "SELECT task_arn FROM ecs_task WHERE last_status <> 'STOPPED' AND gone_at IS NULL "
             "AND cluster = :cluster AND seen_at <= :began",
@@ -141,7 +141,7 @@ class Reconciler:
         return len(missing)
 
     async def _describe(self, cluster: str, arns: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Stores these tasks; the ARNs of those that ECS knows, and of those it does not."""
+        """Stores these tasks; returns the ARNs that ECS knows, and those that it does not."""
         answer = await self._call("describe_tasks", cluster=cluster, tasks=list(arns))
         now = to_text(datetime.now(UTC))
         states = [state for raw in answer["tasks"] if (state := _read(raw, now))]
@@ -172,7 +172,7 @@ class Reconciler:
 
 
 def _read(raw: dict[str, Any], now: str) -> TaskState | None:
-    detail = json.loads(json.dumps(raw, default=to_text))  # boto makes datetimes of its times
+    detail = json.loads(json.dumps(raw, default=to_text))  # boto returns times as datetimes
     try:
         return read_task(detail, source="reconcile", event_time=now)
     except Unreadable as error:

@@ -1,4 +1,4 @@
-"""Forgets history that is too old, a little at a time, so that writers hardly wait."""
+"""Deletes old history, a little at a time, so that writers hardly wait."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -11,9 +11,9 @@ from watchbot.sql.database import Database
 
 EVERY_S = 3600
 AT_ONCE = 1000  # rows of one transaction
-PAUSE_S = 0.05  # in which writers have their turn
+PAUSE_S = 0.05  # between two deletes, for writers
 
-_KEYS = {  # of what is forgotten; the newest state of each task stays, in ecs_task
+_KEYS = {  # tables of the history, and their keys; ecs_task keeps each task's newest state
     "ecs_task_event": "task_arn, version",
     "ecs_event": "event_id",
     "ecs_event_reject": "message_id",
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 async def forget_for_ever(database: Database, days: float) -> None:
-    """Forgets every hour what came more than `days` ago."""
+    """Deletes, every hour, the history received more than `days` ago."""
     while True:
         try:
             rows = await forget(database, datetime.now(UTC) - timedelta(days=days))
@@ -34,7 +34,10 @@ async def forget_for_ever(database: Database, days: float) -> None:
 
 
 async def forget(database: Database, before: datetime) -> int:
-    """Deletes the history that came before then; how many rows. Raises `DatabaseError`."""
+    """Deletes the history received before `before`; returns the number of rows.
+
+    Raises `DatabaseError`.
+    """
     deleted = 0
     for table, key in _KEYS.items():
         while count := await _forget_some(database, table, key, before):

@@ -1,4 +1,4 @@
-"""Writes events: a batch is one transaction, and writing it again changes nothing."""
+"""Writes events: a batch in one transaction; writing a batch twice changes nothing."""
 
 import itertools
 import json
@@ -17,7 +17,7 @@ JUDGED_AT_ONCE = 1000
 
 log = logging.getLogger(__name__)
 
-_COLUMNS = {  # of ecs_task, all but `detail`, as PostgreSQL types them
+_COLUMNS = {  # the columns of ecs_task but `detail`, with their types in PostgreSQL
     "task_arn": "text",
     "task_id": "text",
     "cluster_arn": "text",
@@ -71,7 +71,7 @@ _REJECT = {"message_id": "text", "body": "text", "error": "text", "receive_count
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reject:
-    """A message that cannot be read, and why."""
+    """A message that cannot be read, and the reason."""
 
     message_id: str
     body: str
@@ -85,10 +85,10 @@ async def store(
     others: Sequence[OtherEvent] = (),
     rejects: Sequence[Reject] = (),
 ) -> None:
-    """Writes all of it, in one transaction. A higher version wins; what is known is left alone.
+    """Writes a batch in one transaction. The higher version of a task wins.
 
-    Raises `DatabaseDown` when it may be tried again, `DataRefused` when one of them cannot be
-    stored.
+    Raises `DatabaseDown` when the caller may retry, `DataRefused` when a value of the batch
+    cannot be stored.
     """
     async with database.transaction() as transaction:
         writer = _Writer(transaction, database)
@@ -100,7 +100,7 @@ async def store(
 async def learn_definition(
     database: Database, task_definition_arn: str, essential: Mapping[str, bool]
 ) -> None:
-    """Notes which containers are essential, and judges the tasks of the definition anew."""
+    """Stores which containers are essential, and sets the outcomes of the definition's tasks."""
     rows = [
         {"task_definition_arn": task_definition_arn, "name": name, "essential": flag}
         for name, flag in essential.items()
@@ -126,7 +126,7 @@ LEFT JOIN ecs_task_definition d
   ON d.task_definition_arn = t.task_definition_arn AND d.name = c.name
 WHERE t.last_status = 'STOPPED' ORDER BY t.task_arn
 """
-# A reconciliation that still sees a task takes back that it is gone.
+# A reconciliation that sees a task clears its mark as gone.
 _NEWER = """
 excluded.version > ecs_task.version OR (excluded.version = ecs_task.version
   AND excluded.source = 'reconcile' AND ecs_task.gone_at IS NOT NULL)
@@ -141,7 +141,7 @@ class _Writer:
     async def tasks(self, states: Sequence[TaskState]) -> None:
         if not states:
             return
-        # In the order of their keys: two batches then never wait for each other in a ring.
+        # In the order of their keys, so that two batches never deadlock.
         ordered = _one_of_each(sorted(states, key=lambda state: (state.task_arn, state.version)))
         newest = {state.task_arn: state for state in ordered}
         await self.put("ecs_task_event", _HISTORY, (state.row for state in ordered))
@@ -157,7 +157,7 @@ class _Writer:
         rows: Iterable[Mapping[str, Any]],
         conflict: str = "DO NOTHING",
     ) -> None:
-        """Inserts rows by one statement; `conflict` says what becomes of those that are there."""
+        """Inserts rows in one statement; `conflict` is its ON CONFLICT action."""
         given = [{name: row.get(name) for name in columns} for row in rows]
         if given:
             names = ", ".join(columns)
@@ -168,7 +168,7 @@ class _Writer:
             )
 
     async def _newest(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """What the tasks are now. Their details are large: they are copied from the history."""
+        """Writes the newest states, with their large details copied from the history."""
         names, picked = ", ".join(_COLUMNS), ", ".join(f"b.{name}" for name in _COLUMNS)
         await self._transaction.execute(
             f"INSERT INTO ecs_task ({names}, detail) SELECT {picked}, e.detail "
@@ -193,7 +193,7 @@ class _Writer:
         ]
         names = ", ".join(_CONTAINER)
         picked = ", ".join(f"b.{name}" for name in _CONTAINER)
-        if rows:  # of those states alone that are the newest now
+        if rows:  # the join keeps only containers of newest states
             await self._transaction.execute(
                 f"INSERT INTO ecs_task_container ({names}) SELECT {picked} "
                 f"FROM {self._source(_CONTAINER)} JOIN ecs_task t "
@@ -207,7 +207,7 @@ class _Writer:
     async def _stops(self, ordered: Sequence[TaskState]) -> None:
         first: dict[tuple[str, str], int] = {}
         for state in ordered:
-            if len(state.containers) > 1:  # one alone needs no telling which was first
+            if len(state.containers) > 1:  # a single container was the first to stop
                 for container in state.containers:
                     if container["last_status"] == STOPPED:
                         first.setdefault((state.task_arn, container["name"]), state.version)
@@ -223,7 +223,7 @@ class _Writer:
         )
 
     async def judge(self, arns: Sequence[str]) -> None:
-        """Sets the outcome of those of these tasks that have stopped, from their containers."""
+        """Sets the outcomes of the stopped tasks among these, from their containers."""
         if not arns:
             return
         rows = await self._transaction.fetch(
@@ -245,12 +245,12 @@ class _Writer:
             )
 
     def _source(self, columns: Mapping[str, str]) -> str:
-        """`:rows`, a JSON list of objects, as a table that is called b."""
+        """The value `:rows`, a JSON list of objects, as a table called b."""
         return self._dialect.as_table(columns)
 
 
 def _one_of_each(ordered: Sequence[TaskState]) -> list[TaskState]:
-    """The first of those with the same task and version, as the history keeps the first one."""
+    """One state for each task and version: the first, which the history keeps, too."""
     kept: dict[tuple[str, int], TaskState] = {}
     for state in ordered:
         first = kept.setdefault((state.task_arn, state.version), state)
@@ -261,7 +261,7 @@ def _one_of_each(ordered: Sequence[TaskState]) -> list[TaskState]:
 
 
 def _with_outcome(state: TaskState) -> Mapping[str, Any]:
-    """The columns of a task; with its outcome, if nothing but this state is needed to tell it."""
+    """A task's columns, with its outcome if this state alone decides that."""
     if state.row["last_status"] != STOPPED or len(state.containers) > 1:
         return state.row
     ended = [
@@ -284,7 +284,7 @@ def _assigned(columns: Iterable[str], *keys: str) -> str:
 
 
 def _reject_row(reject: Reject) -> dict[str, Any]:
-    # What cannot be stored as text is shown by its escapes.
+    # Escapes replace characters that no database stores.
     body = reject.body.encode(errors="backslashreplace").decode().replace("\0", "\\0")
     return {
         "message_id": reject.message_id,

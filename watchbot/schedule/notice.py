@@ -9,6 +9,7 @@ from watchbot.errors import AwsError
 from watchbot.moment import to_text
 from watchbot.schedule.clients import Clients
 from watchbot.schedule.run import Ending, Run
+from watchbot.settings.whereabouts import is_fifo
 
 _SUBJECT = 100  # characters that SNS takes
 
@@ -30,7 +31,7 @@ async def tell(clients: Clients, topic: str | None, run: Run, ending: Ending) ->
     text = json.dumps(facts, indent=2)
     queue = run.job.retry.dead_letter_queue
     if queue:
-        group = {"MessageGroupId": run.job.id[:128]} if queue.endswith(".fifo") else {}
+        group = {"MessageGroupId": run.job.id[:128]} if is_fifo(queue) else {}
         token = {"MessageDeduplicationId": run.token(0)} if group else {}
         await _call(clients, "sqs", queue, QueueUrl=queue, MessageBody=text, **group, **token)
     await _publish(clients, topic, f"{run.job.id} {ending.status}", text)

@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from watchbot.moment import to_text, to_time
-from watchbot.pages.site import Templates
+from watchbot.pages.site import Templates, shown_time
 from watchbot.schedule.cancelling import backfill_progress, cancel_backfill, cancel_run
 from watchbot.schedule.operations import Operation
 from watchbot.schedule.reading import reading, words
@@ -42,7 +42,7 @@ class Pages:
         operations: Sequence[Operation],
     ) -> None:
         self._store, self._look, self._operations = store, look, operations
-        self._templates = Templates("watchbot.schedule", {"time": _time, "outcome": _outcome})
+        self._templates = Templates("watchbot.schedule", {"time": shown_time, "outcome": _outcome})
 
     def routes(self) -> list[Route]:
         return [
@@ -122,10 +122,6 @@ class Pages:
     def _back(self, job_id: str) -> Response:
         self._look()
         return RedirectResponse(f"/page/jobs/{job_id}", 303)
-
-
-def _time(text: str | None) -> str:
-    return f"{text[:10]} {text[11:19]}" if text else "–"  # noqa: RUF001 - a dash for people
 
 
 def _outcome(run: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Reading what is to be sent: lines as they come, and no more in memory than a line may have."""
+"""Reads the lines to send as they come, with at most one message of text in memory."""
 
 import asyncio
 import os
@@ -8,13 +8,13 @@ from watchbot.errors import WatchbotError
 from watchbot.sqs.outgoing import MESSAGE_BYTES
 
 CHUNK_BYTES = 262_144
-LINE_BYTES = MESSAGE_BYTES + 2  # what is cut off here is too large even without a final CR
+LINE_BYTES = MESSAGE_BYTES + 2  # a line cut off here is too large even without a final CR
 
 
 async def lines(source: int) -> AsyncIterator[list[bytes]]:
-    """The lines of an open file, without their ends, in lists of those that came together.
+    """The lines of an open file, without line ends; each list holds the lines of one read.
 
-    A line that is too large for a message is cut off, at a length that is still too large.
+    Cuts a line that is too large for a message, to a length that is still too large.
     """
     kept = b""
     async for chunk in chunks(source):
@@ -28,7 +28,7 @@ async def lines(source: int) -> AsyncIterator[list[bytes]]:
 
 
 async def whole(source: int) -> bytes:
-    """All of an open file, as it is; cut off where it is too large for a message."""
+    """The content of an open file, unchanged; cut off where it is too large for a message."""
     kept = b""
     async for chunk in chunks(source):
         kept += chunk
@@ -38,7 +38,7 @@ async def whole(source: int) -> bytes:
 
 
 async def chunks(source: int) -> AsyncIterator[bytes]:
-    """What an open file holds, as it comes."""
+    """The content of an open file, as it comes."""
     while chunk := await _read(source):
         yield chunk
 
@@ -48,7 +48,7 @@ async def _read(source: int) -> bytes:
     try:
         return os.read(source, CHUNK_BYTES)
     except OSError as fault:
-        raise WatchbotError(f"cannot read what is to be sent: {fault.strerror}") from fault
+        raise WatchbotError(f"cannot read the messages to send: {fault.strerror}") from fault
 
 
 async def _readable(source: int) -> None:
@@ -58,7 +58,7 @@ async def _readable(source: int) -> None:
     try:
         loop.add_reader(source, ready.set)
     except (OSError, NotImplementedError):
-        return  # a regular file, which no loop can watch, because it is always ready
+        return  # a regular file is always ready, and no loop can watch it
     try:
         await ready.wait()
     finally:

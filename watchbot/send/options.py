@@ -1,4 +1,4 @@
-"""What was asked for, checked before anything is sent."""
+"""The plan of `watchbot send`, checked before anything is sent."""
 
 import re
 import unicodedata
@@ -9,11 +9,12 @@ from uuid import uuid4
 from watchbot.errors import SettingError
 from watchbot.settings.base import describe
 from watchbot.settings.send import SendSettings
+from watchbot.settings.whereabouts import is_fifo
 from watchbot.sqs.message import Attribute
 from watchbot.sqs.outgoing import Outgoing, decoded, is_binary
 
-MAX_ATTRIBUTES = 10  # SQS refuses more, and a topic drops what it cannot hand on
-SUBJECT_CHARACTERS = 99  # SNS wants fewer than a hundred
+MAX_ATTRIBUTES = 10  # SQS refuses more, and a topic drops messages that it cannot deliver
+SUBJECT_CHARACTERS = 99  # SNS takes fewer than 100
 
 _CONTROLS = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surrogates, line breaks
 _ID = re.compile(r"[!-~]{1,128}")
@@ -24,32 +25,35 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to be sent, and where to: an ARN or a URL. Either `body` or `file` is set."""
+    """The messages to send, and their target: a topic's ARN or a queue's URL.
 
-    place: str
-    common: Outgoing  # what all messages share; its body is not filled in
+    Either `body` or `file` is set.
+    """
+
+    target: str
+    common: Outgoing  # the fields that all messages share; its body is empty
     body: str | None
     file: str | None
 
     def message(self, body: str) -> Outgoing:
-        """The message that says `body`.
+        """The message with this body.
 
-        For FIFO it has the deduplication id that was given, else a new one: two alike lines are
-        two messages, and a message that is sent twice because no answer came is one.
+        For FIFO, uses the given deduplication id, else a new one: two equal lines stay two
+        messages, and a message sent twice because no answer came stays one.
         """
-        made_up = str(uuid4()) if _is_fifo(self.place) else None
+        made_up = str(uuid4()) if is_fifo(self.target) else None
         return replace(self.common, body=body, dedup_id=self.common.dedup_id or made_up)
 
 
 def planned(settings: SendSettings) -> Plan:
-    """The plan that fits what was asked for.
+    """The plan for these settings.
 
-    Raises `SettingError` for what is missing, what contradicts, and what SQS or SNS would refuse.
+    Raises `SettingError` for missing, contradictory and refused values.
     """
-    place = _place(settings)
+    target = _target(settings)
     _check_source(settings)
     _check_ids(settings)
-    _check_fifo(settings, _is_fifo(place))
+    _check_fifo(settings, is_fifo(target))
     common = Outgoing(
         body="",
         subject=_subject(settings.subject),
@@ -57,20 +61,16 @@ def planned(settings: SendSettings) -> Plan:
         group_id=settings.group_id,
         dedup_id=settings.dedup_id,
     )
-    return Plan(place=place, common=common, body=settings.body, file=settings.file)
+    return Plan(target=target, common=common, body=settings.body, file=settings.file)
 
 
-def _place(settings: SendSettings) -> str:
+def _target(settings: SendSettings) -> str:
     given = [value for value in (settings.topic_arn, settings.queue_url) if value]
     if len(given) != 1:
         names = f"{describe('topic_arn')}, {describe('queue_url')}"
         problem = "both are set; send to one of them" if given else "set one of them"
         raise SettingError(names, problem)
     return given[0]
-
-
-def _is_fifo(place: str) -> bool:
-    return place.rstrip("/").endswith(".fifo")
 
 
 def _check_source(settings: SendSettings) -> None:
@@ -143,9 +143,9 @@ def _attribute(given: str) -> tuple[str, Attribute]:
 
 def _attribute_problem(name: str, attribute: Attribute) -> str | None:
     if not _NAME.fullmatch(name):
-        return "a name is of letters, digits, '_', '-' and single '.', and not of AWS"
+        return "a name has letters, digits, '_', '-' and single '.', and does not begin with AWS."
     if not _TYPE.fullmatch(attribute.type):
-        return "a type is String, Number or Binary"
+        return "an attribute's type must be String, Number or Binary"
     if attribute.type.startswith("Number") and not _NUMBER.fullmatch(attribute.value):
         return "the value is not a number"
     if is_binary(attribute) and decoded(attribute) is None:

@@ -1,4 +1,4 @@
-"""The account of a command: ids to standard output, what was not sent to standard error."""
+"""Reports on sent messages: ids to standard output, failures to standard error."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from watchbot.sqs.outgoing import Unsent
 
 @dataclass(slots=True)
 class _Run:
-    """Lines that follow each other and were not sent for one and the same reason."""
+    """Consecutive lines that were not sent for one reason."""
 
     first: int
     last: int
@@ -19,7 +19,7 @@ class _Run:
 
 
 class Report:
-    """Writes what becomes of each message; a run of alike refusals is one line, not thousands."""
+    """Writes the result of each message; consecutive equal refusals share one line."""
 
     def __init__(self, *, out: TextIO | None, say: Callable[[str], None], numbered: bool) -> None:
         self._out, self._say, self._numbered = out, say, numbered
@@ -30,7 +30,7 @@ class Report:
         self._last = 0
 
     def add(self, number: int, result: Result) -> None:
-        """Takes in what became of the message in line `number`."""
+        """Adds the result of the message in line `number`."""
         self._last = number
         if isinstance(result, Unsent):
             self.unsent += 1
@@ -41,7 +41,7 @@ class Report:
             self._write(result)
 
     def flush(self) -> None:
-        """Says what was held back because more of the same might follow."""
+        """Writes the refusals that were held back to share a line."""
         run, self._run = self._run, None
         if run is None:
             return
@@ -51,17 +51,17 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 when all was sent and told, else 1."""
+        """0 when all messages were sent and their ids written, else 1."""
         return 1 if self.unsent or self.unwritten else 0
 
     def break_off(self) -> None:
-        """Says how far it came, where an error ends the sending."""
+        """Says which line was the last, when an error ends the sending."""
         self.flush()
         if self._last:
             self._say(f"nothing after line {self._last} was sent")
 
     def conclude(self, blank: int) -> None:
-        """Says what is left to say at the end: also how much was not sent, and was skipped."""
+        """Writes held-back refusals, and counts of skipped lines and unsent messages."""
         self.flush()
         if blank:
             self._say(f"blank lines skipped: {blank:,}")
@@ -77,7 +77,7 @@ class Report:
         try:
             self._out.write(message_id + "\n")
             self._out.flush()
-        except OutputFailed as fault:  # what is asked for is to send; the rest is sent
+        except OutputFailed as fault:  # go on: sending is what the user asked for
             self.unwritten = fault
 
     def _extend(self, number: int, reason: Unsent) -> None:

@@ -23,7 +23,7 @@ STDIN = "-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Streams:
-    """Where a command reads and writes; `stdin` is a file descriptor."""
+    """The streams of a command; `stdin` is a file descriptor."""
 
     stdin: int
     out: TextIO
@@ -33,26 +33,24 @@ class Streams:
 async def send(
     settings: SendSettings, *, quiet: bool = False, streams: Streams | None = None
 ) -> int:
-    """Sends what `settings` ask for; 0 when all of it was sent, else 1.
+    """Sends the messages that `settings` describe; returns 0 when all were sent, else 1.
 
-    Prints the id of each message that was sent, and names on standard error each that was not.
-    `quiet` leaves out the ids. Raises `SettingError` before anything is sent, and `AwsError` when
-    no more can be sent.
+    Prints the id of each sent message, unless `quiet`, and each failure on standard error. Raises
+    `SettingError` before it sends anything, and `AwsError` when it can send no more.
     """
     plan = planned(settings)
     streams = streams or Streams(stdin=0, out=sys.stdout, err=sys.stderr)
-    async with open_destination(plan.place, settings.account) as destination:
+    async with open_destination(plan.target, settings.account) as destination:
         return await carry_out(plan, Publisher(destination), streams, quiet=quiet)
 
 
 async def carry_out(
     plan: Plan, publisher: Publisher, streams: Streams, *, quiet: bool = False
 ) -> int:
-    """Sends what is planned through `publisher`; see `send`.
+    """Carries out a plan through `publisher`; see `send`.
 
-    A body is sent as it is, byte for byte. Of a file each line is a message, without its LF or
-    CRLF; blank lines are no messages, and are counted on standard error. What comes in slowly
-    is sent as it comes.
+    Sends a body unchanged, byte for byte. Sends each line of a file, without its LF or CRLF, as
+    soon as it is read; skips blank lines, and counts them on standard error.
     """
     with _opened(plan, streams) as source:
         if plan.file is None:
@@ -65,12 +63,12 @@ async def _send_body(
 ) -> int:
     body = plan.body if plan.body != STDIN else _text(await whole(source))
     if not body:
-        raise SettingError("BODY", "is empty; SQS takes no message without text")
+        raise SettingError("BODY", "is empty; SQS refuses an empty message")
     with display(streams.err, progress=False, total=None) as shown:
         report = Report(out=None if quiet else streams.out, say=shown.say, numbered=False)
         async for result in publisher.publish([plan.message(body)]):
             report.add(1, result)
-        # Not after an `AwsError`, which says more.
+        # After an `AwsError`, its own text says more.
         report.conclude(blank=0)
     return report.exit_code
 
@@ -78,7 +76,7 @@ async def _send_body(
 async def _send_lines(
     plan: Plan, publisher: Publisher, streams: Streams, source: int, quiet: bool
 ) -> int:
-    # Ids that run over a terminal show well enough how far it has come.
+    # Ids on a terminal already show the progress.
     progress = not quiet and streams.err.isatty() and not streams.out.isatty()
     blank = 0
     with display(streams.err, progress=progress, total=_size_bytes(source)) as shown:
@@ -87,10 +85,10 @@ async def _send_lines(
             async for part in _numbered(source):
                 filled = [(number, line) for number, line in part if line.strip()]
                 blank += len(part) - len(filled)
-                places = iter(filled)
+                pending = iter(filled)
                 messages = (plan.message(_text(line)) for _, line in filled)
                 async for result in publisher.publish(messages):
-                    number, line = next(places)
+                    number, line = next(pending)
                     report.add(number, result)
                     shown.advance(len(line) + 1)
         except WatchbotError:
@@ -128,4 +126,4 @@ def _size_bytes(source: int) -> int | None:
 
 
 def _text(line: bytes) -> str:
-    return line.decode(errors="surrogateescape")  # what is not UTF-8 is named when it is refused
+    return line.decode(errors="surrogateescape")  # refused later, with a reason

@@ -21,6 +21,7 @@ from watchbot.errors import SettingError
 from watchbot.settings.service_links import service_link
 from watchbot.settings.whereabouts import whereabouts
 
+MAX_VARIABLE_BYTES = 131_072  # Linux refuses a longer `NAME=VALUE\0` (MAX_ARG_STRLEN)
 TWELVE_HOURS_S = 43_200  # no message stays hidden, or waits, longer than this in SQS
 
 OLD_NAMES = {  # what ecs-watchbot called it

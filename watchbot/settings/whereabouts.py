@@ -67,6 +67,11 @@ def _elsewhere(host: str, path: str, base: str) -> Whereabouts:
     return Whereabouts(region, base + below["base"] if below else base)
 
 
+def is_fifo(place: str) -> bool:
+    """Whether a queue's URL, or the ARN or name of a queue or topic, is of a FIFO one."""
+    return place.rstrip("/").endswith(".fifo")
+
+
 def is_of_aws(url: str) -> bool:
     """Whether a queue's URL names a server of AWS's own, by a name that nobody else can get."""
     parts = urlsplit(url)

@@ -1,1 +1,1 @@
-"""Databases, as the services that keep something in one see them."""
+"""Databases: one interface for SQLite and PostgreSQL."""

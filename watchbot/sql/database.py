@@ -1,7 +1,7 @@
-"""The database: what a service asks of it, and the one place that opens it.
+"""The interface of a database, and `open_database`, the only way to open one.
 
-SQL names its values `:name`, in lower case, for both kinds of database. Times go in and come out
-as text, as `watchbot.moment` writes it. JSON goes in and comes out as text, too.
+SQL names its values `:name`, in lower case. Times go in and come out as text in the form of
+`watchbot.moment`; JSON goes in and comes out as text.
 """
 
 from collections.abc import AsyncIterator
@@ -15,14 +15,14 @@ from watchbot.sql.dialect import Dialect, Row
 
 
 class Transaction(Protocol):
-    """Statements that take effect together. Each raises `DatabaseError`."""
+    """A transaction: its statements take effect together. Each raises `DatabaseError`."""
 
     async def fetch(self, sql: str, **values: Any) -> list[Row]:
-        """The rows that a statement gives: a query, or one with RETURNING."""
+        """The rows of a query, or of a statement with RETURNING."""
         ...
 
     async def execute(self, sql: str, **values: Any) -> int:
-        """How many rows a statement wrote."""
+        """The number of rows that a statement wrote."""
         ...
 
     async def script(self, sql: str) -> None:
@@ -31,27 +31,27 @@ class Transaction(Protocol):
 
 
 class Database(Protocol):
-    """A database that is open. Every call raises `DatabaseError`; see there what may be retried."""
+    """An open database. Every call raises `DatabaseError`; retry if it is `transient`."""
 
     @property
     def dialect(self) -> Dialect:
-        """Which SQL it speaks, where the two differ."""
+        """The SQL in which this kind of database differs from others."""
         ...
 
     @property
     def place(self) -> str:
-        """Its URL, without a password."""
+        """The database's URL, without a password."""
         ...
 
     async def fetch(self, sql: str, **values: Any) -> list[Row]:
-        """The rows of one query, which changes nothing."""
+        """The rows of one read-only query."""
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """Commits on leaving, undoes all on an error.
 
-        In SQLite one transaction runs at a time, and others wait for it. In PostgreSQL several
-        do: lock rows (`FOR UPDATE SKIP LOCKED`) where that matters.
+        SQLite runs one transaction at a time; others wait for it. PostgreSQL runs several: lock
+        rows (`Dialect.lock`, `Dialect.lock_free`) where that matters.
         """
         ...
 
@@ -60,11 +60,11 @@ class Database(Protocol):
 async def open_database(
     url: str, *, connections: int = 10, create: bool = True
 ) -> AsyncIterator[Database]:
-    """The database at `url`, closed on leaving: `sqlite:///FILE` or `postgresql://...`.
+    """Opens the database at `url` (`sqlite:///FILE` or `postgresql://...`); closes it on leaving.
 
-    `connections` is how many PostgreSQL is asked for at most; without `create`, a file of SQLite
-    that is not there is not made. Raises `SettingError` for a URL
-    that names no database, `MissingExtra`, and `DatabaseError` when it cannot be opened.
+    Opens at most `connections` to PostgreSQL. Makes a missing SQLite file only with `create`.
+    Raises `SettingError` for a URL of no database, `MissingExtra`, and `DatabaseError` when the
+    database cannot be opened.
     """
     scheme = urlsplit(url).scheme
     if scheme == "sqlite":
@@ -78,7 +78,7 @@ async def open_database(
         async with open_postgres(url, connections) as postgres:
             yield postgres
     else:
-        # Not repeated: what is no URL may still hold a password.
+        # The error does not repeat the URL: it may hold a password.
         raise SettingError(
             describe("database"),
             "must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST:5432/NAME",

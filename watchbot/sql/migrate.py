@@ -1,4 +1,4 @@
-"""Tables made and changed by numbered files of SQL: each once, in order."""
+"""Migrations: runs numbered SQL files, each once, in order."""
 
 import re
 from importlib.resources import files
@@ -15,12 +15,11 @@ CREATE TABLE IF NOT EXISTS watchbot_migration (
 
 
 async def migrate(database: Database, component: str, package: str) -> list[str]:
-    """Brings the tables of `component` up to date; the names of the files that were run.
+    """Brings the tables of `component` up to date; returns the names of the files it ran.
 
-    The files are in the folder `schema/sqlite` or `schema/postgres` of the Python package:
-    `0001_tasks.sql`. All that are due run in one transaction, so that a failure leaves nothing
-    half done. Several processes may start at once. Raises `DatabaseTooNew` when a newer program
-    has been here.
+    The files are in the folder `schema/DIALECT` of the Python package, like `0001_tasks.sql`.
+    All that are due run in one transaction: a failure changes nothing. Several processes may
+    migrate at once. Raises `DatabaseTooNew` when a newer program made the tables.
     """
     scripts = _scripts(package, database.dialect)
     async with database.transaction() as transaction:
@@ -42,7 +41,7 @@ async def migrate(database: Database, component: str, package: str) -> list[str]
 
 
 async def verify(database: Database, component: str, package: str) -> None:
-    """Raises `DatabaseError` unless the tables are there, and of a version this program knows."""
+    """Raises `DatabaseError` unless the tables exist in a version that this program knows."""
     scripts = _scripts(package, database.dialect)
     try:
         rows = await database.fetch(

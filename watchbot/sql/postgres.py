@@ -1,4 +1,4 @@
-"""PostgreSQL, by psycopg 3 and its pool."""
+"""PostgreSQL, through psycopg 3 and its connection pool."""
 
 import functools
 import logging
@@ -30,11 +30,11 @@ try:
 except ImportError as error:
     raise MissingExtra("postgres", "PostgreSQL") from error
 
-WAIT_S = 10  # for a connection of the pool
-DEFAULTS = {  # where the URL does not say otherwise
+WAIT_S = 10  # most time to wait for a connection of the pool
+DEFAULTS = {  # parameters of the connection; the URL may override them
     "application_name": "watchbot",
     "connect_timeout": "5",
-    "tcp_user_timeout": "20000",  # ms; a server that went away without a word is noticed
+    "tcp_user_timeout": "20000",  # ms, until a server that vanished is noticed
 }
 
 Connection = psycopg.AsyncConnection[Row]
@@ -42,10 +42,10 @@ Connection = psycopg.AsyncConnection[Row]
 
 @asynccontextmanager
 async def open_postgres(url: str, connections: int) -> AsyncIterator["PostgresDatabase"]:
-    """The database at `url`, once it has answered."""
+    """Opens the database at `url`, and waits for its first answer."""
     place, conninfo = _where(url)
     _Pool.quiet()
-    with _named(place):  # the pool would try on in the background, and not say why
+    with _named(place):  # the pool would retry in the background, and hide the reason
         first = await psycopg.AsyncConnection.connect(conninfo)
         await first.close()
     pool = psycopg_pool.AsyncConnectionPool(
@@ -56,7 +56,7 @@ async def open_postgres(url: str, connections: int) -> AsyncIterator["PostgresDa
         min_size=1,
         max_size=connections,
         timeout=WAIT_S,
-        reconnect_timeout=0,  # a server that is down is tried when somebody asks
+        reconnect_timeout=0,  # tries a server that is down only when a caller asks
         open=False,
     )
     await pool.open()
@@ -92,7 +92,7 @@ class PostgresDatabase:
                 async with self._pool.connection() as connection:
                     yield connection
         except DatabaseDown:
-            # After a restart of the server every connection is dead, not this one alone.
+            # After a restart of the server every connection of the pool is dead.
             await self._pool.check()
             raise
 
@@ -116,7 +116,7 @@ class PostgresTransaction:
 
 
 class _Moment(BaseLoader):
-    """2026-11-21 03:47:10.123456+00 as 2026-11-21T03:47:10.123Z."""
+    """Reads 2026-11-21 03:47:10.123456+00 as 2026-11-21T03:47:10.123Z."""
 
     def load(self, data: "Buffer") -> str:
         text = bytes(data).decode().removesuffix("+00")
@@ -125,7 +125,7 @@ class _Moment(BaseLoader):
 
 
 class _Pool:
-    """The pool logs each failed try; its users get an error and log that."""
+    """Silences the pool's log: callers get an error for each failure, and log that."""
 
     @staticmethod
     def quiet() -> None:
@@ -142,17 +142,17 @@ async def _configure(connection: Connection) -> None:
 
 @functools.lru_cache(maxsize=256)
 def _with_percent(sql: str) -> str:
-    """`:name` as `%(name)s`; `::type` stays."""
+    """The statement with `:name` written as `%(name)s`; `::type` stays."""
     return re.sub(r"(?<!:):([a-z_][a-z0-9_]*)", r"%(\1)s", sql.replace("%", "%%"))
 
 
 def _where(url: str) -> tuple[str, str]:
-    """The URL as it may be shown, and as libpq takes it."""
+    """The URL without its password, and the parameters for libpq."""
     try:
         parts = urlsplit(url)
         user = parts.username
         given = {name: str(value) for name, value in psycopg.conninfo.conninfo_to_dict(url).items()}
-        # Unescaped, a part of the password would pass for a host or a port, and be printed as one.
+        # A part of an unescaped password would count as host or port, and be printed.
         sound = parts.port != 0 and "@" not in url.replace(f"//{parts.netloc}", "", 1)
         sound = sound and parts.netloc.count("@") < 2
     except (ValueError, psycopg.Error):
@@ -160,7 +160,7 @@ def _where(url: str) -> tuple[str, str]:
     if not sound:
         raise SettingError(
             describe("database"),
-            "is no URL of a PostgreSQL; write postgresql://USER:PASSWORD@HOST:5432/NAME, "
+            "is no URL of a PostgreSQL database; write postgresql://USER:PASSWORD@HOST:5432/NAME, "
             "with @ : / of the password as %40 %3A %2F",
         )
     host = parts.netloc.rpartition("@")[2] or given.get("host", "")
@@ -182,11 +182,11 @@ def _named(place: str) -> Iterator[None]:
 
 def _kind(error: psycopg.Error) -> type[DatabaseError]:
     state = (error.sqlstate or "")[:2]
-    if state in {"22", "23", "54"}:  # data, constraint, a limit of size or depth
+    if state in {"22", "23", "54"}:  # bad data, a broken constraint, a limit of size or depth
         return DataRefused
-    if isinstance(error, psycopg.DataError):  # psycopg's own refusal, as of a NUL
+    if isinstance(error, psycopg.DataError):  # psycopg itself refuses a value, such as a NUL
         return DataRefused
-    if error.sqlstate == "25006":  # read-only: a standby that is about to be the primary
+    if error.sqlstate == "25006":  # read-only: a standby that is about to become the primary
         return DatabaseDown
     if isinstance(error, psycopg.OperationalError):
         return DatabaseDown

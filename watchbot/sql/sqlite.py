@@ -1,4 +1,4 @@
-"""SQLite: a file of this machine. One connection writes, a few read; each call is in a thread."""
+"""SQLite, a file on this machine: one connection writes, a few read, calls run in threads."""
 
 import os
 import re
@@ -22,10 +22,10 @@ from watchbot.errors import (
 from watchbot.settings.base import describe
 from watchbot.sql.dialect import SQLITE, Row
 
-BUSY_S = 10  # how long another process may hold the file
+BUSY_S = 10  # most time to wait while another process holds the file
 READERS = 4
 
-_LATER = {  # primary codes of faults that pass
+_LATER = {  # primary codes of temporary faults
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_FULL,
@@ -38,7 +38,7 @@ Answer = TypeVar("Answer")
 
 @asynccontextmanager
 async def open_sqlite(url: str, create: bool) -> AsyncIterator["SqliteDatabase"]:
-    """The database in the file that `url` names; made where there is none, if so asked."""
+    """Opens the database in the file that `url` names; makes a missing file only with `create`."""
     parts = urlsplit(url)
     path = unquote(parts.path).removeprefix("/")
     if parts.netloc or not path or parts.query:
@@ -82,7 +82,7 @@ class SqliteDatabase:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["SqliteTransaction"]:
         async with self._writing:
-            # At once the writer's: one that reads first and writes later may be refused then.
+            # Takes the write lock now: SQLite may refuse it to a transaction that has read already.
             await self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
@@ -94,7 +94,7 @@ class SqliteDatabase:
 
 
 class SqliteTransaction:
-    """A `Transaction`: statements of one connection, one after the other."""
+    """A `Transaction`: the statements of one connection, one at a time."""
 
     def __init__(self, place: str, connection: sqlite3.Connection) -> None:
         self._place, self._connection = place, connection
@@ -111,7 +111,7 @@ class SqliteTransaction:
         return await self._run(lambda: max(self._connection.execute(sql, values).rowcount, 0))
 
     async def script(self, sql: str) -> None:
-        # Not `executescript`: that would commit what is open.
+        # `executescript` would commit the open transaction.
         def call() -> None:
             for statement in _statements(sql):
                 self._connection.execute(statement)
@@ -119,7 +119,7 @@ class SqliteTransaction:
         await self._run(call)
 
     async def undo(self) -> None:
-        """Rolls back, if SQLite has not done so by itself."""
+        """Rolls back, unless SQLite already has."""
         if self._connection.in_transaction:
             await self.execute("ROLLBACK")
 
@@ -131,8 +131,8 @@ class SqliteTransaction:
 def _open_writer(path: str) -> sqlite3.Connection:
     return _open(
         path,
-        "journal_mode = WAL",  # who reads does not stop who writes
-        "synchronous = FULL",  # what is committed survives a power cut
+        "journal_mode = WAL",  # readers do not block the writer
+        "synchronous = FULL",  # a committed transaction survives a power cut
         "foreign_keys = ON",
     )
 
@@ -143,20 +143,20 @@ def _open_reader(path: str) -> sqlite3.Connection:
 
 def _open(path: str, *settings: str) -> sqlite3.Connection:
     with ExitStack() as opened:
-        # Transactions are ours; calls come from any thread, one at a time.
+        # We begin transactions ourselves; calls come from any thread, one at a time.
         connection = sqlite3.connect(
             path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
         )
         opened.callback(connection.close)
         for setting in settings:
             connection.execute(f"PRAGMA {setting}")
-        opened.pop_all()  # all went well: it stays open
+        opened.pop_all()  # success: keep it open
     return connection
 
 
 def _statements(sql: str) -> Iterator[str]:
     statement = ""
-    for piece in re.split(r"(?<=;)", sql):  # some of these semicolons are in texts or triggers
+    for piece in re.split(r"(?<=;)", sql):  # a semicolon may be inside a text or a trigger
         statement += piece
         if sqlite3.complete_statement(statement):
             yield statement

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from watchbot.aws import Client, open_client
 from watchbot.settings.base import Account
+from watchbot.settings.whereabouts import is_fifo
 from watchbot.sqs.answers import Verdict, verdicts
 from watchbot.sqs.message import Attribute
 from watchbot.sqs.outgoing import Outgoing, Unsent, decoded, is_binary
@@ -46,7 +47,7 @@ class TopicDestination:
 
     @property
     def fifo(self) -> bool:
-        return self._arn.endswith(".fifo")
+        return is_fifo(self._arn)
 
     def fit(self, message: Outgoing) -> Outgoing:
         return message
@@ -73,7 +74,7 @@ class QueueDestination:
 
     @property
     def fifo(self) -> bool:
-        return self._url.rstrip("/").endswith(".fifo")
+        return is_fifo(self._url)
 
     def fit(self, message: Outgoing) -> Outgoing:
         if not message.subject:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from watchbot.aws import Client, is_denial
 from watchbot.errors import AwsError, Unreachable
+from watchbot.settings.whereabouts import is_fifo
 from watchbot.sqs.answers import Verdict, facts_of, readable, verdicts
 from watchbot.sqs.message import Message
 from watchbot.world import now
@@ -92,7 +93,7 @@ class SqsQueue:
     @property
     def fifo(self) -> bool:
         # A group id says nothing: fair standard queues have them too. Only the name tells.
-        return self.url.rstrip("/").endswith(".fifo")
+        return is_fifo(self.url)
 
     async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
         for look in range(UNREADABLE_LOOKS):

@@ -1,1 +1,1 @@
-"""`watchbot top`: what watchers do, live."""
+"""`watchbot top`: a live view of watchers."""

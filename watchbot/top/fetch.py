@@ -1,4 +1,4 @@
-"""Fetches what a watcher serves."""
+"""Fetches a watcher's metrics and failures."""
 
 import json
 import time
@@ -11,13 +11,13 @@ from watchbot import metrics
 from watchbot.top.reading import Failure, Reading
 
 PATIENCE_S = 5
-# Watchers are near; a proxy is for what is far.
+# Watchers are nearby: no proxy is used.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-MOST_BYTES = 10_000_000  # whatever answers there
+MOST_BYTES = 10_000_000  # the most that is read of an answer
 
 
 def fetch(url: str) -> Reading | str:
-    """One reading of the watcher whose metrics are at `url`; or why there is none."""
+    """A reading of the watcher whose metrics are at `url`; or the reason for having none."""
     try:
         samples = metrics.parse(_get(url))
         if not any(name == "watchbot_build_info" for name, _ in samples):

@@ -1,4 +1,4 @@
-"""One look at a watcher, and what two of them say together."""
+"""A reading of a watcher, and the summary of two readings."""
 
 import itertools
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from watchbot.outcome import NAMES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Failures that look alike."""
+    """A group of failures with one fingerprint."""
 
     fingerprint: str
     how: str
@@ -20,18 +20,18 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a watcher said at one moment, in seconds of any clock."""
+    """A watcher's metrics at one moment; `at_s` is in seconds of any clock."""
 
     at_s: float
     samples: Samples
     failures: tuple[Failure, ...] = ()
 
     def value(self, name: str, **labels: str) -> float:
-        """The value of one series; 0 if there is none."""
+        """The value of one series; 0 if it does not exist."""
         return self.samples.get((name, frozenset(labels.items())), 0.0)
 
     def buckets(self, name: str) -> dict[float, float]:
-        """How many were observed up to each bound, by bound."""
+        """The buckets of a histogram: observations up to each bound, by bound."""
         return {
             float(dict(labels)["le"]): value
             for (sample, labels), value in self.samples.items()
@@ -41,7 +41,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What there is to show of one watcher. Durations are in seconds, rates per second."""
+    """The figures of one watcher. Durations are in seconds, rates per second."""
 
     visible: float
     hidden: float
@@ -57,9 +57,9 @@ class Summary:
 
 
 def summary(before: Reading, after: Reading) -> Summary:
-    """What happened between two readings, and what is so at the second.
+    """The rates between two readings, and the state at the second.
 
-    Durations are of the workers that ended between them; if none did, of all since the start.
+    Durations cover workers that ended between the readings; if none did, all since the start.
     """
     seconds = max(after.at_s - before.at_s, 1e-9)
     worker = "watchbot_worker_duration_seconds"
@@ -87,9 +87,9 @@ def summary(before: Reading, after: Reading) -> Summary:
 
 
 def quantile(share: float, buckets: Mapping[float, float]) -> float | None:
-    """The value below which this share lies, as `histogram_quantile` of Prometheus estimates it.
+    """The value below which this share lies, estimated like Prometheus's `histogram_quantile`.
 
-    None when nothing was observed.
+    None without observations.
     """
     bounds = sorted(buckets)
     total = buckets[bounds[-1]] if bounds else 0
@@ -110,5 +110,5 @@ def _grown(before: Mapping[float, float], after: Mapping[float, float]) -> dict[
 
 
 def _growth(before: float, after: float) -> float:
-    # A counter that shrank was started anew: all of it is growth.
+    # A counter that shrank was reset to 0: all of it is growth.
     return after - before if after >= before else after

@@ -1,4 +1,4 @@
-"""How it looks: a table on a terminal, lines of text elsewhere."""
+"""Shows watchers as a table on a terminal, and as lines of text elsewhere."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,21 +15,21 @@ HEADINGS = (
     "watcher", "waiting", "hidden", "oldest", "busy", "per second", "p50", "p95", "lost", "breaker"
 )  # fmt: skip
 
-Board = Mapping[str, Summary | str]  # by URL; text: why there is nothing to show
+Board = Mapping[str, Summary | str]  # by URL; a text is the reason for having no summary
 
 
 class Screen(Protocol):
-    """Where a board is shown."""
+    """Shows boards."""
 
     def show(self, board: Board) -> None:
-        """Shows this, in the place of what was there."""
+        """Shows a board in place of the last one."""
 
 
 class Plain:
-    """Lines of text, one a watcher, and one a failure."""
+    """Prints a line for each watcher and each failure."""
 
     def show(self, board: Board) -> None:
-        """Prints the board below what was printed before."""
+        """Prints the board below the last one."""
         for url, said in board.items():
             if isinstance(said, str):
                 click.echo(f"{url}  {said}")
@@ -44,7 +44,7 @@ class Plain:
 
 @contextmanager
 def live() -> Iterator[Screen]:
-    """A screen on the terminal while open. Raises `MissingExtra` without the library for it."""
+    """A live table on the terminal while open. Raises `MissingExtra` without its library."""
     try:
         from rich.console import Group
         from rich.live import Live
@@ -55,7 +55,7 @@ def live() -> Iterator[Screen]:
 
     class OnTerminal:
         def show(self, board: Board) -> None:
-            # Folded, not cut: a cut name is another watcher's, too.
+            # Fold long names: two watchers' names may differ only at the end.
             named = Column("watcher", overflow="fold")
             title = "watchbot top (Ctrl-C leaves)"
             table = Table(named, *HEADINGS[1:], title=title, title_justify="left")
@@ -74,7 +74,7 @@ def live() -> Iterator[Screen]:
 
 
 def _names(board: Board) -> list[str]:
-    """The watchers by host and port, where that tells them apart; else by their whole URLs."""
+    """The watchers' hosts and ports if these differ; else their whole URLs."""
     hosts = [urlsplit(url).netloc for url in board]
     return hosts if all(hosts) and len(set(hosts)) == len(hosts) else list(board)
 

@@ -1,4 +1,4 @@
-"""Looks at watchers again and again, and shows what they do."""
+"""Reads watchers repeatedly, and shows their figures."""
 
 import sys
 import time
@@ -12,11 +12,11 @@ from watchbot.top.fetch import fetch
 from watchbot.top.reading import Reading, Summary, summary
 from watchbot.top.screen import Plain, live
 
-WINDOW_S = 60  # rates and durations are of the last minute
+WINDOW_S = 60  # rates and durations cover the last minute
 
 
 def top(settings: TopSettings) -> int:
-    """Shows the watchers until Ctrl-C, or once; the exit code."""
+    """Shows the watchers until Ctrl-C, or once; returns the exit code."""
     on_terminal = sys.stdout.isatty() and not settings.once
     watch = _Watch(settings.url)
     with live() if on_terminal else nullcontext(Plain()) as screen:
@@ -33,13 +33,13 @@ def top(settings: TopSettings) -> int:
 
 
 class _Watch:
-    """Watchers, with their readings of the last minute."""
+    """Watchers, and their readings of the last minute."""
 
     def __init__(self, urls: Sequence[str]) -> None:
         self._readings: dict[str, deque[Reading]] = {url: deque() for url in urls}
 
     def look(self) -> dict[str, Summary | str]:
-        """What there is to say now of each, by URL."""
+        """Reads every watcher; returns a summary or the reason for none, by URL."""
         with ThreadPoolExecutor(max_workers=min(len(self._readings), 32)) as pool:
             found = list(pool.map(fetch, self._readings))
         return {
