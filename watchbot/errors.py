@@ -1,4 +1,4 @@
-"""Every error watchbot raises, one tree. Each says, in one line, what is wrong and how to mend it.
+"""All errors of watchbot. Each says, in one line, what is wrong and how to mend it.
 
 WatchbotError           exit 1
 ├── UsageError          exit 2: what the caller typed, set or installed is wrong
@@ -34,7 +34,7 @@ from watchbot.extras import how_to_add
 
 
 class WatchbotError(Exception):
-    """Something went wrong that a person has to know of; `str()` is the whole sentence."""
+    """An error to show to a person; `str()` is the whole sentence."""
 
     exit_code = 1
 
@@ -47,7 +47,7 @@ class OutputFailed(WatchbotError):
 
 
 class UsageError(WatchbotError):
-    """What the caller typed or set is wrong; nothing was done."""
+    """A mistake in what the caller typed or set; watchbot has done nothing yet."""
 
     exit_code = 2
 
@@ -71,17 +71,17 @@ class BadSchedule(UsageError):
 
 
 class MissingExtra(UsageError):
-    """A part of watchbot that is installed on demand is not there."""
+    """An optional part of watchbot is not installed."""
 
     def __init__(self, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs more packages: {how_to_add(extra)}")
 
 
 class DatabaseError(WatchbotError):
-    """A database did not do what was asked. `place` is its URL, without a password."""
+    """A database refused or failed. `place` is its URL, without a password."""
 
     hint = "check its URL, and what its user may do"
-    transient = False  # the same call may succeed later without anybody's doing
+    transient = False  # the call may succeed later unchanged
 
     def __init__(self, place: str, text: str) -> None:
         self.place, self.text = place, text
@@ -89,20 +89,20 @@ class DatabaseError(WatchbotError):
 
 
 class DatabaseDown(DatabaseError):
-    """It cannot be reached, or has no room or time for us just now."""
+    """The database cannot be reached, or is full or busy."""
 
     hint = "check that it runs, and its URL (--database)"
     transient = True
 
 
 class DatabaseUnwritable(DatabaseError):
-    """The file that it is in, or is to be in, cannot be opened or written by this user."""
+    """This user cannot open or write the database's file."""
 
     hint = "name a file that this user can write (--database)"
 
 
 class NoDatabase(DatabaseError):
-    """The file that it is to be in is not there, and is not to be made."""
+    """The database's file does not exist, and the command must not make it."""
 
     hint = "check the path, and the directory that it starts from"
 
@@ -111,19 +111,19 @@ class NoDatabase(DatabaseError):
 
 
 class DatabaseTooNew(DatabaseError):
-    """Its tables were made by a newer watchbot."""
+    """A newer watchbot made the tables of this database."""
 
     hint = "upgrade watchbot, or name another database"
 
 
 class DataRefused(DatabaseError):
-    """It cannot store this value, now or later."""
+    """The database cannot store this value, now or later."""
 
     hint = "the value will not be stored as it is"
 
 
 class JobError(WatchbotError):
-    """A map-reduce job cannot go on as asked. `job` is its id."""
+    """A call about a map-reduce job failed. `job` is its id."""
 
     def __init__(self, job: str, problem: str) -> None:
         self.job = job
@@ -131,7 +131,7 @@ class JobError(WatchbotError):
 
 
 class NoSuchJob(JobError):
-    """It was never begun, or is forgotten."""
+    """The job was never begun, or has expired."""
 
     exit_code = 2
 
@@ -140,7 +140,7 @@ class NoSuchJob(JobError):
 
 
 class NoSuchPart(JobError):
-    """It has no part of this number."""
+    """The job has no part with this number."""
 
     exit_code = 2
 
@@ -149,7 +149,7 @@ class NoSuchPart(JobError):
 
 
 class JobDiffers(JobError):
-    """It was begun with another number of parts."""
+    """The job exists with other parts."""
 
     exit_code = 2
 
@@ -159,34 +159,34 @@ class JobDiffers(JobError):
 
 
 class JobFailed(JobError):
-    """Somebody has marked it as failed."""
+    """The job has been marked as failed."""
 
     def __init__(self, job: str, reason: object) -> None:
         super().__init__(job, f"has failed: {reason}")
 
 
 class MessagesUnsent(JobError):
-    """Not all of its messages could be sent."""
+    """Some messages of the job could not be sent."""
 
     def __init__(self, job: str, unsent: int, text: str) -> None:
         super().__init__(job, f"messages not sent: {unsent} ({text}); do the same once more")
 
 
 class ReduceUnsent(JobError):
-    """All its parts are done, and who was to send the reduce message has not said that it did."""
+    """All parts are done, but nobody has confirmed the reduce message."""
 
     def __init__(self, job: str) -> None:
         super().__init__(job, "its reduce message is not known to be sent; try again in a minute")
 
 
 class AwsError(WatchbotError):
-    """An AWS call did not succeed.
+    """An AWS call failed.
 
-    `code` is the service's own name of the fault, `text` its explanation; neither holds secrets.
+    `code` is the service's name of the error, `text` its explanation; neither holds secrets.
     """
 
     hint = "try again later"
-    transient = True  # the same call may succeed later without anybody's doing
+    transient = True  # the call may succeed later unchanged
 
     def __init__(
         self, *, service: str, operation: str, code: str, text: str, hint: str = ""
@@ -197,21 +197,21 @@ class AwsError(WatchbotError):
 
 
 class NotFound(AwsError):
-    """What the call names does not exist."""
+    """The queue, topic, table or other resource does not exist."""
 
     transient = False
     hint = "check its name, account and region (--region), and the endpoint"
 
 
 class Denied(AwsError):
-    """The credentials are refused, or allow too little."""
+    """AWS refuses the credentials, or they allow too little."""
 
     transient = False
     hint = "check the credentials, and the IAM policy for this action"
 
 
 class NotConfigured(AwsError):
-    """Credentials or region are nowhere to be found; no call was made."""
+    """No credentials or region were found; no call was made."""
 
     exit_code = 2
     transient = False
@@ -219,25 +219,25 @@ class NotConfigured(AwsError):
 
 
 class SignInNeeded(NotConfigured):
-    """The credentials have ended, and a person has to get new ones."""
+    """The credentials have expired; a person has to sign in again."""
 
 
 class Unreachable(AwsError):
-    """No answer came."""
+    """The endpoint gave no answer."""
 
     hint = "check the network, and --endpoint-url or AWS_ENDPOINT_URL"
 
 
 class CredentialsAway(Unreachable):
-    """Who hands out the credentials gives none just now: an agent, a process, a service."""
+    """The source of the credentials (agent, process or service) gives none right now."""
 
 
 class Throttled(AwsError):
-    """AWS wants fewer requests."""
+    """AWS asks for fewer requests."""
 
 
 class Rejected(AwsError):
-    """The request itself is wrong."""
+    """AWS says that the request is wrong."""
 
     transient = False
     hint = "the request will not succeed as it is"

@@ -1,4 +1,4 @@
-"""The verbs that change something: replay, delete, purge."""
+"""The verbs that change queues: replay, delete, purge."""
 
 import sys
 from dataclasses import asdict
@@ -16,7 +16,7 @@ from watchbot.sqs.queue import SqsQueue
 
 
 async def replay(desk: Desk) -> int:
-    """Sends them to the queue they came from, then deletes them here; 1 if some were refused."""
+    """Replays the chosen messages to the queue they came from; 1 if some were refused."""
     queue_url = queue_url_of(desk)
     if desk.request.dry_run:
         return await _only_say(desk, "replayed")
@@ -27,7 +27,7 @@ async def replay(desk: Desk) -> int:
 
 
 async def delete(desk: Desk) -> int:
-    """Deletes them; the exit code."""
+    """Deletes the chosen messages; returns the exit code."""
     if desk.request.dry_run:
         return await _only_say(desk, "deleted")
     chosen = 0
@@ -44,7 +44,7 @@ async def delete(desk: Desk) -> int:
 
 
 async def purge(desk: Desk) -> int:
-    """Deletes all; the exit code."""
+    """Purges the dead-letter queue; returns the exit code."""
     facts = await desk.queue.facts()
     states = ("", "NotVisible", "Delayed")
     about = sum(int(facts.get(f"ApproximateNumberOfMessages{state}", 0)) for state in states)
@@ -63,7 +63,7 @@ async def purge(desk: Desk) -> int:
 
 
 def queue_url_of(desk: Desk) -> str:
-    """Where the messages came from. Raises `SettingError` when it is not known, or cannot be."""
+    """The queue that the messages came from. Raises `SettingError` when unknown or unfit."""
     url, dead_url = desk.place.queue_url, desk.place.dead_letter_queue_url
     if url is None:
         raise SettingError(describe("queue_url"), "is not known; name the queue to send them to")
@@ -75,7 +75,7 @@ def queue_url_of(desk: Desk) -> str:
 
 
 async def _move(desk: Desk, queue_url: str) -> int | None:
-    """How many SQS itself has moved; None where it does not do so."""
+    """Lets SQS move all messages; returns their number, or None where the server cannot."""
     async with open_client("sqs", desk.settings.account.near(queue_url)) as sqs:
         source = (await desk.queue.facts())["QueueArn"]
         destination = (await SqsQueue(sqs, queue_url).facts())["QueueArn"]
@@ -123,7 +123,7 @@ def _conclude(desk: Desk, tally: Tally, kept: int) -> int:
 
 
 def _tell(desk: Desk, facts: dict[str, object], text: str, *, met: int) -> None:
-    """Prints what was done; where no message was `met`, a person is told that alone."""
+    """Prints the result; says that no message was found if none was `met`."""
     if not (met or desk.request.as_json):
         desk.tell_of_none()
         return

@@ -1,4 +1,4 @@
-"""The conversation at a terminal: where, and what to do with the dead letters there."""
+"""The conversation at a terminal: asks for a queue, and what to do with its dead letters."""
 
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,12 +17,12 @@ RETURN = Choice(text="Return all to the queue", key="r")
 PURGE = Choice(text="Purge: delete all", key="d")
 LEAVE = Choice(text="Leave", key="l")
 
-# What can be done, and the verb that does the same, where there is one.
+# Each choice with its function, and the verb of the command line, if there is one.
 Actions = dict[Choice, tuple[str | None, Callable[[Desk], Awaitable[int]]]]
 
 
 async def converse(request: Request, places: Sequence[Place], stop: Stop) -> int:
-    """Asks what to do, and does it, until told to leave; the exit code of what was done last."""
+    """Asks for actions and runs them until told to leave; returns the last exit code."""
     place = await _choose_place(places, stop)
     code = 0
     while place is not None:
@@ -65,5 +65,5 @@ async def _print_all(desk: Desk) -> int:
 
 
 async def _purge(desk: Desk) -> int:
-    """Deletes all that is meant: options may have chosen some."""
+    """Deletes all chosen messages; purges the queue if options chose none."""
     return await (act.purge if desk.request.whole else act.delete)(desk)

@@ -1,4 +1,4 @@
-"""What every verb works with: the place, its dead-letter queue, the messages that are meant."""
+"""The context of every verb: the queues, the request, the chosen messages."""
 
 import math
 import sys
@@ -18,14 +18,14 @@ from watchbot.settings.deadletter import DeadLetterSettings
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import SqsQueue
 
-TOLD_EVERY = 20_000  # messages, where there is no bar
+TOLD_EVERY = 20_000  # messages between two lines of progress, without a bar
 MOST_HIDDEN = 120_000
-NEARLY_MOST_HIDDEN = 110_000  # SQS counts about right
+NEARLY_MOST_HIDDEN = 110_000  # below MOST_HIDDEN, because SQS's counts are approximate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What was asked for. `selection` is what its ids and its settings choose together."""
+    """A verb with its options. `selection` combines the ids and the settings."""
 
     settings: DeadLetterSettings
     selection: Selection
@@ -37,17 +37,17 @@ class Request:
 
     @property
     def whole(self) -> bool:
-        """Whether all messages are meant."""
+        """Whether all messages are chosen."""
         return self.selection.every and self.settings.max is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """One place, and one request.
+    """One pair of queues, and one request.
 
-    `total` is about how many messages wait there. `missing` are ids that were asked for, and not
-    met yet; `unseen`, about how many SQS did not show, as it hid no more; `elsewhere`, how many
-    were in other hands.
+    `total` is the approximate number of waiting messages. `missing` are the requested ids not
+    found yet; `unseen`, the approximate number of messages that SQS could not show because too
+    many are hidden; `elsewhere`, the number that other consumers hold.
     """
 
     request: Request
@@ -66,11 +66,11 @@ class Desk:
         return self.request.settings
 
     def summary(self, message: Message) -> dict[str, Any]:
-        """What `list` tells of it."""
+        """The facts that `list` prints of a message."""
         return letter.summary(message, self.settings.envelope)
 
     def everything(self, message: Message) -> dict[str, Any]:
-        """All there is to know of it."""
+        """All facts about a message."""
         return letter.everything(message, self.settings.envelope)
 
     @property
@@ -89,7 +89,7 @@ class Desk:
         )
 
     async def meant(self, walk: Walk) -> AsyncIterator[list[Message]]:
-        """The messages that are meant, some at a time, and no more than were asked for."""
+        """The chosen messages, in groups, at most `--max`."""
         selection = self.request.selection
         left = min(self.settings.max or math.inf, len(selection.ids) or math.inf)
         async for wave in walk.waves():
@@ -107,9 +107,9 @@ class Desk:
             await self._tell_of_unseen(walk)
 
     def concluded(self, code: int = 0) -> int:
-        """The exit code: this one, or 1 when not all was seen, or a message that was named not met.
+        """`code`; or 1 when SQS did not show all messages, or after printing the ids not found.
 
-        A walk that was told to stop proves nothing of what it has not met.
+        After a stop, ids that were not found do not count: the walk did not see everything.
         """
         if self.unseen:
             code = code or 1
@@ -119,7 +119,7 @@ class Desk:
         return code or 1
 
     def tell_of_none(self) -> None:
-        """Says that no message was there, or none of those that were meant."""
+        """Says that the queue is empty, or that no message was chosen."""
         if self.missing or self.unseen or self.stop.draining.is_set():
             return
         if not self.request.selection.every:
@@ -131,7 +131,7 @@ class Desk:
         facts = await self.queue.facts()
         waiting = int(facts.get("ApproximateNumberOfMessages", 0))
         hidden = int(facts.get("ApproximateNumberOfMessagesNotVisible", 0)) - walk.held
-        # A long poll is not refused at the limit: it comes back empty.
+        # At the limit, SQS answers a long poll with nothing, not with an error.
         if walk.full or (waiting > 0 and walk.held + max(hidden, 0) >= NEARLY_MOST_HIDDEN):
             self.unseen.append(waiting)
             self.shown.say(
@@ -148,12 +148,12 @@ class Desk:
 
 @asynccontextmanager
 async def open_desk(request: Request, place: Place, stop: Stop) -> AsyncIterator[Desk]:
-    """A desk with an open connection. Raises `AwsError` when the queue cannot be asked."""
+    """Opens a desk. Raises `AwsError` when the queue cannot be asked."""
     account = request.settings.account.near(place.dead_letter_queue_url)
     async with open_client("sqs", account, wait_s=request.settings.poll_wait) as sqs:
         facts = await SqsQueue(sqs, place.dead_letter_queue_url).facts()
         total = int(facts.get("ApproximateNumberOfMessages", 0))
-        # A bar would stand in the way of questions.
+        # A bar would disturb the questions of a conversation.
         progress = request.verb is not None and sys.stderr.isatty()
         with display(sys.stderr, progress=progress, total=total, every=TOLD_EVERY) as shown:
             yield Desk(

@@ -1,4 +1,4 @@
-"""A dead letter, as people and programs are shown it."""
+"""Forms of a dead letter for people and programs."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ COLUMNS = f"{'ID':36}  {'SENT':24}  {'RECEIVES':>8}  {'REASON':24}  {'FINGERPRIN
 
 
 def summary(message: Message, envelope: Envelope = "open") -> dict[str, Any]:
-    """What `list` tells of it."""
+    """The facts that `list` prints of a message."""
     evidence = read(message)
     content = open_envelope(message, envelope)
     sent = sent_ms(message, evidence)
@@ -31,7 +31,7 @@ def summary(message: Message, envelope: Envelope = "open") -> dict[str, Any]:
 
 
 def everything(message: Message, envelope: Envelope = "open") -> dict[str, Any]:
-    """All there is to know of it. `body` is as the queue has it, `message` as its sender meant."""
+    """All facts about a message; `body` is the queue's, `message` is unwrapped from SNS."""
     evidence = read(message)
     own = original(message)
     content = open_envelope(own, envelope)
@@ -50,18 +50,18 @@ def everything(message: Message, envelope: Envelope = "open") -> dict[str, Any]:
 
 
 def origin(message: Message) -> str:
-    """The id under which workers knew it: what a watcher gave up has a new one."""
+    """The id that workers saw; a message moved by a watcher has a new id."""
     evidence = read(message)
     return evidence.message_id if evidence else message.id
 
 
 def ids_of(message: Message) -> set[str]:
-    """The ids by which it may be called: its own, and the one in the workers' logs."""
+    """A message's own id, and its id in the workers' logs."""
     return {message.id, origin(message)}
 
 
 def sent_ms(message: Message, evidence: Evidence | None) -> int | None:
-    """When it was sent to the queue it came from, in milliseconds since 1970."""
+    """The time at which its sender sent it, in milliseconds since 1970."""
     return message.sent_ms if evidence is None else evidence.sent_ms
 
 
@@ -75,7 +75,7 @@ def line(facts: Mapping[str, Any]) -> str:
 
 
 def page(facts: Mapping[str, Any]) -> str:
-    """`everything`, for a person."""
+    """The page for a person, from `everything`."""
     names = ("id", "original_id", "sent", "receives", "group", "reason", "duration", "fingerprint")
     lines = [f"{name}: {facts[name]}" for name in names if facts[name] is not None]
     lines += [f"attribute {name}: {item['value']}" for name, item in facts["attributes"].items()]
@@ -88,12 +88,12 @@ def page(facts: Mapping[str, Any]) -> str:
 
 
 def as_json(facts: Mapping[str, Any]) -> str:
-    """One line of JSON."""
+    """The facts as one line of JSON."""
     return json.dumps(facts, ensure_ascii=False)
 
 
 def visible(text: str, keep: str = "") -> str:
-    """The text without what would move a terminal's cursor, or colour it."""
+    """The text with control characters replaced, but for those in `keep`."""
     return "".join(
         letter if letter.isprintable() or letter in keep else "\N{REPLACEMENT CHARACTER}"
         for letter in text

@@ -1,4 +1,4 @@
-"""What a message's workers logged, from CloudWatch Logs."""
+"""Reads the log lines about a message from CloudWatch Logs."""
 
 import time
 from collections import deque
@@ -9,7 +9,7 @@ NEWEST_BYTES = 51_200
 
 
 async def recent(logs: Client, log_group: str, message_id: str, since_s: int) -> str:
-    """The newest 50 KB of the lines about one message; empty when there are none.
+    """The newest 50 KB of the lines about a message; empty without any.
 
     `log_group` is a name or an ARN. Raises `AwsError`.
     """
@@ -36,6 +36,6 @@ async def recent(logs: Client, log_group: str, message_id: str, since_s: int) ->
 
 
 def _name(log_group: str) -> str:
-    """The name in arn:aws:logs:REGION:ACCOUNT:log-group:NAME:*, or the name as it is."""
+    """The name in arn:aws:logs:REGION:ACCOUNT:log-group:NAME:*, or the name unchanged."""
     parts = log_group.split(":")
     return parts[6] if log_group.startswith("arn:") and len(parts) > 6 else log_group

@@ -1,4 +1,4 @@
-"""SQS's own task that moves the messages of a dead-letter queue, where the server has it."""
+"""SQS's message move task, which some servers lack."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,9 +21,9 @@ class Move:
         self._handle = ""
 
     async def start(self) -> AwsError | None:
-        """None once it runs; else why the server does not do so.
+        """Starts the task; returns the server's error if it refuses, else None.
 
-        Raises `AwsError` when nobody answers.
+        Raises `AwsError` when no server answers.
         """
         try:
             answer = await self._sqs.call(
@@ -39,7 +39,7 @@ class Move:
         return None
 
     async def finish(self, stop: Stop, advance: Callable[[int], None]) -> int:
-        """How many messages were moved, once all are; fewer after a stop, which cancels it.
+        """Waits for the task; returns the number of moved messages. A stop cancels the task.
 
         Raises `WatchbotError` when SQS gives up.
         """

@@ -1,4 +1,4 @@
-"""Where dead letters are: the two queues and the logs, from URLs or from a CloudFormation stack."""
+"""Finds the two queues and the logs, from URLs or from a CloudFormation stack."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ _OUTPUT = re.compile(r"(?P<before>.*)DeadLetterQueueUrl(?P<after>.*)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One watchbot's dead-letter queue, and what belongs to it as far as it is known."""
+    """A dead-letter queue, with its source queue and log group where known."""
 
     name: str
     dead_letter_queue_url: str
@@ -26,7 +26,7 @@ class Place:
 
 
 async def find(settings: DeadLetterSettings) -> list[Place]:
-    """The places that the settings name, one at least.
+    """The places that the settings name, at least one.
 
     Raises `SettingError` when they name none, `AwsError` for what AWS refuses.
     """
@@ -69,7 +69,7 @@ async def _only_source_of(sqs: Client, dead_url: str) -> str | None:
     try:
         answer = await sqs.call("list_dead_letter_source_queues", QueueUrl=dead_url)
     except (Denied, Rejected):
-        return None  # who only looks need not know; and some servers do not know this call
+        return None  # only replay needs the source; some servers lack this call
     urls: Sequence[str] = answer.get("queueUrls", ())
     return urls[0] if len(urls) == 1 else None
 
@@ -93,7 +93,7 @@ async def _in_stack(settings: DeadLetterSettings, stack: str) -> list[Place]:
 
 def _the_one(places: Sequence[Place], dead_url: str) -> Place:
     for place in places:
-        # Account and name: the host may be an endpoint of one's own.
+        # Compares account and name: the host may be the user's own endpoint.
         if place.dead_letter_queue_url.split("/")[-2:] == dead_url.split("/")[-2:]:
             return replace(place, dead_letter_queue_url=dead_url)
     raise SettingError(
@@ -124,7 +124,7 @@ async def _outputs(cloudformation: Client, stack: str) -> dict[str, str]:
 
 
 def _named_by(outputs: Mapping[str, str], log_group: str | None) -> list[Place]:
-    """What ecs-watchbot 4 to 9 put out, and so do we; before each name there may be a prefix."""
+    """Finds queues by the outputs PREFIX+DeadLetterQueueUrl+SUFFIX of ecs-watchbot 4-9 and ours."""
     places = []
     for key, url in outputs.items():
         if named := _OUTPUT.fullmatch(key):
@@ -141,7 +141,7 @@ def _named_by(outputs: Mapping[str, str], log_group: str | None) -> list[Place]:
 
 
 async def _made_by(cloudformation: Client, settings: DeadLetterSettings, stack: str) -> list[Place]:
-    """The queues of a stack that have dead-letter queues: ecs-watchbot 10 puts no URL out."""
+    """Finds a stack's queues with dead-letter queues: ecs-watchbot 10 has no output for them."""
     resources = await _resources(cloudformation, stack)
     groups = [each for kind, each in resources if kind == "AWS::Logs::LogGroup"]
     log_group = settings.log_group or (groups[0] if len(groups) == 1 else None)
@@ -175,7 +175,7 @@ async def _resources(cloudformation: Client, stack: str) -> list[tuple[str, str]
 
 
 def chosen(places: Sequence[Place]) -> Place:
-    """The only place. Raises `SettingError` when there are several to choose from."""
+    """The only place. Raises `SettingError` for several."""
     if len(places) > 1:
         raise SettingError(
             describe("dead_letter_queue_url"), f"the stack has several; name one: {_named(places)}"

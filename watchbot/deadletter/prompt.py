@@ -24,7 +24,7 @@ class Choice:
 
 
 async def choose(question: str, choices: Sequence[Choice], stop: Stop) -> Choice | None:
-    """The one that was chosen; None when there was a stop instead."""
+    """The user's choice; None after a stop."""
     by_key = all(choice.key for choice in choices)
     listed = [
         questionary.Choice(choice.text, value=choice, shortcut_key=choice.key) for choice in choices
@@ -36,7 +36,7 @@ async def choose(question: str, choices: Sequence[Choice], stop: Stop) -> Choice
 
 
 async def confirm(question: str, stop: Stop) -> bool:
-    """Whether the answer was yes."""
+    """Whether the user answered yes."""
     return bool(await _answer(questionary.confirm(question, default=False), stop))
 
 
@@ -45,7 +45,7 @@ async def _answer(question: questionary.Question, stop: Stop) -> Any:
     async with anyio.create_task_group() as asking:
         asking.start_soon(_cancel_on_drain, stop, asking.cancel_scope)
         try:
-            # Signals are ours; Ctrl-C is a key like any other while it asks.
+            # We handle signals ourselves; at a question, Ctrl-C is an ordinary key.
             answer = await question.application.run_async(handle_sigint=False)
         except (KeyboardInterrupt, EOFError):
             stop.ask()

@@ -1,4 +1,4 @@
-"""Sends dead letters to the queue they came from, then deletes those that were sent."""
+"""Sends dead letters to the queue they came from, then deletes them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from watchbot.sqs.publish import Publisher
 
 @dataclass(slots=True)
 class Tally:
-    """What became of messages. `doubled`: sent, and still here, as deleting them failed."""
+    """Counts of results. `doubled` messages were sent, but could not be deleted here."""
 
     replayed: int = 0
     doubled: int = 0
@@ -22,7 +22,7 @@ class Tally:
 
 
 class Replay:
-    """Replays the messages of a walk, wave by wave; in a FIFO queue each group in its order."""
+    """Replays the messages of a walk, wave by wave; keeps the order of each FIFO group."""
 
     def __init__(self, walk: Walk, destination: Destination, say: Callable[[str], None]) -> None:
         self._walk, self._destination, self._say = walk, destination, say
@@ -31,10 +31,10 @@ class Replay:
         self.tally = Tally()
 
     async def replay(self, messages: Sequence[Message]) -> None:
-        """Sends these, and deletes those that were sent.
+        """Sends messages, and deletes those that were sent.
 
-        One that comes back dead while the walk goes on is kept: else it might never end. Raises
-        `AwsError` when no more can be sent.
+        Keeps a message that returns dead during the walk, which could otherwise go on forever.
+        Raises `AwsError` when it can send no more.
         """
         fresh = [message for message in messages if origin(message) not in self._sent]
         sent: list[Message] = []
@@ -48,14 +48,14 @@ class Replay:
                     self._sent.add(result)
                     sent.append(message)
         finally:
-            # Also after an error: what was sent must not stay here.
+            # Also after an error: a sent message must not stay here.
             await self._walk.delete(sent)
             self.tally.replayed += len(sent)
             self.tally.doubled = self._walk.undeleted
 
     def _outgoing(self, message: Message) -> Outgoing:
-        # Not the id of old, which the queue may remember; and the same one if, after an
-        # interruption, this message is sent once more: then a FIFO queue drops the second.
+        # A new id, because the queue may remember the old one; derived from the message, so that
+        # the queue drops a second copy sent after an interruption.
         dedup_id = f"replay-{message.id}" if self._destination.fifo else None
         return again(original(message), dedup_id=dedup_id)
 

@@ -1,4 +1,4 @@
-"""Which dead letters are meant."""
+"""Chooses dead letters by ids and options."""
 
 import re
 import time
@@ -15,7 +15,7 @@ from watchbot.sqs.message import Message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Messages with one of these ids, and all that the options ask for."""
+    """A filter: messages with one of the ids that meet every option."""
 
     ids: frozenset[str]
     pattern: str | None
@@ -25,11 +25,11 @@ class Selection:
 
     @property
     def every(self) -> bool:
-        """Whether nothing is left out."""
+        """Whether the filter takes every message."""
         return not (self.ids or self.pattern or self.attributes or self.sent_before_ms)
 
     def takes(self, message: Message) -> bool:
-        """Whether this one is meant."""
+        """Whether the filter takes this message."""
         return (
             (not self.ids or bool(self.ids & ids_of(message)))
             and (self.pattern is None or self._matches(message, self.pattern))
@@ -46,7 +46,7 @@ class Selection:
         return sent is not None and sent < before_ms
 
     def _value(self, message: Message, name: str) -> str | None:
-        """The value of an attribute: of what was noted, of the message, or of its SNS envelope."""
+        """The value of an attribute: a watcher's note, the message's own, or its SNS envelope's."""
         if name in NAMES:
             attribute = message.attributes.get(name)
         else:
@@ -55,7 +55,7 @@ class Selection:
 
 
 def selected(settings: DeadLetterSettings, ids: Collection[str]) -> Selection:
-    """What the options and the ids choose, as of now."""
+    """The filter of these options and ids; `older_than` counts from now."""
     pairs = [pair.partition("=") for pair in settings.attribute]
     older_s = settings.older_than
     return Selection(

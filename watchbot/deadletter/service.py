@@ -1,4 +1,4 @@
-"""`watchbot dead-letter`: from what was asked to the verb that does it."""
+"""`watchbot dead-letter`: checks the request and runs its verb."""
 
 import functools
 import logging
@@ -33,14 +33,14 @@ _DESTROYS = {"delete": "Delete what was chosen", "purge": "Delete ALL dead messa
 
 
 def dead_letter(request: Request) -> int:
-    """Does what was asked; the exit code.
+    """Runs a request; returns the exit code.
 
-    Raises `UsageError` before anything is touched, `AwsError` for what AWS refuses.
+    Raises `UsageError` before it changes anything, and `AwsError`.
     """
     _check(request)
     if request.verb in _DESTROYS and not (request.dry_run or request.yes):
         _confirm(request)
-    # What a lease has to say is told here, in the words of a tool.
+    # This tool prints its own text for a lease's warnings.
     logging.getLogger("watchbot").addHandler(logging.NullHandler())
     return lifecycle.run(functools.partial(_run, request))
 

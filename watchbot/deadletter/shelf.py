@@ -1,8 +1,8 @@
-"""Messages that a walk has looked at: hidden from others until they are put back.
+"""Holds messages that a walk has seen, hidden from others until it puts them back.
 
-A lease for each would cost a kilobyte, and 120,000 may be hidden at once. Here they lie in tens, as
-a call takes them, with nothing but their receipts. A ten is hidden for as long as the walk has
-lasted, so that the calls do not grow with the square of the queue.
+A lease costs a kilobyte, and 120,000 messages may be hidden at once. The shelf keeps only receipts,
+in tens, the most that one call takes. Each renewal hides a ten for as long as the walk has lasted,
+so that the number of calls does not grow with the square of the queue.
 """
 
 import heapq
@@ -21,11 +21,11 @@ from watchbot.world import now
 
 AT_ONCE = 20  # calls
 CALL_S = 5
-AGAIN_S = 1  # a renewal that failed is tried again
+AGAIN_S = 1  # pause before retrying a failed renewal
 
 
 class _Ten:
-    """The receipts of up to ten messages, and when SQS will hide them no longer."""
+    """The receipts of up to ten messages, and the time until which SQS can hide them."""
 
     __slots__ = ("limit_at", "receipts")
 
@@ -40,7 +40,7 @@ class Shelf:
     def __init__(self, queue: Queue, visibility_s: int) -> None:
         self._queue, self._visibility_s = queue, visibility_s
         self._began = now()
-        self._due: list[tuple[float, int, _Ten]] = []  # a heap; the number tells equals apart
+        self._due: list[tuple[float, int, _Ten]] = []  # a heap; the number breaks ties
         self._numbers = itertools.count()
         self._count = 0
         self._over, self._kept = anyio.Event(), anyio.Event()
@@ -50,18 +50,18 @@ class Shelf:
 
     @property
     def hidden_s(self) -> int:
-        """For how long a message that is not put back may stay hidden."""
+        """The seconds for which a message may stay hidden if not put back."""
         return max(self._visibility_s, int(now() - self._began))
 
     def put(self, leases: Sequence[Lease]) -> None:
-        """Takes over messages that were leased until now."""
+        """Takes over leased messages."""
         ours = [lease for lease in leases if not lease.lost]
         for some in batched(ours, MAX_BATCH):
             self._count += len(some)
             self._push(_Ten(some), min(lease.renew_at for lease in some))
 
     async def keep(self) -> None:
-        """Renews what is due, until all is put back."""
+        """Renews due messages until all are put back."""
         tick_s = min(1.0, self._visibility_s / 12)
         while not self._over.is_set():
             with anyio.move_on_after(tick_s):
@@ -76,10 +76,10 @@ class Shelf:
         self._kept.set()
 
     async def put_back(self, within_s: float) -> int:
-        """Shows all of them again; how many are left hidden when the time is up."""
+        """Makes all messages visible; returns how many are still hidden when time is up."""
         self._over.set()
         with anyio.move_on_after(within_s):
-            await self._kept.wait()  # a renewal that came after would hide them again
+            await self._kept.wait()  # a later renewal would hide them again
             tens = [ten for _, _, ten in self._due]
             for some in batched(tens, AT_ONCE):
                 async with anyio.create_task_group() as calls:
@@ -89,7 +89,7 @@ class Shelf:
 
     async def _renew(self, ten: _Ten) -> None:
         seconds, asked_at = min(self.hidden_s, int(ten.limit_at - now())), now()
-        if seconds < 1:  # after twelve hours SQS shows them by itself
+        if seconds < 1:  # SQS makes them visible after twelve hours
             self._count -= len(ten.receipts)
         elif await self._hide(ten, seconds):
             self._push(ten, now() + AGAIN_S)
@@ -104,7 +104,7 @@ class Shelf:
         self._count -= len(ten.receipts)
 
     async def _hide(self, ten: _Ten, seconds: int) -> list[str]:
-        """The receipts for which it is to be tried again; those of which the hold is lost go."""
+        """Hides a ten, drops lost receipts, and returns the receipts to retry."""
         refusals: Sequence[Refusal | None] = [Refusal(code="NoAnswer", text="")] * MAX_BATCH
         messages = [Message(id="", receipt=each, body="", asked_at=0) for each in ten.receipts]
         with anyio.move_on_after(CALL_S):

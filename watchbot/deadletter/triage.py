@@ -1,4 +1,4 @@
-"""Triage: what to do with one dead letter after the other."""
+"""Triage: asks what to do with each dead letter in turn."""
 
 import sys
 from contextlib import AsyncExitStack
@@ -20,18 +20,18 @@ STOP = Choice(text="Stop triage", key="s")
 
 
 async def triage(desk: Desk) -> int:
-    """Asks about each message that is meant; the exit code.
+    """Asks about each chosen message; returns the exit code.
 
-    One that is neither returned nor deleted is kept, also when somebody stops before it.
+    Keeps every message that the user neither returns nor deletes.
     """
-    async with AsyncExitStack() as house:
+    async with AsyncExitStack() as opened:
         destination = None
         if desk.place.queue_url is not None:
             account = desk.settings.account
-            destination = await house.enter_async_context(
+            destination = await opened.enter_async_context(
                 open_destination(act.queue_url_of(desk), account)
             )
-        walk = await house.enter_async_context(desk.walk())
+        walk = await opened.enter_async_context(desk.walk())
         replay = Replay(walk, destination, desk.shown.say) if destination else None
         await _Triage(desk, walk, replay).run()
     return 1 if replay and (replay.tally.refused or replay.tally.doubled) else 0
@@ -74,7 +74,7 @@ class _Triage:
         group, message_id = look.log_group_of(self._desk), letter.origin(message)
         try:
             text = await look.logs_of(self._desk, group, message_id)
-        except AwsError as error:  # who may not see the logs may still triage
+        except AwsError as error:  # go on: a user without access to the logs can still triage
             self._desk.shown.say(str(error))
         else:
             sys.stdout.write(letter.visible(text, keep="\n\t") or f"no line about {message_id}\n")

@@ -1,4 +1,4 @@
-"""A walk through a queue: each message once, ours until the walk is over, then put back."""
+"""A walk through a queue: sees each message once, holds it until the end, then puts it back."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -14,17 +14,16 @@ from watchbot.sqs.message import Message
 from watchbot.sqs.queue import MAX_BATCH, Queue
 
 LANES = 4  # polls at once
-PUT_BACK_S = 30  # and more for many; what is not put back by then comes back by itself
+PUT_BACK_S = 30  # limit, plus PUT_BACK_EACH_S a message; others become visible later
 PUT_BACK_EACH_S = 0.002
 
 
 class Walk:
-    """Hands out the messages of a queue in waves, and holds them; `delete` lets go of some.
+    """Yields the messages of a queue in waves, and holds them until deleted or put back.
 
-    Those of the wave that is looked at are leased, the others lie on a shelf. `full` once SQS would
-    hide no more of them.
-    One that was handed out already, and comes again as SQS may have it, is not handed out again;
-    if it was to be deleted, that is tried once more.
+    The walk leases the current wave, and keeps earlier ones on a shelf. `full` means that SQS
+    hides no more messages. The walk does not yield a message twice when SQS delivers it again; it
+    retries the delete of such a message if that had failed.
     """
 
     def __init__(
@@ -40,25 +39,25 @@ class Walk:
 
     @property
     def undeleted(self) -> int:
-        """How many messages were to be deleted, and were not: they stay in the queue."""
+        """The number of messages that could not be deleted."""
         return len(self._undeleted)
 
     @property
     def held(self) -> int:
-        """How many messages are hidden from others now."""
+        """The number of messages that the walk hides from others now."""
         return len(self._held) + len(self._shelf)
 
     @property
     def hidden_s(self) -> int:
-        """For how long messages stay hidden, at most, that are not put back."""
+        """The seconds for which a message may stay hidden if not put back."""
         return self._shelf.hidden_s
 
     async def keep(self) -> None:
-        """Keeps what lies on the shelf hidden, until it is put back."""
+        """Keeps the messages on the shelf hidden until they are put back."""
         await self._shelf.keep()
 
     async def waves(self) -> AsyncIterator[list[Message]]:
-        """The messages, some at a time, until there are no more, or until the stop.
+        """Yields messages in waves until the queue has no more, or until the stop.
 
         Raises `AwsError`.
         """
@@ -68,7 +67,7 @@ class Walk:
             wave = await self._receive(lanes)
             if not wave:
                 return
-            # While there is a backlog. More polls of a FIFO queue would find its groups closed.
+            # More polls only while there is a backlog, and not for FIFO, whose groups are locked.
             full = len(wave) == lanes * MAX_BATCH and not self._queue.fifo
             lanes = min(2 * lanes, LANES) if full else 1
             fresh = {each.id: each for each in wave if each.id not in self._seen}
@@ -78,7 +77,7 @@ class Walk:
                 yield list(fresh.values())
 
     async def delete(self, messages: Sequence[Message]) -> None:
-        """Deletes messages that were handed out last, as far as they are still ours."""
+        """Deletes messages of the current wave whose leases we still have."""
         self._undeleted.update(message.id for message in messages)
         leases = {each.id: self._held.pop(each.id) for each in messages if each.id in self._held}
 
@@ -91,7 +90,7 @@ class Walk:
                 deleting.start_soon(delete, message_id, lease)
 
     async def put_back(self) -> str | None:
-        """Lets go of all that is held, unchanged, visible at once; says what was left hidden."""
+        """Makes all held messages visible; returns a sentence about any that stay hidden."""
         self._shelve()
         left = await self._shelf.put_back(PUT_BACK_S + PUT_BACK_EACH_S * self.held)
         return f"{left} stay hidden for {self._shelf.hidden_s} s more at most" if left else None
@@ -109,7 +108,7 @@ class Walk:
         async def receive() -> None:
             try:
                 wave.extend(await self._queue.receive(MAX_BATCH, self._wait_s, self._visibility_s))
-            except AwsError as error:  # what the other polls bring is to be held all the same
+            except AwsError as error:  # the walk must still hold the messages of the other polls
                 self.full = self.full or "OverLimit" in error.code
                 refused.append(error)
 
@@ -127,11 +126,11 @@ class Walk:
 async def walking(
     queue: Queue, stop: Stop, *, visibility_s: int, wait_s: int
 ) -> AsyncIterator[Walk]:
-    """A walk through `queue`, until a poll has waited `wait_s` for nothing.
+    """A walk through `queue` that ends when a poll of `wait_s` seconds finds nothing.
 
-    At its end, also by an error, what it holds is put back. The stop ends it between two waves. A
-    second one ends it at once, and raises `WatchbotError`, as does what could not be put back: it
-    stays hidden for a while, which it says.
+    Puts back all held messages at its end, also after an error. A stop ends the walk between two
+    waves; a second stop ends it at once. Raises `WatchbotError` after a second stop, and when
+    messages could not be put back, saying how long these may stay hidden.
     """
     async with anyio.create_task_group() as signals:
         signals.start_soon(_abandon, stop, signals.cancel_scope)
