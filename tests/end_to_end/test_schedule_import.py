@@ -227,3 +227,15 @@ def test_source_that_cannot_be_read(
 
     assert_refused(done, code, said)
     assert "secret" not in done.stderr
+
+
+def test_source_that_cannot_be_read_is_named_once(cloud: Cloud, tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("dear diary")
+    words = ["schedule", "import", "--database", f"sqlite:///{tmp_path}/new.db", "--source"]
+
+    missing, other = cloud.watchbot(*words, "/no/such.json"), cloud.watchbot(*words, str(text))
+
+    assert (missing.returncode, other.returncode) == (2, 2)
+    assert missing.stderr.endswith("cannot read '/no/such.json': No such file or directory\n")
+    assert f"cannot read '{text}': it is no JSON (" in other.stderr

@@ -48,8 +48,12 @@ def jobs_in(source: str, account: Account) -> AsyncIterator[Found]:
 async def _in_json(path: str, _: Account) -> AsyncIterator[Found]:
     try:
         found = json.loads(await anyio.Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise SettingError(describe("source"), f"cannot read {path!r}: {error}") from error
+    except OSError as error:
+        problem = f"cannot read {path!r}: {error.strerror}"
+        raise SettingError(describe("source"), problem) from error
+    except (ValueError, RecursionError) as error:
+        problem = f"cannot read {path!r}: it is no JSON ({error})"
+        raise SettingError(describe("source"), problem) from error
     for number, fields in enumerate(found if isinstance(found, list) else [found], 1):
         if not isinstance(fields, dict):
             yield f"job {number}", "it is no JSON object"
