@@ -2,9 +2,9 @@
 
 from typing import cast
 
-from watchbot.schedule.operations import Operation, operations, spec
-from watchbot.schedule.store import Store
-from watchbot.schedule.v1 import V1
+from watchbot.schedule.http.operations import Operation, operations, spec
+from watchbot.schedule.http.v1 import V1
+from watchbot.schedule.store.store import Store
 
 _START = """\
 # The API of the scheduler

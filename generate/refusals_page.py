@@ -1,6 +1,6 @@
 """docs/reference/refusals.md, from the table of refusals."""
 
-from watchbot.schedule.refusals import Refusal, table
+from watchbot.schedule.start.refusals import Refusal, table
 
 _START = """\
 # What becomes of a run that AWS refuses

@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 
 from tests.cloud import REGION
 from watchbot.aws import open_client
-from watchbot.schedule.dynamodb.jobs import job_key
-from watchbot.schedule.dynamodb.store import TableStore
-from watchbot.schedule.dynamodb.table import StoreTable
-from watchbot.schedule.job import Job
-from watchbot.schedule.planner import Planned
-from watchbot.schedule.run import Run
-from watchbot.schedule.sql.store import COMPONENT, PACKAGE, SqlStore
-from watchbot.schedule.store import Ledger, Store
+from watchbot.schedule.job.job import Job
+from watchbot.schedule.store.dynamodb.jobs import job_key
+from watchbot.schedule.store.dynamodb.store import TableStore
+from watchbot.schedule.store.dynamodb.table import StoreTable
+from watchbot.schedule.store.planner import Planned
+from watchbot.schedule.store.run import Run
+from watchbot.schedule.store.sql.store import COMPONENT, PACKAGE, SqlStore
+from watchbot.schedule.store.store import Ledger, Store
 from watchbot.settings.base import Account
 from watchbot.sql.database import Database, open_database
 from watchbot.sql.migrate import migrate

@@ -52,6 +52,17 @@ OWNERS = {  # one door to each dangerous thing
     "uvicorn": {"doorkeeper.py", "web.py"},
     "troposphere": {f"template/{path.name}" for path in (ROOT / "template").iterdir()},
 }
+SCHEDULE = [  # a room of watchbot/schedule imports from itself and from the lines above it
+    "cron loop",
+    "job",
+    "store",
+    "runs start",
+    "scheduler",
+    "http",
+    "imports",
+    "custom_resource service",
+]
+FLOOR = {room: level for level, rooms in enumerate(SCHEDULE) for room in rooms.split()}
 # Settings are read in one place; a worker's variables are made in one, and read in one.
 READERS_OF_THE_ENVIRONMENT = {"settings", "listen/environment.py", "worker_log.py"}
 
@@ -108,6 +119,17 @@ def test_no_module_imports_itself_round_a_circle() -> None:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:
         pytest.fail(f"a circle of imports: {' -> '.join(reversed(error.args[1]))}")
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "schedule").rglob("*.py")), ids=lambda p: p.relative_to(ROOT).as_posix()
+)
+def test_rooms_of_the_scheduler_import_in_one_direction(path: Path) -> None:
+    room = path.relative_to(ROOT / "schedule").parts[0].removesuffix(".py")
+    for name in imports(ast.parse(path.read_text())):
+        if name.startswith("watchbot.schedule."):
+            target = name.split(".")[2]
+            assert target == room or FLOOR[target] < FLOOR[room], f"{room} imports {target}"
 
 
 @every_file

@@ -15,10 +15,10 @@ import anyio
 from tests.postgres import running_postgres
 from watchbot.aws import Client
 from watchbot.lifecycle import Stop
-from watchbot.schedule.clients import Clients
-from watchbot.schedule.job import Job
+from watchbot.schedule.job.job import Job
 from watchbot.schedule.scheduler import Scheduler
-from watchbot.schedule.sql.store import open_sql
+from watchbot.schedule.start.clients import Clients
+from watchbot.schedule.store.sql.store import open_sql
 from watchbot.settings.schedule import ScheduleSettings
 from watchbot.sql.database import Database, open_database
 from watchbot.sql.dialect import POSTGRES

@@ -19,12 +19,12 @@ from watchbot.errors import (
     Throttled,
     Unreachable,
 )
-from watchbot.schedule.dynamodb.clock import ServerClock
-from watchbot.schedule.dynamodb.store import TableStore
-from watchbot.schedule.dynamodb.table import StoreTable
-from watchbot.schedule.run import Ending, Run
 from watchbot.schedule.runs import run_now
-from watchbot.schedule.store import open_store
+from watchbot.schedule.store.dynamodb.clock import ServerClock
+from watchbot.schedule.store.dynamodb.store import TableStore
+from watchbot.schedule.store.dynamodb.table import StoreTable
+from watchbot.schedule.store.opening import open_store
+from watchbot.schedule.store.run import Ending, Run
 from watchbot.settings.base import Account
 from watchbot.settings.schedule import StoreSettings
 

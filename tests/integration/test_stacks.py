@@ -14,12 +14,12 @@ import pytest
 from tests.cloud import REGION, Cloud, running_cloud
 from tests.end_to_end.test_bad_input import assert_refused
 from tests.house import a_house
-from watchbot.schedule.clients import Clients
-from watchbot.schedule.clockwork import fields_of_row
 from watchbot.schedule.custom_resource import MAX_ANSWER_BYTES, handler, physical_id
-from watchbot.schedule.job import Job
-from watchbot.schedule.stacks import Stacks
-from watchbot.schedule.store import Jobs
+from watchbot.schedule.imports.clockwork import fields_of_row
+from watchbot.schedule.imports.stacks import Stacks
+from watchbot.schedule.job.job import Job
+from watchbot.schedule.start.clients import Clients
+from watchbot.schedule.store.store import Jobs
 from watchbot.settings.base import Account
 
 STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/s/1"

@@ -66,6 +66,6 @@ def import_jobs(settings: ImportSettings) -> int:
     name is taken is left alone. Exit code 1: some were not taken.
     """
     from watchbot import lifecycle
-    from watchbot.schedule.importer import import_jobs
+    from watchbot.schedule.imports.importer import import_jobs
 
     return lifecycle.run(functools.partial(import_jobs, settings))

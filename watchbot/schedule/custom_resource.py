@@ -17,9 +17,9 @@ from pydantic import ValidationError
 
 from watchbot.aws import Client, open_client
 from watchbot.errors import NotFound, UsageError, WatchbotError
-from watchbot.schedule.clockwork import fields_of_properties, row_of_fields
-from watchbot.schedule.job import Job
-from watchbot.schedule.problems import messages
+from watchbot.schedule.imports.clockwork import fields_of_properties, row_of_fields
+from watchbot.schedule.job.job import Job
+from watchbot.schedule.job.problems import messages
 from watchbot.settings.base import Account
 
 MAX_ANSWER_BYTES = 4096  # CloudFormation takes no more

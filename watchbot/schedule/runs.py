@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from watchbot.schedule.run import Cause, Entry
-from watchbot.schedule.store import Store
-from watchbot.schedule.stored import StoredJob
+from watchbot.schedule.store.run import Cause, Entry
+from watchbot.schedule.store.store import Store
+from watchbot.schedule.store.stored import StoredJob
 
 MAX_BACKFILL = 1000  # runs that one request may ask for
 

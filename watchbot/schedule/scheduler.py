@@ -9,13 +9,13 @@ from watchbot import metrics
 from watchbot.errors import DatabaseError
 from watchbot.lifecycle import Stop
 from watchbot.moment import to_text
-from watchbot.schedule.clients import Clients
 from watchbot.schedule.loop import Loop, Step
-from watchbot.schedule.notice import tell
-from watchbot.schedule.outcomes import Outcomes
-from watchbot.schedule.run import ENDS_ILL, RENEW_S, CalledOff, Ending, Lost, Run
-from watchbot.schedule.starter import Attempt, Later, Means
-from watchbot.schedule.store import Store
+from watchbot.schedule.start.clients import Clients
+from watchbot.schedule.start.notice import tell
+from watchbot.schedule.start.outcomes import Outcomes
+from watchbot.schedule.start.starter import Attempt, Later, Means
+from watchbot.schedule.store.run import ENDS_ILL, RENEW_S, CalledOff, Ending, Lost, Run
+from watchbot.schedule.store.store import Store
 from watchbot.settings.schedule import ScheduleSettings
 from watchbot.world import REAL, World
 

@@ -11,12 +11,12 @@ from contextlib import AsyncExitStack
 from watchbot import descriptors
 from watchbot.lifecycle import Stop
 from watchbot.pages.door import check_door
-from watchbot.schedule.api import application
-from watchbot.schedule.clients import Clients
-from watchbot.schedule.endpoints import Endpoints
+from watchbot.schedule.http.api import application
+from watchbot.schedule.imports.stacks import Stacks
+from watchbot.schedule.job.endpoints import Endpoints
 from watchbot.schedule.scheduler import Scheduler
-from watchbot.schedule.stacks import Stacks
-from watchbot.schedule.store import open_store
+from watchbot.schedule.start.clients import Clients
+from watchbot.schedule.store.opening import open_store
 from watchbot.settings.schedule import ScheduleSettings, old_variables
 from watchbot.web import serving, serving_app
 

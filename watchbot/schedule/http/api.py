@@ -1,0 +1,88 @@
+"""All that is served: ecs-scheduler's contract, `/v1`, the pages; one guard, one way to say no."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, cast
+
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount
+from starlette.types import ASGIApp
+
+from watchbot.errors import DatabaseError, MissingExtra
+from watchbot.pages.site import site
+from watchbot.schedule.http.body import BadBody, Gate, tell_problems, tell_status
+from watchbot.schedule.http.operations import operations, spec
+from watchbot.schedule.http.rest import Limits, Rest
+from watchbot.schedule.job.endpoints import Endpoints
+from watchbot.schedule.scheduler import Scheduler
+from watchbot.schedule.store.declared import source_of
+from watchbot.schedule.store.store import Store
+from watchbot.schedule.store.stored import NeverFires
+from watchbot.settings.schedule import ScheduleSettings
+
+try:
+    from fastapi.exceptions import RequestValidationError
+
+    from watchbot.schedule.http.page import Pages
+    from watchbot.schedule.http.v1 import V1, wrong_request
+except ImportError as error:
+    raise MissingExtra("schedule", "`watchbot schedule`") from error
+
+log = logging.getLogger(__name__)
+
+
+def application(settings: ScheduleSettings, store: Store, scheduler: Scheduler) -> ASGIApp:
+    """The API over this store; `scheduler` is told of what has changed."""
+    limits = Limits(
+        followed=source_of(settings.stacks_table),
+        endpoints=Endpoints(settings.account, settings.allow_endpoint),
+    )
+    v1 = V1(store, scheduler.look, limits).application()
+    rest = Rest(store, scheduler.look, limits)
+    able = (*operations(spec()), *operations(v1.openapi(), "/v1"))
+    pages = Pages(store, scheduler.look, able)
+    inner = Starlette(routes=[Mount("/v1", v1), *pages.routes(), *rest.routes()])
+    for app in (inner, v1):
+        for kind, handler in _REFUSALS.items():
+            app.add_exception_handler(kind, handler)
+    gate = Gate(inner, settings.public_url, settings.cors_origin)
+    whole = site(
+        [Mount("/", gate)],
+        host=settings.host,
+        token=settings.token,
+        public_url=settings.public_url,
+    )
+    return _with_guests(whole, settings.cors_origin) if settings.cors_origin else whole
+
+
+def _with_guests(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """Tells browsers that pages of these sites may use the API, before a token is asked for."""
+    shown = ["ETag", "Location"]
+    return CORSMiddleware(
+        app, origins, allow_methods=["*"], allow_headers=["*"], expose_headers=shown
+    )
+
+
+async def _no_database(_: Request, error: Exception) -> Response:
+    log.warning("request not served", extra={"reason": str(error)})
+    return JSONResponse({"message": "The database does not answer; try again."}, 503)
+
+
+async def _bad_request(_: Request, error: Exception) -> Response:
+    invalid = cast(RequestValidationError, error)
+    return JSONResponse({"messages": wrong_request(invalid)}, 400)
+
+
+_REFUSALS: dict[Any, Any] = {
+    BadBody: tell_problems,
+    DatabaseError: _no_database,
+    HTTPException: tell_status,
+    NeverFires: tell_problems,
+    RequestValidationError: _bad_request,
+    ValidationError: tell_problems,
+}

@@ -1,0 +1,150 @@
+"""The body of a request: a JSON object of a bearable size; and what is said of one that is not."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from watchbot.pages.door import Site, site_of
+from watchbot.schedule.job.job import Job
+from watchbot.schedule.job.problems import WRONG_BODY, messages
+from watchbot.schedule.store.stored import NeverFires
+
+MAX_BYTES = 65_536
+_NOT_JSON = "The browser (or proxy) sent a request that this server could not understand."
+_UNWRITABLE = "Has a character that no text may have: NUL, or half of a pair of surrogates."
+_WRONG_TYPE = "Header Content-Type: application/json required to send a request body."
+
+
+Asked = TypeVar("Asked", bound=BaseModel)
+
+
+class BadBody(Exception):
+    """A body that cannot be used; `problems` is a tree of its own shape."""
+
+    def __init__(self, problems: Mapping[str, Any]) -> None:
+        super().__init__(str(problems))
+        self.problems = problems
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """The JSON object in the body. Raises `HTTPException` (415, 400) or `BadBody`."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise HTTPException(415, _WRONG_TYPE)
+    try:
+        found = json.loads(await request.body(), parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise HTTPException(400, _NOT_JSON) from None
+    if not isinstance(found, dict):
+        raise BadBody(WRONG_BODY)
+    flawed = dict(unwritable(found))
+    if flawed:
+        raise BadBody(flawed)
+    return found
+
+
+async def read_body(request: Request, model: type[Asked]) -> Asked:
+    """The body as this model; none is an empty object.
+
+    Raises `HTTPException` (415, 400) or `BadBody`, which names all fields that are wrong.
+    """
+    found = await read_object(request) if await request.body() else {}
+    try:
+        return model.model_validate(found)
+    except ValidationError as invalid:
+        raise BadBody(messages(invalid, model)) from None
+
+
+def unwritable(value: Any, place: str = "") -> Iterator[tuple[str, list[str]]]:
+    """The places of texts that no store can hold, by name."""
+    if isinstance(value, str):
+        if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+            yield place or "_schema", [_UNWRITABLE]
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if dict(unwritable(name)):
+                yield place or "_schema", [_UNWRITABLE]
+            else:
+                yield from unwritable(inner, f"{place}.{name}" if place else name)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from unwritable(inner, f"{place}.{number}" if place else str(number))
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
+
+
+async def tell_status(_: Request, error: Exception) -> Response:
+    """A refusal that is a status, as JSON."""
+    refused = cast(HTTPException, error)
+    return JSONResponse({"message": refused.detail}, refused.status_code, refused.headers)
+
+
+async def tell_problems(_: Request, error: Exception) -> Response:
+    """What is wrong with a body, field by field."""
+    problems = error.problems if isinstance(error, BadBody) else None
+    if isinstance(error, ValidationError):
+        problems = messages(error, Job)
+    if isinstance(error, NeverFires):
+        problems = {"schedule": [str(error)], "parsedSchedule": [str(error)]}
+    return JSONResponse({"messages": problems}, 400)
+
+
+class Gate:
+    """Lets through what no other web site has sent, with a body of a bearable size.
+
+    A browser sends some requests for any site that asks it to, and says which one that was.
+    `public_url` is where a proxy serves us; `guests` are other sites that may ask, `*` all.
+    """
+
+    def __init__(
+        self, app: ASGIApp, public_url: str | None = None, guests: Sequence[str] = ()
+    ) -> None:
+        self._app, self._any = app, "*" in guests
+        self._ours = {site_of(public_url)} if public_url else set[Site]()
+        self._guests = {site_of(guest) for guest in guests}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        problem = self._foreign(scope["path"], headers)
+        if problem:
+            await JSONResponse({"message": problem}, 403)(scope, receive, send)
+            return
+        taken = 0
+
+        async def receive_some() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > MAX_BYTES:
+                raise HTTPException(413, f"A body has {MAX_BYTES} bytes at most.")
+            return message
+
+        await self._app(scope, receive_some, send)
+
+    def _foreign(self, path: str, headers: Headers) -> str | None:
+        """Why a request is not for us to serve: another web site has sent it. None: none has."""
+        origin, host = headers.get("origin"), headers.get("host", "")
+        if not origin or origin.partition("//")[2] == host or site_of(origin) in self._ours:
+            return None
+        # A browser sends a password that it knows for any site; a token, a site has to know.
+        invited = self._any or site_of(origin) in self._guests
+        by_password = headers.get("authorization", "").lower().startswith("basic")
+        if invited and not by_password and not path.startswith("/page"):
+            return None
+        return (
+            f"Not for requests of another web site: the Origin is {origin[:100]}, the Host "
+            f"{host[:100]}. Behind a proxy, let it keep the header Host, or set --public-url; "
+            "--cors-origin lets another site use the API."
+        )

@@ -1,0 +1,109 @@
+"""What the API takes and answers, out of its own descriptions: Swagger 2 or OpenAPI 3."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+_METHODS = ("get", "post", "put", "patch", "delete")
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One thing an operation takes: `place` is path, query, header or body."""
+
+    name: str
+    place: str
+    type: str
+    required: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method on one path; `answers` are status codes with what they say."""
+
+    method: str
+    path: str
+    summary: str
+    fields: tuple[Field, ...]
+    answers: tuple[tuple[str, str], ...]
+
+
+def spec() -> dict[str, Any]:
+    """ecs-scheduler's contract, as Swagger 2 describes it; the fields of a job are in it."""
+    text = (files("watchbot.schedule.http") / "spec.json").read_text(encoding="utf-8")
+    described: dict[str, Any] = json.loads(text)
+    return described
+
+
+def operations(document: Document, prefix: str = "") -> tuple[Operation, ...]:
+    """All that the document describes, in its order; `prefix` is where its paths begin."""
+    return tuple(
+        Operation(
+            method=method.upper(),
+            path=prefix + path,
+            summary=described.get("summary", ""),
+            fields=tuple(_fields(document, described, methods.get("parameters", ()))),
+            answers=tuple(
+                (code, answer.get("description", ""))
+                for code, answer in described.get("responses", {}).items()
+            ),
+        )
+        for path, methods in document["paths"].items()
+        for method, described in methods.items()
+        if method in _METHODS
+    )
+
+
+def _fields(document: Document, described: Document, shared: Sequence[Document]) -> Iterator[Field]:
+    for parameter in (*shared, *described.get("parameters", ())):
+        if parameter["in"] == "body":
+            yield from _of_body(document, parameter["schema"])
+        else:
+            schema = parameter.get("schema", parameter)
+            yield Field(
+                name=parameter["name"],
+                place=parameter["in"],
+                type=_type(schema),
+                required=parameter.get("required", False),
+                text=parameter.get("description", ""),
+            )
+    for content in described.get("requestBody", {}).get("content", {}).values():
+        yield from _of_body(document, content["schema"])
+
+
+def _of_body(document: Document, schema: Document) -> Iterator[Field]:
+    schema = _resolved(document, schema)
+    for name, each in schema.get("properties", {}).items():
+        yield Field(
+            name=name,
+            place="body",
+            type=_type(each),
+            required=name in schema.get("required", ()),
+            text=each.get("description", ""),
+        )
+
+
+def _resolved(document: Document, schema: Document) -> Document:
+    """What a `$ref` points to; of several that may be given, the first that is no null."""
+    for choice in schema.get("anyOf", ()):
+        if choice.get("type") != "null":
+            return _resolved(document, choice)
+    if "$ref" not in schema:
+        return schema
+    found = document
+    for name in schema["$ref"].removeprefix("#/").split("/"):
+        found = found[name]
+    return found
+
+
+def _type(schema: Document) -> str:
+    if choices := schema.get("anyOf"):
+        return " or ".join(_type(choice) for choice in choices)
+    kind = schema.get("format") or schema.get("type") or schema.get("$ref", "").rpartition("/")[2]
+    bounds = [f"{name[:3]} {schema[name]}" for name in ("minimum", "maximum") if name in schema]
+    return ", ".join([kind if isinstance(kind, str) else " or ".join(kind), *bounds])

@@ -1,0 +1,135 @@
+"""Jobs and their runs as web pages, with the buttons to run, pause and resume one.
+
+A button is a form. Who may press it is the guard's business, and that no other web site can, is
+the gate's; see `body`.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import anyio.to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from watchbot.moment import to_text, to_time
+from watchbot.pages.site import Templates, shown_time
+from watchbot.schedule.http.cancelling import backfill_progress, cancel_backfill, cancel_run
+from watchbot.schedule.http.operations import Operation
+from watchbot.schedule.http.reading import reading, words
+from watchbot.schedule.http.rest import found
+from watchbot.schedule.http.v1 import set_suspended
+from watchbot.schedule.http.week import WIDTH, week
+from watchbot.schedule.runs import run_now, upcoming
+from watchbot.schedule.store.store import Store
+
+SIZE = 50  # jobs of a page
+RUNS, FIRES = 100, 10
+
+
+class Pages:
+    """The pages, over this store; `look` is called when there is a run to start.
+
+    `operations` are what the API can do, for the page that shows it.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        look: Callable[[], None],
+        operations: Sequence[Operation],
+    ) -> None:
+        self._store, self._look, self._operations = store, look, operations
+        self._templates = Templates(
+            "watchbot.schedule.http", {"time": shown_time, "outcome": _outcome}
+        )
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/page", self.jobs),
+            Route("/page/api", self.api),
+            Route("/page/jobs/{job_id}", self.job),
+            Route("/page/jobs/{job_id}/run", self.run, methods=["POST"]),
+            Route("/page/jobs/{job_id}/pause", self.pause, methods=["POST"]),
+            Route("/page/jobs/{job_id}/resume", self.resume, methods=["POST"]),
+            Route("/page/jobs/{job_id}/runs/{due_at}/cancel", self.cancel, methods=["POST"]),
+            Route("/page/jobs/{job_id}/backfill/cancel", self.end_backfill, methods=["POST"]),
+        ]
+
+    async def jobs(self, request: Request) -> Response:
+        text = request.query_params.get("page", "0")
+        number = int(text) if text.isdecimal() and len(text) < 7 else 0
+        jobs, total = await self._store.jobs.page(number * SIZE, SIZE)
+        now = await self._store.now()
+        return self._templates.page(
+            "jobs.html",
+            readings={stored.job.id: reading(stored, now) for stored in jobs},
+            jobs=jobs,
+            total=total,
+            number=number,
+            more=total > (number + 1) * SIZE,
+            last=await self._store.runs.last([stored.job.id for stored in jobs]),
+            week=await anyio.to_thread.run_sync(week, jobs, now),  # thousands of fires
+            width=WIDTH,
+        )
+
+    async def job(self, request: Request) -> Response:
+        stored = await found(self._store.jobs, request.path_params["job_id"])
+        fires = upcoming(stored, await self._store.now(), FIRES)
+        return self._templates.page(
+            "job.html",
+            stored=stored,
+            words=words(stored.job, stored.created_at),
+            fields=json.dumps(stored.fields, indent=2),
+            fires=[to_text(fire) for fire in fires],
+            runs=await self._store.runs.of_job(stored.job.id, RUNS, None),
+            backfill=await backfill_progress(self._store, stored.job.id),
+        )
+
+    async def api(self, _: Request) -> Response:
+        return self._templates.page("api.html", operations=self._operations)
+
+    async def run(self, request: Request) -> Response:
+        stored = await found(self._store.jobs, request.path_params["job_id"])
+        await run_now(self._store, stored)
+        return self._back(stored.job.id)
+
+    async def pause(self, request: Request) -> Response:
+        return await self._set(request, suspended=True)
+
+    async def resume(self, request: Request) -> Response:
+        return await self._set(request, suspended=False)
+
+    async def cancel(self, request: Request) -> Response:
+        job_id: str = request.path_params["job_id"]
+        try:
+            due_at = to_time(request.path_params["due_at"])
+        except ValueError:
+            raise HTTPException(404, "There is no run of this time.") from None
+        await cancel_run(self._store, job_id, due_at)
+        return self._back(job_id)
+
+    async def end_backfill(self, request: Request) -> Response:
+        job_id: str = request.path_params["job_id"]
+        await cancel_backfill(self._store, job_id)
+        return self._back(job_id)
+
+    async def _set(self, request: Request, *, suspended: bool) -> Response:
+        job_id: str = request.path_params["job_id"]
+        await set_suspended(self._store.jobs, job_id, suspended=suspended, note=None)
+        return self._back(job_id)
+
+    def _back(self, job_id: str) -> Response:
+        self._look()
+        return RedirectResponse(f"/page/jobs/{job_id}", 303)
+
+
+def _outcome(run: Mapping[str, Any]) -> str:
+    """What a pill says of a run, and by what colour."""
+    told = run["outcome"]
+    if told:
+        return str(told)
+    well = {"started": "success", "skipped": "stopped", "due": "active"}
+    return well.get(run["status"], "failed")

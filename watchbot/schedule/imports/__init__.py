@@ -1,0 +1,1 @@
+"""Jobs from elsewhere: files, other schedulers, and the table that stacks write to."""

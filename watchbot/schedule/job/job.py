@@ -1,0 +1,283 @@
+"""What a job is: the fields of the REST API, their types and limits, and how they hang together."""
+
+import contextlib
+import functools
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    NaiveDatetime,
+    PlainSerializer,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from watchbot.errors import BadSchedule
+from watchbot.schedule.cron import aps8
+from watchbot.schedule.cron.dialects import Clock, Dialect, dialect_of, parse
+from watchbot.schedule.cron.timetable import Dst, Timetable
+from watchbot.schedule.cron.zone import find_zone
+from watchbot.schedule.job.ecs_option import of_request
+from watchbot.schedule.job.endpoints import JobQueueUrl
+from watchbot.schedule.job.part import Part
+from watchbot.schedule.job.target import Target
+from watchbot.schedule.job.task import (
+    CapacityProvider,
+    NetworkConfiguration,
+    Overrides,
+    overrides_bytes,
+)
+
+MAX_TASKS = 50  # that one run starts
+_FAMILY = (
+    r"^(?:[0-9A-Za-z_-]+(?::[0-9]+)?|arn:[a-z-]+:ecs:[a-z0-9-]*:[0-9]+:task-definition/[\w:-]+)\z"
+)
+_LETTERS, _LONGEST_NAME = "[0-9A-Za-z_-]+", 255  # of a name
+_LONGEST_TIME = 64
+_AS_IN_MAIL = re.compile(r"(?:\w{3}, ?)?\d{1,2} \w{3} \d{4} \d\d:\d\d(?::\d\d)? \S+", re.ASCII)
+_TOKEN_LIFE_S = 82_800  # ECS knows a token for 24 hours; an hour of it is ours
+
+_MOST_OVERRIDDEN = 8192  # characters that ECS takes
+
+Overlap = Literal["allow", "skip", "buffer_one", "replace", "top_up"]
+Name = Annotated[str, StringConstraints(pattern=rf"^{_LETTERS}\z", max_length=_LONGEST_NAME)]
+Family = Annotated[str, StringConstraints(pattern=_FAMILY, max_length=512)]
+Cluster = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_:/-]+\z", max_length=255)]
+
+
+def _whole(value: Any) -> Any:
+    # As the API always had it: 3.7 is 3.
+    return int(value) if isinstance(value, float) and abs(value) < 1e9 else value
+
+
+def _no_flag(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise PydanticCustomError("int_type", "Not a valid integer.")
+    return _whole(value)
+
+
+def _truth(value: Any) -> Any:
+    words = {"true": True, "1": True, "t": True, "false": False, "0": False, "f": False}
+    return words.get(value.lower(), "") if isinstance(value, str) else value
+
+
+def _moment(value: Any) -> Any:
+    """ISO 8601, compact or not, and what e-mail and HTTP write: `Fri, 02 Jan 2026 03:04:05 GMT`."""
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and len(value) < _LONGEST_TIME:
+        reader = parsedate_to_datetime if _AS_IN_MAIL.fullmatch(value) else datetime.fromisoformat
+        with contextlib.suppress(ValueError, OverflowError):
+            return reader(value.strip().upper())
+    raise PydanticCustomError("datetime_type", "Not a valid datetime.")
+
+
+def _in_utc(value: datetime) -> datetime:
+    moment = value if value.tzinfo else value.replace(tzinfo=UTC)
+    if not 1970 <= moment.year <= 2199:
+        raise PydanticCustomError("datetime_range", "The year must be from 1970 to 2199.")
+    return moment
+
+
+Count = Annotated[int, BeforeValidator(_no_flag), Field(ge=1, le=MAX_TASKS)]
+Truth = Annotated[bool, BeforeValidator(_truth)]
+Moment = Annotated[
+    AwareDatetime | NaiveDatetime,
+    BeforeValidator(_moment),
+    AfterValidator(_in_utc),
+    PlainSerializer(datetime.isoformat, when_used="json"),
+]
+
+
+class Trigger(Part):
+    """What the number of tasks depends on: nothing, or how much waits in a queue."""
+
+    type: str
+    queue_name: Annotated[str, StringConstraints(min_length=1, max_length=80)] | None = None
+    messages_per_task: Annotated[int, BeforeValidator(_no_flag), Field(ge=1, le=10**9)] = 1
+
+    @model_validator(mode="after")
+    def _queue_is_named(self) -> "Trigger":
+        if self.type == "sqs" and not self.queue_name:
+            raise PydanticCustomError("schema", "sqs trigger type requires queueName field")
+        return self
+
+
+class Misfire(Part):
+    """What is done about fires that nobody was there for."""
+
+    policy: Literal["skip", "last", "all"] = "last"
+    grace: Annotated[int, Field(ge=0, le=31_536_000)] = 3600  # s; what is later is missed
+    max: Annotated[int, Field(ge=1, le=1000)] = 100  # of `all`, the newest
+
+
+class Retry(Part):
+    """How long it is tried to start a run, and where it is told that this was given up."""
+
+    attempts: Annotated[int, Field(ge=1, le=185)] = 20
+    max_age: Annotated[int, Field(ge=1, le=_TOKEN_LIFE_S)] = 3600  # s after its time
+    dead_letter_queue: JobQueueUrl | None = None
+
+
+class Job(Part):
+    """A job: what is started, and when."""
+
+    id: Name
+    # Before `schedule`: that one is read with them.
+    timezone: str = "UTC"
+    dialect: Dialect | None = None
+    dst: Dst = "debian"
+    schedule: str
+    schedule_start: Moment | None = None
+    schedule_end: Moment | None = None
+    task_definition: Family | None = None
+    cluster: Cluster | None = None
+    task_count: Count = 1
+    max_count: Count | None = None
+    trigger: Trigger | None = None
+    pass_due_at: Truth = True  # tasks and messages are told which time they run for
+    overrides: Overrides = ()
+    network_configuration: NetworkConfiguration | None = None
+    launch_type: Literal["EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES"] | None = None
+    capacity_provider_strategy: Annotated[tuple[CapacityProvider, ...], Field(max_length=20)] = ()
+    platform_version: Annotated[str, StringConstraints(max_length=64)] | None = None
+    tags: Annotated[Any, AfterValidator(of_request("tags"))] = None
+    propagate_tags: Annotated[Any, AfterValidator(of_request("propagateTags"))] = None
+    enable_ecs_managed_tags: Annotated[Truth | None, Field(alias="enableECSManagedTags")] = None
+    enable_execute_command: Truth | None = None
+    group: Annotated[Any, AfterValidator(of_request("group"))] = None
+    reference_id: Annotated[Any, AfterValidator(of_request("referenceId"))] = None
+    placement_constraints: Annotated[Any, AfterValidator(of_request("placementConstraints"))] = None
+    placement_strategy: Annotated[Any, AfterValidator(of_request("placementStrategy"))] = None
+    volume_configurations: Annotated[Any, AfterValidator(of_request("volumeConfigurations"))] = None
+    target: Target | None = None
+    suspended: Truth = False
+    misfire: Misfire = Misfire()
+    overlap: Overlap = "top_up"
+    jitter: Annotated[int, Field(ge=0, le=86_400)] = 0  # s, within which a run starts
+    retry: Retry = Retry()
+    pause_after_failures: Annotated[int, Field(ge=1, le=1000)] | None = None
+
+    @field_validator("timezone", mode="before")
+    @classmethod
+    def _no_zone_is_utc(cls, value: Any) -> Any:
+        return "UTC" if value == "" else value  # as ecs-scheduler took it
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_is_known(cls, value: str) -> str:
+        try:
+            find_zone(value)
+        except BadSchedule:
+            text = "Invalid timezone format: {zone}"
+            raise PydanticCustomError("timezone", text, {"zone": value[:60]}) from None
+        return value
+
+    @field_validator("schedule")
+    @classmethod
+    def _schedule_is_read(cls, value: str, info: ValidationInfo) -> str:
+        others = info.data
+        if "dialect" not in others:
+            return value  # it is wrong, and is told
+        # So is a zone that is not there, but that is no reason not to look at this one.
+        clock = Clock(timezone=others.get("timezone", "UTC"), dst=others.get("dst", "debian"))
+        try:
+            parse(value, others["dialect"], clock)
+        except BadSchedule as error:
+            raise PydanticCustomError("schedule", "{text}", {"text": str(error)}) from None
+        return value
+
+    @field_validator("schedule_end")
+    @classmethod
+    def _end_is_later(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+        start = info.data.get("schedule_start")
+        if value and start and value <= start:
+            raise PydanticCustomError("schedule_end", "Must be after scheduleStart.")
+        return value
+
+    @field_validator("overrides")
+    @classmethod
+    def _overrides_fit(cls, value: Overrides, info: ValidationInfo) -> Overrides:
+        job_id = info.data.get("id", "")
+        told = {"WATCHBOT_JOB": job_id, "WATCHBOT_DUE_AT": "2" * 24, "WATCHBOT_RUN_CAUSE": "s" * 8}
+        if overrides_bytes(value, job_id, told) > _MOST_OVERRIDDEN:
+            raise PydanticCustomError("overrides", "Longer than the 8192 characters of ECS.")
+        return value
+
+    @field_validator("capacity_provider_strategy")
+    @classmethod
+    def _one_way_to_launch(
+        cls, value: tuple[CapacityProvider, ...], info: ValidationInfo
+    ) -> tuple[CapacityProvider, ...]:
+        if value and info.data.get("launch_type"):
+            raise PydanticCustomError("capacity", "Give this or launchType, not both.")
+        return value
+
+    @field_validator("launch_type")
+    @classmethod
+    def _fargate_has_a_network(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value == "FARGATE" and info.data.get("network_configuration") is None:
+            raise PydanticCustomError("network", "FARGATE needs a networkConfiguration.")
+        return value
+
+    @field_validator("target")
+    @classmethod
+    def _one_target(cls, value: Target | None, info: ValidationInfo) -> Target | None:
+        others = info.data
+        if value and others.get("task_definition"):
+            raise PydanticCustomError("target", "Give this or taskDefinition, not both.")
+        return value
+
+    @property
+    def family(self) -> str:
+        """The task definition to run: where none is named, that of the job's name."""
+        return self.task_definition or self.id
+
+    def timetable(self, created: datetime) -> Timetable:
+        """When it fires; `rate(...)` counts from its start, or from when it was created."""
+        clock = Clock(timezone=self.timezone, dst=self.dst, anchor=self.schedule_start or created)
+        return parse(self.schedule, self.dialect, clock)
+
+    def fires(self, after: datetime, created: datetime) -> Iterator[datetime]:
+        """Its fires after then, one after the other, within its start and its end."""
+        timetable = self.timetable(created)
+        if self.schedule_start:
+            after = max(after, self.schedule_start - timedelta(milliseconds=1))
+        while found := timetable.next(after):
+            if self.schedule_end and found > self.schedule_end:
+                return
+            yield found
+            after = found
+
+    def stored(self) -> str:
+        """As JSON, without what was not given."""
+        return self.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True)
+
+
+def is_name(text: str) -> bool:
+    """Whether a job may be called so. What may not, no store is asked for: it might refuse it."""
+    return len(text) <= _LONGEST_NAME and re.fullmatch(_LETTERS, text) is not None
+
+
+def resolved(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a body with each `?` of an aps8 schedule made a number."""
+    text = fields.get("schedule")
+    if isinstance(text, str) and (fields.get("dialect") or dialect_of(text)) == "aps8":
+        return {**fields, "schedule": aps8.resolve(text)}
+    return fields
+
+
+@functools.lru_cache(maxsize=512)
+def read_job(text: str) -> Job:
+    """A job as it was stored. Raises pydantic's `ValidationError`."""
+    return Job.model_validate_json(text)

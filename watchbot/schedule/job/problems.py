@@ -1,0 +1,94 @@
+"""What is wrong with a body, field by field, in the words that the API always had."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from watchbot.schedule.job.names import known_at, unknown
+
+WRONG_BODY = {"_schema": ["Invalid input type."]}
+
+_WORDS = {
+    "missing": "Missing data for required field.",
+    "int_type": "Not a valid integer.",
+    "int_parsing": "Not a valid integer.",
+    "int_parsing_size": "Not a valid integer.",
+    "int_from_float": "Not a valid integer.",
+    "string_type": "Not a valid string.",
+    "bool_type": "Not a valid boolean.",
+    "bool_parsing": "Not a valid boolean.",
+    "datetime_type": "Not a valid datetime.",
+    "datetime_parsing": "Not a valid datetime.",
+    "datetime_from_date_parsing": "Not a valid datetime.",
+    "timezone_aware": "Not a valid datetime.",
+    "timezone_naive": "Not a valid datetime.",
+    "list_type": "Not a valid list.",
+    "tuple_type": "Not a valid list.",
+    "dict_type": "Not a valid mapping type.",
+    "model_type": "Invalid input type.",
+    "model_attributes_type": "Invalid input type.",
+    "string_pattern_mismatch": "String does not match expected pattern.",
+    "union_tag_not_found": "Missing data for required field.",
+}
+
+
+def messages(invalid: ValidationError, model: type[BaseModel]) -> dict[str, Any]:
+    """The problems as a tree of the body's own shape; its leaves are lists of sentences."""
+    tree: dict[str, Any] = {}
+    for error in invalid.errors(include_url=False, include_input=False):
+        *within, name = place = _place(error)
+        if error["type"] == "extra_forbidden":
+            _put(tree, place, unknown(name, known_at(model, within)))
+        else:
+            _put(tree, place, _sentence(error))
+    if "schedule" in tree:
+        tree["parsedSchedule"] = tree["schedule"]  # where clients of ecs-scheduler look
+    return tree
+
+
+def _place(error: Any) -> list[str]:
+    # A union adds to the place which of its members was tried: that is no field of the body.
+    place = [str(part) for part in error["loc"]]
+    if place[:1] == ["target"]:
+        place = [place[0], *(part for part in place[1:] if part not in ("sns", "sqs"))]
+    if place[:1] == ["overrides"] and place[1:2] in (["listed"], ["whole"]):
+        del place[1]
+    if place[:1] in (["scheduleStart"], ["scheduleEnd"]):
+        place = place[:1]
+    if error["type"] in ("union_tag_not_found", "union_tag_invalid"):
+        place.append("type")
+    if error["type"] in ("schema", "model_type", "model_attributes_type") and place:
+        place.append("_schema")
+    return place or ["_schema"]
+
+
+def _sentence(error: Any) -> str:
+    kind, limits = error["type"], error.get("ctx", {})
+    if kind in _WORDS:
+        return _WORDS[kind]
+    if kind in ("greater_than_equal", "less_than_equal"):
+        return _range(error["loc"][-1], limits)
+    if kind in ("literal_error", "union_tag_invalid"):
+        return f"Must be one of {limits.get('expected') or limits.get('expected_tags')}."
+    text: str = error["msg"]
+    return text
+
+
+def _range(name: Any, limits: Any) -> str:
+    if name in ("taskCount", "maxCount"):
+        return "Must be between 1 and 50."
+    low, high = limits.get("ge"), limits.get("le")
+    return f"Must be at least {low}." if high is None else f"Must be at most {high}."
+
+
+def _put(tree: dict[str, Any], place: Sequence[str], sentence: str) -> None:
+    *branches, leaf = place
+    for branch in branches:
+        found = tree.setdefault(branch, {})
+        if not isinstance(found, dict):
+            return  # the branch itself is wrong, and was told
+        tree = found
+    told = tree.setdefault(leaf, [])
+    if isinstance(told, list) and sentence not in told:
+        told.append(sentence)

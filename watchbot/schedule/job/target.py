@@ -1,0 +1,45 @@
+"""A message as the target of a job: to a topic, or to a queue."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, field_validator
+from pydantic_core import PydanticCustomError
+
+from watchbot.schedule.job.endpoints import JobQueueUrl
+from watchbot.schedule.job.part import Part
+from watchbot.sqs.outgoing import Outgoing, flaw
+
+_GROUP = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+class _Message(Part):
+    message: str
+    group_id: _GROUP | None = None  # FIFO; the job's id, if it is not given
+
+    @field_validator("message")
+    @classmethod
+    def _can_be_sent(cls, value: str) -> str:
+        wrong = flaw(Outgoing(body=value))
+        if wrong:
+            raise PydanticCustomError("message", "{text}", {"text": wrong.text})
+        return value
+
+
+class TopicTarget(_Message):
+    """A message to an SNS topic."""
+
+    type: Literal["sns"]
+    topic_arn: Annotated[
+        str, StringConstraints(pattern=r"^arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]+(\.fifo)?\z")
+    ]
+    subject: Annotated[str, StringConstraints(pattern=r"^[!-~][ -~]{0,99}\z")] | None = None
+
+
+class QueueTarget(_Message):
+    """A message to an SQS queue."""
+
+    type: Literal["sqs"]
+    queue_url: JobQueueUrl
+
+
+Target = Annotated[TopicTarget | QueueTarget, Field(discriminator="type")]

@@ -1,0 +1,54 @@
+"""Clients of AWS, one for each service and region, opened when they are needed first."""
+
+from contextlib import AsyncExitStack
+from types import TracebackType
+
+import anyio
+
+from watchbot.aws import Client, open_client
+from watchbot.errors import Rejected
+from watchbot.schedule.job.endpoints import Endpoints
+from watchbot.settings.base import Account
+
+
+class Clients:
+    """Open until left."""
+
+    def __init__(
+        self, account: Account, connections: int, endpoints: Endpoints | None = None
+    ) -> None:
+        self._account, self._connections = account, connections
+        self.endpoints = endpoints or Endpoints(account)
+        self._open: dict[tuple[str, Account], Client] = {}
+        self._opening = anyio.Lock()
+        self._house = AsyncExitStack()
+
+    async def __aenter__(self) -> "Clients":
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._house.aclose()
+
+    async def near(self, service: str, place: str = "") -> Client:
+        """A client of `service` in the region that an ARN or a queue URL names.
+
+        It tries each call once: whoever asks knows what may be asked again. Raises `NotConfigured`,
+        and `Rejected` for a server that jobs may not name.
+        """
+        problem = self.endpoints.refusal(place) if place.lower().startswith("http") else None
+        if problem:
+            raise Rejected(
+                service=service.upper(), operation="client", code="NotAllowed", text=problem
+            )
+        key = (service, self._account.near(place))
+        async with self._opening:
+            if key not in self._open:
+                self._open[key] = await self._house.enter_async_context(
+                    open_client(service, key[1], attempts=1, connections=self._connections)
+                )
+            return self._open[key]

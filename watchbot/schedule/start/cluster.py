@@ -1,0 +1,148 @@
+"""ECS, as a run sees it: which tasks of its job run, starting more, stopping them."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from watchbot.aws import Client
+from watchbot.errors import AwsError, NotFound, Rejected
+from watchbot.schedule.job.job import Job
+from watchbot.schedule.job.task import TAG, task_overrides
+from watchbot.schedule.store.run import Call, Run, job_mark
+
+DESCRIBED_AT_ONCE = 100  # ECS takes no more
+
+
+_AS_THEY_ARE = {  # RunTask's parameters that a job has under the name beside
+    "enableECSManagedTags": "enable_ecs_managed_tags",
+    "enableExecuteCommand": "enable_execute_command",
+    "group": "group",
+    "launchType": "launch_type",
+    "placementConstraints": "placement_constraints",
+    "placementStrategy": "placement_strategy",
+    "platformVersion": "platform_version",
+    "propagateTags": "propagate_tags",
+    "referenceId": "reference_id",
+    "tags": "tags",
+    "volumeConfigurations": "volume_configurations",
+}
+
+
+class ConflictingCall(Exception):
+    """A call was made before in other words: by another version of this program."""
+
+
+class Cluster:
+    """One cluster. Every call raises `AwsError`."""
+
+    def __init__(self, ecs: Client, name: str, old_mark: str) -> None:
+        self.name = name
+        self._ecs, self._name, self._old_mark = ecs, name, old_mark
+
+    async def running(self, job: Job) -> list[str]:
+        """The tasks of this job that run, or are about to: ecs-scheduler's, and no backfill's."""
+        tasks = await self._of_family(job, "RUNNING")
+        return [task["taskArn"] for task in tasks if self._is_of(job, task)]
+
+    async def started(self, run: Run) -> list[dict[str, Any]]:
+        """The tasks that a run has started, as far as ECS still knows them."""
+        # Not listed by their startedBy: that filter bears no other, and so finds no stopped ones.
+        tasks = await self._of_family(run.job, "RUNNING") + await self._of_family(
+            run.job, "STOPPED"
+        )
+        return [_short(task) for task in tasks if task.get("startedBy") == run.started_by]
+
+    async def described(self, arns: Sequence[str]) -> list[dict[str, Any]]:
+        """What ECS says of these tasks; of those it has forgotten, nothing."""
+        tasks: list[dict[str, Any]] = []
+        for start in range(0, len(arns), DESCRIBED_AT_ONCE):
+            some = list(arns[start : start + DESCRIBED_AT_ONCE])
+            answer = await self._ecs.call("describe_tasks", cluster=self._name, tasks=some)
+            tasks += answer["tasks"]
+        return tasks
+
+    async def start(self, run: Run, call: Call) -> tuple[list[dict[str, Any]], list[Any]]:
+        """Starts up to ten tasks: those that were started, and what ECS says of the others.
+
+        Raises `ConflictingCall` when ECS knows its token, but not from the same request.
+        """
+        try:
+            answer = await self._ecs.call("run_task", **request(run, call, self._name))
+        except Rejected as error:
+            if error.code == "ConflictException":
+                raise ConflictingCall(str(error)) from error
+            raise
+        return [_short(task) for task in answer.get("tasks", ())], answer.get("failures", [])
+
+    async def containers(self, job: Job) -> list[str]:
+        """The names of the containers that a task of this job has."""
+        answer = await self._ecs.call("describe_task_definition", taskDefinition=job.family)
+        return [each["name"] for each in answer["taskDefinition"]["containerDefinitions"]]
+
+    async def stop(self, arns: Sequence[str], reason: str) -> None:
+        """Stops tasks; one that is gone is stopped."""
+        for arn in arns:
+            try:
+                await self._ecs.call("stop_task", cluster=self._name, task=arn, reason=reason)
+            except (NotFound, Rejected) as error:
+                if not _is_gone(error):
+                    raise
+
+    async def _of_family(self, job: Job, status: str) -> list[dict[str, Any]]:
+        family = job.family.rpartition("/")[2].partition(":")[0]
+        arns = [arn async for arn in self._listed(family=family, desiredStatus=status)]
+        return await self.described(arns)
+
+    async def _listed(self, **filters: str) -> AsyncIterator[str]:
+        token: dict[str, str] = {}
+        while True:
+            answer = await self._ecs.call("list_tasks", cluster=self._name, **filters, **token)
+            for arn in answer.get("taskArns", ()):
+                yield arn
+            if not answer.get("nextToken"):
+                return
+            token = {"nextToken": answer["nextToken"]}
+
+    def _is_of(self, job: Job, task: dict[str, Any]) -> bool:
+        by = task.get("startedBy", "")
+        if by.startswith(job_mark(job.id)):
+            return not by.endswith("/b")
+        tags = {
+            pair["value"]
+            for container in task.get("overrides", {}).get("containerOverrides", ())
+            for pair in container.get("environment", ())
+            if pair["name"] == TAG
+        }
+        # ecs-scheduler left its mark on jobs with overrides alone, and its name on all.
+        return job.id in tags or (by == self._old_mark and not tags and not job.overrides)
+
+
+def request(run: Run, call: Call, cluster: str) -> dict[str, Any]:
+    """RunTask's parameters: the same for the same call, whoever makes it, and whenever."""
+    job = run.job
+    optional = {
+        **{name: getattr(job, field) for name, field in _AS_THEY_ARE.items()},
+        "capacityProviderStrategy": [_dumped(each) for each in job.capacity_provider_strategy],
+        "networkConfiguration": _dumped(job.network_configuration),
+        "overrides": task_overrides(job.overrides, job.id, run.told, call.containers),
+    }
+    return {
+        "cluster": cluster,
+        "taskDefinition": job.family,
+        "count": call.count,
+        "startedBy": run.started_by,
+        "clientToken": run.token(call.number),
+        **{name: value for name, value in optional.items() if value},
+    }
+
+
+def _dumped(part: Any) -> Any:
+    return part.model_dump(by_alias=True, mode="json") if part else None
+
+
+def _short(task: dict[str, Any]) -> dict[str, Any]:
+    """A task as the API shows it. On Fargate there is no host."""
+    return {"taskId": task["taskArn"], "hostId": task.get("containerInstanceArn")}
+
+
+def _is_gone(error: AwsError) -> bool:
+    return "not found" in error.text.lower()

@@ -1,0 +1,114 @@
+"""What a run does, from what it wants and what else its job has under way: pure functions.
+
+Runs of one job are decided one at a time, each in its turn; the `turn` says how that is kept. On
+each try it is decided again, for as long as a run has started nothing.
+"""
+
+import math
+from dataclasses import dataclass
+
+from watchbot.schedule.job.job import MAX_TASKS, Job, Overlap
+
+TURN_S = 1  # until a run that has to wait for its turn is looked at again
+LOOK_AGAIN_S = 5  # for the end of the tasks that a run waits for
+LONGEST_WAIT_S = 600  # of a run that many others of a backfill go before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Start so many tasks; `stop`: whatever else the job has under way is ended first."""
+
+    count: int
+    stop: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skip:
+    """Start none, and do not come back."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Start none yet; it is decided again after so many seconds."""
+
+    reason: str
+    seconds: float = LOOK_AGAIN_S
+
+
+Decision = Start | Skip | Wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnderWay:
+    """What else a job has under way when one of its runs is decided.
+
+    `tasks` run; `begun` runs were decided before, and are not over: they have `missing` tasks to
+    start still. `ahead` are earlier runs that nobody has decided yet.
+    """
+
+    tasks: int = 0
+    begun: int = 0
+    missing: int = 0
+    ahead: int = 0
+
+
+def expected(job: Job, waiting: int | None) -> int:
+    """How many tasks are wanted; `waiting` is how many messages are, if that is the trigger."""
+    most = job.max_count or MAX_TASKS
+    if waiting is None:
+        return min(most, job.task_count)
+    if waiting == 0 or job.trigger is None:
+        return 0
+    return min(most, max(math.ceil(waiting / job.trigger.messages_per_task), job.task_count))
+
+
+def decide(overlap: Overlap, wanted: int, now: UnderWay) -> Decision:
+    """What to do when so many tasks are wanted, and the job has this under way."""
+    if wanted == 0:
+        return Skip(reason="no message waits in the queue")
+    if overlap == "allow":
+        return Start(count=wanted)
+    if overlap == "top_up":
+        return _top_up(wanted, now)
+    busy = bool(now.tasks or now.begun)
+    if now.ahead and not (busy and overlap != "replace"):
+        return _in_turn()
+    if not busy:
+        return Start(count=wanted)
+    if overlap == "replace":
+        return Start(count=wanted, stop=True)
+    if overlap == "buffer_one" and not now.ahead:
+        return Wait(reason=_why(now))
+    return Skip(reason="an earlier run waits already" if overlap == "buffer_one" else _why(now))
+
+
+def decide_backfill(wanted: int, at_once: int, under_way: int, ahead: int) -> Decision:
+    """The same for a run of a backfill, of which so many may be under way `at_once`."""
+    if wanted == 0:
+        return Skip(reason="no message waits in the queue")
+    free = at_once - under_way
+    if free > ahead:
+        return _in_turn() if ahead else Start(count=wanted)
+    seconds = min(LOOK_AGAIN_S * (ahead - free + 1), LONGEST_WAIT_S)
+    reason = f"{under_way} runs of the backfill are under way, {ahead} go before this one"
+    return Wait(reason=reason, seconds=seconds)
+
+
+def _top_up(wanted: int, now: UnderWay) -> Decision:
+    there = now.tasks + now.missing
+    if wanted <= there:
+        more = ", and an earlier run is not started yet" if now.begun else ""
+        return Skip(reason=f"{now.tasks} tasks run, of {wanted} that are wanted{more}")
+    return _in_turn() if now.ahead else Start(count=wanted - there)
+
+
+def _in_turn() -> Wait:
+    return Wait(reason="an earlier run is decided first", seconds=TURN_S)
+
+
+def _why(now: UnderWay) -> str:
+    if now.tasks:
+        return f"{now.tasks} tasks of an earlier run are not done"
+    return "an earlier run is not started yet"

@@ -1,0 +1,49 @@
+"""A run whose target is a message: sends it."""
+
+from watchbot.moment import to_text
+from watchbot.schedule.job.target import QueueTarget, TopicTarget
+from watchbot.schedule.start.clients import Clients
+from watchbot.schedule.store.run import Ending, Run
+from watchbot.sqs.destination import Destination, QueueDestination, TopicDestination
+from watchbot.sqs.message import Attribute
+from watchbot.sqs.outgoing import Outgoing, Unsent
+
+
+class Refused(Exception):
+    """The topic or the queue did not take the message. `passing`: it may take it later."""
+
+    def __init__(self, unsent: Unsent) -> None:
+        super().__init__(f"{unsent.code}: {unsent.text}")
+        self.passing = unsent.passing
+
+
+async def send(clients: Clients, run: Run, target: TopicTarget | QueueTarget) -> Ending:
+    """Sends the message of a run. Raises `AwsError` or `Refused`."""
+    destination = await destination_of(clients, target)
+    (result,) = await destination.send([outgoing(run, target, fifo=destination.fifo)])
+    if isinstance(result, Unsent):
+        raise Refused(result)
+    return Ending(status="started", reason=f"message {result}")
+
+
+async def destination_of(clients: Clients, target: TopicTarget | QueueTarget) -> Destination:
+    """Where the message goes."""
+    if isinstance(target, TopicTarget):
+        return TopicDestination(await clients.near("sns", target.topic_arn), target.topic_arn)
+    return QueueDestination(await clients.near("sqs", target.queue_url), target.queue_url)
+
+
+def outgoing(run: Run, target: TopicTarget | QueueTarget, *, fifo: bool) -> Outgoing:
+    """The message; its attributes say which job it is of, and when that was due."""
+    attributes = {"Job": run.job.id, "DueAt": to_text(run.due_at), "Cause": run.cause}
+    attributes |= run.told
+    return Outgoing(
+        body=target.message,
+        subject=target.subject if isinstance(target, TopicTarget) else None,
+        attributes={
+            name: Attribute(type="String", value=value) for name, value in attributes.items()
+        },
+        group_id=target.group_id or (run.job.id[:128] if fifo else None),
+        # Within five minutes a FIFO queue takes it once, however often it is sent.
+        dedup_id=run.token(0) if fifo else None,
+    )

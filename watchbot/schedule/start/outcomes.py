@@ -1,0 +1,150 @@
+"""What became of the tasks of runs: from the record, if it is in this store; else from ECS."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+import anyio
+
+from watchbot import metrics
+from watchbot.errors import AwsError, NotFound, Rejected
+from watchbot.moment import to_text
+from watchbot.schedule.start.cluster import Cluster
+from watchbot.schedule.start.notice import tell_of_tasks
+from watchbot.schedule.start.starter import Means
+from watchbot.schedule.store.run import ENDS_ILL, Lost, Started, TaskEnd, container_end
+from watchbot.schedule.store.store import Store
+from watchbot.task_outcome import FAILURES, SUCCESS, UNKNOWN, EndedContainer, outcome_of
+
+AT_ONCE = 100  # runs looked at in one go
+EVERY_S = 15
+OFTEN, SELDOM = timedelta(seconds=15), timedelta(minutes=10)
+TELLING_S = 5  # what notices may take, also when this replica is told to stop
+ACTIVE = "active"
+
+log = logging.getLogger(__name__)
+
+
+class Outcomes:
+    """Looks at what was started until it has ended; tells `topic` of what failed."""
+
+    def __init__(self, store: Store, means: Means, topic: str | None = None) -> None:
+        self._runs, self._means, self._topic = store.runs, means, topic
+        self._essential: dict[str, dict[str, bool]] = {}  # by task definition, by container
+
+    async def look(self) -> float:
+        """Looks at some of those whose turn it is; the seconds to the next look.
+
+        Raises `DatabaseError`.
+        """
+        runs, now = await self._runs.take_started(AT_ONCE)
+        ends = await self._runs.recorded([arn for run in runs for arn in run.arns])
+        failed: list[Started] = []
+        try:
+            for cluster in {run.cluster or self._means.cluster for run in runs}:
+                here = [run for run in runs if (run.cluster or self._means.cluster) == cluster]
+                try:
+                    ends |= await self._asked(cluster, _open(here, ends))
+                except AwsError as error:
+                    log.warning("tasks not looked at", extra={"reason": str(error)})
+                    continue
+                for run in here:
+                    to_tell = await self._note(run, {arn: ends[arn] for arn in run.arns}, now)
+                    if to_tell:
+                        failed.append(run)
+        finally:  # what was noted is told, whatever became of the others: nobody looks at it again
+            await self._tell(failed, ends)
+        return 0 if len(runs) == AT_ONCE else EVERY_S
+
+    async def _asked(self, cluster: str, arns: Sequence[str]) -> dict[str, TaskEnd]:
+        """What ECS says; one that it has forgotten is unknown."""
+        if not arns:
+            return {}
+        ecs = await self._means.clients.near("ecs", cluster)
+        found = await Cluster(ecs, cluster, self._means.old_mark).described(arns)
+        told = {task["taskArn"]: await self._judge(ecs, task) for task in found}
+        return {arn: told.get(arn, TaskEnd(outcome=UNKNOWN)) for arn in arns}
+
+    async def _judge(self, ecs: Any, task: Mapping[str, Any]) -> TaskEnd:
+        if task.get("lastStatus") != "STOPPED":
+            return TaskEnd(outcome=ACTIVE)
+        essential = await self._essential_of(ecs, task["taskDefinitionArn"])
+        told = task.get("containers", ())
+        containers = [
+            EndedContainer(exit_code=each.get("exitCode"), essential=essential.get(each["name"]))
+            for each in told
+        ]
+        return TaskEnd(
+            outcome=outcome_of(task.get("stopCode"), containers),
+            reason=task.get("stoppedReason"),
+            containers=[container_end(c["name"], c.get("exitCode"), c.get("reason")) for c in told],
+        )
+
+    async def _essential_of(self, ecs: Any, definition: str) -> dict[str, bool]:
+        if definition not in self._essential:
+            try:
+                answer = await ecs.call("describe_task_definition", taskDefinition=definition)
+            except (NotFound, Rejected):
+                return {}  # it was deleted
+            containers = answer["taskDefinition"]["containerDefinitions"]
+            self._essential[definition] = {
+                each["name"]: each.get("essential", True) for each in containers
+            }
+        return self._essential[definition]
+
+    async def _note(self, run: Started, ends: Mapping[str, TaskEnd], now: datetime) -> bool:
+        """Stores what became of a run; whether it failed, and that is to be told.
+
+        Told after it was noted, unlike a failed start: so no two replicas tell of it.
+        """
+        outcome = together([end.outcome for end in ends.values()])
+        over = outcome != ACTIVE
+        # Long runs are looked at less and less often.
+        pause = min(max((now - run.started_at) / 10, OFTEN), SELDOM)
+        try:
+            await self._runs.note_outcome(run, outcome, None if over else now + pause)
+        except Lost:
+            return False  # another replica saw its end first, or the job was deleted
+        schedule = metrics.schedule_label(run.job_id)
+        if outcome == SUCCESS:
+            metrics.schedule_last_success.labels(schedule).set(now.timestamp())
+        if over:
+            metrics.schedule_outcomes.labels(schedule, outcome).inc()
+            log.info("run ended", extra={**_facts(run), "outcome": outcome})
+        return outcome in FAILURES and run.status not in ENDS_ILL  # those are told
+
+    async def _tell(self, runs: Sequence[Started], ends: Mapping[str, TaskEnd]) -> None:
+        with anyio.move_on_after(TELLING_S, shield=True) as limit:
+            async with anyio.create_task_group() as notices:
+                for run in runs:
+                    notices.start_soon(self._tell_of, run, ends)
+        if limit.cancelled_caught:
+            log.warning("failures not told", extra={"reason": f"not done in {TELLING_S} s"})
+
+    async def _tell_of(self, run: Started, ends: Mapping[str, TaskEnd]) -> None:
+        tasks = [
+            {"taskId": arn, **asdict(ends[arn])}
+            for arn in run.arns
+            if ends[arn].outcome in FAILURES
+        ]
+        outcome = together([task["outcome"] for task in tasks])
+        await tell_of_tasks(self._means.clients, self._topic, _facts(run), outcome, tasks)
+
+
+def together(outcomes: Sequence[str]) -> str:
+    """The outcome of a run from those of its tasks: active until all have ended, then the worst."""
+    order = (ACTIVE, *FAILURES, UNKNOWN, "lost", "stopped", SUCCESS)
+    return min(outcomes, key=order.index)
+
+
+def _open(runs: Sequence[Started], ends: Mapping[str, TaskEnd]) -> list[str]:
+    """Those of their tasks that are not known to have ended."""
+    return [
+        arn for run in runs for arn in run.arns if arn not in ends or ends[arn].outcome == ACTIVE
+    ]
+
+
+def _facts(run: Started) -> dict[str, str]:
+    return {"job": run.job_id, "due_at": to_text(run.due_at), "cause": run.cause}

@@ -1,0 +1,284 @@
+"""Starts a run: counts what is needed, asks ECS for it ten at a time, and notes each step.
+
+What is to be asked is stored before it is asked. Whoever goes on from there, after a crash, asks
+the same again under the same token, and ECS answers as it did the first time.
+"""
+
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from watchbot.aws import retry_pause
+from watchbot.errors import AwsError, Denied, NotFound, Rejected, Throttled
+from watchbot.moment import to_text, to_time
+from watchbot.schedule.start.clients import Clients
+from watchbot.schedule.start.cluster import Cluster, ConflictingCall
+from watchbot.schedule.start.demand import (
+    TURN_S,
+    Decision,
+    Skip,
+    UnderWay,
+    Wait,
+    decide,
+    decide_backfill,
+    expected,
+)
+from watchbot.schedule.start.message import Refused, send
+from watchbot.schedule.start.refusals import refusal_of
+from watchbot.schedule.start.turn import Others, others_of
+from watchbot.schedule.store.run import Call, CalledOff, Ending, Other, Run
+from watchbot.schedule.store.store import Ledger
+from watchbot.world import REAL
+
+AT_ONCE = 10  # tasks that one call of RunTask starts at most
+TOKEN_LIFE = timedelta(hours=23)  # ECS forgets a token after 24
+RETRY_CAP_S = 60
+_QUEUE_LENGTH = "ApproximateNumberOfMessages"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """The run is not over; work at it goes on after so many seconds. `failed` counts as a try.
+
+    `told`: a person should know of it now.
+    """
+
+    seconds: float
+    reason: str
+    failed: bool = True
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What runs are started with."""
+
+    clients: Clients
+    ledger: Ledger
+    cluster: str = "default"  # of jobs that name none
+    old_mark: str = "ecs-scheduler"  # the `startedBy` of tasks from before
+    chance: random.Random = REAL.chance
+
+    async def cluster_of(self, run: Run) -> Cluster:
+        """The cluster that the tasks of a run are in."""
+        return await self.cluster_named(run.job.cluster or self.cluster)
+
+    async def cluster_named(self, name: str) -> Cluster:
+        """A cluster, by its name or ARN."""
+        return Cluster(await self.clients.near("ecs", name), name, self.old_mark)
+
+
+class Busy(Exception):
+    """Another run of the job is being decided."""
+
+
+class Attempt:
+    """One try to start a run; `run` is how far it has come."""
+
+    def __init__(self, run: Run, now: datetime, means: Means) -> None:
+        self.run = run
+        self._now, self._means = now, means
+
+    async def make(self) -> Ending | Later:
+        """How it went. Raises `Lost` and `DatabaseError`."""
+        if self.run.called_off:
+            return await self.call_off(self.run.called_off)
+        if self.run.flaw:
+            return ended(self.run, self.run.flaw)
+        try:
+            if self.run.job.target:
+                return await send(self._means.clients, self.run, self.run.job.target)
+            return await self._start_tasks(await self._means.cluster_of(self.run))
+        except Busy:
+            reason = "another run of this job is decided first"
+            return Later(seconds=TURN_S, reason=reason, failed=False)
+        except (AwsError, Refused) as error:
+            first_denial = isinstance(error, Denied) and not self.run.attempts
+            if _passes(error):
+                return self.again(str(error), told=first_denial)
+            return ended(self.run, str(error))
+        except CalledOff as error:
+            return await self.call_off(error.reason)
+
+    async def call_off(self, reason: str) -> Ending | Later:
+        """The end of a run that is to start no more, whatever it has started before."""
+        run = self.run
+        if run.call and run.call.doubtful and not run.job.target:
+            try:
+                return await self._find(await self._means.cluster_of(run), run.call, reason)
+            except AwsError as error:
+                return self.again(str(error))
+        return ended(run, reason) if run.tasks else Ending(status="skipped", reason=reason)
+
+    def again(self, reason: str, *, told: bool = False) -> Ending | Later:
+        """One more try, unless it had all of them."""
+        retry = self.run.job.retry
+        age_s = (self._now - self.run.created_at).total_seconds()
+        # Jitter, and the runs that it waited for, may have taken long before its first try.
+        waited = self.run.attempts == 0 or self.run.cause == "backfill"
+        too_old = age_s >= retry.max_age and not waited
+        if self.run.attempts + 1 >= retry.attempts or too_old:
+            return ended(self.run, f"given up: {reason}")
+        chance = self._means.chance
+        pause_s = retry_pause(self.run.attempts + 1, cap_s=RETRY_CAP_S, chance=chance)
+        return Later(seconds=pause_s, reason=reason, told=told)
+
+    async def _start_tasks(self, cluster: Cluster) -> Ending | Later:
+        if self.run.wanted is None:
+            waits = await self._begin(cluster)
+            if waits:
+                return waits
+        while call := self.run.call:
+            if self._now - to_time(call.at) > TOKEN_LIFE:
+                return await self._find(cluster, call, "a call had no answer for 23 hours")
+            try:
+                failures = await self._call(cluster, call)
+            except ConflictingCall as error:
+                return await self._find(cluster, call, str(error))
+            if failures:
+                return self.again(_reasons(failures))
+        return Ending(status="started", tasks=self.run.tasks)
+
+    async def _begin(self, cluster: Cluster) -> Ending | Later | None:
+        """Decides what the run starts, and notes that; None when it is to start something."""
+        others = await self._others(cluster)
+        decision = await self._decide(others)
+        if isinstance(decision, Skip):
+            return Ending(status="skipped", reason=decision.reason)
+        if isinstance(decision, Wait):
+            return Later(seconds=decision.seconds, reason=decision.reason, failed=False)
+        if decision.stop and others:
+            await self._replace(cluster, others)
+        decided = others.runs if others else None
+        told = await self._told_containers(cluster)
+        await self._go_on(replace(self.run, wanted=decision.count), decided, told)
+        return None
+
+    async def _call(self, cluster: Cluster, call: Call) -> list[dict[str, str]]:
+        """Makes a call of RunTask, and notes what came of it; what ECS could not place."""
+        try:
+            tasks, failures = await cluster.start(self.run, call)
+        except Throttled:
+            raise
+        except AwsError as error:
+            if error.transient and not call.doubtful:
+                self.run = replace(self.run, call=replace(call, doubtful=True))
+                await self._means.ledger.note(self.run)
+            raise
+        known = {task["taskId"]: task for task in (*self.run.tasks, *tasks)}
+        await self._go_on(replace(self.run, tasks=tuple(known.values()), failures=tuple(failures)))
+        return failures
+
+    async def _told_containers(self, cluster: Cluster) -> Sequence[str]:
+        """The containers of its tasks, which are told its time; none where nobody may know them."""
+        if not self.run.told:
+            return ()
+        try:
+            return await cluster.containers(self.run.job)
+        except Denied as error:
+            facts = {"job": self.run.job.id, "reason": str(error)}
+            log.warning("containers not told which time they run for", extra=facts)
+        except (NotFound, Rejected):
+            pass  # RunTask says better what is wrong with it
+        return ()
+
+    async def _go_on(
+        self,
+        run: Run,
+        decided: Sequence[Other] | None = None,
+        containers: Sequence[str] = (),
+    ) -> None:
+        """Notes what is known now, and the call that is next; it is made only after that."""
+        missing = (run.wanted or 0) - len(run.tasks)
+        number = run.call.number + 1 if run.call else 0
+        call = Call(
+            number=number,
+            count=min(missing, AT_ONCE),
+            at=to_text(self._now),
+            containers=run.call.containers if run.call else containers,
+        )
+        run = replace(run, call=call if missing > 0 else None)
+        try:
+            await self._means.ledger.note(run, decided)
+        except CalledOff:
+            self.run = replace(self.run, tasks=run.tasks, failures=run.failures)
+            if run.tasks and missing <= 0:
+                return  # all was started before that was said
+            self.run = replace(self.run, call=None)  # what it had asked for was answered
+            raise
+        self.run = run
+
+    async def _others(self, cluster: Cluster) -> Others | None:
+        """What else the job has under way, where that matters. Raises `Busy`."""
+        if not self.run.takes_turns:
+            return None
+        open_runs = await self._means.ledger.claim(self.run)
+        if open_runs is None:
+            raise Busy
+        places = {other.cluster or self._means.cluster for other in open_runs if other.arns}
+        elsewhere = [
+            await self._means.cluster_named(name) for name in sorted(places - {cluster.name})
+        ]
+        return await others_of(self.run, open_runs, cluster, elsewhere, self._now)
+
+    async def _decide(self, others: Others | None) -> Decision:
+        run, wanted = self.run, expected(self.run.job, await self._waiting())
+        if others is None:
+            return decide("allow", wanted, UnderWay())
+        now = others.under_way(run)
+        if run.cause == "backfill":
+            under_way = others.runs_under_way()
+            return decide_backfill(wanted, run.concurrency or 1, under_way, now.ahead)
+        return decide(run.job.overlap, wanted, now)
+
+    async def _replace(self, cluster: Cluster, others: Others) -> None:
+        """Ends what the job has under way: runs that would start more, then tasks."""
+        reason = f"replaced by a later run of the job {self.run.job.id}"
+        begun = [other for other in others.runs if other.begun and not other.over]
+        await self._means.ledger.end_others(self.run, begun, reason)
+        for place, arns in others.by_cluster(cluster.name).items():
+            there = cluster if place == cluster.name else await self._means.cluster_named(place)
+            await there.stop(arns, reason)
+
+    async def _waiting(self) -> int | None:
+        """How many messages wait in the queue of the trigger."""
+        trigger = self.run.job.trigger
+        if trigger is None or trigger.type != "sqs":
+            return None
+        sqs = await self._means.clients.near("sqs")
+        url = (await sqs.call("get_queue_url", QueueName=trigger.queue_name))["QueueUrl"]
+        answer = await sqs.call(
+            "get_queue_attributes", QueueUrl=url, AttributeNames=[_QUEUE_LENGTH]
+        )
+        return int(answer["Attributes"][_QUEUE_LENGTH])
+
+    async def _find(self, cluster: Cluster, call: Call, reason: str) -> Ending:
+        """Looks for what became of a call that cannot be made again."""
+        tasks = tuple(await cluster.started(self.run))
+        self.run = replace(self.run, tasks=tasks, call=replace(call, doubtful=True))
+        if len(tasks) >= (self.run.wanted or 0):
+            return Ending(status="started", tasks=tasks)
+        return ended(self.run, reason)
+
+
+def ended(run: Run, reason: str) -> Ending:
+    """The end of a run that could not be started as a whole."""
+    if run.call and run.call.doubtful:
+        reason = f"tasks may have been started, look for startedBy {run.started_by}: {reason}"
+        return Ending(status="uncertain", reason=reason, tasks=run.tasks)
+    if run.tasks:
+        reason = f"{len(run.tasks)} of {run.wanted} tasks were started: {reason}"
+    return Ending(status="partial" if run.tasks else "failed", reason=reason, tasks=run.tasks)
+
+
+def _passes(error: AwsError | Refused) -> bool:
+    return error.passing if isinstance(error, Refused) else refusal_of(error).passes
+
+
+def _reasons(failures: list[dict[str, str]]) -> str:
+    found = {failure.get("reason", "unknown") for failure in failures}
+    return f"ECS could not place all tasks: {', '.join(sorted(found))}"

@@ -1,0 +1,93 @@
+"""The turn of a run among those of its job, and what the others have under way.
+
+A job has one claim, which names the run that is decided. It is held until that run is put off or
+over, or until nobody works at it any more; no other may be decided meanwhile. A decision is noted
+on the condition that the claim still names its run. So each decision sees all that were made
+before it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from watchbot.schedule.job.job import MAX_TASKS
+from watchbot.schedule.start.cluster import Cluster
+from watchbot.schedule.start.demand import UnderWay
+from watchbot.schedule.store.run import Other, Run
+
+NEW = timedelta(minutes=1)  # ECS may not know a task yet that it has just started
+_OVER = "STOPPED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Others:
+    """The other runs of a job, with those of their tasks that are not done."""
+
+    runs: Sequence[Other]
+    tasks: frozenset[str]
+
+    def by_cluster(self, otherwise: str) -> dict[str, list[str]]:
+        """The tasks that are not done, by the cluster that they are in."""
+        known = {arn: o.cluster or otherwise for o in self.runs for arn in o.arns}
+        found: dict[str, list[str]] = {}
+        for arn in sorted(self.tasks):
+            found.setdefault(known.get(arn, otherwise), []).append(arn)
+        return found
+
+    def under_way(self, run: Run) -> UnderWay:
+        """What this run has to look at."""
+        open_runs = [other for other in self.runs if not other.over]
+        begun = [other for other in open_runs if other.begun]
+        return UnderWay(
+            tasks=len(self.tasks),
+            begun=len(begun),
+            missing=sum(MAX_TASKS if o.missing is None else o.missing for o in begun),
+            ahead=sum(_goes_before(other, run) for other in open_runs),
+        )
+
+    def runs_under_way(self) -> int:
+        """How many runs have tasks that are not done, or are about to start some."""
+        return sum(
+            other.begun and (not other.over or not self.tasks.isdisjoint(other.arns))
+            for other in self.runs
+        )
+
+
+def of_its_kind(run: Run, others: Iterable[Other]) -> list[Other]:
+    """The others that a run has to look at: a backfill at backfills alone, and no other at them."""
+    backfill = run.cause == "backfill"
+    return [other for other in others if (other.cause == "backfill") == backfill]
+
+
+async def others_of(
+    run: Run, runs: Sequence[Other], cluster: Cluster, elsewhere: Sequence[Cluster], now: datetime
+) -> Others:
+    """Asks ECS which tasks of these runs are not done. Raises `AwsError`.
+
+    They are asked for by name: a list is late, and has those of one task definition alone. What
+    is listed beside them was started by ecs-scheduler, or under another ledger.
+    """
+    mine = of_its_kind(run, runs)
+    found = frozenset[str]()
+    for place in (cluster, *elsewhere):
+        here = [o for o in mine if o.arns and (o.cluster or cluster.name) == place.name]
+        found |= await _not_done(here, place, now)
+    if run.cause != "backfill":
+        found |= frozenset(await cluster.running(run.job))
+    return Others(runs=mine, tasks=found)
+
+
+async def _not_done(runs: Sequence[Other], cluster: Cluster, now: datetime) -> frozenset[str]:
+    arns = [arn for other in runs for arn in other.arns]
+    told = {task["taskArn"]: task["lastStatus"] for task in await cluster.described(arns)}
+    new = {
+        arn
+        for other in runs
+        if other.started_at is None or now - other.started_at < NEW
+        for arn in other.arns
+    }
+    return frozenset(arn for arn in arns if told.get(arn, None if arn in new else _OVER) != _OVER)
+
+
+def _goes_before(other: Other, run: Run) -> bool:
+    return not other.begun and not other.asleep and other.key < run.order

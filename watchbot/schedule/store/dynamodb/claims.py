@@ -1,0 +1,100 @@
+"""The claim of a job in DynamoDB: which of its runs was decided last, and which had begun then.
+
+The claim is an item of its own. It names the runs that had begun when it was last decided, since
+the index, which is late at times, may miss one; what it names is read as it is now.
+"""
+
+import json
+from collections.abc import Sequence
+from contextlib import aclosing
+from datetime import datetime
+from typing import Any
+
+from watchbot.dynamodb import Item, Write, side_by_side
+from watchbot.moment import to_time
+from watchbot.schedule.store.dynamodb.runs import AT_ONCE, run_key
+from watchbot.schedule.store.dynamodb.table import StoreTable, claim_key, key_of
+from watchbot.schedule.store.rows import other_run
+from watchbot.schedule.store.run import Other, Run
+
+NOBODY = "-"
+READ_AHEAD = 20  # runs before this one that are read anew: the first tells most
+
+
+async def claim(table: StoreTable, run: Run, me: str, now: datetime) -> list[Other] | None:
+    """The other open runs of the job, which is ours now; None while another run has it."""
+    key, mine = claim_key(run.job.id), _name(run.key[1], run.cause)
+    seen = await table.get(**key)
+    if seen and (seen["owner"], seen["run"]) != (me, mine) and await _held(table, run, seen, now):
+        return None
+    same = "#owner = :seen_owner AND #run = :seen_run" if seen else "attribute_not_exists(#pk)"
+    before = {"seen_owner": seen["owner"], "seen_run": seen["run"]} if seen else {}
+    written = await table.update(
+        key, "SET #owner = :me, #run = :mine", same, me=me, mine=mine, **before
+    )
+    return None if written is None else await _others(table, run, written, now)
+
+
+def to_decide(table: StoreTable, run: Run, me: str, others: Sequence[Other]) -> Write:
+    """A part of a transaction: the claim is still ours, and this run has begun now."""
+    begun = [_name(*other.key) for other in others if other.begun]
+    mine = _name(run.key[1], run.cause)
+    return table.to_update(
+        claim_key(run.job.id),
+        "SET #begun = :begun",
+        "#owner = :me AND #run = :mine",
+        begun=json.dumps([*begun, mine]),
+        me=me,
+        mine=mine,
+    )
+
+
+async def unclaim(table: StoreTable, run: Run, me: str) -> None:
+    """Gives the claim back, if it is still ours."""
+    await table.update(
+        claim_key(run.job.id),
+        "SET #owner = :nobody",
+        "#owner = :me AND #run = :mine",
+        nobody=NOBODY,
+        me=me,
+        mine=_name(run.key[1], run.cause),
+    )
+
+
+async def _held(table: StoreTable, run: Run, seen: Item, now: datetime) -> bool:
+    holder = await table.get(**_key_of_name(run.job.id, seen["run"]))
+    working = holder.get("owner") == seen["owner"] and holder.get("work") == "start"
+    return working and to_time(holder["at"]) > now
+
+
+async def _others(table: StoreTable, run: Run, claimed: Item, now: datetime) -> list[Other]:
+    mine = _name(run.key[1], run.cause)
+    begun: list[str] = json.loads(claimed.get("begun", "[]"))
+    async with aclosing(table.waiting_runs(run.job.id)) as found:
+        waiting = [item async for item in found]
+    waiting.sort(key=lambda item: str(item["sk"]))
+
+    async def read(name: str) -> Item:
+        return await table.get(**_key_of_name(run.job.id, name))
+
+    async def again(item: Item) -> Item:
+        return await table.get(**key_of(item))
+
+    names = [name for name in begun if name != mine]
+    items = await side_by_side(read, names, AT_ONCE)
+    unseen = [item for item in waiting if item["sk"] != mine and item["sk"] not in names]
+    items += await side_by_side(again, unseen[:READ_AHEAD], AT_ONCE)
+    items += unseen[READ_AHEAD:]
+    return [other_run(_as_row(item), now) for item in items if item.get("work")]
+
+
+def _as_row(item: Item) -> dict[str, Any]:
+    return {**item, "wake_at": item["at"] if item["work"] == "start" else None}
+
+
+def _name(due_at: str, cause: str) -> str:
+    return f"{due_at}#{cause}"
+
+
+def _key_of_name(job_id: str, name: str) -> dict[str, str]:
+    return run_key(job_id, *name.split("#", 1))

@@ -1,0 +1,83 @@
+"""Which of the fires that are due are run, and which were missed: a pure function."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from watchbot.schedule.job.job import Job, Misfire
+
+ON_TIME = timedelta(seconds=10)  # later than this nobody was there; no policy is asked before
+LISTED = timedelta(days=1)  # older fires, beyond the grace, are one entry
+_INSTANT = timedelta(microseconds=1)  # so that a fire at the first moment itself is in
+AT_ONCE = 2000  # fires that one step looks at; twice as many as the most that `all` may run
+
+Verdict = Literal["due", "missed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fire:
+    """A time at which a job was due. `reason` says why it was missed."""
+
+    due_at: datetime
+    verdict: Verdict = "due"
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """The fires of one step, and the first that is not among them, if there is one."""
+
+    fires: list[Fire]
+    next_fire_at: datetime | None
+
+
+def step(job: Job, created: datetime, first: datetime, now: datetime) -> Step:
+    """What to do about the fires from then, `first`, to now.
+
+    After a long outage there may be many: then the next fire is in the past, and another step
+    goes on from there.
+    """
+    past: list[datetime] = []
+    for due_at in job.fires(first - _INSTANT, created):
+        if due_at > now:
+            return Step(fires=list(_judged(job.misfire, past, now)), next_fire_at=due_at)
+        if len(past) == AT_ONCE:
+            return _pass_over(job, created, past, now)
+        past.append(due_at)
+    return Step(fires=list(_judged(job.misfire, past, now)), next_fire_at=None)
+
+
+def _pass_over(job: Job, created: datetime, past: list[datetime], now: datetime) -> Step:
+    """Of very many, the first: so many more come after them that none of them is run."""
+    horizon = now - LISTED - timedelta(seconds=job.misfire.grace)
+    if past[0] >= horizon:
+        passed = [_missed(due_at) for due_at in past[: AT_ONCE // 2]]
+        return Step(fires=passed, next_fire_at=past[AT_ONCE // 2])
+    until = horizon.isoformat(timespec="seconds")
+    folded = Fire(
+        due_at=past[0],
+        verdict="missed",
+        reason=f"nobody was there; so were all others until {until}",
+    )
+    return Step(fires=[folded], next_fire_at=next(job.fires(horizon, created), None))
+
+
+def _judged(misfire: Misfire, past: list[datetime], now: datetime) -> Iterator[Fire]:
+    grace = now - timedelta(seconds=misfire.grace)
+    on_time = [due_at for due_at in past if due_at > now - ON_TIME]
+    late = past[: len(past) - len(on_time)]
+    caught_up = set(_caught_up(misfire, [due_at for due_at in late if due_at >= grace], on_time))
+    for due_at in late:
+        yield Fire(due_at=due_at) if due_at in caught_up else _missed(due_at)
+    yield from (Fire(due_at=due_at) for due_at in on_time)
+
+
+def _caught_up(misfire: Misfire, late: list[datetime], on_time: list[datetime]) -> list[datetime]:
+    if misfire.policy == "all":
+        return late[-misfire.max :]
+    return late[-1:] if misfire.policy == "last" and not on_time else []
+
+
+def _missed(due_at: datetime) -> Fire:
+    return Fire(due_at=due_at, verdict="missed", reason="nobody was there")

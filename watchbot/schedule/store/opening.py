@@ -1,0 +1,39 @@
+"""The one place that opens a store, by the scheme of its URL."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from watchbot.errors import SettingError
+from watchbot.schedule.store.store import Store
+from watchbot.settings.base import describe
+from watchbot.settings.schedule import StoreSettings
+
+PLACES = "must be sqlite:///FILE, postgresql://USER:PASSWORD@HOST:5432/NAME or dynamodb://TABLE"
+
+
+@asynccontextmanager
+async def open_store(
+    settings: StoreSettings, *, connections: int = 10, days: float = 30
+) -> AsyncIterator[Store]:
+    """The store at `settings.database`, its tables made; closed on leaving.
+
+    Runs that are over may be forgotten after so many `days`. Raises `SettingError` for a URL that
+    names no store, `MissingExtra`, and `DatabaseError` when it cannot be opened.
+    """
+    url = urlsplit(settings.database)
+    if url.scheme not in {"dynamodb", "postgres", "postgresql", "sqlite"}:
+        # Not repeated: what is no URL may still hold a password.
+        raise SettingError(describe("database"), PLACES)
+    if url.scheme == "dynamodb":
+        if not url.netloc or url.path.strip("/"):
+            raise SettingError(describe("database"), "must be dynamodb://TABLE")
+        from watchbot.schedule.store.dynamodb.store import open_table
+
+        async with open_table(url.netloc, settings.account, connections, days) as table:
+            yield table
+    else:
+        from watchbot.schedule.store.sql.store import open_sql
+
+        async with open_sql(settings.database, connections, days) as store:
+            yield store

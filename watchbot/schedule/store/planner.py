@@ -1,0 +1,97 @@
+"""What a job that is due has to have in the ledger, and when it fires next."""
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from watchbot.moment import to_text
+from watchbot.schedule.job.job import Job
+from watchbot.schedule.store.misfire import Fire, step
+from watchbot.schedule.store.run import Entry
+from watchbot.schedule.store.stored import understood
+
+LOOK_AGAIN = timedelta(minutes=1)  # at what another version may be able to read
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What one pass entered: how many runs, and how many of each job were missed.
+
+    `more`: there may be others that are due already.
+    """
+
+    due: int = 0
+    missed: Mapping[str, int] = field(default_factory=dict)
+    more: bool = False
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry], *, more: bool) -> "Planned":
+        """A pass that wrote these."""
+        missed = Counter(entry.job_id for entry in entries if entry.status == "missed")
+        return cls(due=len(entries) - missed.total(), missed=missed, more=more)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A job that is due. `fields` are JSON."""
+
+    id: str
+    fields: str
+    generation: int
+    created_at: datetime
+    next_fire_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What it comes to: entries, and the job's next fire, if it has one; `note`: why not."""
+
+    entries: list[Entry]
+    next_fire_at: datetime | None
+    note: str | None
+
+
+def plan_job(due: Due, now: datetime) -> Plan:
+    """What to write of a job that is due. One that cannot be read says why, and is tried later."""
+    job, flaw = understood(due.fields, due.id)
+    if flaw:
+        log.error("job cannot be read", extra={"job": due.id, "reason": flaw})
+        return Plan(entries=[], next_fire_at=now + LOOK_AGAIN, note=flaw)
+    found = step(job, due.created_at, due.next_fire_at, now)
+    entries = [_entry(job, due, fire) for fire in found.fires]
+    return Plan(entries=entries, next_fire_at=found.next_fire_at, note=None)
+
+
+def sooner(due: Due, now: datetime) -> datetime | None:
+    """The next fire of a job by a clock that was set back; None where the one it has stands."""
+    job, flaw = understood(due.fields, due.id)
+    found = None if flaw else next(job.fires(now, due.created_at), None)
+    return found if found and found < due.next_fire_at else None
+
+
+def _entry(job: Job, due: Due, fire: Fire) -> Entry:
+    runs = fire.verdict == "due"
+    return Entry(
+        job_id=job.id,
+        due_at=fire.due_at,
+        cause="schedule",
+        generation=due.generation,
+        job=due.fields if runs else "{}",  # nobody will start it
+        status=fire.verdict,
+        reason=fire.reason,
+        wake_at=fire.due_at + _jitter(job, fire.due_at) if runs else None,
+    )
+
+
+def _jitter(job: Job, due_at: datetime) -> timedelta:
+    """The same for the same run, whoever asks."""
+    if not job.jitter:
+        return timedelta()
+    seed = hashlib.sha256(f"{job.id}|{to_text(due_at)}".encode()).digest()
+    share = int.from_bytes(seed[:8]) / 2**64
+    return timedelta(seconds=share * job.jitter)

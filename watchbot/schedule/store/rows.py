@@ -1,0 +1,147 @@
+"""What a store has of a job or a run, as it is read: a row of SQL, or an item of DynamoDB.
+
+Both give the same names and texts. What is not set is None in the one and not there in the other.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from watchbot.moment import to_time
+from watchbot.schedule.store.planner import Due
+from watchbot.schedule.store.run import ENDS_ILL, Call, Other, Run, Started
+from watchbot.schedule.store.stored import StoredJob, understood
+
+Row = Mapping[str, Any]
+
+_TRIED = ("started", *ENDS_ILL)
+
+
+def stored_job(row: Row, job_id: str, next_fire_at: str | None) -> StoredJob:
+    """A job, with what has become of it."""
+    job, flaw = understood(row["fields"], job_id)
+    return StoredJob(
+        job=job,
+        fields=json.loads(row["fields"]),
+        generation=row["generation"],
+        created_at=to_time(row["created_at"]),
+        next_fire_at=None if flaw else _time(next_fire_at),
+        last_run_at=_time(row.get("last_run_at")),
+        last_run_tasks=_list(row.get("last_run_tasks")),
+        failures=row["failures"],
+        note=flaw or row.get("note"),
+        source=row.get("source"),
+        source_fields=row.get("source_fields"),
+    )
+
+
+def job_due(row: Row, job_id: str, next_fire_at: str) -> Due:
+    """A job that is to be planned."""
+    return Due(
+        id=job_id,
+        fields=row["fields"],
+        generation=row["generation"],
+        created_at=to_time(row["created_at"]),
+        next_fire_at=to_time(next_fire_at),
+    )
+
+
+def run_to_start(row: Row, job_now: Row | None, *, doubtful: bool = False) -> Run:
+    """A run that somebody has taken, and how far it has come; `job_now` is its job as it is now.
+
+    `doubtful`: nobody knows what came of its call. While it is sure that it has started nothing,
+    it is decided again, and as its job is now.
+    """
+    run = _as_written(row)
+    if run.call and doubtful:
+        run = replace(run, call=replace(run.call, doubtful=True))
+    if not run.started_nothing or run.called_off:
+        return run
+    run = replace(run, wanted=None)
+    if job_now is None:
+        return replace(run, called_off="the job was deleted")
+    if job_now["generation"] == run.generation:
+        return run
+    job, flaw = understood(job_now["fields"], run.job.id)
+    if run.cause == "schedule" and job.suspended and not flaw:
+        return replace(run, called_off="the job was suspended")
+    return replace(run, job=job, flaw=flaw, generation=job_now["generation"])
+
+
+def other_run(row: Row, now: datetime) -> Other:
+    """A run as another of its job sees it."""
+    tasks = [task["taskId"] for task in _list(row.get("tasks"))]
+    wanted, wake_at = row.get("wanted"), _time(row.get("wake_at"))
+    tried = bool(row["attempts"] or row.get("reason") or row.get("owner"))
+    return Other(
+        due_at=to_time(row["due_at"]),
+        cause=row["cause"],
+        begun=wanted is not None or bool(row["attempts"]),
+        over=row["status"] != "due",
+        asleep=not tried and wake_at is not None and wake_at > now,
+        missing=None if wanted is None else wanted - len(tasks),
+        arns=tasks,
+        cluster=json.loads(row["job"]).get("cluster"),
+        started_at=_time(row.get("started_at")),
+    )
+
+
+def _as_written(row: Row) -> Run:
+    job, flaw = understood(row["job"], row["job_id"])
+    call = row.get("call")
+    return Run(
+        job=job,
+        flaw=flaw,
+        due_at=to_time(row["due_at"]),
+        cause=row["cause"],
+        generation=row["generation"],
+        created_at=to_time(row["created_at"]),
+        attempts=row["attempts"],
+        wanted=row.get("wanted"),
+        call=Call(**json.loads(call)) if call else None,
+        tasks=tuple(_list(row.get("tasks"))),
+        failures=tuple(_list(row.get("failures"))),
+        concurrency=row.get("concurrency"),
+        called_off=row.get("called_off"),
+    )
+
+
+def run_started(row: Row) -> Started:
+    """A run whose tasks are to be looked at."""
+    return Started(
+        job_id=row["job_id"],
+        cluster=json.loads(row["job"]).get("cluster"),
+        due_at=to_time(row["due_at"]),
+        cause=row["cause"],
+        status=row["status"],
+        arns=[task["taskId"] for task in _list(row["tasks"])],
+        started_at=to_time(row["started_at"]),
+    )
+
+
+def run_shown(row: Row) -> dict[str, Any]:
+    """A run as the API shows it."""
+    return {
+        "dueAt": row["due_at"],
+        "cause": row["cause"],
+        "status": row["status"],
+        "reason": row.get("reason"),
+        # The last try ended the run; those before it were counted when they put it off.
+        "attempts": row["attempts"] + (row["status"] in _TRIED),
+        "wanted": row.get("wanted"),
+        "tasks": _list(row.get("tasks")),
+        "failures": _list(row.get("failures")),
+        "createdAt": row["created_at"],
+        "startedAt": row.get("started_at"),
+        "outcome": row.get("outcome"),
+    }
+
+
+def _list(text: str | None) -> list[dict[str, Any]]:
+    return json.loads(text) if text else []
+
+
+def _time(text: str | None) -> datetime | None:
+    return to_time(text) if text else None

@@ -1,0 +1,69 @@
+"""The claim of a job in SQL: which of its runs was decided last, and what else it has open."""
+
+from datetime import datetime
+
+from watchbot.moment import to_text
+from watchbot.schedule.store.rows import other_run
+from watchbot.schedule.store.run import Lost, Other, Run
+from watchbot.sql.database import Transaction
+from watchbot.sql.dialect import Dialect
+
+_NAMED = "job_id = :job_id AND due_at = :due_at AND cause = :cause"
+_MINE = f"{_NAMED} AND owner = :me"
+_OPEN = """
+SELECT due_at, cause, status, reason, attempts, wanted, tasks, job, owner, wake_at, started_at
+FROM schedule_run WHERE job_id = :job_id AND NOT (due_at = :due_at AND cause = :cause)
+AND (wake_at IS NOT NULL OR look_at IS NOT NULL)
+"""
+
+
+async def claim(
+    transaction: Transaction, dialect: Dialect, run: Run, me: str, now: datetime
+) -> list[Other] | None:
+    """The other open runs of the job, which is ours now; None while another run has it."""
+    key = _key(run)
+    # Read once the row is locked: what its holder had written before is seen then.
+    await transaction.execute(
+        "INSERT INTO schedule_claim (job_id, due_at, cause, owner) "
+        "VALUES (:job_id, :due_at, :cause, :me) ON CONFLICT DO NOTHING",
+        **key,
+        me=me,
+    )
+    (held,) = await transaction.fetch(
+        f"SELECT * FROM schedule_claim WHERE job_id = :job_id {dialect.lock}",
+        job_id=run.job.id,
+    )
+    busy = await transaction.fetch(
+        f"SELECT 1 AS one FROM schedule_run WHERE {_NAMED} AND owner = :owner AND wake_at > :now",
+        **{name: held[name] for name in ("job_id", "due_at", "cause", "owner")},
+        now=to_text(now),
+    )
+    mine = (held["due_at"], held["cause"], held["owner"]) == (key["due_at"], key["cause"], me)
+    if busy and not mine:
+        return None
+    await transaction.execute(
+        "UPDATE schedule_claim SET due_at = :due_at, cause = :cause, owner = :me "
+        "WHERE job_id = :job_id",
+        **key,
+        me=me,
+    )
+    return [other_run(row, now) for row in await transaction.fetch(_OPEN, **key)]
+
+
+async def still_claimed(transaction: Transaction, run: Run, me: str) -> None:
+    """Holds the claim until the end of the transaction. Raises `Lost` when it is not ours."""
+    held = await transaction.execute(
+        f"UPDATE schedule_claim SET owner = :me WHERE {_MINE}", **_key(run), me=me
+    )
+    if not held:
+        raise Lost
+
+
+async def unclaim(transaction: Transaction, run: Run, me: str) -> None:
+    """Gives the claim back, if it is still ours."""
+    await transaction.execute(f"DELETE FROM schedule_claim WHERE {_MINE}", **_key(run), me=me)
+
+
+def _key(run: Run) -> dict[str, str]:
+    job_id, due_at, cause = run.key
+    return {"job_id": job_id, "due_at": due_at, "cause": cause}
