@@ -109,6 +109,8 @@ def _page_of(target: str) -> str:
 
 
 def _fenced(path: Path) -> str:
+    if path.name == "__pycache__":  # an example has been run
+        return ""
     if path.is_dir():
         return "\n".join(_fenced(file) for file in sorted(path.iterdir()))
     text = path.read_text(encoding="utf-8")

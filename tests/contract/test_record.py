@@ -249,9 +249,16 @@ async def test_what_the_database_refuses_does_not_take_its_batch_along(url: str)
     assert (await queue.facts())["ApproximateNumberOfMessages"] == "0"
 
 
+TOPIC = "arn:aws:sns:us-east-1:123456789012:t"
+
+
 async def test_wrapped_in_an_sns_envelope(url: str) -> None:
     queue = MemoryQueue()
-    queue.send(json.dumps({"Type": "Notification", "TopicArn": "t", "Message": an_event(7)}))
+    queue.send(
+        json.dumps(
+            {"Type": "Notification", "MessageId": "n", "TopicArn": TOPIC, "Message": an_event(7)}
+        )
+    )
 
     async with a_record(url) as database:
         await run(database, queue)

@@ -158,7 +158,7 @@ def test_table_without_credentials(cloud: Cloud) -> None:
 
     done = cloud.watchbot("schedule", "--database", "dynamodb://t", env={**alone, **missing})
 
-    assert_refused(done, 2, "set AWS_REGION (or --region) and credentials")
+    assert_refused(done, 2, "Unable to locate credentials; set AWS_PROFILE")
 
 
 def test_access_is_denied(cloud: Cloud, queue: str, tmp_path: Path) -> None:

@@ -197,7 +197,8 @@ def test_filters_of_an_ecs_watchbot_stack_read_structured_lines(cloud: Cloud) ->
 def test_structured_line_of_a_worker_says_so(cloud: Cloud) -> None:
     queue = cloud.queue("who-speaks")
     cloud.send(queue, "x")
-    words = listen(queue, "--structured-logging", "--exit-when-empty", "echo hi; kill -9 $$")
+    options = ("--structured-logging", "--exit-when-empty", "--exit-wait", "0")
+    words = listen(queue, *options, "echo hi; kill -9 $$")
 
     said = [json.loads(line) for line in cloud.watchbot(*words).stdout.splitlines()]
 

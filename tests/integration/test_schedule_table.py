@@ -383,7 +383,7 @@ async def test_run_with_tasks_expires_when_their_outcome_is_known(cloud: Cloud, 
     assert "expires" in after
 
 
-async def test_a_run_costs_five_writes(cloud: Cloud, table: str) -> None:
+async def test_a_run_costs_six_writes(cloud: Cloud, table: str) -> None:
     async with a_wired_house(cloud, table) as (house, wire):
         wire.calls.clear()
         run = await take_one(house)
@@ -391,7 +391,13 @@ async def test_a_run_costs_five_writes(cloud: Cloud, table: str) -> None:
 
     writes = [call for call in wire.calls if call not in ("get_item", "query")]
     # The first is a transaction of two: the run is entered, the job is moved on.
-    assert writes == ["transact_write_items", "update_item", "update_item", "update_item"]
+    assert writes == [
+        "transact_write_items",
+        "update_item",
+        "update_item",
+        "update_item",
+        "update_item",
+    ]
 
 
 @pytest.mark.parametrize("url", ["dynamodb://", "dynamodb://a/b"])
