@@ -4,6 +4,7 @@ It comes with botocore, so that what a new version of that knows is taken withou
 """
 
 import functools
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -59,6 +60,37 @@ def misfits(service: str, name: str, value: Any, place: tuple[str, ...] = ()) ->
         yield from _of_members(shape, value, place)
         for inner, key, each in _within(shape, value):
             yield from misfits(service, inner, each, (*place, key))
+
+
+def with_types(service: str, name: str, value: Any) -> Any:
+    """`value` with each text that stands for a number or a boolean turned into one.
+
+    Returns what does not fit the type unchanged: `misfits` says what is wrong with it.
+    """
+    shape = shapes(service)[name]
+    kind = shape["type"]
+    if isinstance(value, str):
+        return _parsed(kind, value)
+    if kind == "list" and isinstance(value, list):
+        return [with_types(service, shape["member"]["shape"], each) for each in value]
+    if kind == "map" and isinstance(value, dict):
+        inner = shape["value"]["shape"]
+        return {key: with_types(service, inner, each) for key, each in value.items()}
+    if kind == "structure" and isinstance(value, dict):
+        members = shape["members"]
+        return {
+            key: with_types(service, members[key]["shape"], each) if key in members else each
+            for key, each in value.items()
+        }
+    return value
+
+
+def _parsed(kind: str, text: str) -> Any:
+    if kind in {"integer", "long"} and re.fullmatch(r"-?[0-9]{1,18}", text):
+        return int(text)
+    if kind == "boolean" and text in {"true", "false"}:
+        return text == "true"
+    return text
 
 
 def _within(shape: Mapping[str, Any], value: Any) -> Iterator[tuple[str, str, Any]]:

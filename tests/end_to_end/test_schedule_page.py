@@ -119,3 +119,15 @@ def test_button_on_another_site_does_nothing(url: str) -> None:
 
 def test_page_that_is_not_there(url: str) -> None:
     assert requests.get(f"{url}/page/jobs/nobody", timeout=10).status_code == 404
+
+
+@pytest.mark.parametrize("query", ["pgae=1", "page=-1", "page=one", "page=1234567"])
+def test_wrong_query_of_a_page_is_refused(url: str, query: str) -> None:
+    response = requests.get(f"{url}/page?{query}", timeout=10)
+
+    assert response.status_code == 400
+    assert query.partition("=")[0] in response.text
+
+
+def test_query_of_a_jobs_page_is_refused(url: str) -> None:
+    assert requests.get(f"{url}/page/jobs/daily?limit=3", timeout=10).status_code == 400

@@ -1,18 +1,21 @@
 """`watchbot schedule`: the store, the API, the scheduler. Start reading here.
 
-The `planner` says what is due; the `store` enters it in the ledger, in one step with the job's next
-fire. The `starter` takes runs from there, and starts each under tokens that ECS knows again.
-Replicas share nothing but the store.
+The `store` plans: it enters each run that is due in the ledger, in one step with the job's next
+fire. The `starter` takes runs from the ledger and starts each under a token by which ECS
+recognizes a repeated call. Replicas share only the store.
 """
 
 import logging
 from contextlib import AsyncExitStack
+
+from anyio import to_thread
 
 from watchbot import descriptors
 from watchbot.lifecycle import Stop
 from watchbot.pages.door import check_door
 from watchbot.schedule.http.api import application
 from watchbot.schedule.imports.stacks import Stacks
+from watchbot.schedule.job.ecs_option import load_model
 from watchbot.schedule.job.endpoints import Endpoints
 from watchbot.schedule.scheduler import Scheduler
 from watchbot.schedule.start.clients import Clients
@@ -33,6 +36,7 @@ async def schedule(settings: ScheduleSettings, stop: Stop) -> int:
         log.warning("old variable", extra={"reason": told})
     connections = settings.concurrency + 4
     descriptors.make_room(others=4 * connections)  # of the database, ECS, SQS and SNS
+    await to_thread.run_sync(load_model)  # before the first request, which would wait for it
     async with AsyncExitStack() as house:
         store = await house.enter_async_context(
             open_store(settings, connections=connections, days=settings.retention)

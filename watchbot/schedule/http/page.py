@@ -1,7 +1,7 @@
 """Jobs and their runs as web pages, with the buttons to run, pause and resume one.
 
-A button is a form. Who may press it is the guard's business, and that no other web site can, is
-the gate's; see `body`.
+A button is a form. `pages.site` checks the token; `body.Gate` refuses requests that other web
+sites send.
 """
 
 import json
@@ -16,10 +16,11 @@ from starlette.routing import Route
 
 from watchbot.moment import to_text, to_time
 from watchbot.pages.site import Templates, shown_time
+from watchbot.schedule.http.body import BadBody
 from watchbot.schedule.http.cancelling import backfill_progress, cancel_backfill, cancel_run
 from watchbot.schedule.http.operations import Operation
 from watchbot.schedule.http.reading import reading, words
-from watchbot.schedule.http.rest import found
+from watchbot.schedule.http.rest import found, only_known
 from watchbot.schedule.http.v1 import set_suspended
 from watchbot.schedule.http.week import WIDTH, week
 from watchbot.schedule.runs import run_now, upcoming
@@ -27,6 +28,7 @@ from watchbot.schedule.store.store import Store
 
 SIZE = 50  # jobs of a page
 RUNS, FIRES = 100, 10
+MAX_DIGITS = 6  # of the number of a page
 
 
 class Pages:
@@ -59,8 +61,8 @@ class Pages:
         ]
 
     async def jobs(self, request: Request) -> Response:
-        text = request.query_params.get("page", "0")
-        number = int(text) if text.isdecimal() and len(text) < 7 else 0
+        only_known(request, {"page"})
+        number = _number(request.query_params.get("page", "0"))
         jobs, total = await self._store.jobs.page(number * SIZE, SIZE)
         now = await self._store.now()
         return self._templates.page(
@@ -76,6 +78,7 @@ class Pages:
         )
 
     async def job(self, request: Request) -> Response:
+        only_known(request)
         stored = await found(self._store.jobs, request.path_params["job_id"])
         fires = upcoming(stored, await self._store.now(), FIRES)
         return self._templates.page(
@@ -88,10 +91,12 @@ class Pages:
             backfill=await backfill_progress(self._store, stored.job.id),
         )
 
-    async def api(self, _: Request) -> Response:
+    async def api(self, request: Request) -> Response:
+        only_known(request)
         return self._templates.page("api.html", operations=self._operations)
 
     async def run(self, request: Request) -> Response:
+        only_known(request)
         stored = await found(self._store.jobs, request.path_params["job_id"])
         await run_now(self._store, stored)
         return self._back(stored.job.id)
@@ -103,6 +108,7 @@ class Pages:
         return await self._set(request, suspended=False)
 
     async def cancel(self, request: Request) -> Response:
+        only_known(request)
         job_id: str = request.path_params["job_id"]
         try:
             due_at = to_time(request.path_params["due_at"])
@@ -112,11 +118,13 @@ class Pages:
         return self._back(job_id)
 
     async def end_backfill(self, request: Request) -> Response:
+        only_known(request)
         job_id: str = request.path_params["job_id"]
         await cancel_backfill(self._store, job_id)
         return self._back(job_id)
 
     async def _set(self, request: Request, *, suspended: bool) -> Response:
+        only_known(request)
         job_id: str = request.path_params["job_id"]
         await set_suspended(self._store.jobs, job_id, suspended=suspended, note=None)
         return self._back(job_id)
@@ -124,6 +132,13 @@ class Pages:
     def _back(self, job_id: str) -> Response:
         self._look()
         return RedirectResponse(f"/page/jobs/{job_id}", 303)
+
+
+def _number(text: str) -> int:
+    """The number of a page. Raises `BadBody` for a text that is no whole number from 0 on."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
+        raise BadBody({"page": ["Must be a whole number, 0 for the first page."]})
+    return int(text)
 
 
 def _outcome(run: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from watchbot.errors import BadSchedule
 from watchbot.schedule.cron.dialects import dialect_of
+from watchbot.schedule.job.ecs_option import typed
 from watchbot.schedule.job.job import Job
 
 _OLD = {"CronTime": "schedule", "TaskDefinitionArn": "taskDefinition", "ECSClusterArn": "cluster"}
@@ -69,7 +70,7 @@ def fields_of_properties(properties: Mapping[str, Any]) -> dict[str, Any]:
         field = _OLD.get(name) or _camel(name)
         if field in fields and field != "overlap":
             raise BadSchedule(f"{name} is given twice, under its old name and its new one")
-        fields[field] = _with_camels(value)
+        fields[field] = typed(field, _with_camels(value))
     schedule = fields.get("schedule")
     if isinstance(schedule, str):
         fields.setdefault("dialect", dialect_of(schedule, otherwise="cron"))

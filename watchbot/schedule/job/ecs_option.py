@@ -5,10 +5,28 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from watchbot.api_model import Misfit, misfits, shapes
+from watchbot.api_model import Misfit, misfits, shapes, with_types
 from watchbot.schedule.job.names import unknown
 
 SERVICE = "ecs"
+
+
+def load_model() -> None:
+    """Loads ECS's description of its API, once a process; it takes about 0.2 s of CPU."""
+    shapes(SERVICE)
+
+
+def typed(member: str, value: Any) -> Any:
+    """`value` with texts turned into the numbers and booleans that RunTask has there.
+
+    CloudFormation sends every number and boolean as a text. Returns any other value unchanged.
+    """
+    found = shapes(SERVICE)["RunTaskRequest"]["members"].get(member)
+    if found is None:
+        return value
+    if member == "overrides" and isinstance(value, list):  # ecs-scheduler's list of containers
+        return [with_types(SERVICE, "ContainerOverride", each) for each in value]
+    return with_types(SERVICE, found["shape"], value)
 
 
 def of_request(member: str) -> Callable[[Any], Any]:

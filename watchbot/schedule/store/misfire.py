@@ -49,7 +49,7 @@ def step(job: Job, created: datetime, first: datetime, now: datetime) -> Step:
 
 
 def _pass_over(job: Job, created: datetime, past: list[datetime], now: datetime) -> Step:
-    """Of very many, the first: so many more come after them that none of them is run."""
+    """The step for more than AT_ONCE fires: records the oldest as missed and runs none of them."""
     horizon = now - LISTED - timedelta(seconds=job.misfire.grace)
     if past[0] >= horizon:
         passed = [_missed(due_at) for due_at in past[: AT_ONCE // 2]]

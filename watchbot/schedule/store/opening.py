@@ -18,7 +18,7 @@ async def open_store(
 ) -> AsyncIterator[Store]:
     """The store at `settings.database`, its tables made; closed on leaving.
 
-    Runs that are over may be forgotten after so many `days`. Raises `SettingError` for a URL that
+    The store deletes runs that ended at least `days` ago. Raises `SettingError` for a URL that
     names no store, `MissingExtra`, and `DatabaseError` when it cannot be opened.
     """
     url = urlsplit(settings.database)

@@ -14,10 +14,10 @@ from watchbot.schedule.store.stored import StoredJob
 
 
 class Jobs(Protocol):
-    """The jobs. A change is made to the generation that was read, or not at all."""
+    """The jobs. A change applies only if the job still has the generation that was read."""
 
     async def page(self, skip: int, count: int) -> tuple[list[StoredJob], int]:
-        """So many jobs in the order of their names, and how many there are in all."""
+        """At most `count` jobs after the first `skip`, by name; and the number of all jobs."""
         ...
 
     async def find(self, job_id: str) -> StoredJob | None:
@@ -53,7 +53,10 @@ class Jobs(Protocol):
 
 
 class Runs(Protocol):
-    """The ledger: an entry for every time that a job was due. Its key keeps two replicas apart."""
+    """The runs as the API and the planner see them: one entry for each time a job was due.
+
+    The entry's key (job, time, cause) keeps two replicas from entering one run twice.
+    """
 
     async def enter(self, entries: Sequence[Entry]) -> list[Entry]:
         """Writes entries; those that are new.
@@ -81,7 +84,10 @@ class Runs(Protocol):
         ...
 
     async def last(self, job_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Of each job that has any, the newest run that is not just due, likewise."""
+        """For each job: its newest run that is past `due`, in the API's form.
+
+        A job without such a run is left out.
+        """
         ...
 
     async def take_started(self, most: int) -> tuple[list[Started], datetime]:
@@ -96,35 +102,38 @@ class Runs(Protocol):
         ...
 
     async def recorded(self, arns: Sequence[str]) -> dict[str, TaskEnd]:
-        """What `watchbot record` knows of these tasks, if its tables are here."""
+        """How these tasks ended, from the tables of `watchbot record`, by ARN.
+
+        A task without an entry is left out; all are, where this store has no such tables.
+        """
         ...
 
     async def forget(self) -> int:
-        """Deletes runs that are over and old, some at a time; how many they were."""
+        """Deletes a batch of runs that ended before the retention; returns how many."""
         ...
 
 
 class Ledger(Protocol):
-    """The runs as one replica works at them.
+    """The ledger: the leases by which one replica works at runs.
 
-    A run is worked at by whoever has taken it, for as long as that lease is renewed. Every change
-    to it is made under the name of its owner, so that one who has lost it changes nothing.
+    The replica that takes a run holds its lease, and renews it. Each change names the owner of the
+    lease, so a replica that has lost the lease changes nothing.
     """
 
     async def take(self, most: int) -> tuple[list[Run], datetime]:
-        """Up to so many runs that are due, ours for the time of `LEASE`; and when that was."""
+        """At most `most` due runs, leased to this replica for `LEASE`; and the store's time."""
         ...
 
     async def seconds_to_next(self, most: float) -> float:
-        """How long there is no run to take; `most` at most."""
+        """Seconds until there is a run to take; at most `most`."""
         ...
 
     async def renew(self, runs: Sequence[Run]) -> None:
-        """Holds on to these; those that are lost, or over, stay as they are."""
+        """Renews the leases of these runs; skips those that are lost or over."""
         ...
 
     async def release(self, runs: Sequence[Run]) -> None:
-        """Lets go of these, likewise: others may take them at once."""
+        """Gives up the leases of these runs, so that others may take them at once."""
         ...
 
     async def claim(self, run: Run) -> Sequence[Other] | None:
@@ -194,7 +203,7 @@ class Store(Protocol):
         ...
 
     async def seconds_to_plan(self, most: float) -> float:
-        """How long no job is due; `most` at most."""
+        """Seconds until a job is due; at most `most`."""
         ...
 
     def ledger(self, owner: str) -> Ledger:
