@@ -81,7 +81,12 @@ def test_messages_to_a_topic_and_to_a_queue(cloud: Cloud, database: str) -> None
 
     sent, told = cloud.take_all(direct), cloud.notices(subscribed)
     assert {message["Body"] for message in sent} == {"tick"}
-    assert sent[0]["MessageAttributes"]["Job"]["StringValue"] == "q"
+    attributes = {
+        name: attribute["StringValue"] for name, attribute in sent[0]["MessageAttributes"].items()
+    }
+    assert attributes["Job"] == attributes["WATCHBOT_JOB"] == "q"
+    assert attributes["Cause"] == attributes["WATCHBOT_RUN_CAUSE"] == "schedule"
+    assert attributes["DueAt"] == attributes["WATCHBOT_DUE_AT"]
     assert {(notice["Subject"], notice["Message"]) for notice in told} == {("s", "tock")}
     assert len(sent) == started["q"].count("started")
     assert len(told) == started["t"].count("started")
