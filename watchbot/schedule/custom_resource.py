@@ -37,14 +37,14 @@ log = logging.getLogger(__name__)
 
 
 class Context(Protocol):
-    """What Lambda tells of a call."""
+    """Lambda's context of a call."""
 
     def get_remaining_time_in_millis(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of a request. `reason` says why it failed."""
+    """The result of a request; `reason` says why it failed."""
 
     physical_id: str
     reason: str | None = None

@@ -32,7 +32,7 @@ def between(stored: StoredJob, start: datetime, end: datetime) -> list[datetime]
 
 
 async def run_now(store: Store, stored: StoredJob) -> datetime:
-    """Enters a run that is due at once; its time: the next that no other such run has."""
+    """Adds a manual run that is due now; returns its time, moved until no manual run has it."""
     now = due_at = await store.now()
     while not await store.runs.enter([_entry(stored, "manual", due_at, now)]):
         due_at += _TICK
@@ -42,7 +42,7 @@ async def run_now(store: Store, stored: StoredJob) -> datetime:
 async def backfill(
     store: Store, stored: StoredJob, fires: Sequence[datetime], concurrency: int = 1
 ) -> list[datetime]:
-    """Enters runs for these times, of which so many are under way at once; those that are new."""
+    """Adds runs for these times, `concurrency` of them at once; returns those that are new."""
     now = await store.now()
     entries = [
         replace(_entry(stored, "backfill", fire, now), concurrency=concurrency) for fire in fires

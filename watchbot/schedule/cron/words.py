@@ -1,4 +1,4 @@
-"""What a schedule means, in words: read from when it fires, so that all dialects are told alike."""
+"""A schedule in words, derived from its fires, so that every dialect reads alike."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta

@@ -38,7 +38,10 @@ def offset_at(zone: ZoneInfo, moment: datetime) -> timedelta:
 
 
 def stretches(zone: ZoneInfo, start: datetime) -> Iterator[Stretch]:
-    """Those from the one that holds `start`, naive UTC, on; a year's end ends one, too."""
+    """Yields the stretches in order, from the one that contains `start` (naive UTC).
+
+    The end of a year also ends a stretch.
+    """
     for year in range(start.year, 9998):
         yield from (stretch for stretch in _of_year(zone, year) if stretch.end > start)
 

@@ -89,7 +89,7 @@ async def tell_status(_: Request, error: Exception) -> Response:
 
 
 async def tell_problems(_: Request, error: Exception) -> Response:
-    """What is wrong with a body, field by field."""
+    """The errors of a body, by field."""
     problems = error.problems if isinstance(error, BadBody) else None
     if isinstance(error, ValidationError):
         problems = messages(error, Job)

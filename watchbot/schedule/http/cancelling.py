@@ -20,7 +20,7 @@ CANCELLED = "it was cancelled"
 
 
 class Nothing(Part):
-    """What takes no fields."""
+    """A body without fields."""
 
 
 class Cancelling:

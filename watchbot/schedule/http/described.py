@@ -1,4 +1,4 @@
-"""What OpenAPI is told of requests that are read by us: their bodies, and their parameters."""
+"""The bodies and parameters of requests that our own code reads, for OpenAPI."""
 
 import json
 from typing import Any

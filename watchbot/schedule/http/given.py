@@ -1,4 +1,4 @@
-"""What a body says of a job, before it is checked: what is left unread, and what stands for it."""
+"""The fields of a job in a body, before the check: which we ignore, and which replace others."""
 
 from collections.abc import Mapping
 from typing import Any

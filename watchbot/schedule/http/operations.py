@@ -1,4 +1,4 @@
-"""What the API takes and answers, out of its own descriptions: Swagger 2 or OpenAPI 3."""
+"""The operations of the API, read from its own descriptions: Swagger 2 or OpenAPI 3."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One thing an operation takes: `place` is path, query, header or body."""
+    """A parameter of an operation; `place` is path, query, header or body."""
 
     name: str
     place: str

@@ -142,7 +142,7 @@ def _number(text: str) -> int:
 
 
 def _outcome(run: Mapping[str, Any]) -> str:
-    """What a pill says of a run, and by what colour."""
+    """The text of a run's pill, which is also the name of its colour."""
     told = run["outcome"]
     if told:
         return str(told)

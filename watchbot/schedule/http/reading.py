@@ -17,7 +17,7 @@ FIRES = 3
 
 
 def reading(stored: StoredJob, now: datetime) -> dict[str, Any]:
-    """What is shown with a job: its schedule in words, and its next fires, as if not paused."""
+    """The schedule of a job in words, and its next fires as if it were not paused."""
     fires = [to_text(fire) for fire in upcoming(stored, now, FIRES)]
     return {"scheduleReads": words(stored.job, stored.created_at), "nextFires": fires}
 

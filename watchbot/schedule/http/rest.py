@@ -156,7 +156,7 @@ class Rest:
         return answer(request, {"id": old.job.id})
 
     async def _written(self, job: Job) -> dict[str, Any]:
-        """What is said of a job that was stored: as ecs-scheduler did, or all of it."""
+        """The answer for a stored job: ecs-scheduler's, or the whole job."""
         now = await self._store.now()
         if self._dialect != "aps8":
             return self._shown(await found(self._jobs, job.id), now)

@@ -35,7 +35,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Week:
-    """What the template draws."""
+    """The figures that the template draws."""
 
     height: float
     lines: Sequence[Line]

@@ -1,4 +1,4 @@
-"""Where jobs are taken from: a reader for each kind of place that may hold them."""
+"""The sources of an import: one reader for each kind."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What a job is: the fields of the REST API, their types and limits, and how they hang together."""
+"""A job: the fields of the REST API, their types and limits, and which exclude each other."""
 
 import contextlib
 import functools
@@ -100,7 +100,7 @@ Moment = Annotated[
 
 
 class Trigger(Part):
-    """What the number of tasks depends on: nothing, or how much waits in a queue."""
+    """The source of the number of tasks: a constant, or the backlog of a queue."""
 
     type: str
     queue_name: Annotated[str, StringConstraints(min_length=1, max_length=80)] | None = None
@@ -114,7 +114,7 @@ class Trigger(Part):
 
 
 class Misfire(Part):
-    """What is done about fires that nobody was there for."""
+    """The policy for fires that passed while no scheduler ran."""
 
     policy: Literal["skip", "last", "all"] = "last"
     grace: Annotated[int, Field(ge=0, le=31_536_000)] = 3600  # s; what is later is missed
@@ -122,7 +122,7 @@ class Misfire(Part):
 
 
 class Retry(Part):
-    """How long it is tried to start a run, and where it is told that this was given up."""
+    """How often and how long to try to start a run, and which queue gets a run that failed."""
 
     attempts: Annotated[int, Field(ge=1, le=185)] = 20
     max_age: Annotated[int, Field(ge=1, le=_TOKEN_LIFE_S)] = 3600  # s after its time
@@ -265,7 +265,7 @@ class Job(Part):
 
 
 def is_name(text: str) -> bool:
-    """Whether a job may be called so. What may not, no store is asked for: it might refuse it."""
+    """Whether `text` can be a job's name. Check before asking a store, which may refuse it."""
     return len(text) <= _LONGEST_NAME and re.fullmatch(_LETTERS, text) is not None
 
 

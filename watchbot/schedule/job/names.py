@@ -21,7 +21,7 @@ _MEANT = {  # what other schedulers call it
 
 
 def unknown(name: str, known: Iterable[str]) -> str:
-    """What is said of a field that is not known: which one of those that are is nearest to it."""
+    """The refusal of an unknown field; it names the nearest known field."""
     by_letters = {_letters(each): each for each in known}
     meant = _MEANT.get(_letters(name), "")
     if meant not in by_letters.values():

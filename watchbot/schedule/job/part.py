@@ -1,4 +1,4 @@
-"""What bodies are made of: fields whose names are in camel case outside, as ECS has them."""
+"""The base of the parts of a body: fields that JSON names in camel case, as ECS does."""
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel

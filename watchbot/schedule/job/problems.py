@@ -1,4 +1,4 @@
-"""What is wrong with a body, field by field, in the words that the API always had."""
+"""The errors of a body, by field, in ecs-scheduler's words."""
 
 from collections.abc import Sequence
 from typing import Any

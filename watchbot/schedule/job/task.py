@@ -16,7 +16,7 @@ TAG = "ECS_SCHEDULER_OVERRIDE_TAG"  # ecs-scheduler's mark, by which its tasks a
 
 
 class Override(Part):
-    """What one container gets that its definition says otherwise."""
+    """Overrides of the task definition for one container."""
 
     container_name: Annotated[str, StringConstraints(min_length=1, max_length=255)]
     environment: Annotated[dict[_Variable, str], Field(default_factory=dict)]

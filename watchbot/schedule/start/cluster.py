@@ -52,7 +52,7 @@ class Cluster:
         return [_short(task) for task in tasks if task.get("startedBy") == run.started_by]
 
     async def described(self, arns: Sequence[str]) -> list[dict[str, Any]]:
-        """What ECS says of these tasks; of those it has forgotten, nothing."""
+        """ECS's descriptions of these tasks; leaves out tasks that ECS has forgotten."""
         tasks: list[dict[str, Any]] = []
         for start in range(0, len(arns), DESCRIBED_AT_ONCE):
             some = list(arns[start : start + DESCRIBED_AT_ONCE])

@@ -1,4 +1,4 @@
-"""What a run does, from what it wants and what else its job has under way: pure functions.
+"""Decides what a run does, from the tasks it wants and those under way: pure functions.
 
 Runs of one job are decided one at a time, each in its turn; the `turn` says how that is kept. On
 each try it is decided again, for as long as a run has started nothing.
@@ -16,7 +16,7 @@ LONGEST_WAIT_S = 600  # of a run that many others of a backfill go before
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """Start so many tasks; `stop`: whatever else the job has under way is ended first."""
+    """Start this number of tasks; with `stop`, stop the job's other tasks first."""
 
     count: int
     stop: bool = False
@@ -31,7 +31,7 @@ class Skip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Start none yet; it is decided again after so many seconds."""
+    """Start none yet; decide again after this number of seconds."""
 
     reason: str
     seconds: float = LOOK_AGAIN_S
@@ -42,7 +42,7 @@ Decision = Start | Skip | Wait
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnderWay:
-    """What else a job has under way when one of its runs is decided.
+    """The other work of a job at the moment when one of its runs is decided.
 
     `tasks` run; `begun` runs were decided before, and are not over: they have `missing` tasks to
     start still. `ahead` are earlier runs that nobody has decided yet.
@@ -65,7 +65,7 @@ def expected(job: Job, waiting: int | None) -> int:
 
 
 def decide(overlap: Overlap, wanted: int, now: UnderWay) -> Decision:
-    """What to do when so many tasks are wanted, and the job has this under way."""
+    """Decides for a run that wants `wanted` tasks, by what the job has under way."""
     if wanted == 0:
         return Skip(reason="no message waits in the queue")
     if overlap == "allow":

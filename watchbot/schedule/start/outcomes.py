@@ -1,4 +1,4 @@
-"""What became of the tasks of runs: from the record, if it is in this store; else from ECS."""
+"""The outcomes of tasks: from the record, if this store has one; else from ECS."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -59,7 +59,7 @@ class Outcomes:
         return 0 if len(runs) == AT_ONCE else EVERY_S
 
     async def _asked(self, cluster: str, arns: Sequence[str]) -> dict[str, TaskEnd]:
-        """What ECS says; one that it has forgotten is unknown."""
+        """The outcomes by ECS; a task that ECS has forgotten is `unknown`."""
         if not arns:
             return {}
         ecs = await self._means.clients.near("ecs", cluster)

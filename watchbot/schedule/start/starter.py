@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Later:
-    """The run is not over; work at it goes on after so many seconds. `failed` counts as a try.
+    """The run is not over; work goes on after this number of seconds. `failed` counts as a try.
 
     `told`: a person should know of it now.
     """
@@ -55,7 +55,7 @@ class Later:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What runs are started with."""
+    """The means to start runs: clients, ledger, names and chance."""
 
     clients: Clients
     ledger: Ledger
@@ -159,7 +159,7 @@ class Attempt:
         return None
 
     async def _call(self, cluster: Cluster, call: Call) -> list[dict[str, str]]:
-        """Makes a call of RunTask, and notes what came of it; what ECS could not place."""
+        """Calls RunTask, stores the result, and returns the failures that ECS reported."""
         try:
             tasks, failures = await cluster.start(self.run, call)
         except Throttled:
@@ -213,7 +213,7 @@ class Attempt:
         self.run = run
 
     async def _others(self, cluster: Cluster) -> Others | None:
-        """What else the job has under way, where that matters. Raises `Busy`."""
+        """The job's other work under way, if the decision depends on it. Raises `Busy`."""
         if not self.run.takes_turns:
             return None
         open_runs = await self._means.ledger.claim(self.run)

@@ -35,7 +35,7 @@ class Others:
         return found
 
     def under_way(self, run: Run) -> UnderWay:
-        """What this run has to look at."""
+        """The job's other work, as the decision about `run` needs it."""
         open_runs = [other for other in self.runs if not other.over]
         begun = [other for other in open_runs if other.begun]
         return UnderWay(

@@ -6,7 +6,7 @@ from watchbot.schedule.store.stored import StoredJob
 
 
 def source_of(table: str | None) -> str | None:
-    """What the jobs of a table of stacks say that they come from."""
+    """The `source` of the jobs that a table of stacks declares."""
     return f"dynamodb://{table}" if table else None
 
 

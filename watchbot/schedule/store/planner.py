@@ -1,4 +1,4 @@
-"""What a job that is due has to have in the ledger, and when it fires next."""
+"""Plans a due job: the runs to enter in the ledger, and the next fire."""
 
 import hashlib
 import logging
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """What one pass entered: how many runs, and how many of each job were missed.
+    """The result of one pass: the number of runs entered, and of missed runs by job.
 
     `more`: there may be others that are due already.
     """
@@ -57,7 +57,7 @@ class Plan:
 
 
 def plan_job(due: Due, now: datetime) -> Plan:
-    """What to write of a job that is due. One that cannot be read says why, and is tried later."""
+    """The plan of a due job. An unreadable job gets a note that says why, and is tried later."""
     job, flaw = understood(due.fields, due.id)
     if flaw:
         log.error("job cannot be read", extra={"job": due.id, "reason": flaw})

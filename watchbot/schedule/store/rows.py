@@ -1,4 +1,4 @@
-"""What a store has of a job or a run, as it is read: a row of SQL, or an item of DynamoDB.
+"""Reads jobs and runs from what a store keeps: rows of SQL or items of DynamoDB.
 
 Both give the same names and texts. What is not set is None in the one and not there in the other.
 """

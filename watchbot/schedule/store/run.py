@@ -103,7 +103,7 @@ class Run:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What tells it from all others."""
+        """The key of the run: job, time and cause."""
         return self.job.id, to_text(self.due_at), self.cause
 
     @property
@@ -114,7 +114,7 @@ class Run:
 
     @property
     def told(self) -> dict[str, str]:
-        """What its tasks and its message are told of it, unless its job says that they are not."""
+        """The variables for the run's tasks and message; none if the job has `passDueAt: false`."""
         if not self.job.pass_due_at:
             return {}
         job_id, due_at, cause = self.key
@@ -180,7 +180,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskEnd:
-    """What became of a task, and what is known of why."""
+    """The outcome of a task, and its reason."""
 
     outcome: str
     reason: str | None = None
@@ -188,12 +188,12 @@ class TaskEnd:
 
 
 def container_end(name: str, exit_code: int | None, reason: str | None) -> dict[str, Any]:
-    """What is told of a container that ended."""
+    """A container that ended, in the API's form."""
     return {"name": name, "exitCode": exit_code, "reason": reason}
 
 
 def job_mark(job_id: str) -> str:
-    """What the `startedBy` of every task of a job begins with."""
+    """The prefix of `startedBy` of each task of a job."""
     name = job_id if len(job_id) <= 80 else f"{job_id[:60]}-{_short_hash(job_id)}"
     return f"wb/{name}/"
 

@@ -1,4 +1,4 @@
-"""A job as it is stored, and what becomes of it: the same in every kind of store."""
+"""A stored job and its changes, for every kind of store."""
 
 import json
 from dataclasses import dataclass
@@ -99,7 +99,7 @@ def first_fire(job: Job, now: datetime, created: datetime) -> datetime | None:
 def changed(
     old: StoredJob, job: Job, now: datetime, note: str | None, *, by_source: bool
 ) -> Change:
-    """What storing `job` in the place of `old` changes. Raises `NeverFires`."""
+    """The change from `old` to `job`. Raises `NeverFires`."""
     same_state = job.suspended == old.job.suspended
     other_times = _times(old.job) != _times(job)
     moved = other_times or not same_state

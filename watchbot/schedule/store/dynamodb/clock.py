@@ -1,4 +1,4 @@
-"""The time as DynamoDB tells it: in whole seconds, at the head of every answer."""
+"""The time by DynamoDB: whole seconds, in the Date header of each answer."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ MEMORY_S = 60  # for so long an answer counts at least: our own clock may run at
 
 
 class ServerClock:
-    """The clock of a server, never ahead of it, and soon only little behind.
+    """Estimates a server's time from Date headers: never ahead, at most a second behind.
 
     An answer dated 12:00:00 was written then or up to a second later, so that when it comes it is
     12:00:00 at least. Of the answers of the last minutes the one counts that says most: some of

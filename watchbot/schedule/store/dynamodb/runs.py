@@ -171,7 +171,7 @@ def unless_there(entry: Entry) -> tuple[str, dict[str, str]]:
 
 
 def run_item(entry: Entry, now: datetime, kept: timedelta) -> Item:
-    """An entry as it is stored."""
+    """The item of an entry."""
     due_at = to_text(entry.due_at)
     return given(
         {

@@ -80,7 +80,7 @@ class StoreTable(Table):
                 return answer
 
     async def waiting(self, work: Work, now: datetime, most: int) -> list[Item]:
-        """So many of those that are to be seen to by now, the earliest first."""
+        """At most this number of the items that are due by now, the earliest first."""
         found = self.query(
             "#work = :work AND #at <= :now",
             IndexName=INDEX,
@@ -174,7 +174,7 @@ class StoreTable(Table):
         raise DatabaseDown(self.place, f"the table was not ready within {READY_S} s")
 
     async def _described(self) -> Any:
-        """What DynamoDB says of it; None when it is not there."""
+        """DynamoDB's description of the table; None if there is no table."""
         try:
             answer = await self.call("describe_table", TableName=self.name)
         except DatabaseError as error:
@@ -194,7 +194,7 @@ class StoreTable(Table):
 
 
 async def first(found: AsyncGenerator[Item], most: int) -> list[Item]:
-    """Up to so many of what a query finds."""
+    """At most this number of the items that a query finds."""
     items: list[Item] = []
     async with aclosing(found):
         async for item in found:

@@ -10,7 +10,7 @@ from watchbot.sql.dialect import Row
 
 
 class Reader(Protocol):
-    """What answers a query: a database, or a transaction."""
+    """Anything that answers a query: a database or a transaction."""
 
     async def fetch(self, sql: str, **values: Any) -> list[Row]: ...
 
