@@ -1,4 +1,4 @@
-"""Tells an SNS topic what went wrong: in the background, and never at a job's cost."""
+"""Publishes failures to an SNS topic, in the background: no run ever waits for it."""
 
 import logging
 from collections import deque
@@ -52,7 +52,7 @@ class Notifier:
         self._finished = anyio.Event()
 
     def tell(self, report: Report, *, stopped: bool = False) -> None:
-        """Has the report published, alone, or with others like it when there are many.
+        """Queues the report to be published: alone, or with others like it when there are many.
 
         `stopped`: this failure has made the watcher stop receiving, and the notice says so.
         """
@@ -79,11 +79,11 @@ class Notifier:
         self._finished.set()
 
     def hurry(self, seconds: float) -> None:
-        """Leaves no more than that for the last ones; half a second at least."""
+        """Gives the last notices at most `seconds`, and at least half a second."""
         self._flush_s = min(FLUSH_S, max(LEAST_FLUSH_S, seconds))
 
     async def close(self) -> None:
-        """Has what is left published, for five seconds at most. Nothing more may be told."""
+        """Publishes what is left, for at most five seconds. No report may be told after that."""
         self._closing = True
         self._release_gathered()
         self._changed.set()

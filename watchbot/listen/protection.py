@@ -55,7 +55,7 @@ async def protecting(
     pace: Pace = PACE,
     world: World = REAL,
 ) -> AsyncIterator["Protection"]:
-    """A protection that follows its edges while open, and is taken off on leaving.
+    """Opens a protection that follows `busy` and `idle`; leaving takes it off.
 
     `deployment_blocked` is called once at most, from the event loop; it must not raise.
     """
@@ -73,7 +73,7 @@ async def protecting(
 
 
 class Protection:
-    """What ECS is to believe of this task. `busy` and `idle` return at once; `run` tells it."""
+    """Keeps ECS informed whether this task works. `busy` and `idle` return at once; `run` calls ECS."""
 
     def __init__(
         self,
@@ -91,12 +91,12 @@ class Protection:
         self._hinted = self._given_up = False
 
     def busy(self) -> None:
-        """Has the task protected, now and for as long as it is not idle."""
+        """Asks for protection, from now until `idle`."""
         self._busy = True
         self._changed.set()
 
     def idle(self) -> None:
-        """Has the protection taken off, unless `busy` comes again shortly."""
+        """Asks for the end of protection, unless `busy` is called again within a few seconds."""
         if self._busy:
             self._busy, self._idle_since = False, self._now()
             self._changed.set()

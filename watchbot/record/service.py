@@ -114,7 +114,7 @@ async def _keep_in_step(
 
 @dataclass(slots=True)
 class Batch:
-    """Messages in hand, and what is in them."""
+    """Messages in hand, and the events that were read from them."""
 
     leases: list[Lease]
     tasks: list[TaskState]
@@ -195,7 +195,7 @@ class Recorder:
                 raise
 
     async def _next(self) -> list[Lease]:
-        """Up to a batch of those that wait; none once no more will come."""
+        """Waits for messages; returns up to a batch of them, or none once no more will come."""
         while not self._line and not self._over:
             self._news = anyio.Event() if self._news.is_set() else self._news
             await self._news.wait()
@@ -211,7 +211,7 @@ class Recorder:
         self._consumer.give_back(len(batch.leases))
 
     async def _insist(self, batch: Batch) -> None:
-        """Writes the batch, however long the database is down."""
+        """Writes the batch; tries again for as long as the database is down."""
         failures = 0
         while True:
             try:
@@ -231,7 +231,7 @@ class Recorder:
                 return
 
     async def _write_apart(self, batch: Batch, error: DataRefused) -> None:
-        """Halves the batch until what the database refuses is alone; that is rejected."""
+        """Halves the batch until the message that the database refuses is alone; rejects that one."""
         if len(batch.leases) == 1:
             reason = f"the database refuses it: {error.text}"
             message_id = batch.leases[0].message.id

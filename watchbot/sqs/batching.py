@@ -1,4 +1,4 @@
-"""One by one in, calls of ten out: a call costs the same whatever it carries."""
+"""Gathers single requests into calls of ten: SQS charges by the call, not by the message."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -46,7 +46,7 @@ class Batcher(Generic[Entry, Answer]):
         await self._calls.__aexit__(kind, error, trace)
 
     async def submit(self, entry: Entry) -> Answer:
-        """The answer for this entry; raises what the call of its batch raised."""
+        """Returns the answer for this entry; raises what the call of its batch raised."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((entry, answer))
         if len(self._waiting) >= MAX_BATCH:

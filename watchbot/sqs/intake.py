@@ -47,7 +47,7 @@ class Boundless:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How an intake receives: `slots` is the most messages in hand, the rest as SQS has it."""
+    """How an intake receives: `slots` is the most messages in hand; the rest are options of SQS."""
 
     slots: int
     wait_s: int

@@ -28,7 +28,7 @@ NO_TIME = Refusal(code=BAD_VALUE, text="a message is hidden for 0 to 43200 secon
 
 @dataclass(slots=True, kw_only=True)
 class _Record:
-    """What the queue knows of one message."""
+    """One message, with all that the queue keeps of it."""
 
     id: str
     body: str
@@ -78,7 +78,7 @@ class MemoryQueue:
         group: str | None = None,
         **system: str,
     ) -> str:
-        """The id of a message just sent, or of the one of the last five minutes that it repeats.
+        """Sends a message; returns its id, or that of the message of the last five minutes it repeats.
 
         A FIFO queue wants a `group`; there equal bodies are one, unless `MessageDeduplicationId`
         says otherwise. `system` are more of SQS's own attributes, by their SQS names, such as
@@ -153,7 +153,7 @@ class MemoryQueue:
         self._backlog.clear()
 
     def move_to(self, destination: "MemoryQueue") -> int:
-        """Moves all that waits to another queue, as SQS's own task does; how many that were."""
+        """Moves all visible messages to another queue, as SQS's own task does; returns their number."""
         moved = 0
         self._backlog.return_due()
         while entry := self._backlog.next():
@@ -164,7 +164,7 @@ class MemoryQueue:
         return moved
 
     def wake(self) -> None:
-        """Has every waiting receive look again."""
+        """Makes every waiting receive look again."""
         self._news.set()
 
     def _check(self, body: str, group: str | None, attributes: Mapping[str, Attribute]) -> None:
@@ -236,7 +236,7 @@ class MemoryQueue:
         return None
 
     def _find(self, receipt: str) -> tuple[Entry[_Record] | None, Refusal | None]:
-        """The message that this is the last receipt of; else why an older one is refused, if so."""
+        """Finds the message of a receipt; or None and, where SQS refuses the receipt, the refusal."""
         key, separator, receives = receipt.partition(" ")
         if not separator:
             return None, GARBAGE
