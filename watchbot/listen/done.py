@@ -1,4 +1,4 @@
-"""Messages that come again when they are done."""
+"""Remembers which messages are done: SQS may hand out a message that was deleted."""
 
 from collections import OrderedDict
 

@@ -1,4 +1,4 @@
-"""What this machine has for workers: before a message is received, and when its worker starts."""
+"""Checks whether this machine can start workers: before a receive, and at each start."""
 
 import logging
 from collections.abc import Awaitable, Callable

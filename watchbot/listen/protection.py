@@ -73,7 +73,7 @@ async def protecting(
 
 
 class Protection:
-    """Keeps ECS informed whether this task works. `busy` and `idle` return at once; `run` calls ECS."""
+    """Tells ECS whether this task works. `busy` and `idle` return at once; `run` calls it."""
 
     def __init__(
         self,

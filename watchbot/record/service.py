@@ -231,7 +231,7 @@ class Recorder:
                 return
 
     async def _write_apart(self, batch: Batch, error: DataRefused) -> None:
-        """Halves the batch until the message that the database refuses is alone; rejects that one."""
+        """Halves the batch until the message that the database refuses is alone; rejects it."""
         if len(batch.leases) == 1:
             reason = f"the database refuses it: {error.text}"
             message_id = batch.leases[0].message.id

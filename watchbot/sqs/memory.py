@@ -78,7 +78,7 @@ class MemoryQueue:
         group: str | None = None,
         **system: str,
     ) -> str:
-        """Sends a message; returns its id, or that of the message of the last five minutes it repeats.
+        """Sends a message; returns its id, or that of the one it repeats (FIFO, 5 minutes).
 
         A FIFO queue wants a `group`; there equal bodies are one, unless `MessageDeduplicationId`
         says otherwise. `system` are more of SQS's own attributes, by their SQS names, such as
@@ -153,7 +153,7 @@ class MemoryQueue:
         self._backlog.clear()
 
     def move_to(self, destination: "MemoryQueue") -> int:
-        """Moves all visible messages to another queue, as SQS's own task does; returns their number."""
+        """Moves all visible messages to another queue, as SQS's task does; returns their number."""
         moved = 0
         self._backlog.return_due()
         while entry := self._backlog.next():
@@ -236,7 +236,7 @@ class MemoryQueue:
         return None
 
     def _find(self, receipt: str) -> tuple[Entry[_Record] | None, Refusal | None]:
-        """Finds the message of a receipt; or None and, where SQS refuses the receipt, the refusal."""
+        """Finds the message of a receipt; None and the refusal where SQS refuses the receipt."""
         key, separator, receives = receipt.partition(" ")
         if not separator:
             return None, GARBAGE
