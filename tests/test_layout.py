@@ -15,7 +15,7 @@ LAYERS = [  # a module imports from its own folder and from the lines above it
     "extras",
     "errors inherited moment world outcome sink logline strangers task_outcome watchdog address "
     "descriptors doorkeeper piped",
-    "answers credentials display settings stdout logs metrics worker_log",
+    "answers credentials display patience settings stdout logs metrics worker_log",
     "lifecycle api_model aws pages web log_handler",
     "dynamodb sqs sql",
     "doctor healthcheck listen deadletter progress record schedule template send top",

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
 from aiobotocore.config import AioConfig
@@ -18,12 +19,14 @@ from watchbot.credentials import ask_nobody, judged
 from watchbot.errors import (
     AwsError,
     Denied,
+    GaveUp,
     NotConfigured,
     NotFound,
     Rejected,
     Throttled,
     Unreachable,
 )
+from watchbot.patience import NoAnswerInTime, waiting
 from watchbot.settings.base import Account
 from watchbot.world import REAL
 
@@ -95,13 +98,20 @@ class Client:
     def __init__(self, service: str, raw: Any, profile: str | None = None) -> None:
         self.service = service
         self._raw, self._profile = raw, profile
+        address = getattr(getattr(raw, "meta", None), "endpoint_url", "")
+        server = urlsplit(address).netloc.rpartition("@")[2]
+        self._place = f"{_shown(service)} ({server})" if server else _shown(service)
 
     async def call(self, operation: str, **parameters: Any) -> Any:
         """The answer of one call, as boto gives it."""
         began = time.perf_counter()
         result = "error"
         try:
-            answer = await getattr(self._raw, operation)(**parameters)
+            answer = await waiting().answer(
+                f"{operation} of {self._place}",
+                lambda: getattr(self._raw, operation)(**parameters),
+                held_s=parameters.get("WaitTimeSeconds", 0),
+            )
             result = "ok"
         except Exception as fault:  # botocore raises a bare one for an answer that it cannot read
             error = _translated(self.service, operation, fault, self._profile)
@@ -178,7 +188,7 @@ async def _opened(
 def _translated(
     service: str, operation: str, fault: Exception, profile: str | None, *, opening: bool = False
 ) -> AwsError:
-    facts = {"service": _NAMES.get(service, service.upper()), "operation": operation}
+    facts = {"service": _shown(service), "operation": operation}
     found = judged(fault, profile, opening=opening)
     if isinstance(fault, boto.ClientError):
         if found:  # of the call that was to bring them, which is another than ours
@@ -188,6 +198,10 @@ def _translated(
     kind, hint = found or (_kind(fault), "")
     text = _one_line(str(fault)) or "no answer"
     return kind(**facts, code=type(fault).__name__, text=text, hint=hint)
+
+
+def _shown(service: str) -> str:
+    return _NAMES.get(service, service.upper())
 
 
 def _answered(fault: boto.ClientError, kind: type[AwsError], **facts: str) -> AwsError:
@@ -203,6 +217,8 @@ def _answered(fault: boto.ClientError, kind: type[AwsError], **facts: str) -> Aw
 def _kind(fault: Exception) -> type[AwsError]:
     if isinstance(fault, ValueError):
         return NotConfigured
+    if isinstance(fault, NoAnswerInTime):
+        return GaveUp
     return Rejected if isinstance(fault, _REJECTED) else Unreachable
 
 

@@ -25,6 +25,7 @@ WatchbotError           exit 1
     ├── NotConfigured   no credentials, no region (exit 2)
     │   └── SignInNeeded  the credentials have ended; a person has to get new ones
     ├── Unreachable     no answer: endpoint down, name unknown, connection lost, time out
+    │   ├── GaveUp       a tool has waited long enough, and tries no more
     │   └── CredentialsAway  who hands out the credentials gives none just now
     ├── Throttled       too many requests
     └── Rejected        AWS says that the request itself is wrong
@@ -226,6 +227,12 @@ class Unreachable(AwsError):
     """The endpoint gave no answer."""
 
     hint = "check the network, and --endpoint-url or AWS_ENDPOINT_URL"
+
+
+class GaveUp(Unreachable):
+    """No answer came in all the time that a tool waits; it tries no more."""
+
+    transient = False
 
 
 class CredentialsAway(Unreachable):

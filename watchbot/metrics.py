@@ -41,7 +41,7 @@ _CALLS = {
     "sns": ("publish",),
 }
 _FAULTS = (
-    "AwsError CredentialsAway Denied NotConfigured NotFound Rejected SignInNeeded Throttled "
+    "AwsError CredentialsAway Denied GaveUp NotConfigured NotFound Rejected SignInNeeded Throttled "
     "Unreachable"
 ).split()
 RESULTS = ("ok", *_FAULTS, "error")  # the last: it was given up

@@ -9,12 +9,14 @@ import importlib
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import click
 
 from watchbot import __version__, inherited, stdout, strangers
 from watchbot.errors import WatchbotError
 from watchbot.logline import Envelope
+from watchbot.patience import patience
 
 COMMANDS = (
     *("listen", "schedule", "record", "tasks", "template", "local", "send"),
@@ -71,7 +73,8 @@ def main(words: Sequence[str] | None = None) -> int:
     strangers.quietly()
     given = list(sys.argv[1:] if words is None else words)
     try:
-        code = watchbot.main(args=words, prog_name="watchbot", standalone_mode=False)
+        with nullcontext() if given and given[0] in SERVICES else patience():
+            code = watchbot.main(args=words, prog_name="watchbot", standalone_mode=False)
         sys.stdout.flush()
     except (click.exceptions.Abort, KeyboardInterrupt):
         return 130

@@ -7,6 +7,7 @@ import click
 
 from watchbot import logs
 from watchbot.cli.options import options, warn_of_unknown_variables
+from watchbot.patience import patience
 from watchbot.settings.schedule import ImportSettings, ScheduleSettings
 
 _TYPED = click.core.ParameterSource.COMMANDLINE
@@ -68,4 +69,5 @@ def import_jobs(settings: ImportSettings) -> int:
     from watchbot import lifecycle
     from watchbot.schedule.imports.importer import import_jobs
 
-    return lifecycle.run(functools.partial(import_jobs, settings))
+    with patience():
+        return lifecycle.run(functools.partial(import_jobs, settings))

@@ -71,7 +71,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
         if notifier is not None:
             house.callback(lambda: notifier.hurry(watcher.left_s))
         await _serve(house, settings, watcher, failures)
-        if not await reach(queue, stop):
+        if not await reach(queue, stop, settings.give_up_after):
             return 0
         await _begin_background(house, queue)
         # What is here now stays to the end: the garbage collector need not look at it each time.

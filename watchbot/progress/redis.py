@@ -17,6 +17,7 @@ from watchbot.errors import (
     NoSuchPart,
     SettingError,
 )
+from watchbot.patience import NoAnswerInTime, waiting
 from watchbot.progress.claim import CLAIM_S, Claim, Completion, Fact
 from watchbot.progress.job import Job, check_part
 from watchbot.settings.base import describe
@@ -170,13 +171,16 @@ class RedisStore:
 
     async def _run(self, script: str, job: str, *values: str | int) -> Any:
         with self._translated():
-            return await self._redis.register_script(script)(keys=_keys(job), args=values)
+            asked = self._redis.register_script(script)
+            return await waiting().answer(
+                f"Redis ({self._place})", lambda: asked(keys=_keys(job), args=values)
+            )
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except RedisError as fault:
+        except (RedisError, NoAnswerInTime) as fault:
             raise DatabaseError(self._url, " ".join(str(fault).split())) from fault
 
 

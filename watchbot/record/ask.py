@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from watchbot.errors import UsageError
+from watchbot.errors import DatabaseDown, UsageError
+from watchbot.patience import NoAnswerInTime, waiting
 from watchbot.record import answers
 from watchbot.record.answers import Filters, Page
 from watchbot.record.tables import COMPONENT, PACKAGE
@@ -27,9 +28,16 @@ async def ask(settings: DatabaseSettings, question: Question, form: str) -> int:
 
     `form` is `table` (the main columns), `json` (one object a line) or `csv`.
     """
-    async with open_database(settings.database, connections=1, create=False) as database:
-        await verify(database, COMPONENT, PACKAGE)
-        rows = await question(database)
+
+    async def found() -> list[Row]:
+        async with open_database(settings.database, connections=1, create=False) as database:
+            await verify(database, COMPONENT, PACKAGE)
+            return await question(database)
+
+    try:
+        rows = await waiting().answer("the database", found)
+    except NoAnswerInTime as fault:
+        raise DatabaseDown("of the record", str(fault)) from fault
     _PRINTERS[form](rows)
     return 0
 

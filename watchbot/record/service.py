@@ -67,7 +67,7 @@ async def record(settings: RecordSettings, stop: Stop) -> int:
                 settings.metrics_host, settings.metrics_port, recorder.unhealthy, recorder.unready
             )
         )
-        if not await reach(queue, stop):
+        if not await reach(queue, stop, settings.give_up_after):
             return 0
         await _keep_in_step(house, settings, database)
         await _show(house, settings, database)

@@ -1,16 +1,20 @@
 """The first word with a queue, before the first message."""
 
+import itertools
 import logging
+from collections.abc import Callable
 
 import anyio
 
 from watchbot.aws import retry_pause
-from watchbot.errors import AwsError, Denied, Unreachable, UsageError
+from watchbot.errors import AwsError, Denied, Unreachable
 from watchbot.lifecycle import Stop
 from watchbot.sqs.queue import Queue
+from watchbot.world import now
 
 REACH_S = 5  # what each try to reach the queue gets
-REACH_TRIES = 6  # one fault at the start is no reason to leave; a few in a row are
+LEAST_S = 1  # what even the only one gets
+REACH_FOR_S = 30  # one fault at the start is no reason to leave; a few in a row are
 REACH_PAUSE_S = 1  # the longest pause between them: the operator looks on
 
 _HUNG = Unreachable(
@@ -20,15 +24,18 @@ _HUNG = Unreachable(
 log = logging.getLogger(__name__)
 
 
-async def reach(queue: Queue, stop: Stop) -> bool:
+async def reach(
+    queue: Queue, stop: Stop, give_up_s: float, *, clock: Callable[[], float] = now
+) -> bool:
     """Fails for a queue that is not there, while the operator still looks.
 
-    False when told to stop meanwhile. Raises `UsageError` when nobody answers, `AwsError` for what
-    AWS refuses, in groups.
+    Tries for 30 seconds, or for `give_up_s` where that is less. False when told to stop meanwhile.
+    Raises the `AwsError` of the last try, in a group.
     """
+    end_at = clock() + min(give_up_s, REACH_FOR_S)
     async with anyio.create_task_group() as trying:
         trying.start_soon(_cancel_on_drain, stop, trying.cancel_scope)
-        await _try_to_reach(queue)
+        await _try_to_reach(queue, lambda: end_at - clock())
         trying.cancel_scope.cancel()
     return not stop.draining.is_set()
 
@@ -38,10 +45,10 @@ async def _cancel_on_drain(stop: Stop, scope: anyio.CancelScope) -> None:
     scope.cancel()
 
 
-async def _try_to_reach(queue: Queue) -> None:
-    for failures in range(1, REACH_TRIES + 1):
+async def _try_to_reach(queue: Queue, left_s: Callable[[], float]) -> None:
+    for failures in itertools.count(1):
         error: AwsError = _HUNG
-        with anyio.move_on_after(REACH_S):
+        with anyio.move_on_after(min(REACH_S, max(left_s(), LEAST_S))):
             try:
                 await queue.facts()
                 return
@@ -50,10 +57,9 @@ async def _try_to_reach(queue: Queue) -> None:
                 return
             except AwsError as refused:
                 error = refused
-        if isinstance(error, Unreachable) and failures == REACH_TRIES:
-            raise UsageError(str(error)) from error
-        if not error.transient or failures == REACH_TRIES:
+        pause_s = retry_pause(failures, cap_s=REACH_PAUSE_S)
+        if not error.transient or left_s() <= pause_s:
             raise error
         facts = {"code": error.code, "reason": error.text}
         log.warning("queue not reached, trying again", extra=facts)
-        await anyio.sleep(retry_pause(failures, cap_s=REACH_PAUSE_S))
+        await anyio.sleep(pause_s)

@@ -1,6 +1,7 @@
 """The sources of an import: one reader for each kind."""
 
 import base64
+import functools
 import json
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -14,13 +15,14 @@ import anyio.to_thread
 from watchbot.address import netloc
 from watchbot.aws import open_client
 from watchbot.errors import DatabaseDown, DatabaseError, SettingError
+from watchbot.patience import waiting
 from watchbot.schedule.imports.clockwork import fields_of_row
 from watchbot.schedule.imports.stacks import scan
 from watchbot.settings.base import Account, describe
 from watchbot.sql.database import open_database
 
 MOST_HITS = 10_000  # that one search gives
-ANSWER_S = 30
+ANSWER_S = 10
 NO_SOURCE = (
     "must be FILE.json; sqlite:///FILE, s3://BUCKET/PREFIX or http://HOST:9200/INDEX of "
     "ecs-scheduler; or dynamodb://TABLE of it or of clockwork"
@@ -100,7 +102,8 @@ async def _in_dynamodb(source: str, account: Account) -> AsyncIterator[Found]:
 
 
 async def _in_elasticsearch(source: str, _: Account) -> AsyncIterator[Found]:
-    for hit in await anyio.to_thread.run_sync(_search, source):
+    asked = functools.partial(anyio.to_thread.run_sync, _search, source)
+    for hit in await waiting().answer("Elasticsearch", asked):
         fields = hit.get("_source")
         yield (
             str(hit.get("_id")),

@@ -1,0 +1,104 @@
+"""How long a tool waits for somebody who does not answer, and what it says meanwhile.
+
+A service waits as its own loops decide. A tool has a person before it: after 3 seconds it says what
+it waits for, and after 20 seconds without any answer it gives up.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol, TextIO, TypeVar
+
+SAID_AFTER_S = 3
+GIVEN_UP_AFTER_S = 20  # two tries of ten seconds
+
+Answer = TypeVar("Answer")
+
+
+class NoAnswerInTime(Exception):
+    """Nobody answered in the time that a tool waits."""
+
+
+class Waiting(Protocol):
+    """How answers are waited for."""
+
+    async def answer(
+        self, what: str, ask: Callable[[], Awaitable[Answer]], *, held_s: float = 0
+    ) -> Answer:
+        """The answer to `ask`, which is about `what`. It may be held back `held_s` on purpose."""
+        ...
+
+
+class Endless:
+    """A service's way: it neither speaks nor gives up here."""
+
+    async def answer(
+        self, what: str, ask: Callable[[], Awaitable[Answer]], *, held_s: float = 0
+    ) -> Answer:
+        return await ask()
+
+
+class Patience:
+    """A tool's way. Tries in a row without an answer share the seconds of one."""
+
+    def __init__(
+        self,
+        *,
+        err: TextIO | None = None,
+        said_after_s: float = SAID_AFTER_S,
+        given_up_after_s: float = GIVEN_UP_AFTER_S,
+    ) -> None:
+        self._err, self._said_after_s = err, said_after_s
+        self._given_up_after_s = given_up_after_s
+        self._silent_since: float | None = None
+        self._said = False
+
+    async def answer(
+        self, what: str, ask: Callable[[], Awaitable[Answer]], *, held_s: float = 0
+    ) -> Answer:
+        """The answer to `ask`. Raises `NoAnswerInTime` when none comes."""
+        loop, began = asyncio.get_running_loop(), time.monotonic()
+        since = self._silent_since
+        if since is None or began - since >= self._given_up_after_s:
+            since = self._silent_since = began
+        passed_s = began - since - held_s
+        words = loop.call_later(max(0, self._said_after_s - passed_s), self._say, what)
+        limit = asyncio.timeout(self._given_up_after_s - passed_s)
+        try:
+            async with limit:
+                answer = await ask()
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise NoAnswerInTime(f"no answer in {self._given_up_after_s:g} s") from None
+        finally:
+            words.cancel()
+        self._silent_since, self._said = None, False
+        return answer
+
+    def _say(self, what: str) -> None:
+        if not self._said:
+            self._said = True
+            print(f"watchbot: waiting for {what}", file=self._err or sys.stderr, flush=True)
+
+
+_ENDLESS = Endless()
+_current: ContextVar[Waiting] = ContextVar("patience", default=_ENDLESS)
+
+
+def waiting() -> Waiting:
+    """How the command that runs waits for answers."""
+    return _current.get()
+
+
+@contextmanager
+def patience(way: Waiting | None = None) -> Iterator[None]:
+    """Has all that is asked within wait as a tool does."""
+    token = _current.set(way or Patience())
+    try:
+        yield
+    finally:
+        _current.reset(token)
