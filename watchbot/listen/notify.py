@@ -1,18 +1,19 @@
 """Publishes failures to an SNS topic, in the background: no run ever waits for it."""
 
-import logging
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 
 import anyio
 
-from watchbot import metrics
-from watchbot.aws import Client, retry_pause
-from watchbot.errors import AwsError
+from watchbot.aws import Client
+from watchbot.listen.publishing import Dropped, Topic
 from watchbot.listen.report import Report
 from watchbot.logline import date
-from watchbot.sqs.outgoing import clean
+from watchbot.sqs.message import Attribute
+from watchbot.sqs.outgoing import Outgoing, clean, size_bytes
+from watchbot.sqs.publish import BATCH_BYTES
+from watchbot.sqs.queue import MAX_BATCH
 from watchbot.world import REAL, World
 
 MAX_WAITING = 1_000
@@ -21,12 +22,9 @@ MAX_BODY_CHARACTERS = 30_000
 ALIKE_A_MINUTE = 10
 LEAST_FLUSH_S = 0.5
 FLUSH_S = 5  # what is not told so long after the end of all work is dropped, and counted
-TRIES = 5
-QUIET_S = 60  # between two complaints in the log
+CALLS_AT_ONCE = 8
 
 STOPPED = "(Every message failed alike: watchbot stops receiving, and tries one now and then.)\n"
-
-log = logging.getLogger(__name__)
 
 
 class Notifier:
@@ -41,14 +39,15 @@ class Notifier:
         world: World = REAL,
     ) -> None:
         self._world, self._now = world, world.now
-        self._client, self._topic_arn = client, topic_arn
+        self._topic = Topic(client, topic_arn, world=world)
         self._service, self._container = service, container
         self._waiting: deque[tuple[Report, int]] = deque()
         self._alike: dict[str, _Window] = {}
         self._changed = anyio.Event()
         self._closing = False
         self._flush_s: float = FLUSH_S
-        self._quiet_until = 0.0
+        self._under_way: list[list[Outgoing]] = []
+        self._dropped = Dropped(world.now)
         self._finished = anyio.Event()
 
     def tell(self, report: Report, *, stopped: bool = False) -> None:
@@ -68,14 +67,18 @@ class Notifier:
 
     async def run(self) -> None:
         """Publishes until `close`, and then what is left."""
-        while not self._closing or self._waiting:
-            self._release_gathered()
-            if self._waiting:
-                await self._publish(*self._waiting.popleft())
-                continue
-            self._changed = anyio.Event()
-            with anyio.move_on_after(1.0 if self._alike else None):
-                await self._changed.wait()
+        async with anyio.create_task_group() as calls:
+            while not self._closing or self._waiting:
+                self._release_gathered()
+                self._dropped.tell()
+                if self._waiting and len(self._under_way) < CALLS_AT_ONCE:
+                    batch = self._batch()
+                    self._under_way.append(batch)
+                    calls.start_soon(self._publish, batch)
+                    continue
+                self._changed = anyio.Event()
+                with anyio.move_on_after(1.0 if self._alike else None):
+                    await self._changed.wait()
         self._finished.set()
 
     def hurry(self, seconds: float) -> None:
@@ -89,11 +92,12 @@ class Notifier:
         self._changed.set()
         with anyio.move_on_after(self._flush_s):
             await self._finished.wait()
-        metrics.notifications.labels("dropped").inc(len(self._waiting))
+        self._dropped.add(len(self._waiting) + sum(map(len, self._under_way)))
+        self._dropped.tell(at_once=True)
 
     def _add(self, report: Report, count: int) -> None:
         if len(self._waiting) >= MAX_WAITING:
-            metrics.notifications.labels("dropped").inc()
+            self._dropped.add(1)
             return
         self._waiting.append((report, count))
         self._changed.set()
@@ -106,45 +110,37 @@ class Notifier:
                 if window.latest is not None:
                     self._add(window.latest, window.gathered)
 
-    async def _publish(self, report: Report, count: int) -> None:
-        request = self._request(report, count)
-        for failures in range(1, TRIES + 1):
-            try:
-                await self._client.call("publish", **request)
-            except AwsError as error:
-                self._complain(error)
-                if not error.transient or failures == TRIES:
-                    metrics.notifications.labels("failed").inc()
-                    return
-                await anyio.sleep(retry_pause(failures, chance=self._world.chance))
-            else:
-                metrics.notifications.labels("sent").inc()
-                return
+    def _batch(self) -> list[Outgoing]:
+        """The next notices: up to ten, and no more than one call takes."""
+        batch: list[Outgoing] = []
+        room = BATCH_BYTES
+        while self._waiting and len(batch) < MAX_BATCH:
+            notice = self._notice(*self._waiting[0])
+            room -= size_bytes(notice)
+            if batch and room < 0:
+                break
+            batch.append(notice)
+            self._waiting.popleft()
+        return batch
 
-    def _complain(self, error: AwsError) -> None:
-        # Counted each time; told once a minute: a topic that is gone would fill the log.
-        if self._now() >= self._quiet_until:
-            self._quiet_until = self._now() + QUIET_S
-            log.warning("notification failed", extra={"code": error.code, "reason": error.text})
+    async def _publish(self, batch: list[Outgoing]) -> None:
+        await self._topic.publish(batch)
+        self._under_way.remove(batch)
+        self._changed.set()
 
-    def _request(self, report: Report, count: int) -> dict[str, object]:
-        exit_code = report.ending.exit_code if report.ending else None
-        attributes = {"outcome": report.outcome.name, "fingerprint": report.fingerprint}
-        if exit_code is not None:
-            attributes["exit_code"] = str(exit_code)
-        request: dict[str, object] = {
-            "TopicArn": self._topic_arn,
-            "Subject": _subject(report, self._service, count),
-            "Message": self._text(report, count),
-            "MessageAttributes": {
-                name: {"DataType": "String", "StringValue": value}
-                for name, value in attributes.items()
+    def _notice(self, report: Report, count: int) -> Outgoing:
+        texts = {"outcome": report.outcome.name, "fingerprint": report.fingerprint}
+        if report.ending and report.ending.exit_code is not None:
+            texts["exit_code"] = str(report.ending.exit_code)
+        return Outgoing(
+            subject=_subject(report, self._service, count),
+            body=self._text(report, count),
+            attributes={
+                name: Attribute(type="String", value=value) for name, value in texts.items()
             },
-        }
-        if self._topic_arn.endswith(".fifo"):
-            request["MessageGroupId"] = report.fingerprint
-            request["MessageDeduplicationId"] = self._world.name()
-        return request
+            group_id=report.fingerprint if self._topic.fifo else None,
+            dedup_id=self._world.name() if self._topic.fifo else None,
+        )
 
     def _text(self, report: Report, count: int) -> str:
         message, content = report.message, report.content

@@ -173,7 +173,7 @@ class RedisStore:
         with self._translated():
             asked = self._redis.register_script(script)
             return await waiting().answer(
-                f"Redis ({self._place})", lambda: asked(keys=_keys(job), args=values)
+                f"Redis ({self._url})", lambda: asked(keys=_keys(job), args=values)
             )
 
     @contextmanager

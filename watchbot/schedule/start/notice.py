@@ -1,15 +1,21 @@
 """Who is told of a run that failed: the job's dead-letter queue, and a topic."""
 
+import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import anyio
+
 from watchbot.errors import AwsError
 from watchbot.moment import to_text
 from watchbot.schedule.start.clients import Clients
+from watchbot.schedule.start.message import destination_of
 from watchbot.schedule.store.run import Ending, Run
-from watchbot.settings.whereabouts import is_fifo
+from watchbot.schedule.job.target import QueueTarget, TopicTarget
+from watchbot.sqs.outgoing import Outgoing, Unsent
+from watchbot.sqs.publish import Publisher
 
 _SUBJECT = 100  # characters that SNS takes
 
@@ -17,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 async def tell(clients: Clients, topic: str | None, run: Run, ending: Ending) -> None:
-    """Tells of a run that failed. That this fails is logged, and changes nothing."""
+    """Tells of a run that failed, again where that may pass. A failure to tell is logged."""
     facts = {
         "job": run.job.id,
         "dueAt": to_text(run.due_at),
@@ -29,12 +35,15 @@ async def tell(clients: Clients, topic: str | None, run: Run, ending: Ending) ->
         "failures": list(run.failures),
     }
     text = json.dumps(facts, indent=2)
-    queue = run.job.retry.dead_letter_queue
-    if queue:
-        group = {"MessageGroupId": run.job.id[:128]} if is_fifo(queue) else {}
-        token = {"MessageDeduplicationId": run.token(0)} if group else {}
-        await _call(clients, "sqs", queue, QueueUrl=queue, MessageBody=text, **group, **token)
-    await _publish(clients, topic, f"{run.job.id} {ending.status}", text)
+    queue, told = run.job.retry.dead_letter_queue, _Told(clients, run.job.id, run.token(0))
+    async with anyio.create_task_group() as telling:
+        if queue:
+            telling.start_soon(
+                told.send, QueueTarget.model_construct(type="sqs", queue_url=queue, message=text)
+            )
+        if topic:
+            target = TopicTarget.model_construct(type="sns", topic_arn=topic, message=text)
+            telling.start_soon(told.send, target, ending.status)
 
 
 async def tell_of_tasks(
@@ -44,7 +53,7 @@ async def tell_of_tasks(
     outcome: str,
     tasks: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Tells the topic of a run whose tasks were started, and failed. That this fails is logged."""
+    """Tells the topic of a run whose tasks were started, and failed, in the way of `tell`."""
     facts = {
         "job": run["job"],
         "dueAt": run["due_at"],
@@ -53,19 +62,41 @@ async def tell_of_tasks(
         "outcome": outcome,
         "tasks": list(tasks),
     }
-    await _publish(clients, topic, f"{run['job']} {outcome}", json.dumps(facts, indent=2))
-
-
-async def _publish(clients: Clients, topic: str | None, what: str, text: str) -> None:
     if topic:
-        subject = f"watchbot schedule: {what}"[:_SUBJECT]
-        await _call(clients, "sns", topic, TopicArn=topic, Subject=subject, Message=text)
+        told = _Told(clients, run["job"], f"{run['job']}|{run['due_at']}|{run['cause']}")
+        target = TopicTarget.model_construct(
+            type="sns", topic_arn=topic, message=json.dumps(facts, indent=2)
+        )
+        await told.send(target, outcome)
 
 
-async def _call(clients: Clients, service: str, place: str, **parameters: str) -> None:
-    operation = "send_message" if service == "sqs" else "publish"
-    try:
-        client = await clients.near(service, place)
-        await client.call(operation, **parameters)
-    except AwsError as error:
-        log.warning("failure not told", extra={"to": place, "reason": str(error)})
+class _Told:
+    """What is told of one run. `token` is the same whenever that run is told of."""
+
+    def __init__(self, clients: Clients, job: str, token: str) -> None:
+        self._clients, self._job = clients, job
+        self._token = hashlib.sha256(token.encode()).hexdigest()
+
+    async def send(self, target: QueueTarget | TopicTarget, status: str = "") -> None:
+        """Sends it to a queue; or to a topic, with the status in the subject."""
+        reason: str | None = None
+        try:
+            destination = await destination_of(self._clients, target)
+            message = self._outgoing(target, status, fifo=destination.fifo)
+            async for result in Publisher(destination).publish([message]):
+                if isinstance(result, Unsent):
+                    reason = f"{result.code}: {result.text}"
+        except AwsError as error:
+            reason = str(error)
+        if reason is not None:
+            place = target.topic_arn if isinstance(target, TopicTarget) else target.queue_url
+            log.warning("failure not told", extra={"to": place, "reason": reason})
+
+    def _outgoing(self, target: QueueTarget | TopicTarget, status: str, *, fifo: bool) -> Outgoing:
+        subject = f"watchbot schedule: {self._job} {status}"[:_SUBJECT] if status else None
+        return Outgoing(
+            body=target.message,
+            subject=subject,
+            group_id=self._job[:128] if fifo else None,
+            dedup_id=self._token if fifo else None,
+        )
