@@ -227,11 +227,22 @@ def test_replay_sends_messages_as_they_were(cloud: Cloud) -> None:
     assert not ids & {message["MessageId"] for message in sent.values()}
 
 
-def test_whole_queue_is_replayed_where_sqs_cannot_move_it(cloud: Cloud) -> None:
+def test_whole_queue_is_moved_by_sqs(cloud: Cloud) -> None:
     place = queues(cloud, "whole")
     cloud.send_many(place.dead, [str(number) for number in range(120)])
 
     done = place.run("replay")
+
+    assert (done.code, done.out) == (0, "120 replayed, 0 kept\n")
+    assert "sending each" not in done.err
+    assert (cloud.depth(place.dead), cloud.depth(place.url)) == ((0, 0), (120, 0))
+
+
+def test_whole_queue_is_replayed_where_sqs_cannot_move_it(cloud: Cloud) -> None:
+    place = Queues(cloud, cloud.queue("kept-apart"), cloud.queue("by-hand"))
+    cloud.send_many(place.dead, [str(number) for number in range(120)])
+
+    done = place.run("replay", "--dead-letter-queue-url", place.dead)
 
     assert (done.code, done.out) == (0, "120 replayed, 0 kept\n")
     assert "sending each" in done.err

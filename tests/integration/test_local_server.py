@@ -456,7 +456,7 @@ def test_aws_command_line_sends_and_receives(cloud: Cloud) -> None:
 
 def test_unknown_call_is_refused_once(cloud: Cloud) -> None:
     with pytest.raises(ClientError) as refusal:
-        cloud.sqs.start_message_move_task(SourceArn=f"arn:aws:sqs:{REGION}:123456789012:q")
+        cloud.client("ecs").submit_container_state_change()
 
     metadata = refusal.value.response["ResponseMetadata"]
     assert (metadata["HTTPStatusCode"], metadata["RetryAttempts"]) == (501, 0)

@@ -19,9 +19,11 @@ try:
     from moto.moto_api._internal.models import moto_api_backend
     from moto.moto_server import werkzeug_app
     from moto.sqs import models
+    from moto.sqs.responses import SQSResponse
 
     from watchbot.local import loopback
     from watchbot.local.ecs import Task
+    from watchbot.local.moves import ACTIONS
     from watchbot.local.sqs import Backend, Queue
 except ImportError as missing:
     raise MissingExtra("local", "an AWS of your own") from missing
@@ -98,5 +100,6 @@ def _mend() -> None:
         (responses, "method_names_from_class", _method_names),
         # moto lets every web page that the user looks at read its answers.
         (werkzeug_app, "DISABLE_GLOBAL_CORS", True),
+        *((SQSResponse, name, action) for name, action in ACTIONS.items()),
     ):
         setattr(owner, name, ours)

@@ -12,6 +12,8 @@ import flask
 from moto.sqs import models
 from moto.sqs.exceptions import InvalidParameterValue, ReceiptHandleIsInvalid, SQSException
 
+from watchbot.local import letters
+from watchbot.local.attempts import Attempts, asked_as
 from watchbot.sqs.backlog import Backlog, Entry, State
 from watchbot.world import now
 
@@ -38,6 +40,8 @@ class Queue(models.Queue):
         self.backlog: Backlog[models.Message] = Backlog()
         self.news = Condition(_lock)
         self.closed = False
+        self.attempts = Attempts(self.backlog)
+        self.moves: list[Any] = []  # the tasks that moved messages from here, the oldest first
         self._sent: dict[tuple[str | None, str | None], Sent] = {}  # the oldest first
         super().__init__(*args, **kwargs)
 
@@ -77,12 +81,22 @@ class Queue(models.Queue):
                 self.backlog.remove(entry)
             elif self._is_dead(message):
                 self.backlog.remove(entry)
+                letters.give_up(message, self.queue_arn)
                 cast(Queue, self.dead_letter_queue)._put(message, delay_s=0)
             else:
                 lane = entry.lane  # SQS fills an answer from one group as far as it goes
                 self.backlog.take(entry, hidden_s)
                 _mark_received(message)
                 taken.append(copy.copy(message))
+        return taken
+
+    def take_for(self, attempt: str | None, count: int, hidden_s: int) -> list[models.Message]:
+        """What `take` gives; in a FIFO queue, a repeated attempt gets what it got before."""
+        if attempt is None or not self.fifo_queue:
+            return self.take(count, hidden_s)
+        taken = self.attempts.repeat(attempt, hidden_s)
+        if not taken and (taken := self.take(count, hidden_s)):
+            self.attempts.note(attempt, taken)
         return taken
 
     def delete_message(self, receipt_handle: str) -> None:
@@ -117,6 +131,40 @@ class Queue(models.Queue):
                 )
             self.backlog.hide(entry, seconds)
             self.news.notify_all()
+
+    def count(self, state: State) -> int:
+        """How many messages are in this state."""
+        with _lock:
+            return self.backlog.count(state)
+
+    def source_of(self, message_id: str) -> str | None:
+        """The ARN of the queue that gave the message up, if any did."""
+        with _lock:
+            entry = self.backlog.find(message_id)
+            return letters.source_of(entry.message) if entry else None
+
+    def begin(self, task: Any) -> bool:
+        """Takes note of a task that moves messages from here; not while another one runs."""
+        with _lock:
+            if self.moves and self.moves[-1].status in ("RUNNING", "CANCELLING"):
+                return False
+            self.moves.append(task)
+            return True
+
+    def move_next(self, destination: Callable[[str | None], "Queue"]) -> bool:
+        """Moves the message that waits first, as a new one; whether there was any.
+
+        `destination` gets the ARN of the queue that gave it up.
+        """
+        with _lock:
+            self.backlog.return_due()
+            entry = self.backlog.next()
+            if entry is None:
+                return False
+            target = destination(letters.source_of(entry.message))
+            self.backlog.remove(entry)
+            target._put(letters.as_new(entry.message), delay_s=0)
+            return True
 
     def empty(self) -> None:
         """Removes all messages."""
@@ -214,7 +262,7 @@ class Backend(models.SQSBackend):
         taken: list[models.Message] = []
         with _lock:
             while not _caller_left():  # it would take messages along, out of everybody's sight
-                taken = queue.take(count, visibility_timeout)
+                taken = queue.take_for(asked_as.get(), count, visibility_timeout)
                 left = ends - now()
                 if taken or left <= 0 or queue.closed:
                     break
@@ -253,6 +301,11 @@ class Backend(models.SQSBackend):
         queue = self._queue(queue_name)
         super().delete_queue(queue_name)
         queue.close()
+
+    def by_arn(self, arn: str | None) -> Queue | None:
+        """The queue of this ARN, if there is one."""
+        queues = (cast(Queue, queue) for queue in list(self.queues.values()))
+        return next((queue for queue in queues if queue.queue_arn == arn), None)
 
     def _queue(self, name: str) -> Queue:
         return cast(Queue, self.get_queue(name))
