@@ -82,6 +82,11 @@ def test_root_is_read_only_and_workers_may_write_to_tmp() -> None:
     assert variables()["Volumes"] == "/tmp"
 
 
+def test_workers_get_their_message_on_standard_input_unless_told_otherwise() -> None:
+    assert "WATCHBOT_NO_STDIN" not in variables()
+    assert variables(no_stdin=True)["WATCHBOT_NO_STDIN"] == "true"
+
+
 def test_directory_of_the_host_is_not_emptied() -> None:
     chosen = {"capacity": "EC2", "cluster": "c", "mounts": "/tmp,/host:/data"}
 

@@ -203,6 +203,9 @@ class TemplateSettings(Settings):
     writable_filesystem: bool = option(
         False, "Let workers write everywhere, and give each job a fresh container."
     )
+    no_stdin: bool = option(
+        False, "Give workers no standard input, and the message in the file that MessageFile names."
+    )
     placement_constraints: Objects = option(
         (), "Set the placement constraints of tasks (EC2).", "JSON"
     )

@@ -24,7 +24,8 @@ FARGATE_MEMORY = {  # MiB by CPU units: the least, the most, the step between
 
 
 _LISTEN = (
-    *("command", "max_size", "min_size", "concurrency", "max_job_duration", "writable_filesystem"),
+    *("command", "max_size", "min_size", "concurrency", "max_job_duration"),
+    *("writable_filesystem", "no_stdin"),
     *(
         "fifo",
         "fifo_topic",

@@ -53,6 +53,8 @@ def _of_listen(stack: Stack) -> dict[str, Any]:
         found["Volumes"] = ",".join(emptied)
     if options.writable_filesystem:
         found["writableFilesystem"] = "true"
+    if options.no_stdin:
+        found[_variable("no_stdin")] = "true"
     return found
 
 
