@@ -1,7 +1,6 @@
 """The actions of SQS, as its JSON protocol has them, on queues in memory."""
 
 import asyncio
-import hashlib
 import json
 import time
 from collections import defaultdict
@@ -9,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tests import sqs_digest
 from watchbot.errors import Rejected
 from watchbot.sqs.memory import MemoryQueue
 from watchbot.sqs.message import Attribute, Message
@@ -42,6 +42,7 @@ class Served:
     queue: MemoryQueue
     url: str
     attributes: dict[str, str] = field(default_factory=lambda: dict(DEFAULTS))
+    tags: dict[str, str] = field(default_factory=dict)
 
     def seconds(self, request: Request, parameter: str, attribute: str) -> int:
         """What the request asks for, or else what the queue is set to."""
@@ -93,6 +94,7 @@ class Sqs:
         served = self._served.get(name)
         if served is None:
             served = Served(MemoryQueue(name), f"{self.url}/123456789012/{name}")
+            served.tags |= request.get("tags", {})
             self._set(served, attributes)
             self._served[name] = served
         elif attributes.items() - served.attributes.items():
@@ -126,6 +128,15 @@ class Sqs:
     def list_moves(self, request: Request) -> Answer:
         move = self._moves.get(request["SourceArn"])
         return {"Results": [move] if move else []}
+
+    def cancel_move(self, _: Request) -> Answer:
+        """Refuses: each move is over before its answer is sent."""
+        raise Fault("ResourceNotFoundException", "no such task is running")
+
+    def list_sources(self, request: Request) -> Answer:
+        dead = self._of(request).queue
+        sources = (one for one in self._served.values() if one.queue.dead_letter is dead)
+        return {"queueUrls": [one.url for one in sources]}
 
     def find(self, request: Request) -> Answer:
         return {"QueueUrl": self._of({"QueueUrl": request["QueueName"]}).url}
@@ -182,7 +193,10 @@ async def send(served: Served, request: Request) -> Answer:
         group=request.get("MessageGroupId"),
         **system,
     )
-    return {"MessageId": message_id, "MD5OfMessageBody": _md5(body)}
+    answer = {"MessageId": message_id, "MD5OfMessageBody": sqs_digest.of_text(body)}
+    if given := request.get("MessageAttributes"):
+        answer["MD5OfMessageAttributes"] = sqs_digest.of_attributes(given)
+    return answer
 
 
 async def send_batch(served: Served, request: Request) -> Answer:
@@ -238,15 +252,32 @@ async def describe(served: Served, request: Request) -> Answer:
     return {"Attributes": attributes if "All" in wanted else _only(attributes, wanted)}
 
 
+async def tag(served: Served, request: Request) -> Answer:
+    served.tags |= request["Tags"]
+    return {}
+
+
+async def untag(served: Served, request: Request) -> Answer:
+    for name in request["TagKeys"]:
+        served.tags.pop(name, None)
+    return {}
+
+
+async def list_tags(served: Served, _: Request) -> Answer:
+    return {"Tags": served.tags} if served.tags else {}
+
+
 async def purge(served: Served, request: Request) -> Answer:
     served.queue.purge()
     return {}
 
 
 OF_SERVER: dict[str, Callable[[Sqs, Request], Answer]] = {
+    "CancelMessageMoveTask": Sqs.cancel_move,
     "CreateQueue": Sqs.create,
     "DeleteQueue": Sqs.remove,
     "GetQueueUrl": Sqs.find,
+    "ListDeadLetterSourceQueues": Sqs.list_sources,
     "ListMessageMoveTasks": Sqs.list_moves,
     "ListQueues": Sqs.list_all,
     "FillQueue": Sqs.fill,
@@ -260,10 +291,13 @@ OF_QUEUE: dict[str, Callable[[Served, Request], Awaitable[Answer]]] = {
     "DeleteMessage": delete,
     "DeleteMessageBatch": delete_batch,
     "GetQueueAttributes": describe,
+    "ListQueueTags": list_tags,
     "PurgeQueue": purge,
     "ReceiveMessage": receive,
     "SendMessage": send,
     "SendMessageBatch": send_batch,
+    "TagQueue": tag,
+    "UntagQueue": untag,
 }
 
 
@@ -312,7 +346,7 @@ def _handed_out(message: Message, system: set[str], wanted: Sequence[str]) -> An
     answer: Answer = {
         "MessageId": message.id,
         "ReceiptHandle": message.receipt,
-        "MD5OfBody": _md5(message.body),
+        "MD5OfBody": sqs_digest.of_text(message.body),
         "Body": message.body,
     }
     if system:
@@ -324,6 +358,7 @@ def _handed_out(message: Message, system: set[str], wanted: Sequence[str]) -> An
         if any(_chooses(pattern, name) for pattern in wanted)
     }:
         answer["MessageAttributes"] = chosen
+        answer["MD5OfMessageAttributes"] = sqs_digest.of_attributes(chosen)
     return answer
 
 
@@ -350,7 +385,3 @@ def _on_the_wire(item: Attribute) -> dict[str, str]:
 
 def _only(attributes: Mapping[str, str], names: Sequence[str] | set[str]) -> dict[str, str]:
     return {name: value for name, value in attributes.items() if name in names}
-
-
-def _md5(body: str) -> str:
-    return hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()

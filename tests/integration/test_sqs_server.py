@@ -16,6 +16,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.cloud import running_cloud
 from tests.sqs_server import running_sqs_server, sqs_server_process
 from watchbot.aws import open_client
 from watchbot.errors import NotFound
@@ -58,7 +59,46 @@ def test_boto3_sends_and_receives(sqs: Any) -> None:
     assert (message["MessageId"], message["Body"]) == (sent["MessageId"], "grüße")
     assert message["MD5OfBody"] == sent["MD5OfMessageBody"]
     assert message["MessageAttributes"] == attributes
+    assert message["MD5OfMessageAttributes"] == sent["MD5OfMessageAttributes"]
     assert message["Attributes"]["ApproximateReceiveCount"] == "1"
+
+
+def test_digest_of_attributes_is_that_of_the_embedded_aws(sqs: Any) -> None:
+    attributes = {
+        "text": {"DataType": "String.mine", "StringValue": "grüße"},
+        "number": {"DataType": "Number", "StringValue": "1"},
+        "bytes": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+    }
+    with running_cloud() as cloud:
+        elsewhere = cloud.sqs.send_message(
+            QueueUrl=cloud.queue("q"), MessageBody="b", MessageAttributes=attributes
+        )
+
+    sent = sqs.send_message(
+        QueueUrl=create(sqs, "digest"), MessageBody="b", MessageAttributes=attributes
+    )
+
+    assert sent["MD5OfMessageAttributes"] == elsewhere["MD5OfMessageAttributes"]
+
+
+def test_boto3_tags_queues(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="tagged", tags={"a": "1"})["QueueUrl"]
+
+    sqs.tag_queue(QueueUrl=url, Tags={"b": "2", "c": "3"})
+    sqs.untag_queue(QueueUrl=url, TagKeys=["c", "never"])
+
+    assert sqs.list_queue_tags(QueueUrl=url)["Tags"] == {"a": "1", "b": "2"}
+
+
+def test_boto3_finds_the_sources_of_a_dead_letter_queue(sqs: Any) -> None:
+    dead = create(sqs, "grave")
+    attributes = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]
+    policy = {"deadLetterTargetArn": attributes["QueueArn"], "maxReceiveCount": 1}
+    source = create(sqs, "sick", RedrivePolicy=json.dumps(policy))
+
+    assert sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"] == [source]
+    with pytest.raises(ClientError, match="no such task"):
+        sqs.cancel_message_move_task(TaskHandle="over")
 
 
 def test_attributes_come_only_when_asked_for(sqs: Any) -> None:
