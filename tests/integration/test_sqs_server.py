@@ -197,7 +197,7 @@ TO_QUEUE = {"QueueUrl": "refusals"}
     [
         ("get_queue_url", {"QueueName": "none"}, f"{OLD}.NonExistentQueue"),
         ("create_queue", {"QueueName": "odd.fifo"}, "InvalidParameterValue"),
-        ("list_queue_tags", TO_QUEUE, f"{OLD}.UnsupportedOperation"),
+        ("remove_permission", {**TO_QUEUE, "Label": "a"}, f"{OLD}.UnsupportedOperation"),
         ("send_message", {**TO_QUEUE, "MessageBody": "\x00"}, "InvalidMessageContents"),
         ("send_message", {**TO_QUEUE, "MessageBody": "x" * 1_048_577}, "InvalidParameterValue"),
         ("receive_message", {**TO_QUEUE, "MaxNumberOfMessages": 11}, "ReadCountOutOfRange"),
