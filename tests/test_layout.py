@@ -31,7 +31,10 @@ OWNERS = {  # one door to each dangerous thing
     "boto3": set[str](),
     "cfn_flip": {"template/document.py"},
     "botocore": {"api_model.py", "aws.py", "credentials.py"},
-    "moto": {"local/ecs.py", "local/server.py", "local/sqs.py"},
+    "moto": {
+        *("local/attempts.py", "local/ecs.py", "local/letters.py"),
+        *("local/moves.py", "local/server.py", "local/sqs.py"),
+    },
     "opentelemetry": {"listen/tracing.py"},
     "prometheus_client": {"metrics.py"},
     "psycopg": {"sql/postgres.py"},
