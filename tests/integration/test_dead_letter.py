@@ -285,12 +285,12 @@ def test_list_of_a_fifo_queue_tells_what_it_cannot_see(cloud: Cloud) -> None:
 
 
 def test_message_that_its_queue_refuses_is_kept(cloud: Cloud) -> None:
-    place = queues(cloud, "small")
+    place = Queues(cloud, cloud.queue("small"), cloud.queue("small-by-hand"))  # SQS moves none
     cloud.sqs.set_queue_attributes(QueueUrl=place.url, Attributes={"MaximumMessageSize": "1024"})
     big = cloud.send(place.dead, "x" * 2000)
     cloud.send(place.dead, "y")
 
-    done = place.run("replay")
+    done = place.run("replay", "--dead-letter-queue-url", place.dead)
 
     assert (done.code, done.out) == (1, "1 replayed, 1 kept\n")
     assert f"watchbot: {big}: InvalidParameterValue" in done.err
