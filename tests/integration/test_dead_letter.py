@@ -184,10 +184,11 @@ def test_logs_are_those_of_the_message(cloud: Cloud, kept: tuple[Queues, list[st
     events = [{"timestamp": at, "message": text} for at, text in lines]
     logs.put_log_events(logGroupName="workers", logStreamName="s", logEvents=events)
     arn = "arn:aws:logs:us-east-1:123456789012:log-group:workers:*"
+    server = ("--endpoint-url", cloud.url)  # that of a queue's URL is asked for queues alone
 
-    recent = place.run("logs", ids[1], "--log-group", "workers")
-    older = place.run("logs", ids[1], "--log-group", arn, "--since", "12h")
-    none = place.run("logs", ids[0], "--log-group", "workers")
+    recent = place.run("logs", *server, ids[1], "--log-group", "workers")
+    older = place.run("logs", *server, ids[1], "--log-group", arn, "--since", "12h")
+    none = place.run("logs", *server, ids[0], "--log-group", "workers")
 
     assert (recent.code, recent.out) == (0, "[m] new\n")
     assert (older.code, older.out) == (0, "[m] old\n[m] new\n")
