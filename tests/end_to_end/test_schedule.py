@@ -14,6 +14,7 @@ import requests
 from tests.cloud import REGION, Cloud
 from tests.end_to_end.test_bad_input import assert_refused
 from tests.end_to_end.test_local import read_until
+from tests.gate import Refuse, running_gate
 from tests.postgres import running_postgres
 
 EVERY_SECOND = {"schedule": "* * * * * *", "dialect": "cron"}
@@ -144,6 +145,37 @@ def test_failed_run_is_told_to_topic_and_dead_letter_queue(
     assert notice["Subject"] == "watchbot schedule: j failed"
     assert run["status"] == "failed"
     assert "task definition" in run["reason"]
+
+
+def test_throttled_notice_and_dead_letter_are_sent_again(
+    cloud: Cloud, ecs: Any, database: str
+) -> None:
+    dead, watched = cloud.queue("dead-throttled"), cloud.queue("throttled")
+    topic = cloud.topic("throttled", watched)
+    assert ecs
+    with running_gate(cloud.url) as gate:
+        busy = Refuse(429, "ThrottlingException")
+        once = {"SendMessageBatch": busy, "": busy}  # SNS names its operations elsewhere
+        gate.rule = lambda operation, *_: once.pop(operation, None)
+        options = ("--cluster", "blue", "--notification-topic", topic)
+        with scheduling(cloud, database, *options, env={"AWS_ENDPOINT_URL": gate.url}) as (
+            process,
+            url,
+            _,
+        ):
+            make(
+                url,
+                id="j",
+                taskDefinition="nothing",
+                retry={"deadLetterQueue": dead.replace(cloud.url, gate.url)},
+            )
+            said = read_until(process, "run failed")
+
+    assert once == {}
+    assert "failure not told" not in said
+    (letter, *_), (notice, *_) = cloud.take_all(dead), cloud.notices(watched)
+    assert '"job": "j"' in letter["Body"]
+    assert notice["Subject"] == "watchbot schedule: j failed"
 
 
 def test_old_variables_are_understood_and_named(cloud: Cloud, tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import anyio
 
 from watchbot.errors import AwsError
 from watchbot.moment import to_text
+from watchbot.schedule.job.target import QueueTarget, TopicTarget
 from watchbot.schedule.start.clients import Clients
 from watchbot.schedule.start.message import destination_of
 from watchbot.schedule.store.run import Ending, Run
-from watchbot.schedule.job.target import QueueTarget, TopicTarget
 from watchbot.sqs.outgoing import Outgoing, Unsent
 from watchbot.sqs.publish import Publisher
 
