@@ -126,6 +126,32 @@ async def test_progress_is_shown_as_it_comes_and_its_last_state_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (b"50%\rabc", b"\ndef\n", [b"50%", b"abc", b"def"]),
+        (b"50%\r", b"\ndef\n", [b"50%", b"def"]),
+        (b"50%\r", b"\n\ndef\n", [b"50%", b"", b"def"]),
+        (b"50%\rabc", b"\n\ndef\n", [b"50%", b"abc", b"", b"def"]),
+        (b"50%\rabc", b"def\n", [b"50%", b"abcdef"]),
+    ],
+)
+async def test_newline_after_shown_progress_ends_the_line_that_was_begun(
+    before: bytes, after: bytes, said: list[bytes]
+) -> None:
+    with tempfile.TemporaryFile() as file:
+        output = Output("m1", structured=False, sink=Sink(file.fileno()), progress_s=0)
+        output.feed("stdout", before)
+        while not os.fstat(file.fileno()).st_size:
+            await asyncio.sleep(0)
+        output.feed("stdout", after)
+        await output.finish()
+        file.seek(0)
+        whole = file.read()
+
+    assert [PREFIX.sub(b"", line) for line in whole.splitlines()] == said
+
+
+@pytest.mark.parametrize(
     ("printed_bytes", "readable"),
     [
         (b"caf\xc3\xa9", "café"),

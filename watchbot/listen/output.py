@@ -43,13 +43,13 @@ class Output:
         self._tail = b""
         self._progress_s = progress_s
         self._showing: asyncio.TimerHandle | None = None
-        self._shown: set[Stream] = set()  # its line has begun anew after a CR
+        self._begun_anew: set[Stream] = set()  # shown as far as its CR: an LF that follows ends it
 
     def feed(self, stream: Stream, data: bytes) -> None:
         """Takes the next bytes that came from `stream`."""
-        if stream in self._shown:
-            self._shown.discard(stream)
-            data = data.removeprefix(b"\n")  # of a CR and LF that came apart
+        if stream in self._begun_anew:
+            self._begun_anew.discard(stream)
+            data = data.removeprefix(b"\n")
         held = self._partial[stream]
         whole, newline, rest = (held + data if held else data).rpartition(b"\n")
         if newline:
@@ -120,7 +120,8 @@ class Output:
             shown, _, self._partial[stream] = partial.rpartition(b"\r")
             if lines := [line for line in shown.split(b"\r") if line]:
                 self._take(stream, lines[-1])
-                self._shown.add(stream)
+                if not self._partial[stream]:
+                    self._begun_anew.add(stream)
         self._write_on()
 
     def _write_on(self) -> None:
