@@ -1,7 +1,7 @@
 """The outcomes of tasks: from the record, if this store has one; else from ECS."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from watchbot.moment import to_text
 from watchbot.schedule.start.cluster import Cluster
 from watchbot.schedule.start.notice import tell_of_tasks
 from watchbot.schedule.start.starter import Means
+from watchbot.schedule.start.turn import NEW
 from watchbot.schedule.store.run import ENDS_ILL, Lost, Started, TaskEnd, container_end
 from watchbot.schedule.store.store import Store
 from watchbot.task_outcome import FAILURES, SUCCESS, UNKNOWN, EndedContainer, outcome_of
@@ -46,7 +47,7 @@ class Outcomes:
             for cluster in {run.cluster or self._means.cluster for run in runs}:
                 here = [run for run in runs if (run.cluster or self._means.cluster) == cluster]
                 try:
-                    ends |= await self._asked(cluster, _open(here, ends))
+                    ends |= await self._asked(cluster, _open(here, ends), _new(here, now))
                 except AwsError as error:
                     log.warning("tasks not looked at", extra={"reason": str(error)})
                     continue
@@ -58,14 +59,15 @@ class Outcomes:
             await self._tell(failed, ends)
         return 0 if len(runs) == AT_ONCE else EVERY_S
 
-    async def _asked(self, cluster: str, arns: Sequence[str]) -> dict[str, TaskEnd]:
-        """The outcomes by ECS; a task that ECS has forgotten is `unknown`."""
+    async def _asked(self, cluster: str, arns: Sequence[str], new: Set[str]) -> dict[str, TaskEnd]:
+        """The outcomes by ECS. A task that ECS has forgotten is `unknown`, but for a `new` one."""
         if not arns:
             return {}
         ecs = await self._means.clients.near("ecs", cluster)
         found = await Cluster(ecs, cluster, self._means.old_mark).described(arns)
         told = {task["taskArn"]: await self._judge(ecs, task) for task in found}
-        return {arn: told.get(arn, TaskEnd(outcome=UNKNOWN)) for arn in arns}
+        unknown = {arn: TaskEnd(outcome=ACTIVE if arn in new else UNKNOWN) for arn in arns}
+        return {**unknown, **told}
 
     async def _judge(self, ecs: Any, task: Mapping[str, Any]) -> TaskEnd:
         if task.get("lastStatus") != "STOPPED":
@@ -144,6 +146,11 @@ def _open(runs: Sequence[Started], ends: Mapping[str, TaskEnd]) -> list[str]:
     return [
         arn for run in runs for arn in run.arns if arn not in ends or ends[arn].outcome == ACTIVE
     ]
+
+
+def _new(runs: Sequence[Started], now: datetime) -> Set[str]:
+    """Those of their tasks that ECS may not know yet."""
+    return {arn for run in runs if now - run.started_at < NEW for arn in run.arns}
 
 
 def _facts(run: Started) -> dict[str, str]:

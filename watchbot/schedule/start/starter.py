@@ -205,10 +205,10 @@ class Attempt:
         try:
             await self._means.ledger.note(run, decided)
         except CalledOff:
-            self.run = replace(self.run, tasks=run.tasks, failures=run.failures)
+            # What it had asked for was answered: it is not asked for again.
+            self.run = replace(self.run, tasks=run.tasks, failures=run.failures, call=None)
             if run.tasks and missing <= 0:
                 return  # all was started before that was said
-            self.run = replace(self.run, call=None)  # what it had asked for was answered
             raise
         self.run = run
 
@@ -231,7 +231,7 @@ class Attempt:
             return decide("allow", wanted, UnderWay())
         now = others.under_way(run)
         if run.cause == "backfill":
-            under_way = others.runs_under_way()
+            under_way = others.runs_under_way(run)
             return decide_backfill(wanted, run.concurrency or 1, under_way, now.ahead)
         return decide(run.job.overlap, wanted, now)
 

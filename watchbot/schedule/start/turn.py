@@ -37,7 +37,7 @@ class Others:
     def under_way(self, run: Run) -> UnderWay:
         """The job's other work, as the decision about `run` needs it."""
         open_runs = [other for other in self.runs if not other.over]
-        begun = [other for other in open_runs if other.begun]
+        begun = [other for other in open_runs if _is_begun(other, run)]
         return UnderWay(
             tasks=len(self.tasks),
             begun=len(begun),
@@ -45,10 +45,10 @@ class Others:
             ahead=sum(_goes_before(other, run) for other in open_runs),
         )
 
-    def runs_under_way(self) -> int:
+    def runs_under_way(self, run: Run) -> int:
         """How many runs have tasks that are not done, or are about to start some."""
         return sum(
-            other.begun and (not other.over or not self.tasks.isdisjoint(other.arns))
+            _is_begun(other, run) and (not other.over or not self.tasks.isdisjoint(other.arns))
             for other in self.runs
         )
 
@@ -87,6 +87,11 @@ async def _not_done(runs: Sequence[Other], cluster: Cluster, now: datetime) -> f
         for arn in other.arns
     }
     return frozenset(arn for arn in arns if told.get(arn, None if arn in new else _OVER) != _OVER)
+
+
+def _is_begun(other: Other, run: Run) -> bool:
+    # A later one that has started nothing is decided again: else the two would wait for each other.
+    return other.begun and (not other.sure or other.key < run.order)
 
 
 def _goes_before(other: Other, run: Run) -> bool:

@@ -79,6 +79,7 @@ def other_run(row: Row, now: datetime) -> Other:
         due_at=to_time(row["due_at"]),
         cause=row["cause"],
         begun=wanted is not None or bool(row["attempts"]),
+        sure=not tasks and _not_made(row),
         over=row["status"] != "due",
         asleep=not tried and wake_at is not None and wake_at > now,
         missing=None if wanted is None else wanted - len(tasks),
@@ -86,6 +87,12 @@ def other_run(row: Row, now: datetime) -> Other:
         cluster=json.loads(row["job"]).get("cluster"),
         started_at=_time(row.get("started_at")),
     )
+
+
+def _not_made(row: Row) -> bool:
+    """Whether it is sure that the call of this run, if it has one, was not made."""
+    call = row.get("call")
+    return not call or not (row.get("owner") or json.loads(call)["doubtful"])
 
 
 def _as_written(row: Row) -> Run:

@@ -137,12 +137,14 @@ class Other:
     """A run as another run of its job sees it: one that is not over, or whose tasks may run.
 
     `begun`: it was decided or tried; `over`: it starts no more. `missing` tasks are to be started
-    still, if that is known. One that is `asleep` has its jitter to wait for, and goes before none.
+    still, if that is known. `sure`: it has started nothing, and is decided again on its next try.
+    One that is `asleep` has its jitter to wait for, and goes before none.
     """
 
     due_at: datetime
     cause: Cause
     begun: bool
+    sure: bool
     over: bool
     asleep: bool
     missing: int | None

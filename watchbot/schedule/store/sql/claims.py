@@ -11,7 +11,7 @@ from watchbot.sql.dialect import Dialect
 _NAMED = "job_id = :job_id AND due_at = :due_at AND cause = :cause"
 _MINE = f"{_NAMED} AND owner = :me"
 _OPEN = """
-SELECT due_at, cause, status, reason, attempts, wanted, tasks, job, owner, wake_at, started_at
+SELECT due_at, cause, status, reason, attempts, wanted, call, tasks, job, owner, wake_at, started_at
 FROM schedule_run WHERE job_id = :job_id AND NOT (due_at = :due_at AND cause = :cause)
 AND (wake_at IS NOT NULL OR look_at IS NOT NULL)
 """
