@@ -75,6 +75,8 @@ def test_command_of_watchbot_that_is_misspelt(cloud: Cloud) -> None:
         (["/etc/passwd"], "not executable"),
         (["/tmp"], "directory"),
         (["watchbot", "listen", "true"], "it is a watcher, and would never end; give"),
+        (["watchbot", "record"], "`watchbot record` is a service, and would never end; give"),
+        (["cd /; watchbot schedule"], "run `watchbot schedule` in a container of its own"),
         (["exec watchbot listen true"], "without `watchbot listen`"),
         (["--shell", "cd /;", "env", "A=b", "watchbot", "listen", "true"], "it is a watcher"),
     ],
@@ -84,6 +86,16 @@ def test_command_that_cannot_run(cloud: Cloud, queue: str, words: list[str], sai
     done = cloud.watchbot("listen", "--queue-url", queue, *words)
 
     assert_refused(done, 2, said)
+    assert cloud.depth(queue) == (1, 0)
+
+
+def test_links_that_lead_in_a_circle(cloud: Cloud, queue: str, tmp_path: Path) -> None:
+    (tmp_path / "work.sh").symlink_to(tmp_path / "run.sh")
+    (tmp_path / "run.sh").symlink_to(tmp_path / "work.sh")
+
+    done = cloud.watchbot("listen", "--queue-url", queue, str(tmp_path / "work.sh"))
+
+    assert_refused(done, 2, "its links lead in a circle; mend the link that leads back")
     assert cloud.depth(queue) == (1, 0)
 
 

@@ -5,13 +5,14 @@ import anyio
 import pytest
 
 from tests.builders import a_message
-from watchbot.errors import AwsError, Denied, Unreachable
+from watchbot.errors import AwsError, Denied, GaveUp, Unreachable
 from watchbot.sqs.lease import Lease
 from watchbot.sqs.leases import Leases
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Refusal
 
 UNREACHABLE = Unreachable(service="SQS", operation="x", code="Gone", text="no answer")
+GAVE_UP = GaveUp(service="SQS", operation="x", code="NoAnswerInTime", text="no answer in 20 s")
 BUSY = Refusal(code="InternalError", text="try again")
 DEAD = Refusal(code="ReceiptHandleIsInvalid", text="not this one")
 
@@ -200,13 +201,20 @@ async def test_renewal_judges_no_message_that_is_being_deleted(together: bool) -
     assert (lost, lease.lost, leases.in_hand) == ([], False, 0)
 
 
-@pytest.mark.parametrize("settle", ["delete", "hide"])
-async def test_message_gone_by_a_try_that_nobody_answered_is_settled(settle: str) -> None:
+@pytest.mark.parametrize("fault", [UNREACHABLE, GAVE_UP], ids=["service", "tool"])
+@pytest.mark.parametrize("settle", ["delete", "delete_all", "hide"])
+async def test_message_gone_by_a_try_that_nobody_answered_is_settled(
+    settle: str, fault: Unreachable
+) -> None:
     lost: list[Lease] = []
 
-    async with Leases(ScriptedQueue(UNREACHABLE, GONE), 30, lost.append) as leases:
+    async with Leases(ScriptedQueue(fault, GONE), 30, lost.append) as leases:
         lease = leases.take(a_message())
-        done = await (leases.delete(lease) if settle == "delete" else leases.hide(lease, 0))
+        if settle == "delete_all":
+            await leases.delete_all([lease])
+            done = not lease.lost
+        else:
+            done = await (leases.delete(lease) if settle == "delete" else leases.hide(lease, 0))
 
     assert (done, lost) == (True, [])
 

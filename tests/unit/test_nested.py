@@ -1,4 +1,4 @@
-"""A COMMAND that is a watcher itself is refused; one that only speaks of watchers is not."""
+"""A COMMAND that is a service of watchbot is refused; one that only speaks of services is not."""
 
 import os
 import shlex
@@ -48,9 +48,31 @@ WATCHERS = [
     "sh -c 'set -e\nwatchbot listen x\n'",
     "env sh -c 'watchbot listen x'",
 ]
+SERVICES = [
+    "watchbot record --database sqlite:///ecs.db",
+    "watchbot schedule",
+    "watchbot schedule --port 8080 --database import",
+    "/usr/local/bin/watchbot record",
+    "python3 -m watchbot schedule --local",
+    "python -mwatchbot.cli record",
+    "tini -- gosu app env A=b nice watchbot schedule",
+    "env -S 'watchbot record'",
+    "sh -c 'cd /app && exec watchbot record'",
+    "/opt/watchbot.pyz schedule --local",
+]
 OTHERS = [
     "watchbot send hello",
     "watchbot progress status job",
+    "watchbot schedule import --file jobs.json",
+    "watchbot schedule custom-resource",
+    "watchbot schedule --help",
+    "watchbot record -h",
+    "sh -c 'watchbot schedule import jobs.json'",
+    "python -m watchbot schedule import",
+    "watchbot dead-letter list",
+    "watchbot healthcheck",
+    "watchbot log record",
+    "watchbot tasks running",
     "watchbot-log --level info listen",
     "watchbot-worker listen",
     "echo watchbot listen",
@@ -71,11 +93,20 @@ OTHERS = [
 @pytest.mark.parametrize("line", WATCHERS)
 def test_watcher_is_refused(line: str) -> None:
     with pytest.raises(CommandError, match=r"it is a watcher.*without `watchbot listen`"):
-        nested.refuse_watcher(shlex.split(line))
+        nested.refuse_service(shlex.split(line))
 
 
-@pytest.mark.parametrize("line", WATCHERS)
-def test_watcher_in_a_shell_s_script_is_refused(line: str) -> None:
+@pytest.mark.parametrize("line", SERVICES)
+def test_other_service_is_refused_by_its_name(line: str) -> None:
+    service = "record" if "record" in line else "schedule"
+    with pytest.raises(
+        CommandError, match=f"`watchbot {service}` is a service, and would never end; give the"
+    ):
+        nested.refuse_service(shlex.split(line))
+
+
+@pytest.mark.parametrize("line", WATCHERS + SERVICES)
+def test_service_in_a_shell_s_script_is_refused(line: str) -> None:
     with pytest.raises(CommandError):
         spawn.resolve([line], shell=False)
     with pytest.raises(CommandError):
@@ -84,8 +115,8 @@ def test_watcher_in_a_shell_s_script_is_refused(line: str) -> None:
 
 @pytest.mark.parametrize("line", OTHERS)
 def test_other_command_is_not(line: str) -> None:
-    nested.refuse_watcher(shlex.split(line))
-    nested.refuse_watcher_in(line)
+    nested.refuse_service(shlex.split(line))
+    nested.refuse_service_in(line)
 
 
 def test_watcher_by_another_name_is_refused(tmp_path: Path) -> None:
@@ -95,4 +126,4 @@ def test_watcher_by_another_name_is_refused(tmp_path: Path) -> None:
     os.symlink(own, tmp_path / "wb")
 
     with pytest.raises(CommandError):
-        nested.refuse_watcher([str(tmp_path / "wb"), "listen", "x"])
+        nested.refuse_service([str(tmp_path / "wb"), "listen", "x"])

@@ -1,10 +1,11 @@
-"""Tells a COMMAND that is a watcher itself: one message of the outer watcher would run for ever.
+"""Tells a COMMAND that is a service of watchbot: one message of the watcher would run for ever.
 
 It is looked for behind the programs that become another one (`env`, `nice`, `tini`, ...), in what
 a shell is given, and behind Python. What hides it better, a script of its own for one, is found
 once it runs: by the variables of the worker that it is.
 """
 
+import itertools
 import os
 import re
 import shlex
@@ -18,7 +19,10 @@ ADVICE = (
     "give the worker's own command alone, without `watchbot listen`: "
     "the ENTRYPOINT of the image may give that"
 )
-WATCHERS = {"listen", "local"}  # the commands of watchbot that wait for messages
+_WATCHERS = {"listen", "local"}  # the commands of watchbot that wait for messages
+_SERVICES = {"record", "schedule"}  # those that wait for something else
+_JOBS_OF_SCHEDULE = {"custom-resource", "import"}  # what stands below it, and ends
+_HELP = {"-h", "--help"}
 _OWN_FILE = re.compile(r"watchbot(-\d[\w.+-]*)?(\.pyz)?")
 _PYTHON = re.compile(r"(python|pypy)[\d.]*")
 _SHELLS = {"ash", "bash", "busybox", "dash", "ksh", "mksh", "sh", "zsh"}
@@ -35,37 +39,54 @@ _WRAPPERS = {
 }  # fmt: skip
 
 
-def refuse_watcher(words: Sequence[str]) -> None:
-    """Raises `CommandError` if these words of a command line start a watcher."""
-    if _is_watcher(words):
-        raise _refusal(" ".join(words))
+def refuse_service(words: Sequence[str]) -> None:
+    """Raises `CommandError` if these words of a command line start a service of watchbot."""
+    _refuse(_service(words), " ".join(words))
 
 
-def refuse_watcher_in(script: str) -> None:
-    """Raises `CommandError` if a command of a shell's script starts a watcher."""
-    if _script_has_watcher(script):
-        raise _refusal(script)
+def refuse_service_in(script: str) -> None:
+    """Raises `CommandError` if a command of a shell's script starts a service of watchbot."""
+    _refuse(_service_in_script(script), script)
 
 
-def _refusal(given: str) -> CommandError:
-    return CommandError(given, f"it is a watcher, and would never end; {ADVICE}")
+def _refuse(service: str, given: str) -> None:
+    if service in _WATCHERS:
+        raise CommandError(given, f"it is a watcher, and would never end; {ADVICE}")
+    if service:
+        raise CommandError(
+            given,
+            f"`watchbot {service}` is a service, and would never end; give the worker's own "
+            f"command, and run `watchbot {service}` in a container of its own",
+        )
 
 
-def _is_watcher(words: Sequence[str]) -> bool:
+def _service(words: Sequence[str]) -> str:
+    """The service of watchbot that these words start, or nothing."""
     if not words:
-        return False
+        return ""
     name = PurePath(words[0]).name
     if _is_own(words[0]):
-        return _first_command(words[1:]) in WATCHERS
+        return _own_service(words[1:])
     if _PYTHON.fullmatch(name):
-        return _is_watcher_in_python(words[1:])
+        return _service_in_python(words[1:])
     if name in _SHELLS:
-        return _is_watcher_in_shell(words)
-    return name in _WRAPPERS and _wraps_watcher(name, words[1:])
+        return _service_in_shell(words)
+    return _wrapped_service(name, words[1:]) if name in _WRAPPERS else ""
 
 
-def _script_has_watcher(script: str) -> bool:
-    return any(_is_watcher(command) for command in _commands(script))
+def _own_service(words: Sequence[str]) -> str:
+    commands = itertools.dropwhile(lambda word: word.startswith("-"), words)
+    command, options = next(commands, ""), list(commands)
+    if command in _WATCHERS:
+        return command
+    ends = not _HELP.isdisjoint(options) or (
+        command == "schedule" and not _JOBS_OF_SCHEDULE.isdisjoint(options[:1])
+    )
+    return command if command in _SERVICES and not ends else ""
+
+
+def _service_in_script(script: str) -> str:
+    return next(filter(None, map(_service, _commands(script))), "")
 
 
 def _is_own(word: str) -> bool:
@@ -75,50 +96,46 @@ def _is_own(word: str) -> bool:
     return found is not None and PurePath(os.path.realpath(found)).name == "watchbot"
 
 
-def _first_command(words: Sequence[str]) -> str:
-    return next((word for word in words if not word.startswith("-")), "")
-
-
-def _is_watcher_in_python(words: Sequence[str]) -> bool:
+def _service_in_python(words: Sequence[str]) -> str:
     for place, word in enumerate(words):
         if word == "-m" or word.startswith("-m"):
             module = word[2:] or "".join(words[place + 1 : place + 2])
             rest = words[place + (1 if word[2:] else 2) :]
-            return module in {"watchbot", "watchbot.cli"} and _first_command(rest) in WATCHERS
+            return _own_service(rest) if module in {"watchbot", "watchbot.cli"} else ""
         if word == "-c":
-            return False
+            return ""
         if not word.startswith("-") and (place == 0 or words[place - 1] not in {"-W", "-X"}):
-            return _is_watcher(words[place:])
-    return False
+            return _service(words[place:])
+    return ""
 
 
-def _is_watcher_in_shell(words: Sequence[str]) -> bool:
+def _service_in_shell(words: Sequence[str]) -> str:
     for place, word in enumerate(words[1:], 1):
         if re.fullmatch(r"-[a-z]*c[a-z]*", word):
             options = (each for each in words[place + 1 :] if not each.startswith("-"))
-            return _script_has_watcher(next(options, ""))
+            return _service_in_script(next(options, ""))
         takes_value = re.fullmatch(r"[-+]\w*[oO]", words[place - 1])  # as in `-eo pipefail`
         if not word.startswith(("-", "+")) and not takes_value:
-            return _is_watcher(words[place:])  # busybox takes the name of what it is to be
-    return False
+            return _service(words[place:])  # busybox takes the name of what it is to be
+    return ""
 
 
-def _wraps_watcher(name: str, words: Sequence[str]) -> bool:
+def _wrapped_service(name: str, words: Sequence[str]) -> str:
     own, after_option = _WRAPPERS[name], False
     for place, word in enumerate(words):
-        if _is_watcher(words[place:]):
-            return True
+        if service := _service(words[place:]):
+            return service
         if name == "env" and word in {"-S", "--split-string"}:
-            return _script_has_watcher("".join(words[place + 1 : place + 2]))
+            return _service_in_script("".join(words[place + 1 : place + 2]))
         if name == "env" and (split := re.fullmatch(r"(?:-S|--split-string=)(.+)", word, re.S)):
-            return _script_has_watcher(split[1])
+            return _service_in_script(split[1])
         is_option = word.startswith("-") and word != "--"
         if not is_option and word != "--" and "=" not in word and not after_option:
             own -= 1
             if own < 0:
-                return False
+                return ""
         after_option = is_option and "=" not in word
-    return False
+    return ""
 
 
 def _commands(script: str) -> Iterator[list[str]]:

@@ -76,7 +76,7 @@ def resolve(words: Sequence[str], *, shell: bool) -> Command:
 
     A single word with white space or shell syntax, and all words with `shell`, go to /bin/sh; so
     does a text without #!. Raises `UsageError` when there is no command, no such file, when it
-    may not or cannot be run, and when it is a watcher.
+    may not or cannot be run, and when it is a service of watchbot, which never ends.
     """
     if not words or not words[0]:
         raise UsageError(
@@ -84,7 +84,7 @@ def resolve(words: Sequence[str], *, shell: bool) -> Command:
         )
     if shell or (len(words) == 1 and not _SHELL_SYNTAX.isdisjoint(words[0])):
         return _by_shell(" ".join(words))
-    nested.refuse_watcher(words)
+    nested.refuse_service(words)
     found = shutil.which(words[0])
     if found is None:
         raise CommandError(words[0], _why_not(words[0]))
@@ -96,7 +96,7 @@ def resolve(words: Sequence[str], *, shell: bool) -> Command:
 
 
 def _by_shell(script: str) -> Command:
-    nested.refuse_watcher_in(script)
+    nested.refuse_service_in(script)
     if not os.access(SHELL, os.X_OK):
         raise CommandError(
             script, f"there is no {SHELL} to run it; give COMMAND and its arguments as words"
@@ -169,11 +169,23 @@ def memory_file(data: bytes | None) -> int:
     return file
 
 
+_UNREACHED = {
+    errno.ELOOP: "its links lead in a circle; mend the link that leads back",
+    errno.EACCES: "this user may not enter a directory of its path; mend that one's rights",
+    errno.ENAMETOOLONG: "its path is longer than the system takes",
+}
+
+
 def _why_not(word: str) -> str:
     if "/" not in word:
         return f"no such command on the PATH; give its path, or install {word!r} in the image"
-    if not os.path.exists(word):
-        return "no such file; check the path, and the working directory it starts from"
+    try:
+        os.stat(word)
+    except OSError as error:
+        return _UNREACHED.get(
+            error.errno or 0,
+            "no such file; check the path, and the working directory it starts from",
+        )
     if os.path.isdir(word):
         return "it is a directory"
     if os.stat(word).st_mode & 0o111:

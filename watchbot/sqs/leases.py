@@ -14,7 +14,7 @@ from anyio.abc import TaskGroup
 
 from watchbot import metrics
 from watchbot.aws import retry_pause
-from watchbot.errors import AwsError, Denied, Throttled
+from watchbot.errors import AwsError, Denied, Throttled, Unreachable
 from watchbot.sqs.batching import Batcher
 from watchbot.sqs.denials import TRIES, Denials, Settling
 from watchbot.sqs.lease import Lease
@@ -280,7 +280,8 @@ class Leases:
                 refusal = Refusal(
                     code=error.code,
                     text=error.text,
-                    unanswered=error.transient and not isinstance(error, Throttled),
+                    unanswered=isinstance(error, Unreachable)
+                    or (error.transient and not isinstance(error, Throttled)),
                     denied=isinstance(error, Denied),
                 )
         return [refusal] * count
