@@ -114,14 +114,23 @@ class Sqs:
         return {}
 
     def move(self, request: Request) -> Answer:
-        """Moves at once what SQS moves in its own time."""
-        source, destination = (
-            self.queue(request[name].rpartition(":")[2]) for name in ("SourceArn", "DestinationArn")
-        )
-        moved = source.move_to(destination)
+        """Moves at once what SQS moves in its own time; without a destination, to the sources."""
+        source, wanted = self._by_arn(request["SourceArn"]), request.get("DestinationArn")
+        destination = self._by_arn(wanted) if wanted else None
+        task = {"Status": "COMPLETED", "SourceArn": source.arn}
+        moved, to_move = 0, source.waiting
+        try:
+            while moved < to_move and source.move_next(
+                lambda arn: destination or self._by_arn(arn or "")
+            ):
+                moved += 1
+        except Fault:
+            task |= {"Status": "FAILED", "FailureReason": "CouldNotDetermineMessageSource"}
         self._moves[source.arn] = {
-            "Status": "COMPLETED",
+            **task,
+            **({"DestinationArn": destination.arn} if destination else {}),
             "ApproximateNumberOfMessagesMoved": moved,
+            "ApproximateNumberOfMessagesToMove": to_move,
         }
         return {"TaskHandle": source.arn}
 
@@ -153,6 +162,12 @@ class Sqs:
     def remove(self, request: Request) -> Answer:
         del self._served[self._of(request).queue.name]
         return {}
+
+    def _by_arn(self, arn: str) -> MemoryQueue:
+        for served in self._served.values():
+            if served.queue.arn == arn:
+                return served.queue
+        raise Fault("ResourceNotFoundException", "there is no queue of this ARN")
 
     def _of(self, request: Request) -> Served:
         # Clients may know this server under another host name: only the last word counts.
@@ -194,6 +209,8 @@ async def send(served: Served, request: Request) -> Answer:
         **system,
     )
     answer = {"MessageId": message_id, "MD5OfMessageBody": sqs_digest.of_text(body)}
+    if number := queue.sequence_number(message_id):
+        answer["SequenceNumber"] = number
     if given := request.get("MessageAttributes"):
         answer["MD5OfMessageAttributes"] = sqs_digest.of_attributes(given)
     return answer

@@ -101,6 +101,79 @@ def test_boto3_finds_the_sources_of_a_dead_letter_queue(sqs: Any) -> None:
         sqs.cancel_message_move_task(TaskHandle="over")
 
 
+def test_fifo_queue_answers_with_the_place_of_a_message(sqs: Any) -> None:
+    url = create(sqs, "places.fifo", FifoQueue="true", ContentBasedDeduplication="true")
+
+    first = sqs.send_message(QueueUrl=url, MessageBody="a", MessageGroupId="g")
+    again = sqs.send_message(QueueUrl=url, MessageBody="a", MessageGroupId="g")
+    entries = [{"Id": "0", "MessageBody": "b", "MessageGroupId": "h"}]
+    (batched,) = sqs.send_message_batch(QueueUrl=url, Entries=entries)["Successful"]
+    received = sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["SequenceNumber"]
+    )["Messages"]
+    plain = sqs.send_message(QueueUrl=create(sqs, "placeless"), MessageBody="a")
+
+    assert again["SequenceNumber"] == first["SequenceNumber"] < batched["SequenceNumber"]
+    assert [one["Attributes"]["SequenceNumber"] for one in received] == [
+        first["SequenceNumber"],
+        batched["SequenceNumber"],
+    ]
+    assert "SequenceNumber" not in plain
+
+
+def bury(sqs: Any, url: str, *bodies: str, **group: str) -> None:
+    for number, body in enumerate(bodies):
+        named = {"MessageDeduplicationId": str(number)} if group else {}
+        sqs.send_message(QueueUrl=url, MessageBody=body, **group, **named)
+    for _ in range(2):
+        sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+
+
+def bodies_in(sqs: Any, url: str) -> list[str]:
+    messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    return [message["Body"] for message in messages]
+
+
+@pytest.mark.parametrize(
+    ("ending", "more", "group"),
+    [("", {}, {}), (".fifo", {"FifoQueue": "true"}, {"MessageGroupId": "g"})],
+    ids=["standard", "fifo"],
+)
+def test_letters_go_back_each_to_its_source(
+    sqs: Any, ending: str, more: dict[str, str], group: dict[str, str]
+) -> None:
+    dead = create(sqs, f"back-dead{ending}", **more)
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]
+    policy = json.dumps({"deadLetterTargetArn": arn["QueueArn"], "maxReceiveCount": 1})
+    first, second = (
+        create(sqs, f"back-{name}{ending}", RedrivePolicy=policy, **more) for name in "12"
+    )
+    bury(sqs, first, "a", "a", **group)
+    bury(sqs, second, "b", **group)
+
+    sqs.start_message_move_task(SourceArn=arn["QueueArn"])
+
+    (task,) = sqs.list_message_move_tasks(SourceArn=arn["QueueArn"])["Results"]
+    assert (task["Status"], task["ApproximateNumberOfMessagesMoved"]) == ("COMPLETED", 3)
+    assert "DestinationArn" not in task
+    assert (bodies_in(sqs, first), bodies_in(sqs, second)) == (["a", "a"], ["b"])
+    assert bodies_in(sqs, dead) == []
+
+
+def test_letter_of_no_source_stays_and_ends_the_move(sqs: Any) -> None:
+    dead = create(sqs, "no-source")
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]
+    sqs.send_message(QueueUrl=dead, MessageBody="by hand")
+
+    sqs.start_message_move_task(SourceArn=arn["QueueArn"])
+
+    (task,) = sqs.list_message_move_tasks(SourceArn=arn["QueueArn"])["Results"]
+    assert (task["Status"], task["FailureReason"]) == ("FAILED", "CouldNotDetermineMessageSource")
+    assert bodies_in(sqs, dead) == ["by hand"]
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        sqs.start_message_move_task(SourceArn=f"{arn['QueueArn']}-not")
+
+
 def test_attributes_come_only_when_asked_for(sqs: Any) -> None:
     url = create(sqs, "attributes")
     text = {"DataType": "String", "StringValue": "v"}

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from watchbot.errors import Rejected
@@ -17,6 +17,7 @@ from watchbot.world import REAL, World
 DEDUPLICATION_S = 300
 MAX_WAIT_S = 20
 MAX_HIDDEN = 120_000
+SOURCE = "DeadLetterQueueSourceArn"
 
 BAD_VALUE = "InvalidParameterValue"
 GARBAGE = Refusal(code="ReceiptHandleIsInvalid", text="this is no receipt of this queue")
@@ -63,11 +64,17 @@ class MemoryQueue:
         self._world, self._clock = world, world.now
         self._backlog: Backlog[_Record] = Backlog(world.now)
         self._recent: dict[str, tuple[float, str]] = {}  # by deduplication id, the oldest first
+        self._numbers: dict[str, str] = {}  # of the recent ones, by message id
         self._news = asyncio.Event()
 
     @property
     def fifo(self) -> bool:
         return self.name.endswith(".fifo")
+
+    @property
+    def waiting(self) -> int:
+        """How many messages are visible."""
+        return self._backlog.count(State.WAITING)
 
     def send(
         self,
@@ -100,7 +107,13 @@ class MemoryQueue:
             if first != record.id:
                 return first
         self._put(record, delay_s)
+        if self.fifo:
+            self._numbers[record.id] = record.system["SequenceNumber"]
         return record.id
+
+    def sequence_number(self, message_id: str) -> str | None:
+        """The place that a FIFO queue gave a message within 5 minutes; None in a standard queue."""
+        return self._numbers.get(message_id)
 
     async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
         if not 1 <= count <= MAX_BATCH:
@@ -134,7 +147,7 @@ class MemoryQueue:
         facts = {
             "QueueArn": self.arn,
             "VisibilityTimeout": str(self.visibility_s),
-            "ApproximateNumberOfMessages": str(self._backlog.count(State.WAITING)),
+            "ApproximateNumberOfMessages": str(self.waiting),
             "ApproximateNumberOfMessagesNotVisible": str(self._backlog.count(State.OUT)),
             "ApproximateNumberOfMessagesDelayed": str(self._backlog.count(State.DELAYED)),
         }
@@ -152,16 +165,24 @@ class MemoryQueue:
         """Removes every message."""
         self._backlog.clear()
 
-    def move_to(self, destination: "MemoryQueue") -> int:
-        """Moves all visible messages to another queue, as SQS's task does; returns their number."""
-        moved = 0
+    def move_next(self, destination_of: "Callable[[str | None], MemoryQueue]") -> bool:
+        """Moves the next visible message, as SQS's task does; False when there is none.
+
+        `destination_of` gets the ARN of the queue that gave the message up, None without one.
+        When it raises, or the destination refuses the message, the message stays.
+        """
         self._backlog.return_due()
-        while entry := self._backlog.next():
-            self._backlog.remove(entry)
-            record, group = entry.message, entry.message.system.get("MessageGroupId")
-            destination.send(record.body, attributes=record.attributes, group=group)
-            moved += 1
-        return moved
+        entry = self._backlog.next()
+        if entry is None:
+            return False
+        record = entry.message
+        destination = destination_of(record.system.get(SOURCE))
+        # Two letters of one body are two messages.
+        new = {"MessageDeduplicationId": record.id} if destination.fifo else {}
+        group = record.system.get("MessageGroupId")
+        destination.send(record.body, attributes=record.attributes, group=group, **new)
+        self._backlog.remove(entry)
+        return True
 
     def wake(self) -> None:
         """Makes every waiting receive look again."""
@@ -179,7 +200,7 @@ class MemoryQueue:
         while self._recent and (oldest := next(iter(self._recent))):
             if self._recent[oldest][0] > at - DEDUPLICATION_S:
                 break
-            del self._recent[oldest]
+            self._numbers.pop(self._recent.pop(oldest)[1], None)
         return self._recent.setdefault(key, (at, message_id))[1]
 
     def _put(self, record: _Record, delay_s: float = 0) -> None:
@@ -204,7 +225,7 @@ class MemoryQueue:
         return taken
 
     def _bury(self, record: _Record, dead_letter: "MemoryQueue") -> None:
-        record.system["DeadLetterQueueSourceArn"] = self.arn
+        record.system[SOURCE] = self.arn
         if self.fifo:  # a standard queue keeps the time at which it was sent
             record.system["SentTimestamp"] = self._milliseconds()
             record.system["MessageDeduplicationId"] = record.id
