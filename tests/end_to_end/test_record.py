@@ -15,6 +15,7 @@ from examples.record.lives import Life, lives
 from tests.cloud import Cloud
 from tests.end_to_end.test_bad_input import assert_refused
 from tests.end_to_end.test_local import read_until
+from tests.postgres import running_postgres
 
 
 @pytest.fixture
@@ -40,6 +41,22 @@ def answer(cloud: Cloud, database: str, *words: str) -> list[dict[str, str]]:
     done = cloud.watchbot("tasks", *words, "--database", database, "--json")
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_flags_of_the_old_recorder_may_have_two_dashes(cloud: Cloud) -> None:
+    queue = cloud.queue("two-dashes")
+    (life, *_) = [life for life in lives(60, hours=24, end=datetime.now(UTC)) if life.events]
+    cloud.send_many(queue, [json.dumps(event) for event in life.events])
+    with running_postgres() as server:
+        place = server.new_database()
+        done = cloud.watchbot(
+            "record", "--sqs", queue, "--postgres", place, "--exit-when-empty", "--poll-wait", "1"
+        )
+        history = answer(cloud, place, "history", life.arn)
+
+    assert done.returncode == 0, done.stderr
+    assert len(history) == len(life.events)
+    assert cloud.depth(queue) == (0, 0)
 
 
 def test_the_answers_are_true(cloud: Cloud, database: str, made: list[Life]) -> None:
