@@ -99,8 +99,8 @@ class Client:
         self.service = service
         self._raw, self._profile = raw, profile
         address = getattr(getattr(raw, "meta", None), "endpoint_url", "")
-        server = urlsplit(address).netloc.rpartition("@")[2]
-        self._place = f"{_shown(service)} ({server})" if server else _shown(service)
+        self.server = urlsplit(address).netloc.rpartition("@")[2]
+        self._place = f"{_shown(service)} ({self.server})" if self.server else _shown(service)
 
     async def call(self, operation: str, **parameters: Any) -> Any:
         """The answer of one call, as boto gives it."""

@@ -338,6 +338,17 @@ def test_purge_deletes_all(cloud: Cloud) -> None:
     assert cloud.depth(place.dead) == (0, 0)
 
 
+def test_logs_of_a_local_queue_are_not_sought_on_aws(cloud: Cloud) -> None:
+    place = queues(cloud, "nologs")
+
+    done = place.run("logs", "x", "--log-group", "workers")
+
+    assert (done.code, done.out) == (2, "")
+    assert len(done.err.splitlines()) == 1
+    assert f"the queue is on {cloud.url}, and CloudWatch Logs would be asked on AWS" in done.err
+    assert "--endpoint-url" in done.err
+
+
 BAD = {
     "nobody to ask": (("purge",), "add --yes"),
     "no terminal": ((), "say what to do: list"),

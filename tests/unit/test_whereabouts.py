@@ -3,7 +3,7 @@
 import pytest
 
 from watchbot.settings.base import Account
-from watchbot.settings.whereabouts import Whereabouts, whereabouts
+from watchbot.settings.whereabouts import Whereabouts, elsewhere_than_aws, whereabouts
 
 ACCOUNT = "123456789012"
 
@@ -111,6 +111,24 @@ def test_server_of_somebody_else_is_asked(url: str, region: str | None, server: 
 )
 def test_arn_says_the_region_and_never_a_server(place: str, region: str | None) -> None:
     assert whereabouts(place) == Whereabouts(region, None)
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("http://127.0.0.1:4566/123456789012/q", "http://127.0.0.1:4566"),
+        (
+            "http://sqs.us-east-1.localhost.localstack.cloud:4566/123456789012/q",
+            "http://sqs.us-east-1.localhost.localstack.cloud:4566",
+        ),
+        ("https://sqs.us-east-1.amazonaws.com/123456789012/q", None),
+        ("https://sqs-fips.us-east-1.amazonaws.com/123456789012/q", None),
+        ("https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com/123456789012/q", None),
+        ("https://sqs.eu-west-1.api.aws/123456789012/q", None),
+    ],
+)
+def test_servers_that_are_not_of_aws(url: str, server: str | None) -> None:
+    assert elsewhere_than_aws(url) == server
 
 
 VPCE = "https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com"

@@ -14,6 +14,7 @@ from watchbot.deadletter import letter, logs
 from watchbot.deadletter.desk import Desk, Request
 from watchbot.errors import SettingError, WatchbotError
 from watchbot.settings.base import describe
+from watchbot.settings.whereabouts import elsewhere_than_aws, is_below_aws
 
 SPOOL_BYTES = 4 * 1024 * 1024  # in memory; more goes to a file
 
@@ -108,9 +109,18 @@ async def show_logs(desk: Desk) -> int:
 
 
 async def logs_of(desk: Desk, log_group: str, message_id: str) -> str:
-    """What the workers of a message logged; see `recent`."""
-    account = desk.settings.account.in_region_of(desk.place.dead_letter_queue_url)
-    async with open_client("logs", account) as client:
+    """What the workers of a message logged; see `recent`.
+
+    Raises `SettingError` when the queue is on a server of the user's, and the logs' is not named.
+    """
+    url = desk.place.dead_letter_queue_url
+    async with open_client("logs", desk.settings.account.in_region_of(url)) as client:
+        if (elsewhere := elsewhere_than_aws(url)) and is_below_aws(client.server):
+            raise SettingError(
+                describe("endpoint_url"),
+                f"the queue is on {elsewhere}, and CloudWatch Logs would be asked on AWS; name the "
+                "server that has the logs",
+            )
         return await logs.recent(client, log_group, message_id, desk.settings.since)
 
 

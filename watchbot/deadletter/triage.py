@@ -8,7 +8,7 @@ from watchbot.deadletter.desk import Desk
 from watchbot.deadletter.prompt import Choice, choose, confirm
 from watchbot.deadletter.replay import Replay
 from watchbot.deadletter.walk import Walk
-from watchbot.errors import AwsError
+from watchbot.errors import AwsError, SettingError
 from watchbot.sqs.destination import open_destination
 from watchbot.sqs.message import Message
 
@@ -74,7 +74,7 @@ class _Triage:
         group, message_id = look.log_group_of(self._desk), letter.origin(message)
         try:
             text = await look.logs_of(self._desk, group, message_id)
-        except AwsError as error:  # go on: a user without access to the logs can still triage
+        except (AwsError, SettingError) as error:  # who cannot see the logs can still triage
             self._desk.shown.say(str(error))
         else:
             sys.stdout.write(letter.visible(text, keep="\n\t") or f"no line about {message_id}\n")

@@ -72,6 +72,17 @@ def is_fifo(place: str) -> bool:
     return place.rstrip("/").endswith(".fifo")
 
 
+def elsewhere_than_aws(url: str) -> str | None:
+    """The server that a queue's URL names, where its name is not below a domain of AWS's."""
+    server = whereabouts(url).server
+    return None if server is None or is_below_aws(urlsplit(server).hostname or "") else server
+
+
+def is_below_aws(host: str) -> bool:
+    """Whether a host's name is below a domain of AWS's."""
+    return re.fullmatch(rf".+\.{_ANY_SUFFIX}", host) is not None
+
+
 def is_of_aws(url: str) -> bool:
     """Whether a queue's URL names a server of AWS's own, by a name that nobody else can get."""
     parts = urlsplit(url)
