@@ -179,8 +179,13 @@ class MemoryQueue:
         destination = destination_of(record.system.get(SOURCE))
         # Two letters of one body are two messages.
         new = {"MessageDeduplicationId": record.id} if destination.fifo else {}
-        group = record.system.get("MessageGroupId")
-        destination.send(record.body, attributes=record.attributes, group=group, **new)
+        destination.send(
+            record.body,
+            delay_s=0,
+            attributes=record.attributes,
+            group=record.system.get("MessageGroupId"),
+            **new,
+        )
         self._backlog.remove(entry)
         return True
 
