@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from tests.cloud import Cloud
+from tests.end_to_end.test_local import read_until
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -72,9 +73,8 @@ def typed(block: Block, folder: Path, variables: dict[str, str]) -> tuple[str, P
     return done.stdout, Path(left.read_text().strip()) if left.exists() else folder
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_page_does_what_it_says(page: Path, tmp_path: Path, place: dict[str, str]) -> None:
-    folder, printed = tmp_path, None
+def follow(page: Path, folder: Path, place: dict[str, str]) -> None:
+    printed = None
     for block in blocks(page):
         if block.language == "text":
             assert printed is None or matches(block.text, printed), f"line {block.line}: {printed}"
@@ -83,6 +83,23 @@ def test_page_does_what_it_says(page: Path, tmp_path: Path, place: dict[str, str
             printed, folder = typed(block, folder, place)
         else:
             printed = None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_page_does_what_it_says(page: Path, tmp_path: Path, place: dict[str, str]) -> None:
+    follow(page, tmp_path, place)
+
+
+@pytest.mark.parametrize("name", ["dead-letters", "record-tasks"])
+def test_page_can_be_followed_without_an_account(name: str, cloud: Cloud, tmp_path: Path) -> None:
+    page = ROOT / "docs" / "how-to" / f"{name}.md"
+    (start,) = [block.text for block in blocks(page) if block.text.startswith("watchbot local")]
+    with cloud.started(*start.split()[1:]) as server:
+        guide = read_until(server, "Ctrl-C")
+        exports = re.findall(r"^  export (.*)$", guide, re.M)
+        pasted = dict(word.split("=", 1) for line in exports for word in line.split())
+        path = cloud.environment["PATH"]
+        follow(page, tmp_path, {"PATH": path, "HOME": str(tmp_path), **pasted})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
