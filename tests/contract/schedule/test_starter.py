@@ -43,7 +43,7 @@ class FakeSqs:
         if operation == "get_queue_attributes":
             return {"Attributes": {"ApproximateNumberOfMessages": str(self.waiting)}}
         self.sent += given["Entries"]
-        return {"Successful": [{"Id": "0", "MessageId": "m"}]}
+        return {"Successful": [{"Id": each["Id"], "MessageId": "m"} for each in given["Entries"]]}
 
 
 class FakeSns:
@@ -56,11 +56,12 @@ class FakeSns:
         self.error: AwsError | None = None
 
     async def call(self, operation: str, **given: Any) -> Any:
-        assert operation == "publish"
-        self.published.append(given)
+        assert operation == "publish_batch"
+        entries = given["PublishBatchRequestEntries"]
+        self.published += [{"TopicArn": given["TopicArn"], **entry} for entry in entries]
         if self.error:
             raise self.error
-        return {"MessageId": "m"}
+        return {"Successful": [{"Id": entry["Id"], "MessageId": "m"} for entry in entries]}
 
 
 class World(House):
