@@ -11,6 +11,7 @@ from watchbot.listen.watcher import Parts, Watcher
 from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.queue import Queue
 from watchbot.sqs.valve import Valve
+from watchbot.world import REAL
 
 
 def nothing() -> None:
@@ -26,10 +27,10 @@ def a_watcher(
 ) -> Watcher:
     """A watcher of `queue` that has `runner` run what comes.
 
-    `more` are further parts, and `batch_size`.
+    `more` are further parts, `batch_size`, and the `world` whose clock it goes by.
     """
     batch_size = more.pop("batch_size", 1)
-    valve = Valve()
+    valve = Valve(more.pop("world", REAL))
     breaker = Breaker(settings.breaker, valve)
     parts = Parts(
         queue=queue,

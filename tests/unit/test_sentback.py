@@ -1,3 +1,5 @@
+import math
+
 from tests.builders import Clock, a_world
 from watchbot.listen.sentback import SHOWS_IN_S, SentBack
 
@@ -49,6 +51,27 @@ def test_all_waiting_together_is_no_longer_than_the_longest_wait() -> None:
     assert not sent_back.none_awaited()
     sent_back.note("m", 60)
     assert sent_back.none_awaited()
+
+
+def test_waiting_begins_when_the_last_message_leaves() -> None:
+    clock = Clock()
+    sent_back = SentBack(30, a_world(clock))
+    sent_back.note("m", 45)
+    sent_back.idle()
+
+    clock.advance(20)  # a poll that finds nothing
+    assert sent_back.none_awaited()
+
+
+def test_no_end_is_set_where_nothing_is_awaited() -> None:
+    clock = Clock()
+    sent_back = SentBack(30, a_world(clock))
+    assert sent_back.idle() == math.inf
+
+    sent_back.note("m", 10)
+    assert sent_back.idle() == clock() + 30
+    clock.advance(10 + SHOWS_IN_S)
+    assert sent_back.idle() == math.inf
 
 
 def test_waiting_may_be_turned_off() -> None:

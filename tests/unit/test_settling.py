@@ -98,7 +98,7 @@ async def test_message_that_is_done_is_deleted_and_remembered(outcome: Outcome) 
 
     assert bench.queue.done == [("delete", "m", None)]
     assert "m" in bench.settler.done
-    assert bench.settler.sent_back.none_awaited()
+    assert bench.settler.none_awaited()
 
 
 @pytest.mark.parametrize("outcome", [FAILED, RETURNED, TIMED_OUT])
@@ -111,7 +111,7 @@ async def test_message_that_is_to_be_tried_again_waits_2_to_the_receives_seconds
     assert bench.queue.done == [("hide", "m", 8)]
     assert report.pause_s == 8
     assert "m" not in bench.settler.done
-    assert not bench.settler.sent_back.none_awaited()
+    assert not bench.settler.none_awaited()
 
 
 async def test_pause_is_cut_to_the_longest_backoff() -> None:

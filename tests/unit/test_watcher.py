@@ -5,11 +5,12 @@ Read the names of the tests: they are its specification.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import anyio
 import pytest
 
+from tests.builders import Clock, a_world
 from tests.destination import FakeDestination
 from tests.watching import a_watcher
 from watchbot.errors import AwsError, Denied
@@ -201,6 +202,31 @@ async def test_message_that_came_back_is_run_again() -> None:
 
     assert runner.ran == ["a"] * 3
     assert await left(queue) == (0, 0)
+
+
+async def test_poll_is_no_longer_than_what_is_waited_for() -> None:
+    clock = Clock()
+
+    class Slow(MemoryQueue):
+        """A queue whose empty polls take all their time, by the clock."""
+
+        waits: ClassVar[list[int]] = []
+
+        async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
+            self.waits.append(wait_s)
+            if messages := await super().receive(count, 0, visibility_s):
+                return messages
+            clock.advance(wait_s)
+            return await super().receive(count, 0, visibility_s)
+
+    queue, runner = Slow(world=a_world(clock)), FakeRunner({"a": [1, 0]})
+    queue.send("a")
+    settings = some_settings(poll_wait=20, exit_wait=7, max_backoff=600)
+
+    await worked_off(a_watcher(settings, queue, runner, world=a_world(clock)))
+
+    assert runner.ran == ["a", "a"]
+    assert queue.waits == [20, 7, 20]  # the last one proves that the queue is empty
 
 
 async def test_message_that_comes_again_when_it_is_done_is_deleted_without_a_run() -> None:

@@ -1,6 +1,8 @@
 """Messages that this watcher sent back, and whether `--exit-when-empty` waits for them."""
 
 import logging
+import math
+from collections.abc import Mapping
 
 from watchbot.world import REAL, World
 
@@ -33,20 +35,35 @@ class SentBack:
             self._left_s -= self._clock() - self._idle_since
             self._idle_since = None
 
+    def idle(self) -> float:
+        """Notes that no message is in hand; returns when the waiting is over, by the clock.
+
+        That is infinite where nothing is awaited.
+        """
+        ends = self._ends()
+        return ends if self._awaited(ends) else math.inf
+
     def none_awaited(self) -> bool:
         """Whether there is nothing to wait for, now that no work is left."""
-        moment = self._clock()
-        if self._idle_since is None:
-            self._idle_since = moment
-        ends = self._idle_since + self._left_s
-        awaited = {
-            message_id: due
-            for message_id, due in self._due.items()
-            if moment < due + SHOWS_IN_S and due < ends
-        }
+        moment, ends = self._clock(), self._ends()
+        awaited = self._awaited(ends)
         if awaited.keys() - self._told:
             next_in_s = max(0, round(min(awaited.values()) - moment))
             facts = {"messages": len(awaited), "next_in_s": next_in_s}
             log.info("waiting for messages that went back", extra=facts)
         self._told = frozenset(awaited)
         return moment >= ends or not awaited
+
+    def _ends(self) -> float:
+        if self._idle_since is None:
+            self._idle_since = self._clock()
+        return self._idle_since + self._left_s
+
+    def _awaited(self, ends: float) -> Mapping[str, float]:
+        """When each message that is worth waiting for is visible again."""
+        moment = self._clock()
+        return {
+            message_id: due
+            for message_id, due in self._due.items()
+            if moment < due + SHOWS_IN_S and due < ends
+        }

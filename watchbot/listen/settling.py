@@ -1,6 +1,7 @@
 """Does to each message what its report says: deletes it, returns it, or lets it go."""
 
 import logging
+import math
 from dataclasses import replace
 
 from watchbot import metrics
@@ -23,8 +24,8 @@ log = logging.getLogger(__name__)
 class Settler:
     """Decides what becomes of each message, and then has the queue do it.
 
-    `done` knows the messages that need no second run, `sent_back` those that come again. After a
-    delete that AWS denies, nothing is received for a while: it would run, and then run again.
+    `done` knows the messages that need no second run. After a delete that AWS denies, nothing is
+    received for a while: it would run, and then run again.
     """
 
     def __init__(
@@ -37,7 +38,8 @@ class Settler:
         self._leases, self._valve, self._world = leases, valve, valve.world
         self._dead_letters, self._max_backoff_s = dead_letters, settings.max_backoff
         self.done = Done()
-        self.sent_back = SentBack(settings.exit_wait, self._world)
+        self._exits = settings.exit_when_empty
+        self._sent_back = SentBack(settings.exit_wait, self._world)
 
     async def decide(self, lease: Lease, report: Report) -> Report:
         """The final report of a message: one that failed too often is now a dead letter.
@@ -69,6 +71,22 @@ class Settler:
         if waited_s is not None:
             metrics.response_duration.observe(waited_s)
 
+    def came(self, message_id: str) -> None:
+        """Hears that a message is in hand."""
+        self._sent_back.came(message_id)
+        self._valve.poll_until = math.inf
+
+    def idle(self) -> None:
+        """Hears that no message is in hand: no poll is to outlast what is waited for."""
+        if self._exits:
+            self._valve.poll_until = self._sent_back.idle()
+
+    def none_awaited(self) -> bool:
+        """Whether no message that was sent back is waited for."""
+        none = self._sent_back.none_awaited()
+        self.idle()
+        return none
+
     async def _is_buried(self, report: Report) -> bool:
         if self._dead_letters is None:
             return False
@@ -89,4 +107,4 @@ class Settler:
         else:
             hidden = await self._leases.hide(lease, report.pause_s)
             back_in_s = report.pause_s if hidden else lease.expires_at - self._world.now()
-            self.sent_back.note(lease.message.id, back_in_s)
+            self._sent_back.note(lease.message.id, back_in_s)

@@ -121,12 +121,12 @@ class Watcher:
         for message in messages:
             lease = self._leases.take(original(message))  # as it was before it was replayed
             metrics.receives.observe(message.receives)
-            self._settler.sent_back.came(lease.message.id)
+            self._settler.came(lease.message.id)
             self._lane.add(lease)
         self._start()
 
     def is_done(self) -> bool:
-        return self._settler.sent_back.none_awaited()
+        return self._settler.none_awaited()
 
     def lost(self, lease: Lease) -> None:
         if self._settings.on_lost_lease == "kill":
@@ -217,7 +217,9 @@ class Watcher:
             self._leave(1)
 
     def _leave(self, count: int) -> None:
-        self._consumer.give_back(count)
         self._in_hand -= count
-        if self._protection is not None and not self._in_hand:
-            self._protection.idle()
+        if not self._in_hand:
+            self._settler.idle()
+            if self._protection is not None:
+                self._protection.idle()
+        self._consumer.give_back(count)

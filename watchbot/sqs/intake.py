@@ -197,9 +197,10 @@ class Intake:
         return not messages and self.in_hand == 0 and self._polls == 0
 
     async def _receive(self, count: int) -> list[Message]:
+        wait_s = self._next_wait_s()
         try:
-            with anyio.fail_after(self._wait_s + HANG_S):
-                messages = await self._queue.receive(count, self._wait_s, self._visibility_s)
+            with anyio.fail_after(wait_s + HANG_S):
+                messages = await self._queue.receive(count, wait_s, self._visibility_s)
         except TimeoutError:
             raise Unreachable(
                 service="SQS", operation="receive_message", code="Hung", text="no answer came"
@@ -209,6 +210,10 @@ class Intake:
         metrics.last_receive.set(self._world.wall())
         metrics.oldest_message_age.set(self._oldest_age_s(messages))
         return messages
+
+    def _next_wait_s(self) -> int:
+        left_s = self._valve.poll_until - self._world.now()
+        return self._wait_s if left_s >= self._wait_s else max(1, math.ceil(left_s))
 
     async def _failed(self, error: AwsError) -> None:
         self._failures += 1

@@ -1,6 +1,7 @@
 """How much a consumer may receive now: any part of it may pause, narrow or end the receiving."""
 
 import asyncio
+import math
 
 from watchbot.world import REAL, World
 
@@ -16,6 +17,7 @@ class Valve:
         self.world = world
         self._held_until = 0.0
         self.most: int | None = None  # None: as many as there are slots
+        self.poll_until = math.inf  # no poll is to wait longer, though each waits a second
         self.closed = False
         self.turned = asyncio.Event()  # set by each turn; the intake clears it
 
