@@ -5,6 +5,7 @@ import io
 import json
 import re
 import signal
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from examples.record.lives import Life, lives
 from tests.cloud import Cloud
 from tests.end_to_end.test_bad_input import assert_refused
 from tests.end_to_end.test_local import read_until
-from tests.postgres import running_postgres
+from tests.postgres import PASSWORD, running_postgres
 
 
 @pytest.fixture
@@ -153,6 +154,38 @@ def test_health_and_metrics(cloud: Cloud, database: str) -> None:
 
     assert health.status_code == 200
     assert 'watchbot_record_events_total{kind="rejected"}' in metrics
+
+
+def test_database_that_goes_away_and_comes_back(cloud: Cloud) -> None:
+    queue = cloud.queue("patient")
+    life = next(life for life in lives(60, hours=24, end=datetime.now(UTC)) if life.events)
+
+    with running_postgres() as server:
+        database = server.new_database()
+        with cloud.started(
+            "record", "--queue-url", queue, "--database", database, "--poll-wait", "1",
+            "--metrics-host", "127.0.0.1", "--metrics-port", "0",
+        ) as recorder:  # fmt: skip
+            said = read_until(recorder, "started")
+            (url,) = re.findall(r"url=(\S+)", said)
+            server.kill()
+            cloud.send_many(queue, [json.dumps(event) for event in life.events])
+            read_until(recorder, "not written, trying again")
+            away = [requests.get(f"{url}/{page}", timeout=10) for page in ("healthz", "readyz")]
+            kept = sum(cloud.depth(queue))
+            server.start()
+            ends = time.monotonic() + 60
+            while cloud.depth(queue) != (0, 0) and time.monotonic() < ends:
+                time.sleep(0.05)  # a queue announces nothing
+            back = [requests.get(f"{url}/{page}", timeout=10) for page in ("healthz", "readyz")]
+        history = answer(cloud, database, "history", life.arn)
+
+    assert [page.status_code for page in away] == [200, 503]
+    assert f"127.0.0.1:{server.port}" in away[1].text
+    assert PASSWORD not in away[1].text
+    assert kept == len(life.events)  # none is deleted that is not written
+    assert [page.status_code for page in back] == [200, 200]
+    assert len(history) == len(life.events)
 
 
 @pytest.mark.parametrize(
