@@ -44,8 +44,9 @@ ends with it.
 | 0 | the queue is empty, with `--exit-when-empty` (see `--exit-wait`) |
 | 0 | one job is done, with `--writable-filesystem` |
 | 1 | AWS has refused for `--give-up-after` seconds, or refuses for good |
+| 1 | nobody answers at the start for `--give-up-after` seconds, or 30; nothing was received |
 | 2 | an option, a variable or the command cannot be right; nothing was received |
-| 2 | nobody answers where the queue is to be, or there are no credentials; nothing was received |
+| 2 | there are no credentials; nothing was received |
 
 `--exit-wait` counts while no message is in hand. No receive that begins then is longer than what is
 left of it, in whole seconds. One that was open before, beside the last worker, is let come back: it
