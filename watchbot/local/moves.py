@@ -128,6 +128,8 @@ def cancel(self: SQSResponse) -> ActionResult:
 
 def receive(self: SQSResponse) -> ActionResult:
     """ReceiveMessage, with the attempt's id and the queue that a dead letter comes from."""
+    # Before the poll: when it ends, the server may be over, and its queues with it.
+    queue = cast(Queue, self.sqs_backend.get_queue(self._get_queue_name()))
     token = asked_as.set(self._get_param("ReceiveRequestAttemptId"))
     try:
         answer = _receive(self)
@@ -138,7 +140,6 @@ def receive(self: SQSResponse) -> ActionResult:
         *(self._get_param("MessageSystemAttributeNames") or ()),
     }
     if asked & {"All", SOURCE}:
-        queue = cast(Queue, self.sqs_backend.get_queue(self._get_queue_name()))
         for message in cast(dict[str, Any], answer.result).get("Messages", ()):
             if source := queue.source_of(message["MessageId"]):
                 message.setdefault("Attributes", {})[SOURCE] = source
