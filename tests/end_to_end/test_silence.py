@@ -90,7 +90,7 @@ def test_redis_that_does_not_answer_is_named(silent: Silent) -> None:
     done = watchbot(silent, "progress", "status", "--progress-table", table, "job")
 
     assert done.returncode == 1
-    assert f"watchbot: database redis://127.0.0.1:{silent.port}/0: Timeout" in done.stderr
+    assert f"watchbot: waiting for Redis (redis://127.0.0.1:{silent.port}/0)\n" in done.stderr
 
 
 def test_doctor_says_it_as_json_where_it_was_asked_to(silent: Silent) -> None:

@@ -4,7 +4,7 @@ Each change is one script, which Redis runs atomically.
 """
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -127,7 +127,7 @@ class RedisStore:
 
     async def read(self, job: str) -> Job:
         with self._translated():
-            found: Any = await self._redis.hgetall(_keys(job)[0])
+            found: Any = await self._ask(lambda: self._redis.hgetall(_keys(job)[0]))
         facts = {name.decode(): value for name, value in found.items()}
         if not facts:
             raise NoSuchJob(job)
@@ -144,7 +144,7 @@ class RedisStore:
     async def pending(self, job: str) -> list[int]:
         parts = (await self.read(job)).parts
         with self._translated():
-            done: Any = await self._redis.get(_keys(job)[1]) or b""
+            done: Any = await self._ask(lambda: self._redis.get(_keys(job)[1])) or b""
         # Redis numbers the bits of a byte from the highest; the string ends with the last set bit.
         indexes = (
             number * 8 + bit
@@ -156,13 +156,15 @@ class RedisStore:
     async def remaining(self, job: str) -> int:
         total = (await self.read(job)).total
         with self._translated():
-            return total - int(await self._redis.bitcount(_keys(job)[1]))
+            return total - int(await self._ask(lambda: self._redis.bitcount(_keys(job)[1])))
 
     async def is_done(self, job: str, part: int) -> bool:
         known = await self.read(job)
         check_part(known, part)
         with self._translated():
-            return bool(await self._redis.getbit(_keys(job)[1], part - known.parts[0]))
+            return bool(
+                await self._ask(lambda: self._redis.getbit(_keys(job)[1], part - known.parts[0]))
+            )
 
     async def jobs(self) -> AsyncIterator[str]:
         with self._translated():
@@ -172,9 +174,11 @@ class RedisStore:
     async def _run(self, script: str, job: str, *values: str | int) -> Any:
         with self._translated():
             asked = self._redis.register_script(script)
-            return await waiting().answer(
-                f"Redis ({self._url})", lambda: asked(keys=_keys(job), args=values)
-            )
+            return await self._ask(lambda: asked(keys=_keys(job), args=values))
+
+    async def _ask(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        """The answer of one call; a tool says after a while that it waits for Redis."""
+        return await waiting().answer(f"Redis ({self._url})", call)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
