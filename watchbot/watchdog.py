@@ -15,7 +15,7 @@ class Watchdog:
 
     @contextmanager
     def expecting(self, what: str, within_s: float) -> Iterator[None]:
-        """The block, called `what`, must be left within so many seconds."""
+        """The block, called `what`, must be left within this many seconds."""
         key = object()
         self._due[key] = (what, self._clock() + within_s)
         try:

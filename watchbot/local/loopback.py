@@ -78,7 +78,7 @@ def _is_ours(host: str | None) -> bool:
 
 
 def one_at_a_time(app: Any) -> Any:
-    """The same WSGI application, which begins a call when the one before has ended."""
+    """This WSGI application, which begins a call when the one before has ended."""
     lock = Lock()
 
     def call(environ: Any, start_response: Any) -> Any:

@@ -179,5 +179,5 @@ def _send(url: str, body: bytes) -> None:
     request = urllib.request.Request(  # noqa: S310 - CloudFormation's own URL
         url, body, {"content-type": ""}, method="PUT"
     )
-    with urllib.request.urlopen(request, timeout=_SEND_S):  # noqa: S310 - likewise
+    with urllib.request.urlopen(request, timeout=_SEND_S):  # noqa: S310 - CloudFormation gives the address
         log.info("answered")

@@ -72,7 +72,7 @@ class Queue(Protocol):
         ...
 
     async def hide(self, changes: Sequence[tuple[Message, int]]) -> list[Refusal | None]:
-        """Hides up to ten, each for so many seconds from now (0: visible at once).
+        """Hides up to ten, each for its number of seconds from now (0: visible at once).
 
         For each, in their order, None or why it was refused.
         """

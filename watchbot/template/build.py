@@ -79,7 +79,7 @@ def template(options: Mapping[str, Any]) -> Template:
 
 
 def build(options: TemplateSettings) -> Template:
-    """The same, from settings that were loaded."""
+    """Builds the template from settings that were loaded."""
     check(options)
     stack = _asking(Stack(options=options))
     stack.document.set_version("2010-09-09")

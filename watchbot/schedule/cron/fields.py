@@ -41,7 +41,7 @@ class Field:
         return found
 
     def read_part(self, part: str) -> set[int]:
-        """The same for one item of a list."""
+        """Reads one item of a list."""
         match = _RANGE.fullmatch(part)
         if match is None:
             self.refuse(part)

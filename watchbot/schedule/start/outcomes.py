@@ -142,14 +142,14 @@ def together(outcomes: Sequence[str]) -> str:
 
 
 def _open(runs: Sequence[Started], ends: Mapping[str, TaskEnd]) -> list[str]:
-    """Those of their tasks that are not known to have ended."""
+    """Returns the tasks that are not known to have ended."""
     return [
         arn for run in runs for arn in run.arns if arn not in ends or ends[arn].outcome == ACTIVE
     ]
 
 
 def _new(runs: Sequence[Started], now: datetime) -> Set[str]:
-    """Those of their tasks that ECS may not know yet."""
+    """Returns the tasks that ECS may not know yet."""
     return {arn for run in runs if now - run.started_at < NEW for arn in run.arns}
 
 

@@ -15,7 +15,7 @@ Status = Literal["due", "started", "partial", "skipped", "missed", "failed", "un
 ENDS_ILL = ("partial", "failed", "uncertain")
 LEASE = timedelta(seconds=5)  # what a replica that died holds up its runs for
 RENEW_S = 1.5
-LOOKED_AT = timedelta(seconds=15)  # likewise, a look at its tasks
+LOOKED_AT = timedelta(seconds=15)  # how long a look at the tasks of a run may take
 
 
 Key = tuple[str, str]  # of a run among those of its job: its time, as text, and its cause

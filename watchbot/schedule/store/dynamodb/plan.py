@@ -14,7 +14,7 @@ from watchbot.schedule.store.run import Entry
 
 BATCH = 200  # jobs of one pass
 MOST_ENTRIES = 99  # of a transaction, which may have 100 parts
-MOST_BYTES = 3_000_000  # likewise: DynamoDB takes 4 MB
+MOST_BYTES = 3_000_000  # of one transaction: DynamoDB takes 4 MB
 
 _OVERTAKEN = {CONDITION_FAILED, "TransactionConflict"}
 
