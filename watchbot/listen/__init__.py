@@ -1,1 +1,1 @@
-"""`watchbot listen`: a command for every message. Start reading at `watcher.py`."""
+"""`watchbot listen`: runs a command for every message. Start reading at `watcher.py`."""

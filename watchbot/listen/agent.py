@@ -1,4 +1,4 @@
-"""The agent of ECS: what it says of this task, and what it is asked to do for it."""
+"""Calls the ECS agent, which runs on the container's host: metadata and task protection."""
 
 import json
 import logging
@@ -17,14 +17,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A status of HTTP, and the JSON object that came with it; empty when none did."""
+    """The agent's HTTP status, and the JSON object of its body; empty when the body has none."""
 
     status: int
     content: dict[str, object]
 
 
 async def ask(method: str, url: str, request: object = None, *, within_s: float) -> Answer:
-    """What the agent answers. Raises `OSError` when it does not, or not in time."""
+    """Sends a request to the agent and returns its answer.
+
+    Raises `OSError` when the agent does not answer within `within_s`.
+    """
     try:
         with anyio.fail_after(within_s):
             async with (
@@ -48,9 +51,9 @@ def _object(body: bytes) -> dict[str, object]:
 
 
 async def this_container(metadata_uri: str | None) -> dict[str, str]:
-    """What a person on call needs to find this container: its task, and its log.
+    """Facts by which a person on call finds this container: its task, and its log stream.
 
-    The host's name where there is no ECS, or where its agent does not answer within two seconds.
+    Outside ECS, and when the agent does not answer within two seconds: only the host's name.
     """
     here = {"Container": socket.gethostname()}
     if metadata_uri is None:

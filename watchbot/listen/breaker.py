@@ -1,4 +1,4 @@
-"""Stops a watcher whose every message fails alike, before it burns the receives of them all."""
+"""Stops a watcher whose messages all fail in one way, before each message loses its receives."""
 
 import logging
 
@@ -15,12 +15,11 @@ log = logging.getLogger(__name__)
 
 
 class Breaker:
-    """Opens when `limit` different messages in a row fail alike, and none has succeeded.
+    """Opens when `limit` messages in a row fail with one fingerprint, and none has succeeded.
 
-    A deployment that has succeeded once since the start is not broken: the breaker never opens
-    after that, and messages fail one by one. While it is open, the watcher tries one message after
-    each `pause_s`: each one that fails doubles the pause, and one that succeeds closes the breaker.
-    With `limit` 0 it never opens.
+    After the first success the breaker never opens: the deployment works, and messages fail one by
+    one. While the breaker is open, the watcher tries one message after each `pause_s`. Each failure
+    doubles the pause; a success closes the breaker. With `limit` 0 the breaker never opens.
     """
 
     def __init__(self, limit: int, valve: Valve, world: World = REAL) -> None:
@@ -35,7 +34,7 @@ class Breaker:
 
     @property
     def trouble(self) -> str | None:
-        """Why the watcher receives next to nothing, or None."""
+        """The reason why the watcher receives almost nothing, or None."""
         return "the breaker is open: every message failed alike" if self.open else None
 
     def was_opened_by(self, report: Report) -> bool:
@@ -43,7 +42,7 @@ class Breaker:
         return report is self._opened_by
 
     def observe(self, report: Report) -> None:
-        """Opens, closes or lengthens the pause, as the report says."""
+        """Opens or closes the breaker, or doubles its pause, according to the report."""
         if report.outcome is COMPLETED and report.ending is not None:
             self._succeed()
         elif report.outcome.failed and not self._succeeded and self._limit:
@@ -59,7 +58,7 @@ class Breaker:
 
     def _fail(self, report: Report) -> None:
         if self.open and report.message.asked_at < self._tried_at:
-            return  # it was in hand before: no news
+            return  # received before the breaker opened: says nothing about the next message
         self._tried_at = self._world.now()
         if self.open:
             self.pause_s = min(self.pause_s * 2, LONGEST_PAUSE_S)

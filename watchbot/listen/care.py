@@ -1,4 +1,4 @@
-"""How a process ends, and what is done about one that does not."""
+"""Describes how a process ended, and decides how long a process gets to end."""
 
 import signal
 from collections.abc import Mapping, Sequence
@@ -10,14 +10,14 @@ from watchbot.listen.orphans import is_immortal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a process ended: by an exit code, or by a signal; neither if nobody could see it."""
+    """The end of a process: an exit code or a signal; neither if watchbot could not see the end."""
 
     exit_code: int | None
     signal: int | None = None
 
     @property
     def signal_name(self) -> str | None:
-        """The signal as SIGKILL or, where it has no name, as its number; None without one."""
+        """The signal's name, as SIGKILL; its number if it has no name; None without a signal."""
         if self.signal is None:
             return None
         try:
@@ -32,25 +32,28 @@ class Ending:
 
 
 class Care(Protocol):
-    """Who decides how long a process gets, and hears of what does not end with it."""
+    """Decides how long a process gets to end, and hears of processes that do not end."""
 
     remind_s: float
 
     async def grace(self) -> None:
-        """Returns when what was told to end has had its time."""
+        """Returns when the time between SIGTERM and SIGKILL is over."""
 
     async def patience(self) -> None:
-        """Returns when what cannot be ended is to be left alone."""
+        """Returns when `process.run` should wait no longer for processes that it cannot end."""
 
     def still_runs(self, processes: Sequence[int], reason: str) -> None:
-        """Hears what cannot be ended and why, at once and every `remind_s` seconds."""
+        """Hears which processes cannot be ended and why: at once, then every `remind_s` seconds."""
 
     def killed(self, processes: Mapping[int, str]) -> None:
-        """Hears numbers and names of what a process had left behind, and was killed."""
+        """Hears numbers and names of killed processes that the worker had left running."""
 
 
 class StillRunning(Exception):
-    """What cannot be ended was left alone. `ending` is how the process itself ended unasked."""
+    """Processes that cannot be ended were left running.
+
+    `ending` is how the worker's own process ended, if it ended before anybody told it to.
+    """
 
     def __init__(self, processes: Sequence[int], ending: Ending | None) -> None:
         self.ending = ending
@@ -58,7 +61,7 @@ class StillRunning(Exception):
 
 
 def why(stuck: Sequence[int]) -> str:
-    """Why these processes cannot be ended."""
+    """The reason why these processes cannot be ended."""
     if any(map(is_immortal, stuck)):
         return "it runs as another user"
     return "it hangs in the kernel"

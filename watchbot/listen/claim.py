@@ -1,9 +1,10 @@
-"""The directory of a watcher, claimed for as long as the watcher or one of its workers lives.
+"""Locks a watcher's directory for as long as the watcher or one of its workers lives.
 
-The claim is a lock (flock) on the directory itself. The kernel ends it with the last process that
-holds it, however that process dies, and it holds for all containers of the machine. Workers
-inherit it: those of a killed watcher run on, and still read their files. A directory gets the
-name by which others find it once it is locked; so one of that name without a lock is abandoned.
+The lock (flock) is on the directory itself, and all containers of the machine see it. The kernel
+releases the lock when the last process that holds it ends, however that process ends. Workers
+inherit the lock, because the workers of a killed watcher run on and still read their files.
+A watcher locks a directory first and then gives it the name by which other watchers find it. So a
+directory of that name without a lock is abandoned.
 """
 
 import contextlib
@@ -18,14 +19,14 @@ from pathlib import Path
 
 _PREFIX = "watchbot-"
 _NAME = re.compile(rf"{_PREFIX}[a-z0-9_]{{8}}(\.[0-9a-f]{{8}})?")
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # Linux's: another one is another kernel's
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # Linux only; differs for each boot
 
 
 @contextmanager
 def claimed() -> Iterator[str]:
     """A new directory (0700) below the machine's temporary directory. Raises `OSError`.
 
-    Its content is the caller's to delete.
+    The caller deletes its content.
     """
     path = os.path.realpath(tempfile.mkdtemp(prefix=_PREFIX))
     lock = os.open(path, os.O_RDONLY)
@@ -40,10 +41,10 @@ def claimed() -> Iterator[str]:
 
 
 def abandoned() -> Iterator[str]:
-    """The directories that this user's dead watchers left, each ours alone while it is looked at.
+    """Yields the directories that this user's dead watchers left, each locked while it is yielded.
 
-    None where the kernel cannot be told from others: the lock of one is unknown to another, and
-    both may see the same disk.
+    Yields nothing where the boot has no id: two kernels may share a disk, and neither sees the
+    other's locks.
     """
     ending = _ending()
     for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*{ending}") if ending else ():
@@ -59,7 +60,7 @@ def abandoned() -> Iterator[str]:
 
 
 def is_live(path: str) -> bool:
-    """Whether a directory is claimed by a living watcher, as far as can be told from here."""
+    """Whether a living watcher holds this directory; true if this process cannot know."""
     name = _NAME.fullmatch(os.path.basename(path))
     if name is None:
         return False
@@ -76,7 +77,7 @@ def is_live(path: str) -> bool:
 
 
 def _ending() -> str:
-    """How the names of claimed directories end on this machine until it starts anew."""
+    """The suffix of claimed directories' names on this machine, until its next boot."""
     with contextlib.suppress(OSError):
         return f".{_BOOT_ID.read_text()[:8]}"
     return ""
@@ -85,6 +86,6 @@ def _ending() -> str:
 def _lock(file: int) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # somebody has it; or a network's disk that knows no such locks
+    except OSError:  # another process has the lock; or a network file system has no locks
         return False
     return True

@@ -1,4 +1,4 @@
-"""Gives up messages that failed too often: to the dead-letter queue, with what is known of it."""
+"""Moves messages that failed too often to the dead-letter queue, with the facts of the failure."""
 
 import logging
 from collections import OrderedDict
@@ -20,16 +20,16 @@ from watchbot.sqs.queue import SqsQueue
 from watchbot.sqs.redrive import redrive
 
 REMEMBERED = 10_000  # messages whose failed runs are counted
-RECEIVES_AN_ATTEMPT = 4  # where no redrive policy says how many receives are the most
+RECEIVES_AN_ATTEMPT = 4  # used when no redrive policy limits the receives
 
 log = logging.getLogger(__name__)
 
 
 class DeadLetters:
-    """Counts the failed runs of each message, and gives it up after `max_attempts` of them.
+    """Counts the failed runs of each message, and gives the message up after `max_attempts`.
 
-    The count is of this process alone. So that neither a restart nor other watchers keep a message
-    alive for ever, one that fails is also given up at its `last_receive`.
+    This process counts only its own runs. A message that fails is also given up at its
+    `last_receive`, so that restarts and other watchers do not keep it alive for ever.
     """
 
     def __init__(self, destination: Destination, *, max_attempts: int, last_receive: int) -> None:
@@ -38,9 +38,9 @@ class DeadLetters:
         self._failures: OrderedDict[str, int] = OrderedDict()
 
     async def take(self, report: Report) -> bool:
-        """Whether the message was given up: it is in the dead-letter queue, and may be deleted.
+        """Whether the message is now in the dead-letter queue, so that the caller may delete it.
 
-        To be told of the end of every run, once.
+        The caller must pass the report of every run, once.
         """
         message = report.message
         if not report.outcome.failed:
@@ -73,14 +73,14 @@ class DeadLetters:
         evidence = _evidence(report)
         result = await self._sent(report, evidence)
         if isinstance(result, Unsent) and not result.passing:
-            # It may be the output that is too much for the queue.
+            # The output may have made the letter too big for the queue.
             result = await self._sent(report, replace(evidence, tail=""))
         return result if isinstance(result, Unsent) else None
 
     async def _sent(self, report: Report, evidence: Evidence) -> Result:
         message = report.message
         letter = replace(message, attributes=attested(message.attributes, evidence))
-        # The same id each time: what was sent, and then could not be deleted, is sent once.
+        # The message's own id: SQS drops the second letter if the first delete had failed.
         dedup_id = message.id if self._destination.fifo else None
         outgoing = again(letter, dedup_id=dedup_id)
         try:
@@ -92,10 +92,10 @@ class DeadLetters:
 
 @asynccontextmanager
 async def open_dead_letters(settings: ListenSettings) -> AsyncIterator[DeadLetters | None]:
-    """What gives up messages, where that was asked for.
+    """Opens the dead-letter queue; yields None where `--max-attempts` is not set.
 
-    Raises `SettingError` when there is no dead-letter queue for it, or a wrong one, and `NotFound`
-    when it does not exist.
+    Raises `SettingError` when no dead-letter queue is set, or one that does not fit. Raises
+    `NotFound` when the dead-letter queue does not exist.
     """
     if not settings.max_attempts:
         yield None
@@ -124,7 +124,7 @@ def _check(settings: ListenSettings, url: str) -> None:
 
 
 async def _facts(settings: ListenSettings, url: str) -> Mapping[str, str]:
-    """What is known of a queue; nothing where that is denied: to send is another permission."""
+    """The attributes of a queue; empty where IAM denies them, as a sender needs none of them."""
     async with open_client("sqs", settings.account.near(url)) as sqs:
         try:
             return await SqsQueue(sqs, url).facts()

@@ -1,4 +1,4 @@
-"""Remembers which messages are done: SQS may hand out a message that was deleted."""
+"""Remembers which messages are done, because SQS may deliver a message after its delete."""
 
 from collections import OrderedDict
 
@@ -6,7 +6,7 @@ REMEMBERED = 10_000
 
 
 class Done:
-    """The ids of the last messages that were done: deleted without a run when they come again."""
+    """The ids of the last messages that are done. The watcher deletes these without another run."""
 
     def __init__(self) -> None:
         self._ids: OrderedDict[str, None] = OrderedDict()

@@ -1,4 +1,4 @@
-"""What a worker is given: its variables, and its message."""
+"""Builds a worker's environment variables, and the files that hold its message."""
 
 import json
 import os
@@ -10,37 +10,38 @@ from watchbot.settings.base import MAX_VARIABLE_BYTES
 from watchbot.sqs.envelope import Content
 from watchbot.sqs.message import Attribute, Message, timestamp
 
-# What only a message may set, and what each holds; docs/reference/worker.md shows this.
+# Variables that only a message may set. docs/reference/worker.md shows these texts.
 WORKER_VARIABLES = {
     "Message": "The text of the message, out of its SNS envelope if it has one (see `--envelope`).",
-    "MessageFile": "Instead of `Message`: a file (0600) with the body, when it is over 131,063 "
-    "bytes or holds what no variable can (a NUL, a lone surrogate). With `--no-stdin`: always.",
+    "MessageFile": "Path of a file (0600) with the body, set instead of `Message` when the body is "
+    "over 131,063 bytes or holds a NUL or a lone surrogate. With `--no-stdin`: always set.",
     "Subject": "The subject of the SNS envelope, or empty.",
-    "SubjectFile": "Instead of `Subject`: a file (0600), when it is too long for a variable.",
-    "MessageId": "As SQS says.",
-    "ApproximateReceiveCount": "How often it was received, this time included.",
-    "SentTimestamp": "When it was sent, in ISO 8601.",
-    "ApproximateFirstReceiveTimestamp": "When it was first received, in ISO 8601.",
-    "MessageAttributes": 'JSON, where there are any: `{"name": {"Type": "String", "Value": "…"}}`; '
-    "a binary value is base64.",
-    "MessageAttributesFile": "Instead of `MessageAttributes`: a file (0600) with the JSON, when it "
-    "is over 131,053 bytes.",
-    "MessageGroupId": "Where it has one.",
-    "MessageDeduplicationId": "Of a FIFO queue.",
-    "SequenceNumber": "Of a FIFO queue.",
-    "TopicArn": "Of the SNS envelope, where there is one.",
-    "TRACEPARENT": "The W3C trace that the message carries, where it does.",
-    "TRACESTATE": "The same.",
-    "_X_AMZN_TRACE_ID": "The X-Ray trace that the message carries, where it does.",
+    "SubjectFile": "Path of a file (0600), set instead of `Subject` when the subject is too long "
+    "for a variable.",
+    "MessageId": "The message's id in SQS.",
+    "ApproximateReceiveCount": "The number of receives of the message, this one included.",
+    "SentTimestamp": "The time when the message was sent, in ISO 8601.",
+    "ApproximateFirstReceiveTimestamp": "The time of the message's first receive, in ISO 8601.",
+    "MessageAttributes": 'The message attributes as JSON: `{"name": {"Type": "String", "Value": '
+    '"…"}}`; a binary value is base64. Unset without attributes.',
+    "MessageAttributesFile": "Path of a file (0600) with the JSON, set instead of "
+    "`MessageAttributes` when the JSON is over 131,053 bytes.",
+    "MessageGroupId": "The message group, if the message has one.",
+    "MessageDeduplicationId": "The deduplication id (FIFO queues only).",
+    "SequenceNumber": "The sequence number (FIFO queues only).",
+    "TopicArn": "The ARN of the SNS topic, if the message has an SNS envelope.",
+    "TRACEPARENT": "The W3C `traceparent` of the message, if it has one.",
+    "TRACESTATE": "The W3C `tracestate` of the message, if it has one.",
+    "_X_AMZN_TRACE_ID": "The X-Ray trace header of the message, if it has one.",
     "WATCHBOT_WORKER": "The slot of this worker, from 0 to one less than `--concurrency`.",
-    "WATCHBOT_DEADLINE": "When it will be told to end, in seconds since 1970.",
-    "WATCHBOT_SCRATCH": "A directory of its own (0700), empty; it is deleted after the run.",
-    "TMPDIR": "The same directory.",
+    "WATCHBOT_DEADLINE": "The time when watchbot will end this worker, in seconds since 1970.",
+    "WATCHBOT_SCRATCH": "An empty directory (0700) for this run alone. Watchbot deletes it after "
+    "the run.",
+    "TMPDIR": "The directory of `WATCHBOT_SCRATCH`.",
 }
 
 
-# How the AWS libraries find the watcher's own credentials: in variables, or at the address of the
-# container's agent.
+# Variables with which the AWS libraries find the watcher's own credentials.
 _CREDENTIALS = {
     "AWS_ACCESS_KEY_ID",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
@@ -56,7 +57,7 @@ _CREDENTIALS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where and until when one worker runs: its slot, its directory, its end in epoch seconds."""
+    """One worker's slot, scratch directory and deadline in epoch seconds."""
 
     worker: int
     scratch: str
@@ -66,9 +67,9 @@ class Place:
 def base_environment(*, structured: bool = False, credentials: bool = True) -> dict[bytes, bytes]:
     """The watcher's own environment, without the names that only a message may set.
 
-    With `structured`, its tools log JSON, as the watcher does, also where a flag had asked for it.
-    Without `credentials`, no variable gives or names credentials of AWS. Python prints lines as
-    they come, unless the watcher's environment says otherwise.
+    With `structured`, watchbot's tools inside the worker log JSON, like the watcher. Without
+    `credentials`, the variables that give or name AWS credentials are left out. A Python worker
+    does not buffer its output, unless the watcher's environment sets PYTHONUNBUFFERED.
     """
     kept_back = {*WORKER_VARIABLES} if credentials else {*WORKER_VARIABLES, *_CREDENTIALS}
     base = {
@@ -79,13 +80,13 @@ def base_environment(*, structured: bool = False, credentials: bool = True) -> d
 
 
 def is_worker() -> bool:
-    """Whether this process runs for a message of another watcher, on this machine."""
+    """Whether another watcher on this machine started this process for a message."""
     scratch = os.environ.get("WATCHBOT_SCRATCH")
     return bool(scratch and "MessageId" in os.environ and os.path.isdir(scratch))
 
 
 def stack_name() -> str | None:
-    """The CloudFormation stack this service belongs to, where its template says so."""
+    """The CloudFormation stack of this service, if its template sets `StackName`; else None."""
     return os.environ.get("StackName") or None
 
 
@@ -94,7 +95,7 @@ def worker_environment(
 ) -> dict[bytes, bytes]:
     """All variables of a worker, ready for exec.
 
-    Without those whose text fits in no variable: too long, or with NUL or lone surrogates.
+    Leaves out a text that no variable can hold: too long, or with a NUL or a lone surrogate.
     """
     variables = {
         "Subject": _clean(content.subject),
@@ -123,7 +124,7 @@ def worker_environment(
 
 
 def message_texts(content: Content) -> dict[str, bytes]:
-    """What of a message may need a file, by the variable that it is in where it fits."""
+    """The texts of a message that may need a file, by the name of their variable."""
     texts = {"Message": message_bytes(content)}
     if content.attributes:
         texts["MessageAttributes"] = _json(content.attributes).encode()
@@ -135,9 +136,9 @@ def message_texts(content: Content) -> dict[str, bytes]:
 def with_files(
     environment: Mapping[bytes, bytes], texts: Mapping[str, bytes], scratch: str
 ) -> dict[bytes, bytes]:
-    """The same with texts in files (0600), named by `MessageFile` and alike, and in no variable.
+    """The environment with each text in a file (0600) and its path in NAMEFile, as `MessageFile`.
 
-    One that has its file keeps it. Raises `OSError` when a file cannot be written.
+    A text that already has its file keeps it. Raises `OSError` when a file cannot be written.
     """
     changed = dict(environment)
     for name, text in texts.items():
@@ -151,7 +152,7 @@ def with_files(
 
 
 def message_bytes(content: Content) -> bytes:
-    """The message as standard input gives it: UTF-8, with a lone surrogate as its three bytes."""
+    """The message for standard input: UTF-8, with a lone surrogate as its three bytes."""
     return content.body.encode(errors="surrogatepass")
 
 
@@ -160,7 +161,7 @@ def _time(milliseconds: int | None) -> str:
 
 
 def _json(attributes: Mapping[str, Attribute]) -> str:
-    # Escaped to ASCII, it holds no NUL and no surrogate, whatever the attributes hold.
+    # Escaped to ASCII, the JSON holds no NUL and no surrogate, whatever the attributes hold.
     return json.dumps(
         {name: {"Type": item.type, "Value": item.value} for name, item in attributes.items()}
     )
@@ -175,7 +176,7 @@ def _trace(message: Message, attributes: Mapping[str, Attribute]) -> dict[str, s
 
 
 def _clean(text: str) -> str:
-    """A title may lose a character that no variable can hold; a body may not."""
+    """The subject, with `?` for each character that no variable can hold."""
     return text.encode(errors="replace").replace(b"\0", b"?").decode()
 
 

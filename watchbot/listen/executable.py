@@ -1,6 +1,6 @@
-"""What the first bytes of a command's file say: whether the kernel can start it, and how.
+"""Reads the first bytes of a command's file: whether the kernel can start it, and how.
 
-Else every message would learn it anew, and each would lose a receive by it.
+Without this check, each message would lose a receive to a command that cannot start.
 """
 
 import contextlib
@@ -13,22 +13,23 @@ from collections.abc import Sequence
 from watchbot.errors import CommandError
 
 SHELL = "/bin/sh"
-_FIRST_BYTES = 4_096  # the kernel reads 256, and a page of the headers that it finds there
+_FIRST_BYTES = 4_096  # the kernel reads 256 bytes, and then at most a page of program headers
 _KERNEL_READS = 256
-_MOST_INTERPRETERS = 5  # a script may be another's interpreter; Linux gives up then, too
-_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")  # what editors of Windows begin texts with
+_MOST_INTERPRETERS = 5  # a script's interpreter may be a script; Linux gives up after five
+_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")  # byte-order marks of Windows editors
 _CPUS = {
     3: "32-bit x86", 8: "MIPS", 20: "32-bit PowerPC", 21: "PowerPC", 22: "S/390", 40: "32-bit ARM",
     62: "x86-64", 183: "64-bit ARM", 243: "RISC-V", 258: "LoongArch",
 }  # fmt: skip
-_RUN_BOTH = {(62, 3), (183, 40)}  # a CPU's kernel and the older binaries that it may run, too
+_RUN_BOTH = {(62, 3), (183, 40)}  # 64-bit CPU, and the 32-bit binaries that its kernel may run
 _PT_INTERP = 3
 
 
 def runner(file: str, word: str) -> str | None:
-    """What runs a file, which COMMAND calls `word`: itself (None), or /bin/sh a text without #!.
+    """The program that must run `file`: /bin/sh for a text without #!, None for any other file.
 
-    Raises `CommandError` when its first bytes say that it cannot be started.
+    `word` is the file's name in COMMAND. Raises `CommandError` when the first bytes of the file say
+    that the kernel cannot start it.
     """
     head = _head(file)
     if not head and os.path.isfile(file) and not os.path.getsize(file):
@@ -43,12 +44,12 @@ def runner(file: str, word: str) -> str | None:
 
 
 def doubt(file: str) -> str | None:
-    """Why a binary may not start here after all, or None: another CPU, an unknown format."""
+    """The reason why a binary may not start here (another CPU, an unknown format), or None."""
     head, own = _head(file), _head(sys.executable)
     if not head or head[:2] == b"#!" or b"\0" not in head[:_KERNEL_READS]:
         return None
     if head[:4] != b"\x7fELF":
-        same = head[:4] == own[:4]  # no Linux: then it is this system's own format
+        same = head[:4] == own[:4]  # outside Linux: the format of this system's Python
         return None if same or sys.platform != "linux" else "its format is none of Linux"
     cpu, here = _cpu(head), _cpu(own)
     if cpu == here or (here, cpu) in _RUN_BOTH:
@@ -57,7 +58,7 @@ def doubt(file: str) -> str | None:
 
 
 def _head(file: str) -> bytes:
-    with contextlib.suppress(OSError):  # it may be run, but not read: the kernel will tell
+    with contextlib.suppress(OSError):  # a file may be executable but not readable
         if os.path.isfile(file):
             with open(file, "rb") as opened:
                 return opened.read(_FIRST_BYTES)
@@ -65,7 +66,7 @@ def _head(file: str) -> bytes:
 
 
 def _is_text(head: bytes, word: str) -> bool:
-    """Whether a shell would run this as its script."""
+    """Whether a shell would run this file as a script."""
     if head.startswith(_MARKS):
         raise CommandError(word, "it begins with a byte-order mark; save it as UTF-8 without one")
     if b"\0" in head[:_KERNEL_READS]:
@@ -82,13 +83,13 @@ def _windows_lines(word: str) -> CommandError:
 
 
 def _interpreter(head: bytes) -> Sequence[str]:
-    """The words of the first line behind #!: the interpreter, and what it is given, as one."""
+    """The words after #!: the interpreter and, as one word, all its arguments."""
     line = head[2:_KERNEL_READS].partition(b"\n")[0].strip(b" \t")
     return [os.fsdecode(part) for part in line.split(None, 1)]
 
 
 def _check_interpreter(file: str, word: str) -> None:
-    """Raises `CommandError` if the interpreter of a script, or that one's own, cannot be run."""
+    """Raises `CommandError` if a script's interpreter, or the interpreter's own, cannot be run."""
     for _ in range(_MOST_INTERPRETERS):
         head = _head(file)
         if head[:2] != b"#!":
@@ -108,11 +109,11 @@ def _check_interpreter(file: str, word: str) -> None:
 
 
 def _check_env(given: str, word: str) -> None:
-    # Linux hands all that stands behind `env` on as one word; with -S, `env` splits it.
+    # Linux passes everything after `env` as one word; with -S, `env` splits that word.
     words = given.split() if given.startswith("-") or sys.platform != "linux" else [given]
     while words and words[0] in {"-", "-S", "-i", "-v", "-vS", "-iS"}:
         del words[0]
-    if not words or words[0].startswith("-") or "=" in words[0]:  # too clever to be followed
+    if not words or words[0].startswith("-") or "=" in words[0]:  # options we do not parse
         return
     if shutil.which(words[0]) is None:
         split = "; Linux takes that for one word, without env -S" * (" " in words[0])
@@ -133,7 +134,7 @@ def _cpu(head: bytes) -> int:
 
 
 def _check_loader(head: bytes, word: str) -> None:
-    """Raises `CommandError` if a binary for this CPU names a dynamic loader that is not there."""
+    """Raises `CommandError` if a binary for this CPU names a dynamic loader that is missing."""
     loader = _loader(head)
     if loader and _cpu(head) == _cpu(_head(sys.executable)) and not os.path.exists(loader):
         raise CommandError(
@@ -144,7 +145,7 @@ def _check_loader(head: bytes, word: str) -> None:
 
 
 def _loader(head: bytes) -> str:
-    """The path that the program headers name, or nothing."""
+    """The dynamic loader's path in the program headers, or an empty text."""
     order = ">" if head[5:6] == b"\x02" else "<"
     wide = head[4:5] == b"\x02"
     try:
@@ -158,6 +159,6 @@ def _loader(head: bytes) -> str:
             offset, _, _, length = struct.unpack_from(f"{order}{form}", head, first)
             end = offset + length
             return os.fsdecode(head[offset:end].rstrip(b"\0")) if end <= len(head) else ""
-    except struct.error:  # the headers are elsewhere in the file: the kernel will tell
+    except struct.error:  # the headers lie past the bytes that we read; the kernel checks them
         pass
     return ""

@@ -1,4 +1,4 @@
-"""The last failures of a watcher, as `/failures` serves them: fingerprints, no message's words."""
+"""Remembers a watcher's last failures for `/failures`: fingerprints, and no text of a message."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Failures:
             self._kinds.popitem(last=False)
 
     def page(self) -> list[dict[str, object]]:
-        """The failures as `/failures` serves them, the last first."""
+        """The failures as `/failures` serves them, the newest first."""
         return [
             {
                 "fingerprint": fingerprint,

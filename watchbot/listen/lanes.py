@@ -1,9 +1,9 @@
-"""Which messages in hand may run now, and which of them together. Nothing here waits or calls.
+"""Decides which messages in hand may run now, and which of them run together.
 
-A lane holds the messages of one queue. They wait there in groups, and a group has at most one batch
-that runs. On a FIFO queue the groups are SQS's own, and their messages stay in order. On a standard
-queue each message is a group of its own: a second delivery of a message that is in hand (its twin)
-waits for the end of the first.
+A lane holds the messages of one queue, in groups. At most one batch of a group runs at a time. On a
+FIFO queue the groups are SQS's own, and their messages stay in order. On a standard queue each
+message is a group of its own: a second delivery of a message that is in hand (its twin) waits until
+the first has ended. Nothing here waits or calls another service.
 """
 
 from collections import deque
@@ -14,7 +14,7 @@ from watchbot.sqs.lease import Lease
 
 
 class Lane:
-    """The messages of one queue that wait or run, by group.
+    """Messages of one queue that wait or run, by group.
 
     `weight` is the queue's share of the runs.
     """
@@ -23,8 +23,8 @@ class Lane:
         self.weight = weight
         self.start = 0.0  # the virtual time at which its next batch may start; see `Lanes`
         self.fifo = fifo
-        self._waiting: dict[str, deque[Lease]] = {}  # of each group in hand, in order of arrival
-        self._ready: deque[str] = deque()  # groups of which something waits and nothing runs
+        self._waiting: dict[str, deque[Lease]] = {}  # by group in hand, in order of arrival
+        self._ready: deque[str] = deque()  # groups with a message that waits and none that runs
 
     @property
     def ready(self) -> bool:
@@ -60,10 +60,10 @@ class Lane:
                 del self._waiting[key]
 
     def take_rest(self, lease: Lease) -> list[Lease]:
-        """Takes out, in order, what waits behind a message that runs: its FIFO group or its twins.
+        """Takes out, in order, the messages that wait behind a running one: its group or its twins.
 
-        What comes later may run: a queue hands out no more of a FIFO group while it knows that an
-        earlier message of the group is out.
+        Messages received later may run: SQS delivers no further message of a FIFO group while an
+        earlier message of the group is in flight.
         """
         waiting = self._waiting[self._key(lease)]
         rest = list(waiting)
@@ -95,8 +95,9 @@ class Lanes:
     """Picks the next batch among the lanes of all queues, by weight.
 
     Start-time fair queueing: in virtual time, a lane's next batch starts when the share of its last
-    one is used up, and the earliest start is picked. A lane that was empty starts now, so that it
-    makes up for nothing. Source: Goyal, Vin and Cheng, "Start-time fair queueing", SIGCOMM 1996.
+    batch is used up, and the earliest start wins. A lane that was empty starts now, and gets no
+    credit for the time before. Source: Goyal, Vin and Cheng, "Start-time fair queueing", SIGCOMM
+    1996.
     """
 
     def __init__(self, lanes: Sequence[Lane], *, size: int = 1) -> None:

@@ -1,9 +1,9 @@
-"""The watcher's two lines about a message: that it was received, and how its run ended.
+"""Logs two lines for each message: its receive, and the end of its run.
 
-The second has two forms of one result: `duration_s`, `response_s` and `receives`, for the filters
-of `watchbot template`; and `code`, `signal`, `duration` and `response_duration`, the last two in
-milliseconds, for the filters of ecs-watchbot's stacks. Source of these names and units: its
-lib/worker.js and lib/template.js.
+The second line holds the result twice. The metric filters of `watchbot template` read
+`duration_s`, `response_s` and `receives`. The metric filters of ecs-watchbot's stacks read `code`,
+`signal`, and in milliseconds `duration` and `response_duration`. ecs-watchbot defines these names
+and units in lib/worker.js and lib/template.js.
 """
 
 import logging
@@ -17,13 +17,13 @@ log = logging.getLogger(__name__)
 
 
 def log_start(message: Message, *, bodies: bool) -> None:
-    """Says that a message was received; with its body where `bodies` are asked for."""
+    """Logs that a message was received; with its body if `bodies`."""
     facts: dict[str, object] = {"message_id": message.id, "receives": message.receives}
     log.info("received", extra={**facts, "body": message.body} if bodies else facts)
 
 
 class Lines:
-    """An observer that logs how each run ended, and what that means for its message."""
+    """An observer that logs how each run ended, and what becomes of its message."""
 
     def __init__(self, world: World = REAL) -> None:
         self._wall = world.wall
@@ -46,12 +46,12 @@ class Lines:
 
 
 def response_s(message: Message, wall: float) -> float | None:
-    """Seconds from the sending of a message to `wall`; None where SQS did not say when."""
+    """Seconds from the sending of a message to `wall`; None if SQS gave no sending time."""
     return None if message.sent_ms is None else max(0.0, wall - message.sent_ms / 1000)
 
 
 def _result(report: Report, waited_s: float | None) -> dict[str, object]:
-    """Makes ecs-watchbot's result of a run; empty where nothing ran."""
+    """A run's result in ecs-watchbot's form; empty if the command did not run."""
     if report.run is None:
         return {}
     return {

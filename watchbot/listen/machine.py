@@ -13,8 +13,8 @@ from watchbot.settings.base import describe
 from watchbot.sqs.valve import Valve
 from watchbot.world import REAL, World
 
-PAUSE_S = 60  # the longest that nothing is received when the machine starts no worker
-WAIT_S = 300  # a message in hand waits this long for a machine that starts no worker
+PAUSE_S = 60  # the longest pause of receives while the machine can start no worker
+WAIT_S = 300  # how long a message in hand waits while the machine can start no worker
 
 RAISED_BY = "ulimit -Hn, docker run --ulimit nofile=N, or `ulimits` in a task definition"
 
@@ -24,7 +24,10 @@ log = logging.getLogger(__name__)
 
 
 def make_room(workers: int) -> None:
-    """Raises the limit of descriptors to what `workers` need, or `SettingError` where it cannot."""
+    """Raises the limit of open files to the need of `workers`.
+
+    Raises `SettingError` where the hard limit is too low.
+    """
     most = descriptors.carried()
     if most is not None and workers > most:
         needed, limit = descriptors.needed(workers), descriptors.hard_limit()
@@ -35,10 +38,10 @@ def make_room(workers: int) -> None:
 
 
 class Machine:
-    """Knows whether this machine can start workers; while it cannot, less is received.
+    """Knows whether this machine can start workers, and holds back receives while it cannot.
 
-    `look` raises `OSError` when the machine lacks something that a worker needs. `reserve` is the
-    room for workers whose messages are received.
+    `look` raises `OSError` when the machine lacks something that a worker needs. `reserve` holds
+    the descriptors for workers whose messages are received.
     """
 
     def __init__(self, look: Callable[[], None], valve: Valve, world: World = REAL) -> None:
@@ -54,9 +57,8 @@ class Machine:
     ) -> Result:
         """Calls `attempt` until the machine can start it, and returns what it returns.
 
-        A message that went back instead would have spent a receive. Raises the `OSError` of the
-        last attempt once `wanted` returns False, the watcher is `leaving`, or WAIT_S seconds are
-        over.
+        Returning the message instead would cost it a receive. Raises the `OSError` of the last
+        attempt once `wanted` returns False, the watcher is `leaving`, or WAIT_S seconds are over.
         """
         ends = self._now() + WAIT_S
         while True:
@@ -71,7 +73,7 @@ class Machine:
                 return result
 
     async def _pause(self, error: OSError, leaving: anyio.Event) -> None:
-        if not self._valve.held_s:  # those that were received together count once
+        if not self._valve.held_s:  # messages that were received together count once
             self._stumbles += 1
         pause_s = min(2**self._stumbles, PAUSE_S)
         log.warning(

@@ -1,8 +1,8 @@
-"""Tells a COMMAND that is a service of watchbot: one message of the watcher would run for ever.
+"""Refuses a COMMAND that is a service of watchbot, because its first message would run for ever.
 
-It is looked for behind the programs that become another one (`env`, `nice`, `tini`, ...), in what
-a shell is given, and behind Python. What hides it better, a script of its own for one, is found
-once it runs: by the variables of the worker that it is.
+The search looks behind programs that replace themselves with another program (`env`, `nice`,
+`tini`, ...), into the script of a shell, and behind Python. A service that this search misses, as
+one inside a script file, stops when it starts: it finds the variables of a worker.
 """
 
 import itertools
@@ -20,14 +20,14 @@ ADVICE = (
     "the ENTRYPOINT of the image may give that"
 )
 _WATCHERS = {"listen", "local"}  # the commands of watchbot that wait for messages
-_SERVICES = {"record", "schedule"}  # those that wait for something else
-_JOBS_OF_SCHEDULE = {"custom-resource", "import"}  # what stands below it, and ends
+_SERVICES = {"record", "schedule"}  # the commands that run for ever without messages
+_JOBS_OF_SCHEDULE = {"custom-resource", "import"}  # subcommands of `schedule` that end
 _HELP = {"-h", "--help"}
 _OWN_FILE = re.compile(r"watchbot(-\d[\w.+-]*)?(\.pyz)?")
 _PYTHON = re.compile(r"(python|pypy)[\d.]*")
 _SHELLS = {"ash", "bash", "busybox", "dash", "ksh", "mksh", "sh", "zsh"}
 _SHELL_WORDS = {"!", "{", "}", "do", "done", "elif", "else", "fi", "if", "then", "until", "while"}
-# Programs that become the one they are given, and how many words of their own stand before it.
+# Programs that replace themselves with another, and the number of arguments before its name.
 _WRAPPERS = {
     "aws-vault": 2, "catatonit": 0, "chamber": 2, "chpst": 0, "chroot": 1, "chrt": 1, "command": 0,
     "coproc": 0, "ddtrace-run": 0, "doas": 0, "doppler": 1, "dumb-init": 0, "env": 0, "exec": 0,
@@ -61,7 +61,7 @@ def _refuse(service: str, given: str) -> None:
 
 
 def _service(words: Sequence[str]) -> str:
-    """The service of watchbot that these words start, or nothing."""
+    """The service of watchbot that these words start, or an empty text."""
     if not words:
         return ""
     name = PurePath(words[0]).name
@@ -116,7 +116,7 @@ def _service_in_shell(words: Sequence[str]) -> str:
             return _service_in_script(next(options, ""))
         takes_value = re.fullmatch(r"[-+]\w*[oO]", words[place - 1])  # as in `-eo pipefail`
         if not word.startswith(("-", "+")) and not takes_value:
-            return _service(words[place:])  # busybox takes the name of what it is to be
+            return _service(words[place:])  # busybox takes the name of the program to be
     return ""
 
 
@@ -149,6 +149,6 @@ def _commands(script: str) -> Iterator[list[str]]:
                 command = []
             elif command or (token not in _SHELL_WORDS and not re.match(r"\w+=|\$$", token)):
                 command.append(token)
-    except ValueError:  # quotes that shlex does not understand; a shell may
+    except ValueError:  # quotes that shlex cannot parse, but a shell may
         return
     yield command

@@ -1,4 +1,4 @@
-"""Publishes failures to an SNS topic, in the background: no run ever waits for it."""
+"""Publishes failures to an SNS topic, in the background: no run waits for SNS."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ MAX_TEXT_BYTES = 250_000  # SNS takes 262,144, attributes included
 MAX_BODY_CHARACTERS = 30_000
 ALIKE_A_MINUTE = 10
 LEAST_FLUSH_S = 0.5
-FLUSH_S = 5  # what is not told so long after the end of all work is dropped, and counted
+FLUSH_S = 5  # notices still unsent this long after the end of all work are dropped and counted
 CALLS_AT_ONCE = 8
 
 STOPPED = "(Every message failed alike: watchbot stops receiving, and tries one now and then.)\n"
@@ -51,7 +51,7 @@ class Notifier:
         self._finished = anyio.Event()
 
     def tell(self, report: Report, *, stopped: bool = False) -> None:
-        """Queues the report to be published: alone, or with others like it when there are many.
+        """Queues the report for publishing; gathers reports of one fingerprint when there are many.
 
         `stopped`: this failure has made the watcher stop receiving, and the notice says so.
         """
@@ -66,7 +66,7 @@ class Notifier:
             self._add(report, 1)
 
     async def run(self) -> None:
-        """Publishes until `close`, and then what is left."""
+        """Publishes until `close`, and then the notices that are left."""
         async with anyio.create_task_group() as calls:
             while not self._closing or self._waiting:
                 self._release_gathered()
@@ -86,7 +86,7 @@ class Notifier:
         self._flush_s = min(FLUSH_S, max(LEAST_FLUSH_S, seconds))
 
     async def close(self) -> None:
-        """Publishes what is left, for at most five seconds. No report may be told after that."""
+        """Publishes the rest, for at most five seconds. No call of `tell` may follow."""
         self._closing = True
         self._release_gathered()
         self._changed.set()
@@ -111,7 +111,7 @@ class Notifier:
                     self._add(window.latest, window.gathered)
 
     def _batch(self) -> list[Outgoing]:
-        """The next notices: up to ten, and no more than one call takes."""
+        """The next notices: up to ten, and no more bytes than one call may carry."""
         batch: list[Outgoing] = []
         room = BATCH_BYTES
         while self._waiting and len(batch) < MAX_BATCH:
@@ -155,7 +155,7 @@ class Notifier:
             "Alike": f"{count} failures like this one" if count > 1 else "",
             "MessageId": message.id,
             "MessageGroupId": message.group or "",
-            "Subject": " ".join(content.subject.split()),  # no line of its own, like one of ours
+            "Subject": " ".join(content.subject.split()),  # so that it cannot fake another fact
             "Message": content.body,
         }
         lines = [f"{name}: {value}" for name, value in facts.items() if value]
@@ -177,11 +177,11 @@ def _subject(report: Report, service: str, count: int) -> str:
     many = f"{count} x " if count > 1 else ""
     text = f"watchbot: {many}{report.outcome.name} ({report.how}) in {service}"
     printable = "".join(letter if " " <= letter <= "~" else "?" for letter in text)
-    return printable[:99]  # SNS refuses a hundred, and anything but printable ASCII
+    return printable[:99]  # SNS refuses 100 characters, and all but printable ASCII
 
 
 def _without_bulk(report: Report) -> Report:
-    # A thousand may wait for a topic that does not answer, and a body may have a megabyte.
+    # A thousand reports may wait for a topic that does not answer, and a body may be a megabyte.
     return replace(
         report,
         message=replace(report.message, body=""),

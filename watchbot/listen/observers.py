@@ -1,4 +1,4 @@
-"""Who hears what became of each message. An observer is one file, and one line in `service`."""
+"""Tells observers what became of each message. An observer is one file and a line in `service`."""
 
 import logging
 from collections.abc import Sequence
@@ -10,25 +10,25 @@ log = logging.getLogger(__name__)
 
 
 class Observer(Protocol):
-    """Hears what became of each message. Observers know nothing of each other."""
+    """Hears what became of each message. Observers do not know each other."""
 
     def observe(self, report: Report) -> None:
-        """Takes in a report. Returns at once; what takes time goes on in the background."""
+        """Takes in a report, and returns at once; slow work belongs in the background."""
 
 
 class Observers:
-    """Tells each observer of each report: once, in the order in which they were given.
+    """Passes each report to each observer once, in the order of the constructor's list.
 
-    A report is told when it is final, and before the message is deleted or hidden: a queue that
-    does not answer holds up no line of the log. An observer that raises is logged; the others are
-    told all the same, and the message is settled.
+    The watcher calls this when a report is final, before it deletes or hides the message: so no log
+    line waits for a queue that does not answer. If an observer raises, the error is logged, the
+    other observers still hear the report, and the watcher settles the message.
     """
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = observers
 
     def observe(self, report: Report) -> None:
-        """Tells all observers."""
+        """Passes the report to all observers."""
         for observer in self._observers:
             try:
                 observer.observe(report)

@@ -1,10 +1,10 @@
-"""Finds what workers leave behind outside their process groups, and reaps the dead.
+"""Finds processes that workers leave behind outside their process groups, and reaps the dead.
 
-On Linux the watcher is a subreaper: a process whose parent has gone becomes a child of its main
-thread. Workers are started by a thread of their own, and are the children of that one. So the
-children of the main thread are what workers have left, and to look for it costs nothing where
-nothing was left, however many workers run. Whose a process is tells its session; one that has a
-session of its own still carries its worker's variables. Elsewhere nothing is found.
+On Linux the watcher is a subreaper: a process whose parent has ended becomes a child of the
+watcher's main thread. A second thread starts all workers, and so is their parent. Hence the
+children of the main thread are exactly the processes that workers left, and the search costs
+nothing while workers leave none. The session of a process tells its worker; a process with a
+session of its own still has its worker's variables. On other systems the search finds nothing.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ import anyio
 
 _PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
 READ_BYTES = 65_536
-REST = 4  # after a look, so many times as long as it took none is taken: it may have to be long
+REST = 4  # pause between two looks, as a multiple of the last look's duration
 REAP_S = 5  # how long a dead orphan stays a zombie at most
 
 _P = ParamSpec("_P")
@@ -31,13 +31,13 @@ _T = TypeVar("_T")
 
 
 class Orphans:
-    """The processes that workers of this process have left, by worker."""
+    """Processes that the workers of this process have left, by worker."""
 
     def __init__(self) -> None:
         self._starter: ThreadPoolExecutor | None = None
-        self._marks: dict[int, bytes | None] = {}  # of the workers that are not over
+        self._marks: dict[int, bytes | None] = {}  # of running workers, by process id
         self._workers: dict[bytes, int] = {}  # by their marks
-        self._owners: dict[int, int | None] = {}  # of all orphans that are known
+        self._owners: dict[int, int | None] = {}  # worker of each known orphan, None if unknown
         self._left: defaultdict[int, set[int]] = defaultdict(set)
         self._unreaped: set[int] = set()
         self._rests_until = 0.0
@@ -46,9 +46,9 @@ class Orphans:
         self.seen = 0  # processes looked at, all looks together
 
     def start(self, start: Callable[_P, int], *args: _P.args, **kwargs: _P.kwargs) -> int:
-        """Calls `start`, which starts a process, in the thread that workers are children of.
+        """Calls `start`, which starts a process, in the thread that is the parent of all workers.
 
-        Raises `OSError` when the machine has no room for that thread, and what `start` raises.
+        Raises `OSError` when the machine has no room for that thread, and every error of `start`.
         """
         if self._starter is None:
             _become_subreaper()
@@ -61,13 +61,13 @@ class Orphans:
         return started.result()
 
     def expect(self, worker: int, mark: bytes | None) -> None:
-        """Notes that `worker` has begun: what is in its session, or has `mark`, is its own."""
+        """Notes that `worker` has begun; processes in its session or with `mark` belong to it."""
         self._marks[worker] = mark
         if mark is not None:
             self._workers[mark] = worker
 
     def forget(self, worker: int, *, reaped: bool) -> None:
-        """Notes that `worker` is over; what still lives of it is nobody's."""
+        """Notes that `worker` is over; orphans of it that still live have no owner from now on."""
         mark = self._marks.pop(worker)
         if mark is not None:
             self._workers.pop(mark, None)
@@ -77,13 +77,13 @@ class Orphans:
             self._unreaped.add(worker)
 
     def of(self, worker: int) -> list[int]:
-        """What lived of `worker`'s orphans at the last look; no other process has their numbers."""
+        """The orphans of `worker` that lived at the last look; their ids are not reused."""
         return list(self._left.get(worker, ()))
 
     async def look(self) -> None:
-        """Looks at all orphans, with whoever else asks now: `of` knows then what was left so far.
+        """Looks at all orphans, so that `of` is up to date.
 
-        While that takes long, as there are many of them, it is done for many workers at once.
+        Callers that ask at one time share one look: it may be slow when there are many orphans.
         """
         loop = asyncio.get_running_loop()
         rest_s = self._rests_until - time.monotonic()
@@ -96,7 +96,7 @@ class Orphans:
         await self._due.wait()
 
     def look_now(self) -> None:
-        """Looks at all orphans, and reaps the dead, as nobody else does for a subreaper."""
+        """Looks at all orphans, and reaps the dead: a subreaper must do that itself."""
         began = time.monotonic()
         children = set(_children())
         for gone in self._owners.keys() - children:
@@ -109,7 +109,7 @@ class Orphans:
         self._rests_until = ended + REST * (ended - began)
 
     def all(self) -> list[int]:
-        """What lived of all workers' orphans at the last look."""
+        """All workers' orphans that lived at the last look."""
         return list(self._owners)
 
     def _look_for_all(self) -> None:
@@ -120,7 +120,7 @@ class Orphans:
     def _look_at(self, child: int) -> None:
         owner = self._owners.get(child)
         if child not in self._owners and _session(child) == os.getsid(0):
-            return  # somebody else in this process has started it
+            return  # other code of this process has started it
         if _reap(child):
             self._drop(child)
         elif owner is None:
@@ -150,14 +150,14 @@ orphans = Orphans()  # a process has one set of children
 
 
 async def reap_for_ever() -> None:
-    """Reaps what has died of the orphans, now and then."""
+    """Reaps dead orphans every few seconds."""
     while True:
         await anyio.sleep(REAP_S)
         orphans.look_now()
 
 
 def kill(process: int) -> bool:
-    """Kills it; whether that is allowed."""
+    """Kills a process; returns whether the kernel allowed that."""
     with contextlib.suppress(OSError):
         os.kill(process, signal.SIGKILL)
         return True
@@ -165,7 +165,7 @@ def kill(process: int) -> bool:
 
 
 def is_immortal(process: int) -> bool:
-    """Whether it lives, as another user, so that it cannot be signalled."""
+    """Whether the process lives and runs as another user, so that watchbot cannot signal it."""
     try:
         os.kill(process, 0)
     except PermissionError:
@@ -176,7 +176,7 @@ def is_immortal(process: int) -> bool:
 
 
 def with_descendants(processes: list[int]) -> Iterator[tuple[int, str]]:
-    """The numbers and names of these processes, and of all that they have started."""
+    """Yields number and name of these processes and of all their descendants."""
     for process in processes:
         with contextlib.suppress(OSError):
             name = _content(f"/proc/{process}/comm").decode(errors="backslashreplace")
@@ -186,14 +186,14 @@ def with_descendants(processes: list[int]) -> Iterator[tuple[int, str]]:
 
 
 def _become_subreaper() -> None:
-    """Has orphans of this process's descendants become its children."""
+    """Makes orphans of this process's descendants its children."""
     if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):  # another libc: then it is left
+        with contextlib.suppress(OSError, AttributeError):  # a libc without prctl: no orphans
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _children(process: int | None = None, thread: str | None = None) -> Iterator[int]:
-    """The children of a thread; of our main one, as that inherits orphans."""
+    """The children of a thread; by default of our main thread, which inherits orphans."""
     place = f"{process or 'self'}/task/{thread or os.getpid()}"
     with contextlib.suppress(OSError):
         yield from map(int, _content(f"/proc/{place}/children").split())
@@ -203,11 +203,11 @@ def _reap(child: int) -> bool:
     try:
         return os.waitpid(child, os.WNOHANG)[0] == child
     except ChildProcessError:
-        return True  # somebody else has
+        return True  # other code of this process has reaped it
 
 
 def _content(path: str) -> bytes:
-    """All of a file of /proc; asked for after each worker, so without Python's buffers."""
+    """All bytes of a file of /proc; without Python's buffers, as this runs after each worker."""
     file = os.open(path, os.O_RDONLY)
     try:
         return b"".join(iter(lambda: os.read(file, READ_BYTES), b""))

@@ -1,4 +1,4 @@
-"""A worker's output: whole lines, each with its prefix, and the tail of it kept for a notice."""
+"""Writes a worker's output as whole lines with a prefix, and keeps its tail for a notice."""
 
 import asyncio
 import json
@@ -10,20 +10,20 @@ from watchbot import logline, metrics
 from watchbot.sink import Sink, stdout
 
 MAX_LINE_BYTES = 65_536  # a longer line is split, so that a worker cannot fill the memory
-MAX_LINES = 1_024  # rendered at once: a prefix on each of 64 KiB of empty lines is megabytes
+MAX_LINES = 1_024  # rendered at once: prefixes turn 64 KiB of empty lines into megabytes
 TAIL_BYTES = 16_384
-PROGRESS_S = 1.0  # so seldom is a line shown that ends in CR, as those of progress bars do
-PATIENCE_S = 2.0  # how long the end of a worker waits for whoever reads the log
+PROGRESS_S = 1.0  # the shortest time between two lines that end in CR, as of progress bars
+PATIENCE_S = 2.0  # how long the end of a worker waits for the reader of the log
 
 Stream = Literal["stdout", "stderr"]
 
 
 class Output:
-    """Takes what one worker prints, in pieces, and writes it line by line.
+    """Takes one worker's output in pieces, and writes it line by line.
 
-    A line that ends in CR is shown within `progress_s`, if none has taken its place by then.
-    Holds 64 KiB of each stream, and what of the last piece the log has no room for: then it is
-    `full`, and should be fed no more until `when_room` calls back.
+    A line that ends in CR is written within `progress_s`, unless a newer line has replaced it.
+    Holds at most 64 KiB of each stream, and the rest of the last piece if the log has no room for
+    it. Then `full` is true, and the caller should feed no more until `when_room` calls back.
     """
 
     def __init__(
@@ -43,10 +43,10 @@ class Output:
         self._tail = b""
         self._progress_s = progress_s
         self._showing: asyncio.TimerHandle | None = None
-        self._begun_anew: set[Stream] = set()  # shown as far as its CR: an LF that follows ends it
+        self._begun_anew: set[Stream] = set()  # written up to a CR: a following LF adds no line
 
     def feed(self, stream: Stream, data: bytes) -> None:
-        """Takes the next bytes that came from `stream`."""
+        """Takes the next bytes of `stream`."""
         if stream in self._begun_anew:
             self._begun_anew.discard(stream)
             data = data.removeprefix(b"\n")
@@ -54,7 +54,7 @@ class Output:
         whole, newline, rest = (held + data if held else data).rpartition(b"\n")
         if newline:
             self._take(stream, whole)
-        while len(rest) > MAX_LINE_BYTES:  # its next byte tells whether a character would be torn
+        while len(rest) > MAX_LINE_BYTES:  # `_split` needs the byte after the limit
             line, rest = _split(rest)
             self._take(stream, line)
         self._partial[stream] = rest
@@ -65,11 +65,11 @@ class Output:
 
     @property
     def full(self) -> bool:
-        """Whether the log has no room for what was fed."""
+        """Whether the log has no room for bytes that were fed."""
         return bool(self._waiting)
 
     def when_room(self, callback: Callable[[], None]) -> None:
-        """Calls back, once, when it is no longer `full`."""
+        """Calls `callback` once, when `full` is false again."""
 
         def go_on() -> None:
             self._write_on()
@@ -81,9 +81,10 @@ class Output:
         self._sink.when_room(go_on)
 
     async def finish(self) -> None:
-        """Writes what is left, without a newline at its end, too.
+        """Writes the rest, including a last line without a newline.
 
-        Returns when all is written; or when nobody has read for two seconds: then it is kept.
+        Returns when all is written, or when nobody has read the log for two seconds. In that case
+        the log still holds the rest.
         """
         if self._showing is not None:
             self._showing.cancel()
@@ -101,20 +102,20 @@ class Output:
 
     @property
     def tail(self) -> str:
-        """The last 16 KiB, both streams as they came."""
+        """The last 16 KiB of the output, both streams in order of arrival."""
         return self._tail.decode(errors="backslashreplace")
 
     def _take(self, stream: Stream, lines: bytes) -> None:
         metrics.log_lines.labels(stream).inc(lines.count(b"\n") + 1)
         self._tail = (self._tail + lines[-TAIL_BYTES:] + b"\n")[-TAIL_BYTES:]
-        # A piece is read of 64 KiB at most: only its first line can be longer, with what was held.
+        # A read returns at most 64 KiB, so only the first line can be longer: it has held bytes.
         while lines.find(b"\n", 0, MAX_LINE_BYTES + 1) < 0 and len(lines) > MAX_LINE_BYTES:
             line, lines = _split(lines)
             self._waiting.append((stream, line))
         self._waiting.append((stream, lines))
 
     def _show_progress(self) -> None:
-        """Writes what a terminal would show of lines that end in CR: the last of each stream."""
+        """Writes the last line that ends in CR of each stream, as a terminal would show it."""
         self._showing = None
         for stream, partial in self._partial.items():
             shown, _, self._partial[stream] = partial.rpartition(b"\r")
@@ -141,7 +142,7 @@ class Output:
         lines = _readable(lines)
         if self._mark not in lines:
             return prefix + lines.replace(b"\n", b"\n" + prefix) + b"\n"
-        # A worker that uses watchbot-log has put the prefix there itself.
+        # A worker that uses watchbot-log writes the prefix itself.
         return b"".join(
             (line if self._mark in line[:128] else prefix + line) + b"\n"
             for line in lines.split(b"\n")
@@ -157,7 +158,7 @@ class Output:
 
 
 def _split(line: bytes) -> tuple[bytes, bytes]:
-    """The first 64 KiB of a line, and the rest; no character of UTF-8 is torn."""
+    """The first 64 KiB of a line, and the rest; never splits a UTF-8 character."""
     end = MAX_LINE_BYTES
     while end > MAX_LINE_BYTES - 3 and line[end : end + 1] and line[end] & 0xC0 == 0x80:
         end -= 1
@@ -165,7 +166,7 @@ def _split(line: bytes) -> tuple[bytes, bytes]:
 
 
 def _readable(lines: bytes) -> bytes:
-    """The same, with what is no text as \\xNN: at one such byte others call it all binary."""
+    """The lines with undecodable bytes as \\xNN: one raw byte makes grep treat a log as binary."""
     if b"\0" in lines:
         lines = lines.replace(b"\0", b"\\x00")
     if lines.isascii():

@@ -1,8 +1,8 @@
-"""Runs a worker: start, output, exit, and the end of everything it has started.
+"""Runs a worker: start, output, exit, and the end of every process that it has started.
 
-The fast way (Linux; measured in docs/explanation/performance.md): pipes of our own, and a pidfd
-that the event loop watches. Elsewhere: a thread that waits. A worker is over when its process is,
-not when its pipes close: a grandchild may hold those for ever.
+On Linux the event loop watches a pidfd and our own pipes, which is faster (measured in
+docs/explanation/performance.md). On other systems a thread waits for the process. A worker is over
+when its process has ended, not when its pipes close: a grandchild may hold the pipes for ever.
 """
 
 import asyncio
@@ -27,27 +27,27 @@ from watchbot.listen.spawn import SpawnError, Start
 # Apple has no pidfd, and its posix_spawn cannot start a session.
 FAST = hasattr(os, "pidfd_open")
 READ_BYTES = 65_536
-PIPE_BYTES = 1_048_576  # what a pipe holds at most; what comes after that was printed later
-QUIET_S = 0.1  # after the exit: output has ended when nothing came for so long,
-DRAIN_S = 1.0  # and it has ended in any case after this
-STUCK_S = 4.0  # after SIGKILL: it hangs in the kernel, on a dead disk
-LOOK_S = 0.02  # the kernel announces no end of what is left
+PIPE_BYTES = 1_048_576  # the most that a pipe can hold at the exit; later bytes are not read
+QUIET_S = 0.1  # after the exit, this long without a byte means that the output has ended
+DRAIN_S = 1.0  # after the exit, the longest wait for output
+STUCK_S = 4.0  # after SIGKILL: a longer wait means that the process hangs in the kernel
+LOOK_S = 0.02  # a poll interval: the kernel does not announce the end of orphans
 
 log = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
-    """Who hears what a process prints."""
+    """Takes the output of a process."""
 
     @property
     def full(self) -> bool:
-        """Whether it should be fed no more for now."""
+        """Whether the caller should stop to feed until `when_room` calls back."""
 
     def feed(self, stream: Stream, data: bytes) -> None:
         """Takes the next bytes of a stream."""
 
     def when_room(self, callback: Callable[[], None]) -> None:
-        """Calls back, once, when it is no longer full."""
+        """Calls `callback` once, when `full` is false again."""
 
 
 async def run(
@@ -58,16 +58,16 @@ async def run(
     *,
     fast: bool = FAST,
 ) -> Ending:
-    """Runs the command to its end, and ends all that it started with it.
+    """Runs a command to its end, and kills every process that the command left running.
 
-    `listener` is fed what it prints as it comes; while that is full, the process has to wait, as
-    with any reader that is slower. Cancelled, it sends the group SIGTERM, and SIGKILL when
-    `care.grace` has returned and some of it still runs. It returns when all has ended: what cannot
-    be ended, as it runs as another user, is waited for while `care` has patience. `wanted` is asked
-    once it has started: if we stood still just before, it is too late, and it is killed before it
-    has done anything. Raises `SpawnError` when it cannot start, and `StillRunning` when something
-    outlasted the patience.
-    `fast` is for tests of the other way.
+    Feeds the output to `listener` as it comes. While `listener` is full, the command blocks on its
+    pipe. When cancelled, sends SIGTERM to the process group, and SIGKILL if a process still runs
+    when `care.grace` returns. Waits until `care.patience` returns for processes that it cannot end,
+    as they run as another user. Asks `wanted` right after the start, and kills the process if the
+    answer is no: the machine may have slept before the start, and the lease may be over.
+
+    Raises `SpawnError` when the command cannot start, and `StillRunning` when a process outlasted
+    the patience. `fast` is for tests of the way without a pidfd.
     """
     worker = _Worker(listener, fast=fast)
     try:
@@ -95,7 +95,7 @@ async def run(
 
 
 def end_orphans() -> None:
-    """Ends what ended workers have left, and reaps the dead."""
+    """Kills the processes that ended workers have left, and reaps the dead."""
     orphans.look_now()
     for orphan in orphans.all():
         kill(orphan)
@@ -126,7 +126,7 @@ class _Worker:
             orphans.expect(self._pid, start.mark)
 
     def watch(self) -> None:
-        """Follows its output, and its end; kills it if the machine does not let us."""
+        """Follows the output and the end of the process; kills it if the machine refuses that."""
         try:
             self._follow()
         except (OSError, RuntimeError) as error:
@@ -136,12 +136,12 @@ class _Worker:
             self._has_exited()
 
     async def drain(self, care: Care) -> None:
-        """Takes the rest of the output, kills what is left of it, notes the ending.
+        """Reads the rest of the output, kills the processes left, and notes the ending.
 
-        Waits only where something is left, for some seconds at most.
+        Waits only while processes are left, for some seconds at most.
         """
         if self._pipes and self._read_all():
-            # Something still holds a pipe: a `tee` about to end, or a grandchild that will not.
+            # A process still holds a pipe: a `tee` about to end, or a grandchild that runs on.
             with anyio.move_on_after(DRAIN_S):
                 while self._pipes and await self._heard_within(QUIET_S):
                     pass
@@ -151,7 +151,7 @@ class _Worker:
         self._read_all()
         if self._pidfd is not None and self.exited.is_set():
             self._reap()
-        # Those that daemonised out of the group, too; each may leave children of its own.
+        # Daemons have left the group, and each may leave children of its own.
         with anyio.move_on_after(DRAIN_S):
             while self._kill_orphans():
                 await anyio.sleep(0.005)
@@ -160,7 +160,7 @@ class _Worker:
             care.killed(killed)
 
     async def end(self, care: Care) -> None:
-        """SIGTERM to the group; SIGKILL to what is left of it when the grace is over."""
+        """Sends SIGTERM to the group, and SIGKILL to the rest of it when the grace is over."""
         self._told_to_end = True
         self._kill_group(signal.SIGTERM)
         async with anyio.create_task_group() as leaving:
@@ -173,7 +173,7 @@ class _Worker:
                 await self.exited.wait()
 
     async def outlast(self, care: Care) -> None:
-        """Waits for the end of what cannot be ended. Raises `StillRunning`."""
+        """Waits for processes that cannot be ended. Raises `StillRunning` if one outlasts that."""
         if not self._alive():
             return
         async with anyio.create_task_group() as waiting:
@@ -210,7 +210,7 @@ class _Worker:
 
     def _follow(self) -> None:
         if self._fast:
-            # No descriptor is left: it runs already, and a thread needs none.
+            # Without a free descriptor a thread waits instead: the process runs already.
             with contextlib.suppress(OSError):
                 self._pidfd = os.pidfd_open(self._pid)
         if self._pidfd is None:
@@ -220,8 +220,8 @@ class _Worker:
         self._go_on()
 
     async def _leave(self, wait: anyio.CancelScope, care: Care) -> None:
-        """Ends the wait when nothing lives any more; has `care` hear of what cannot be ended."""
-        while alive := self._alive():  # a shell ends at once, what it runs may not
+        """Cancels `wait` when no process is left; tells `care` of those that cannot be ended."""
+        while alive := self._alive():  # a shell may end before the program that it runs
             if stuck := [pid for pid in alive if is_immortal(pid) or self._was_killed]:
                 self._remind(stuck, care)
             if self.exited.is_set():
@@ -238,16 +238,16 @@ class _Worker:
             care.still_runs(stuck, why(stuck))
 
     def _alive(self) -> list[int]:
-        """The process itself, and what is known of its orphans."""
+        """The process itself, if it runs, and its known orphans."""
         return [*([] if self.exited.is_set() else [self._pid]), *orphans.of(self._pid)]
 
     def _kill_orphans(self) -> bool:
-        """Whether there were some that can be killed."""
+        """Whether the kernel allowed to kill at least one orphan."""
         return sum(kill(orphan) for orphan in orphans.of(self._pid)) > 0
 
     def _wait_in_thread(self) -> None:
         self._reap()
-        with contextlib.suppress(RuntimeError):  # the loop may be gone by then
+        with contextlib.suppress(RuntimeError):  # the event loop may be closed already
             self._loop.call_soon_threadsafe(self._has_exited)
 
     def _has_exited(self) -> None:
@@ -261,14 +261,14 @@ class _Worker:
         self._reaped = True
         try:
             _, status = os.waitpid(self._pid, 0)
-        except ChildProcessError:  # somebody else in this process has waited for it
+        except ChildProcessError:  # other code of this process has reaped it
             return
         code = os.waitstatus_to_exitcode(status)
         self.ending = Ending(exit_code=code) if code >= 0 else Ending(exit_code=None, signal=-code)
 
     def _kill_group(self, number: signal.Signals) -> None:
         self._was_killed = self._was_killed or number == signal.SIGKILL
-        # With a pidfd the leader is still a zombie here, so its number cannot be another's yet.
+        # With a pidfd the leader is still a zombie here, so the kernel cannot reuse its number.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._pid, number)
 
@@ -295,9 +295,9 @@ class _Worker:
             self._pause()
 
     def _read_all(self) -> bool:
-        """Reads what the pipes hold now; whether one is still open then."""
+        """Reads the bytes that the pipes hold now; returns whether a pipe is still open."""
         for reader in list(self._pipes):
-            # Not for ever: a grandchild may print faster than we read.
+            # A limit, because a grandchild may print faster than we read.
             for _ in range(PIPE_BYTES // READ_BYTES):
                 try:
                     data = os.read(reader, READ_BYTES)

@@ -1,7 +1,7 @@
-"""Keeps ECS from taking this task while it works: scale-in protection, asked of the ECS agent.
+"""Asks the ECS agent for scale-in protection of this task while it works.
 
-It guards against scale-in and deployments only: a reclaimed spot instance or a StopTask ends the
-task all the same. What goes wrong here is logged, and never costs a job anything.
+Protection guards against scale-in and deployments only: a reclaimed spot instance and a StopTask
+still end the task. Errors of this module are logged, and never disturb a run.
 """
 
 import logging
@@ -18,7 +18,7 @@ from watchbot.listen.agent import Answer
 from watchbot.world import REAL, World
 
 PATH = "/task-protection/v1/state"
-NOT_OF_A_SERVICE = "TASK_NOT_VALID"  # ECS protects tasks of services alone: this will not change
+NOT_OF_A_SERVICE = "TASK_NOT_VALID"  # a lasting refusal: ECS protects only tasks of a service
 DEPLOYMENT_BLOCKED = "DEPLOYMENT_BLOCKED"  # more protected tasks than the service wants tasks
 
 log = logging.getLogger(__name__)
@@ -26,11 +26,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How often, and how long. Only tests want another."""
+    """Intervals and limits of the calls. Only tests need other values."""
 
-    expires_min: int = 60  # what a killed watcher may cost a deployment; ECS takes 1 to 2,880
-    renew_s: float = 1_800  # half of that: there is half an hour to get a failed renewal through
-    idle_s: float = 5  # the call is throttled per account: short gaps between jobs are not told
+    expires_min: int = 60  # how long a killed watcher may delay a deployment; ECS takes 1 to 2,880
+    renew_s: float = 1_800  # leaves half an hour for retries of a failed renewal
+    idle_s: float = 5  # ECS throttles the call per account, so short gaps are not reported
     call_s: float = 2
     log_s: float = 60
     retry: Callable[[int], float] | None = None  # seconds after a number of failures in a row
@@ -41,11 +41,11 @@ PACE = Pace()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why the agent, or ECS behind it, did not do as asked."""
+    """The reason why the agent, or ECS behind it, refused a request."""
 
     code: str
     text: str
-    known: bool = True  # False: it may have been done all the same
+    known: bool = True  # False: ECS may have done it without an answer
 
 
 @asynccontextmanager
@@ -55,9 +55,9 @@ async def protecting(
     pace: Pace = PACE,
     world: World = REAL,
 ) -> AsyncIterator["Protection"]:
-    """Opens a protection that follows `busy` and `idle`; leaving takes it off.
+    """Opens a protection that follows `busy` and `idle`; leaving ends it.
 
-    `deployment_blocked` is called once at most, from the event loop; it must not raise.
+    Calls `deployment_blocked` at most once, from the event loop; it must not raise.
     """
     protection = Protection(agent_uri, deployment_blocked, pace, world)
     try:
@@ -73,7 +73,7 @@ async def protecting(
 
 
 class Protection:
-    """Tells ECS whether this task works. `busy` and `idle` return at once; `run` calls it."""
+    """Tells ECS whether this task works. `busy` and `idle` return at once; `run` calls ECS."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Protection:
         self._world, self._now = world, world.now
         self._agent_uri, self._deployment_blocked, self._pace = agent_uri, deployment_blocked, pace
         self._busy = False
-        self._told: bool | None = False  # None: a call had no answer, so it may be either
+        self._told: bool | None = False  # None: a call had no answer, so the state is unknown
         self._idle_since = self._told_at = self._quiet_until = -math.inf
         self._changed = anyio.Event()
         self._hinted = self._given_up = False
@@ -102,7 +102,7 @@ class Protection:
             self._changed.set()
 
     async def run(self) -> None:
-        """Tells the agent of every lasting change, for ever; ends when ECS will never protect."""
+        """Tells the agent of every lasting change; ends only when ECS refuses for good."""
         failures = 0
         while not self._given_up:
             self._changed = anyio.Event()
@@ -114,7 +114,7 @@ class Protection:
                 failures = 0
             else:
                 failures += 1
-                # No edge cuts this short: short jobs must not hammer an agent that is unwell.
+                # `busy` and `idle` do not shorten this pause: the agent is in trouble.
                 await anyio.sleep(self._pause_s(failures))
 
     def _pause_s(self, failures: int) -> float:
@@ -123,12 +123,12 @@ class Protection:
         return retry_pause(failures, chance=self._world.chance)
 
     async def take_off(self) -> None:
-        """Asks once for the protection to end, if there may be one."""
+        """Asks ECS once to end the protection, if there may be one."""
         if self._told is not False and not self._given_up:
             await self._tell(False)
 
     def _due_s(self) -> float:
-        """Seconds until the agent has to be told, if no edge comes before."""
+        """Seconds until the next call to the agent, if neither `busy` nor `idle` comes before."""
         if self._busy:
             return self._told_at + self._pace.renew_s - self._now() if self._told else 0
         if self._told is False:
@@ -137,7 +137,7 @@ class Protection:
 
     async def _tell(self, protect: bool) -> bool:
         before, asked_at = self._told, self._now()
-        self._told = None  # what is cancelled on its way may arrive all the same
+        self._told = None  # a cancelled request may still reach ECS
         refusal = await self._ask(protect)
         if refusal is None:
             self._told, self._told_at = protect, asked_at
@@ -172,8 +172,8 @@ class Protection:
 
 
 def _refusal(answer: Answer) -> Refusal | None:
-    """What the agent says went wrong; None when it did as asked."""
-    # A failure is an answer of ECS about this task; an error is that there was none.
+    """The refusal in the agent's answer, or None when ECS did as asked."""
+    # `failure` is an answer of ECS about this task; `error` means that ECS gave no answer.
     fault = answer.content.get("failure") or answer.content.get("error")
     if answer.content and answer.status < 300 and not fault:
         return None
@@ -181,6 +181,6 @@ def _refusal(answer: Answer) -> Refusal | None:
     return Refusal(
         code=str(facts.get("Reason") or facts.get("Code") or f"HTTP {answer.status}"),
         text=str(facts.get("Detail") or facts.get("Message") or "no reason given"),
-        # Without an object it was not the agent who answered, unless it says that we are wrong.
+        # A 4xx refuses the request for certain. Below 500, a JSON object comes from the agent.
         known=400 <= answer.status < 500 or bool(answer.content and answer.status < 500),
     )

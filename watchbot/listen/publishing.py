@@ -1,4 +1,4 @@
-"""Publishes notices: ten a call where the topic takes that, and once more what may pass."""
+"""Publishes notices, ten a call where the topic allows that, and retries passing errors."""
 
 import logging
 import math
@@ -14,13 +14,13 @@ from watchbot.sqs.outgoing import Outgoing, Unsent
 from watchbot.world import REAL, World, now
 
 TRIES = 5
-QUIET_S = 60  # between two lines of the log about one kind of trouble
+QUIET_S = 60  # the shortest time between two log lines about one kind of trouble
 
 log = logging.getLogger(__name__)
 
 
 class Topic:
-    """A topic that takes notices. Where it refuses a batch, each notice is a call of its own."""
+    """An SNS topic for notices. If the topic refuses a batch, each notice is a call of its own."""
 
     def __init__(
         self,
@@ -37,11 +37,11 @@ class Topic:
 
     @property
     def fifo(self) -> bool:
-        """Whether each notice needs a group."""
+        """Whether the topic is FIFO, so that each notice needs a message group."""
         return self._batches.fifo
 
     async def publish(self, notices: Sequence[Outgoing]) -> None:
-        """Publishes up to ten. Counts and logs those that fail for good, or five times."""
+        """Publishes up to ten notices. Counts and logs those that fail for good, or five times."""
         for failures in range(1, TRIES + 1):
             results = await self._attempt(notices)
             refused = [
@@ -66,7 +66,7 @@ class Topic:
             except AwsError as error:
                 if not isinstance(error, Rejected) or passes(error.code):
                     return [_unsent(error)] * len(notices)
-            # The topic takes no batches, or not these: one notice may be the fault of its batch.
+            # Either the topic takes no batches, or one notice made SNS refuse the whole batch.
             results = [await self._alone(notice) for notice in notices]
             self._takes_batches = any(isinstance(result, Unsent) for result in results)
             return results
@@ -95,14 +95,14 @@ class Topic:
         return request
 
     def _complain(self, unsent: Unsent) -> None:
-        # Counted each time; told once a minute: a topic that is gone would fill the log.
+        # Every failure is counted, but a line a minute is enough: a deleted topic fails each call.
         if self._world.now() >= self._quiet_until:
             self._quiet_until = self._world.now() + QUIET_S
             log.warning("notification failed", extra={"code": unsent.code, "reason": unsent.text})
 
 
 class Dropped:
-    """Notices that nobody will get: counted, and told in the log once a minute at most."""
+    """Counts notices that nobody will get, and logs their number at most once a minute."""
 
     def __init__(self, clock: Callable[[], float] = now) -> None:
         self._clock = clock
@@ -110,12 +110,12 @@ class Dropped:
         self._quiet_until = -math.inf
 
     def add(self, count: int) -> None:
-        """Counts so many more."""
+        """Adds `count` dropped notices."""
         metrics.notifications.labels("dropped").inc(count)
         self._untold += count
 
     def tell(self, *, at_once: bool = False) -> None:
-        """Logs how many were dropped since it did so last; `at_once`: within the minute, too."""
+        """Logs the number of notices dropped since the last line; `at_once`: does not wait."""
         if self._untold and (at_once or self._clock() >= self._quiet_until):
             log.warning("notifications dropped", extra={"count": self._untold})
             self._untold, self._quiet_until = 0, self._clock() + QUIET_S

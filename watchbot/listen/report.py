@@ -1,4 +1,4 @@
-"""What is known of a run, and what became of each of its messages."""
+"""Describes a run, and what became of each of its messages."""
 
 import hashlib
 import re
@@ -21,10 +21,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a runner says of one message.
+    """A runner's result for one message.
 
-    `ending` is None where the command did not run to an end of its own, and `run` is None where it
-    was not tried. `tail` is the last output.
+    `ending` is None if the command did not end by itself, and `run` is None if the command did not
+    start. `tail` is the last output.
     """
 
     outcome: Outcome
@@ -36,10 +36,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What became of one message, in one delivery.
+    """The outcome of one message, in one delivery.
 
-    `ending`, `reason`, `run` and `tail` are those of the verdict. `pause_s` is how long the message
-    waits in the queue where it goes back.
+    `ending`, `reason`, `run` and `tail` come from the verdict. `pause_s` is how long a returned
+    message stays invisible in the queue.
     """
 
     message: Message
@@ -53,7 +53,7 @@ class Report:
 
     @property
     def duration_s(self) -> float:
-        """Seconds that the run took; 0 where there was none."""
+        """Seconds that the run took; 0 without a run."""
         return self.run.duration_s if self.run else 0.0
 
     @property
@@ -63,14 +63,14 @@ class Report:
 
     @property
     def fingerprint(self) -> str:
-        """A key that failures which look alike share: the ending and the last line, no numbers."""
+        """A hash of the ending and the last line without numbers: similar failures share it."""
         last = self.tail.strip().rpartition("\n")[2]
         masked = re.sub(r"\b(0x)?[0-9a-f]*\d[0-9a-f-]*\b", "#", last.lower())
         return hashlib.sha256(f"{self.how}|{masked}".encode(errors="replace")).hexdigest()[:16]
 
 
 def reported(message: Message, content: Content, verdict: Verdict) -> Report:
-    """The report of a message whose run gave this verdict."""
+    """A report of the message with this verdict."""
     return Report(
         message=message,
         content=content,
@@ -85,6 +85,6 @@ def reported(message: Message, content: Content, verdict: Verdict) -> Report:
 def not_run(
     message: Message, outcome: Outcome, reason: str, *, envelope: Envelope = "open"
 ) -> Report:
-    """The report of a message for which the command did not run."""
+    """A report of a message for which the command did not run."""
     verdict = Verdict(outcome=outcome, reason=reason)
     return reported(message, open_envelope(message, envelope), verdict)

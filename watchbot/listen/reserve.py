@@ -1,7 +1,7 @@
-"""Room for workers: what a process needs of the machine is reserved before its message is received.
+"""Reserves descriptors for a worker before the watcher receives its message.
 
-A message that is received in vain has spent one of its receives; after a few of these it is a dead
-letter that never ran.
+A message that the watcher receives but cannot run loses a receive. After a few lost receives SQS
+moves the message to the dead-letter queue, although it never ran.
 """
 
 import logging
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Reserve:
-    """Holds descriptors, which nothing else can take then, for each worker that may come.
+    """Holds open descriptors for each worker that may come, so that no other code takes them.
 
     `look` raises `OSError` when the machine lacks something else that a worker needs.
     """
@@ -32,7 +32,7 @@ class Reserve:
         self.trouble: str | None = None
 
     def take(self, count: int) -> int:
-        """Takes room for up to `count` workers; returns for how many. 0: `trouble` says why."""
+        """Reserves room for up to `count` workers; returns for how many. If 0, see `trouble`."""
         try:
             if self.trouble or self._clock() >= self._looks_at:
                 self._look()
@@ -47,21 +47,21 @@ class Reserve:
         return got
 
     def give_back(self, count: int = 1) -> None:
-        """Gives back room that was taken: nothing comes, or a worker is about to use it."""
+        """Gives back room: no message came, or a worker is about to use the room."""
         self._workers -= count
         self._let_go()
 
     def seat(self) -> "Seat":
-        """The room for one worker, which was taken before."""
+        """The room for one worker; `take` must have reserved it."""
         return Seat(self)
 
     def close(self) -> None:
-        """Lets go of all."""
+        """Gives back all room."""
         self._workers = 0
         self._let_go()
 
     def _hold(self, count: int) -> int:
-        """For how many more there were descriptors; raises `OSError` if for none."""
+        """The number of further workers for which it got descriptors; `OSError` if for none."""
         wanted = (self._workers + count) * PER_WORKER + STARTING
         try:
             while len(self._held) < wanted:
@@ -76,7 +76,7 @@ class Reserve:
         return count
 
     def _let_go(self) -> None:
-        # What a start takes for a moment goes, too: the next to be taken brings it back.
+        # Also closes the descriptors of a start in progress: the next `take` opens them again.
         while len(self._held) > self._workers * PER_WORKER:
             with suppress(OSError):
                 os.close(self._held.pop())
@@ -89,7 +89,7 @@ class Reserve:
 
 
 class Seat:
-    """The room for one worker; given back once."""
+    """The room for one worker, which can be given back once."""
 
     __slots__ = ("_left", "_reserve")
 

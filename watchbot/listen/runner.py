@@ -1,4 +1,4 @@
-"""The seam between messages and processes: a runner runs the command for one or more messages."""
+"""Defines the seam between messages and processes: a runner runs the command for a batch."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from watchbot.sqs.message import Message
 class Job:
     """One message of a batch, as a runner sees it.
 
-    `held` returns whether the message is still ours, `left_s` in how many seconds SQS ends its
-    lease for good. `leave_seat` gives up the descriptors that are reserved for the message's
-    process: to be called right before the start, with nothing that waits in between.
+    `held` returns whether the watcher still holds the message. `left_s` returns the seconds until
+    SQS ends the lease for good. `leave_seat` gives up the descriptors that are reserved for the
+    message's process: call it right before the start, with no `await` in between.
     """
 
     message: Message
@@ -26,23 +26,23 @@ class Job:
 
 
 class Runner(Protocol):
-    """Runs the command. It knows nothing of SQS, notices and metrics."""
+    """Runs the command. A runner does not know SQS, notices and metrics."""
 
     def __len__(self) -> int:
-        """How many runs are under way."""
+        """The number of runs under way."""
 
     async def run(self, batch: Sequence[Job], slot: int) -> Sequence[Verdict]:
         """Runs the command for a batch; returns one verdict for each of its messages, in order.
 
-        `slot` is the number of a worker that is free now. Raises `OSError` when the machine cannot
-        start a process now, which is no fault of the messages.
+        `slot` is the number of a free worker. Raises `OSError` when the machine cannot start a
+        process now: the messages are not to blame.
         """
 
     async def clear(self, slot: int) -> None:
-        """Makes the slot ready for the next run. Called once its run's messages are settled."""
+        """Makes the slot ready for the next run. The watcher calls it after settling the batch."""
 
     def kill(self, message: Message) -> None:
-        """Ends the run of this message, if it runs: its lease is lost."""
+        """Ends the run of this message, if there is one, because its lease is lost."""
 
     def release_all(self) -> None:
-        """Ends all runs, SIGTERM first: their messages are released, whatever the exit codes."""
+        """Ends all runs, SIGTERM first; their verdicts are RELEASED, whatever the exit codes."""

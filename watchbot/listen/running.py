@@ -1,4 +1,4 @@
-"""Gets a verdict for each message of a batch: by a run, or without one."""
+"""Gets a verdict for each message of a batch, by a run or without a run."""
 
 import logging
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Running:
-    """Has `runner` run the command, unless a message is not to run now or was done before."""
+    """Runs the command with `runner`, except for messages that must not run now or are done."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Running:
         )
 
     async def verdicts(self, batch: Batch, jobs: Sequence[Job], slot: int) -> list[Verdict]:
-        """One verdict for each message of the batch, in order. `jobs` are those of its leases."""
+        """A verdict for each message of the batch, in order. `jobs` has one job for each lease."""
         unrun: list[Verdict | None] = []
         for lease in batch.leases:
             before = unrun[-1] if unrun and batch.lane.fifo else None
@@ -57,7 +57,7 @@ class Running:
         return [verdict or next(ran) for verdict in unrun]
 
     async def clear(self, slot: int) -> None:
-        """Makes the slot ready for the next run; to be called once the messages are settled."""
+        """Makes the slot ready for the next run. Call it after the messages are settled."""
         await self._runner.clear(slot)
 
     async def _verdict_without_a_run(self, lease: Lease, before: Verdict | None) -> Verdict | None:
@@ -80,7 +80,7 @@ class Running:
         except OSError as error:
             reason = f"the machine cannot start it: {error.strerror}"
             verdict = Verdict(outcome=RELEASED, reason=reason)
-        except Exception:  # a fault of ours with one run must not stop the others
+        except Exception:  # a bug of watchbot in one run must not stop the others
             ids = ",".join(job.message.id for job in jobs)
             log.exception("message given up", extra={"message_id": ids})
             verdict = Verdict(outcome=FAILED, reason="a fault of watchbot")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from watchbot.world import REAL, World
 
-SHOWS_IN_S = 2  # a message that is visible may take so long to be handed out
+SHOWS_IN_S = 2  # how long SQS may take to deliver a message that is visible
 
 log = logging.getLogger(__name__)
 
@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 class SentBack:
     """Knows when each message that was sent back is visible again.
 
-    It forgets a message that comes back, and one that somebody else must have by now.
-    `longest_wait_s` is the most seconds that all the waiting may take.
+    Forgets a message that comes back, and a message that another watcher must have received.
+    `longest_wait_s` limits the sum of all waits.
     """
 
     def __init__(self, longest_wait_s: float, world: World = REAL) -> None:
@@ -29,22 +29,22 @@ class SentBack:
         self._due[message_id] = self._clock() + pause_s
 
     def came(self, message_id: str) -> None:
-        """Notes that a message is in hand: while it is, nobody waits."""
+        """Notes that a message is in hand, which ends the wait."""
         self._due.pop(message_id, None)
         if self._idle_since is not None:
             self._left_s -= self._clock() - self._idle_since
             self._idle_since = None
 
     def idle(self) -> float:
-        """Notes that no message is in hand; returns when the waiting is over, by the clock.
+        """Notes that no message is in hand; returns the time when the wait ends, by the clock.
 
-        That is infinite where nothing is awaited.
+        Returns infinity if no message is awaited.
         """
         ends = self._ends()
         return ends if self._awaited(ends) else math.inf
 
     def none_awaited(self) -> bool:
-        """Whether there is nothing to wait for, now that no work is left."""
+        """Whether no message is awaited, now that no message is in hand."""
         moment, ends = self._clock(), self._ends()
         awaited = self._awaited(ends)
         if awaited.keys() - self._told:
@@ -60,7 +60,7 @@ class SentBack:
         return self._idle_since + self._left_s
 
     def _awaited(self, ends: float) -> Mapping[str, float]:
-        """When each message that is worth waiting for is visible again."""
+        """The time when each awaited message is visible again, by message id."""
         moment = self._clock()
         return {
             message_id: due

@@ -1,6 +1,6 @@
-"""`watchbot listen`: puts a watcher together, with all that it needs, and runs it.
+"""Builds the watcher of `watchbot listen` from its parts, and runs it.
 
-What a watcher does with a message is in `watcher`: read that first.
+Read `watcher` first: it shows what becomes of a message.
 """
 
 import gc
@@ -40,10 +40,10 @@ log = logging.getLogger(__name__)
 
 
 async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> int:
-    """Works on the queue until told to stop, or until there is no more to do; the exit code.
+    """Works on the queue until `stop`, or until the queue is empty; returns the exit code.
 
-    Raises `UsageError` for what is wrong before the first message, `AwsError` for what AWS
-    refuses for good.
+    Raises `UsageError` for an error that shows before the first message, and `AwsError` when AWS
+    refuses a call for good.
     """
     command = _command(settings, words)
     machine.make_room(settings.slots)
@@ -53,7 +53,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
         notifier = await _open_notifier(house, settings)
         valve = Valve()
         breaker, failures = Breaker(settings.breaker, valve), Failures()
-        observers: list[Observer] = [Lines(), breaker, failures]  # in the order of their hearing
+        observers: list[Observer] = [Lines(), breaker, failures]  # they hear in this order
         if notifier is not None:
             observers.append(Notices(notifier, breaker))
         observers += await _open_spans(house, settings)
@@ -74,7 +74,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
         if not await reach(queue, stop, settings.give_up_after):
             return 0
         await _begin_background(house, queue)
-        # What is here now stays to the end: the garbage collector need not look at it each time.
+        # These objects live to the end, so the garbage collector need not visit them.
         gc.freeze()
         await watcher.run(stop)
         process.end_orphans()
@@ -89,7 +89,7 @@ def _look(workspace: Workspace) -> None:
 
 async def _open_queue(house: AsyncExitStack, settings: ListenSettings) -> SqsQueue:
     account = settings.account.near(settings.queue_url)
-    # One try: leases and intake have tries of their own, within the lease.
+    # One attempt: leases and intake retry themselves, within the lease.
     sqs = await house.enter_async_context(
         open_client("sqs", account, attempts=1, wait_s=settings.poll_wait, connections=50)
     )

@@ -1,4 +1,4 @@
-"""Does to each message what its report says: deletes it, returns it, or lets it go."""
+"""Does with each message what its report says: deletes it, returns it, or leaves it."""
 
 import logging
 import math
@@ -22,10 +22,10 @@ log = logging.getLogger(__name__)
 
 
 class Settler:
-    """Decides what becomes of each message, and then has the queue do it.
+    """Decides what becomes of each message, and then tells the queue.
 
-    `done` knows the messages that need no second run. After a delete that AWS denies, nothing is
-    received for a while: it would run, and then run again.
+    `done` knows the messages that need no second run. After a delete that AWS denies, the settler
+    pauses receives: every message would run again and again.
     """
 
     def __init__(
@@ -42,9 +42,10 @@ class Settler:
         self._sent_back = SentBack(settings.exit_wait, self._world)
 
     async def decide(self, lease: Lease, report: Report) -> Report:
-        """The final report of a message: one that failed too often is now a dead letter.
+        """The final report of a message; moves it to the dead-letter queue if it failed too often.
 
-        A message whose lease is lost is `released`, whatever its run said: it is somebody else's.
+        A message whose lease is lost is `released`, whatever its exit code: another watcher may
+        have it now.
         """
         message, outcome = report.message, report.outcome
         if outcome.fate is Fate.DELETE:
@@ -60,10 +61,10 @@ class Settler:
         return report
 
     async def settle(self, lease: Lease, report: Report) -> None:
-        """Has the queue do what the report says, and counts the message. Never raises."""
+        """Does with the message what the report says, and counts the message. Never raises."""
         try:
             await self._act(lease, report)
-        except Exception:  # a fault of ours with one message must not stop the others
+        except Exception:  # a bug of watchbot with one message must not stop the others
             log.exception("message given up", extra={"message_id": lease.message.id})
             self._leases.leave(lease)
         metrics.settled(report.outcome.name)
@@ -72,17 +73,17 @@ class Settler:
             metrics.response_duration.observe(waited_s)
 
     def came(self, message_id: str) -> None:
-        """Hears that a message is in hand."""
+        """Notes that a message is in hand."""
         self._sent_back.came(message_id)
         self._valve.poll_until = math.inf
 
     def idle(self) -> None:
-        """Hears that no message is in hand: no poll is to outlast what is waited for."""
+        """Notes that no message is in hand; no poll will outlast the wait for returned messages."""
         if self._exits:
             self._valve.poll_until = self._sent_back.idle()
 
     def none_awaited(self) -> bool:
-        """Whether no message that was sent back is waited for."""
+        """Whether the watcher waits for no message that it sent back."""
         none = self._sent_back.none_awaited()
         self.idle()
         return none
@@ -92,7 +93,7 @@ class Settler:
             return False
         try:
             return await self._dead_letters.take(report)
-        except Exception:  # the message goes back instead, and SQS's own redrive is the net
+        except Exception:  # the message is returned, and SQS's own redrive still catches it
             log.exception("dead letter not sent", extra={"message_id": report.message.id})
             return False
 

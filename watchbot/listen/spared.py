@@ -1,7 +1,7 @@
-"""What of ours may lie below a volume, and must outlast its emptying.
+"""Names the files below a volume that emptying it must spare.
 
-A volume is often /tmp, and there may be our code (a virtual environment, the one-file binary and
-what it has unpacked), the files that AWS's clients read, and the directories of other watchers.
+A volume is often /tmp. There may lie our code (a virtual environment, the one-file binary and its
+unpacked files), the files that the AWS clients read, and the directories of other watchers.
 """
 
 import os
@@ -18,27 +18,27 @@ _CACHE = re.compile(r"watchbot-cache-\d+")  # of any user's one-file binary
 
 
 class Spared:
-    """Says of what is below a volume whether it stays."""
+    """Knows which files and directories below a volume stay."""
 
     def __init__(self, places: Iterable[str | Path], folders: Iterable[str | Path] = ()) -> None:
-        """`places` stay with all that is in them; `folders` stay, but not what is in them."""
+        """Keeps `places` with all their content, and `folders` without their content."""
         self._kept = {step for place in places for step in _trail(place)}
         stays = {step for folder in folders for step in _trail(folder)}
         self._opened = stays | {str(each) for path in self._kept | stays for each in _above(path)}
 
     def keeps(self, path: str) -> bool:
-        """Whether it stays with all that is in it."""
+        """Whether `path` stays with all its content."""
         if path in self._kept or _CACHE.fullmatch(os.path.basename(path)):
             return True
         return (path in self._opened and os.path.islink(path)) or claim.is_live(path)
 
     def opens(self, path: str) -> bool:
-        """Whether it stays, as something that is in it does."""
+        """Whether `path` stays because a path inside it stays."""
         return path in self._opened
 
 
 def own_places() -> Iterator[str | Path]:
-    """Where our code lies, Python, and what both read while they run."""
+    """Yields the places of our code and of Python, and of the files that both read."""
     yield Path(__file__).parents[1]
     yield from filter(None, (sys.prefix, sys.base_prefix, sys.executable, sys.pycache_prefix))
     yield from (os.path.join(folder, sys.argv[0]) for folder in working_directory() or "/")
@@ -47,7 +47,7 @@ def own_places() -> Iterator[str | Path]:
 
 
 def working_directory() -> list[str]:
-    """The directory that this program works in; none if it is gone."""
+    """The working directory, as a list; empty if the directory no longer exists."""
     try:
         return [os.getcwd()]
     except OSError:
@@ -55,7 +55,7 @@ def working_directory() -> list[str]:
 
 
 def _library() -> Iterator[str]:
-    # Python puts the working directory there, too, and that may be the volume's own business.
+    # Python adds the working directory to its path, and that may be a volume to empty.
     return (path for path in sys.path if not _is_working_directory(path))
 
 
@@ -71,7 +71,7 @@ def _above(path: str) -> Iterable[PurePath]:
 
 
 def _trail(place: str | Path) -> Iterator[str]:
-    """Where a path leads: each link on its way, and its end, none of them behind another link."""
+    """Yields each link on the way of a path, and its end; no yielded path is behind a link."""
     rest = list(PurePath(os.path.abspath(place)).parts[1:])
     here, links = "/", 0
     while rest:

@@ -1,7 +1,7 @@
-"""Starts a process: what a command line means, the two ways to start it, and why it cannot be.
+"""Resolves a command line, starts its process in one of two ways, and explains failed starts.
 
-The fast way (Linux; measured in docs/explanation/performance.md) is `posix_spawn`, which is a
-vfork. Elsewhere: `subprocess`.
+Linux uses `posix_spawn`, which is a vfork and faster (measured in
+docs/explanation/performance.md). Other systems use `subprocess`.
 """
 
 import errno
@@ -19,14 +19,14 @@ from watchbot.listen import executable, nested
 from watchbot.listen.executable import SHELL
 
 _SHELL_SYNTAX = frozenset(" \t\n|&;<>()$`\\\"'*?[]#~=%{}!")
-# Python ignores some, and a worker that inherits that does not end when its reader does.
+# Python ignores SIGPIPE; a worker that inherits that would not end when its reader ends.
 _TO_DEFAULT = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 _MACHINES_FAULT = {errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A command that can be run: the file, its words, and why it may not start after all."""
+    """A resolved command: its file, its words, and the reason why it may not start, or None."""
 
     file: str
     words: tuple[str, ...]
@@ -34,17 +34,17 @@ class Command:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files without which it cannot be run."""
+        """The files that the command needs to start."""
         script = self.words[1:2] if self.words[0] == SHELL else ()
         return (self.file, *filter(os.path.isabs, script))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """A process to be started: its command, all its variables, its standard input if it has one.
+    """A process to start: its command, all its variables, and its standard input or None.
 
-    `mark` is one of the variables, as NAME=VALUE, that no other process has: what carries it
-    belongs to this one.
+    `mark` is one of the variables, as NAME=VALUE, which is unique to this process: every process
+    with `mark` in its environment descends from this process.
     """
 
     command: Command
@@ -62,21 +62,21 @@ class SpawnError(Exception):
 
     @property
     def too_big(self) -> bool:
-        """The words and variables were too long for the system."""
+        """Whether the words and variables were too long for the system."""
         return self.number == errno.E2BIG
 
     @property
     def machines_fault(self) -> bool:
-        """The machine ran out of something: no fault of this command, nor of its message."""
+        """Whether the machine ran out of a resource: neither command nor message is to blame."""
         return self.number in _MACHINES_FAULT
 
 
 def resolve(words: Sequence[str], *, shell: bool) -> Command:
     """The command that these words of a command line mean.
 
-    A single word with white space or shell syntax, and all words with `shell`, go to /bin/sh; so
-    does a text without #!. Raises `UsageError` when there is no command, no such file, when it
-    may not or cannot be run, and when it is a service of watchbot, which never ends.
+    /bin/sh runs a single word with white space or shell syntax, all words with `shell`, and a text
+    file without #!. Raises `UsageError` when there is no command or no such file, when this user
+    cannot run the file, and when the command is a service of watchbot, which never ends.
     """
     if not words or not words[0]:
         raise UsageError(
@@ -105,7 +105,7 @@ def _by_shell(script: str) -> Command:
 
 
 def by_posix(start: Start, files: tuple[int, int, int]) -> int:
-    # No descriptor leaks but the one that is to (see `claim`): Python opens them close-on-exec.
+    # The child inherits the lock of `claim` on purpose; Python opens all others close-on-exec.
     with as_found(files) as sources:
         return os.posix_spawn(
             start.command.file,
@@ -134,10 +134,10 @@ def by_subprocess(start: Start, files: tuple[int, int, int]) -> int:
 
 
 def rehearse() -> None:
-    """Starts a process that ends before it is one; raises `OSError` when the machine has no room.
+    """Tries to start a process; raises `OSError` when the machine has no room for a process.
 
-    A directory cannot be run, which shows only once there is a process to run it in: limits of
-    the user, of the container and of the machine have been heard by then.
+    The start always fails, because its file is a directory. The kernel notices that only after it
+    has made the process, and so after it has checked the limits of user, container and machine.
     """
     try:
         os.posix_spawn("/", ["rehearsal"], {})
@@ -147,10 +147,7 @@ def rehearse() -> None:
 
 
 def memory_file(data: bytes | None) -> int:
-    """A seekable file that holds `data`, at its start, on no disk where the system can do that.
-
-    /dev/null for None.
-    """
+    """Opens a file that holds `data`, at its start, in memory if possible; /dev/null for None."""
     if data is None:
         return os.open(os.devnull, os.O_RDONLY)
     if hasattr(os, "memfd_create"):
@@ -171,7 +168,7 @@ def memory_file(data: bytes | None) -> int:
 
 _UNREACHED = {
     errno.ELOOP: "its links lead in a circle; mend the link that leads back",
-    errno.EACCES: "this user may not enter a directory of its path; mend that one's rights",
+    errno.EACCES: "this user may not enter a directory of its path; mend the directory's rights",
     errno.ENAMETOOLONG: "its path is longer than the system takes",
 }
 

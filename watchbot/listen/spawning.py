@@ -1,4 +1,4 @@
-"""Runs the command in a process of its own for each message, from its variables to its end."""
+"""Runs the command for each message in a new process: variables, start, output, end."""
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -22,16 +22,16 @@ from watchbot.sqs.envelope import Content
 from watchbot.sqs.message import Message
 from watchbot.world import REAL, World
 
-RETURN_MARGIN_S = 5  # to give a message back before its twelve hours are over
-REMIND_S = 60.0  # from one line about a worker that cannot be ended to the next
-NAMED = 10  # processes that a line of the log names at most
-LAST_GRACE_S = 2  # from SIGTERM to SIGKILL once the drain is over: the container's end is near
+RETURN_MARGIN_S = 5  # time to return a message before its twelve hours are over
+REMIND_S = 60.0  # between two log lines about a worker that cannot be ended
+NAMED = 10  # the most processes that a log line names
+LAST_GRACE_S = 2  # from SIGTERM to SIGKILL after the drain: the container ends soon
 
 log = logging.getLogger(__name__)
 
 
 class _Running:
-    """A run under way; `killed` once its message's lease was lost and the run was told to end."""
+    """A run under way; `killed` is set when the run is ended because its lease is lost."""
 
     def __init__(self, scope: anyio.CancelScope) -> None:
         self.scope = scope
@@ -39,7 +39,7 @@ class _Running:
 
 
 class SpawnRunner:
-    """A `Runner` that starts a process for each message. Its batches have one message."""
+    """A `Runner` that starts a process for each message. Takes batches of one message."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class SpawnRunner:
             credentials=not settings.no_worker_credentials,
         )
         self._running: dict[str, _Running] = {}  # by receipt: a message may be in hand twice
-        self._rooms: dict[int, AsyncExitStack] = {}  # by slot: to be left once all is settled
+        self._rooms: dict[int, AsyncExitStack] = {}  # by slot: closed after the batch is settled
         self._released = anyio.Event()
         self._graces: dict[anyio.CancelScope, None] = {}
 
@@ -80,7 +80,7 @@ class SpawnRunner:
         [job] = batch
         async with AsyncExitStack() as room:
             scratch = await room.enter_async_context(self._workspace.job())
-            # Nothing waits from here to the start, so nothing else takes what the seat has left.
+            # No `await` from here to the start, so no other task takes the freed descriptors.
             job.leave_seat()
             verdict = await self._run(job, slot, scratch)
             self._rooms[slot] = room.pop_all()
@@ -120,7 +120,7 @@ class SpawnRunner:
     async def _to_its_end(
         self, start: Start, output: Output, care: "_Care", held: Callable[[], bool]
     ) -> tuple[Ending | None, str | None]:
-        """Runs a process; returns how it ended, and why its message is left if it did not."""
+        """Runs a process; returns its ending, and the reason to leave its message or None."""
         try:
             return await process.run(start, output, care, held), None
         except StillRunning as still:
@@ -129,7 +129,7 @@ class SpawnRunner:
             return still.ending, f"{still}: left to its visibility timeout"
 
     def _told_to_end(self, running: _Running, limit_s: float) -> tuple[Outcome, str]:
-        # Whatever its exit code: 0 would only say that it obeyed, not that it is done.
+        # The exit code does not count: 0 after a SIGTERM says that the worker ended, not its work.
         if running.killed:
             return RELEASED, "killed"
         if self._released.is_set():
@@ -176,7 +176,7 @@ class SpawnRunner:
 
 
 class _Care:
-    """Decides how long one worker gets to end, and logs what does not end."""
+    """Decides how long one worker gets to end, and logs processes that do not end."""
 
     remind_s = REMIND_S
 
@@ -189,9 +189,9 @@ class _Care:
         await self._grace()
 
     async def patience(self) -> None:
-        """Returns when all are released, or when the lease's twelve hours are over."""
+        """Returns when all messages are released, or when the lease's twelve hours are over."""
         while (left_s := self._job.left_s()) > 0 and not self._released.is_set():
-            # The clock of leases runs while the machine sleeps, and that of the loop does not.
+            # The leases' clock runs while the machine sleeps, but the event loop's clock does not.
             with anyio.move_on_after(min(left_s, self.remind_s)):
                 await self._released.wait()
 
@@ -210,9 +210,9 @@ class _Care:
 def _ways(
     variables: Mapping[bytes, bytes], content: Content, scratch: str, *, always: bool
 ) -> Iterator[Mapping[bytes, bytes]]:
-    """Yields the variables, each time with more of the message in files: they may be too long.
+    """Yields environments with ever more of the message in files, as variables may be too long.
 
-    `always`: the body is in a file in any case.
+    `always`: puts the body into a file from the first environment on.
     """
     texts = environment.message_texts(content)
     rest = {name: text for name, text in texts.items() if name.encode() not in variables}

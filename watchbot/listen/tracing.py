@@ -1,4 +1,4 @@
-"""One span a message, sent to an OpenTelemetry collector; nothing is loaded when that is off."""
+"""Sends a span for each message to an OpenTelemetry collector; imports nothing when that is off."""
 
 import asyncio
 import contextlib
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Link
 
-SEND_S = 4  # a collector that does not answer so long will not
-FLUSH_S = 5  # what is not sent so long after the end of all work is lost
+SEND_S = 4  # the longest wait for a collector's answer
+FLUSH_S = 5  # spans still unsent this long after the end of all work are lost
 
 log = logging.getLogger(__name__)
 
 
 class Spans:
-    """An observer that makes a span of each report; a thread sends them."""
+    """An observer that makes a span of each report; a thread sends the spans."""
 
     def __init__(self, provider: "TracerProvider", queue_name: str) -> None:
         self._tracer = provider.get_tracer("watchbot", __version__)
         self._queue_name = queue_name
 
     def observe(self, report: Report) -> None:
-        """Makes the span of a run that is over, linked to the span that sent its message."""
+        """Makes the span of a finished run, linked to the span of the message's sender."""
         from opentelemetry.context import Context
         from opentelemetry.trace import SpanKind, StatusCode
 
         ended_ns = time.time_ns()
         span = self._tracer.start_span(
             f"process {self._queue_name}",
-            context=Context(),  # a trace of its own: a sender waits for no worker
+            context=Context(),  # a new trace: the sender does not wait for the worker
             kind=SpanKind.CONSUMER,
             links=_links(report),
             start_time=ended_ns - int(report.duration_s * 1e9),
@@ -59,14 +59,14 @@ class Spans:
 
 
 class _Complaints(logging.Handler):
-    """Says in our log, on the event loop's thread, what the sending threads complain of."""
+    """Writes the errors of the sending threads to our log, on the event loop's thread."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self._loop = asyncio.get_running_loop()
 
     def emit(self, record: logging.LogRecord) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is over, and so is the log
+        with contextlib.suppress(RuntimeError):  # the event loop is closed, and so is the log
             self._loop.call_soon_threadsafe(_complain, record.getMessage())
 
 
@@ -88,9 +88,9 @@ def _heard() -> Iterator[None]:
 
 @asynccontextmanager
 async def tracing(queue_name: str) -> AsyncIterator[Spans | None]:
-    """Sends spans while open, to where the variables of OpenTelemetry say, and the last on leaving.
+    """Opens an observer that sends spans as OpenTelemetry's variables say; flushes on leaving.
 
-    None where the extra is not installed.
+    Yields None if the extra is not installed.
     """
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -101,7 +101,7 @@ async def tracing(queue_name: str) -> AsyncIterator[Spans | None]:
         log.warning("no traces are sent: %s", how_to_add("otel"))
         yield None
         return
-    # What the variables of OpenTelemetry say of the service goes over this name.
+    # A service name in OpenTelemetry's variables takes precedence over this name.
     resource = Resource({"service.name": "watchbot"}).merge(Resource.create())
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=SEND_S)))

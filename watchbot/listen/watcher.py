@@ -1,8 +1,9 @@
-"""Receive, run, settle: the heart of `watchbot listen`. Start reading here.
+"""Receives, runs and settles messages: the heart of `watchbot listen`. Start reading here.
 
-A message's way: the consumer receives it and renews its lease from then on; it waits in its lane
-until it may run; the runner runs the command and gives a verdict; the settler decides what becomes
-of the message; the observers hear of it; the settler has the queue do it; the slot is free.
+The way of a message: The consumer receives it and renews its lease from then on. The message waits
+in its lane until it may run. The runner runs the command and gives a verdict. The settler decides
+what becomes of the message, and the observers hear the report. The settler deletes the message or
+changes its visibility. The watcher frees the slot.
 """
 
 import heapq
@@ -41,9 +42,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The parts that a watcher joins. `observers` hear each report in this order.
+    """The parts that a watcher joins. `observers` hear each report in the order of this sequence.
 
-    The valve's `world` has the clocks.
+    `valve.world` has the clocks.
     """
 
     queue: Queue
@@ -77,17 +78,17 @@ class Watcher:
         self._running = Running(
             settings, parts.runner, parts.machine, self._consumer, self._settler.done
         )
-        self._slots = list(range(settings.slots))  # a heap: the lowest free one is taken first
+        self._slots = list(range(settings.slots))  # a heap: the lowest free slot comes first
         self._in_hand = 0
         self._workers: TaskGroup
         metrics.limit.set(settings.slots)
 
     def unhealthy(self) -> str | None:
-        """Why only a restart can help, or None. A queue that is away is no reason."""
+        """The reason why only a restart can help, or None. An unreachable queue is no reason."""
         return self._consumer.unhealthy()
 
     def unready(self) -> str | None:
-        """Why no message would be taken now, or None."""
+        """The reason why the watcher takes no message now, or None."""
         if self._consumer.draining:
             return "draining"
         unfit = self._leases.denials.trouble or self._machine.reserve.trouble
@@ -95,13 +96,13 @@ class Watcher:
 
     @property
     def left_s(self) -> float:
-        """Seconds until the container ends; infinite where nobody asked for an end."""
+        """Seconds until the container ends; infinity until somebody stops the watcher."""
         return self._consumer.left_s
 
     async def run(self, stop: Stop) -> None:
-        """Receives, runs and settles until the stop; returns when nothing is in hand any more.
+        """Receives, runs and settles until `stop`; returns when no message is in hand any more.
 
-        Raises `AwsError`, in a group, when AWS refuses receives for good.
+        Raises `AwsError`, in an exception group, when AWS refuses receives for good.
         """
         log.info("started", extra={"concurrency": len(self._slots)})
         try:
@@ -109,7 +110,7 @@ class Watcher:
         finally:
             self._machine.reserve.close()
 
-    # What the consumer calls: see `watchbot.sqs.consumer.Work`.
+    # The consumer calls the following methods: see `watchbot.sqs.consumer.Work`.
 
     def begin(self, workers: TaskGroup) -> None:
         self._workers = workers
@@ -119,7 +120,7 @@ class Watcher:
         if self._protection is not None:
             self._protection.busy()
         for message in messages:
-            lease = self._leases.take(original(message))  # as it was before it was replayed
+            lease = self._leases.take(original(message))  # `watchbot dead-letter` adds attributes
             metrics.receives.observe(message.receives)
             self._settler.came(lease.message.id)
             self._lane.add(lease)
@@ -136,7 +137,7 @@ class Watcher:
         log.info("draining", extra={"running": len(self._runner)})
 
     def received(self) -> None:
-        pass  # what waits in the lanes is let go as the runs before it end
+        pass  # messages that wait in the lanes are released as the runs before them end
 
     def let_go(self) -> None:
         self._runner.release_all()
@@ -154,7 +155,7 @@ class Watcher:
             verdicts = await self._running.verdicts(batch, jobs, slot)
             await self._end(batch, jobs, verdicts)
             await self._running.clear(slot)
-        except Exception:  # a fault of ours with one batch must not stop the others
+        except Exception:  # a bug of watchbot with one batch must not stop the others
             ids = ",".join(lease.message.id for lease in batch.leases)
             log.exception("message given up", extra={"message_id": ids})
             for lease in batch.leases:
@@ -168,11 +169,11 @@ class Watcher:
             self._start()
 
     async def _end(self, batch: Batch, jobs: Sequence[Job], verdicts: Sequence[Verdict]) -> None:
-        """Decides, tells and settles; the messages of a FIFO batch in order."""
+        """Decides on each message, tells the observers, and settles; a FIFO batch in order."""
         ends: list[tuple[Lease, Report]] = []
         for lease, job, verdict in zip(batch.leases, jobs, verdicts, strict=True):
             if ends and batch.lane.fifo and not ends[-1][1].outcome.removes:
-                # Order first: nothing behind a message that goes back is settled, done or not.
+                # Keeps the order: no message behind a returned one is settled, even if it is done.
                 verdict = replace(verdict, outcome=RELEASED, reason=WENT_BACK)
             report = await self._decide(lease, reported(job.message, job.content, verdict))
             self._return_rest(batch.lane, lease, report)
@@ -190,10 +191,10 @@ class Watcher:
         return report
 
     def _return_rest(self, lane: Lane, lease: Lease, report: Report) -> None:
-        """Gives back what waits behind a message that goes back itself.
+        """Returns the messages that wait behind a message that itself goes back.
 
-        On a FIFO queue these are the later messages of its group; on a standard queue, its twins,
-        which wait as long as the message does.
+        On a FIFO queue these are the later messages of its group. On a standard queue these are its
+        twins, which stay invisible as long as the message.
         """
         waits = report.pause_s > 0 or report.outcome.fate is Fate.RETURN
         if report.outcome.removes or not (lane.fifo or waits):

@@ -1,4 +1,4 @@
-"""Where workers write: a scratch directory each, and volumes that are emptied after each job."""
+"""Gives each worker a scratch directory, and empties the volumes after the worker's end."""
 
 import errno
 import logging
@@ -21,22 +21,22 @@ log = logging.getLogger(__name__)
 
 
 class Workspace:
-    """The directories of one watcher's workers."""
+    """The scratch directories and volumes of one watcher's workers."""
 
     def __init__(self, root: str, volumes: Sequence[Path], spared: Spared) -> None:
         self._root = root
         self._volumes, self._spared = volumes, spared
         self._made = 0
-        self._spare: list[str] = []  # as good as new: to make one, and to delete it, writes to disk
+        self._spare: list[str] = []  # unused ones, kept: making and deleting a directory is slow
         self._jobs = 0
         self._emptying = anyio.Lock()
 
     @asynccontextmanager
     async def job(self) -> AsyncIterator[str]:
-        """A scratch directory (0700), empty, for one job; what it leaves there is deleted.
+        """Opens an empty scratch directory (0700) for one job, and deletes its content on leaving.
 
-        After the last of the jobs that overlap, the volumes are emptied, before another begins.
-        Raises `OSError` when the directory cannot be made; a failure to clean is only logged.
+        When the last of several overlapping jobs ends, empties the volumes before another job
+        begins. Raises `OSError` when the directory cannot be made; only logs a failure to clean.
         """
         if self._volumes:
             async with self._emptying:
@@ -73,19 +73,18 @@ class Workspace:
                 await anyio.to_thread.run_sync(_remove, scratch)
             if self._volumes:
                 async with self._emptying:
-                    if not self._jobs:  # one may have begun while this waited
+                    if not self._jobs:  # a job may have begun during the wait for the lock
                         await anyio.to_thread.run_sync(_empty, self._volumes, self._spared)
-        except Exception as error:  # whatever it is, it is no fault of the message
+        except Exception as error:  # an error here must not fail the message
             log.warning("not cleaned", extra={"path": scratch, "reason": repr(error)})
 
 
 @contextmanager
 def open_workspace(volumes: Sequence[Path], needed: Iterable[str] = ()) -> Iterator[Workspace]:
-    """A workspace below the machine's temporary directory, deleted on leaving.
+    """Opens a workspace below the machine's temporary directory, and deletes it on leaving.
 
-    What watchers left there that were killed is deleted first. Emptying the volumes spares what is
-    ours, and the files that are `needed`. Raises `UsageError` when there is no directory to write
-    to.
+    First deletes the workspaces of killed watchers. Emptying the volumes spares watchbot's own
+    files and those in `needed`. Raises `UsageError` when no temporary directory is writable.
     """
     with ExitStack() as house:
         try:
@@ -106,7 +105,7 @@ def open_workspace(volumes: Sequence[Path], needed: Iterable[str] = ()) -> Itera
 def _spared(root: str, volumes: Sequence[Path], needed: Iterable[str]) -> Spared:
     if not volumes:
         return Spared(())
-    # A volume may lie in another one, and where a worker starts in the watcher's own.
+    # A volume may lie in another volume, and the working directory may lie in a volume.
     return Spared([*own_places(), *needed, root], [*working_directory(), *volumes])
 
 
@@ -118,7 +117,7 @@ def _is_as_new(scratch: str) -> bool:
 
 
 def _remove(path: str) -> None:
-    if os.path.islink(path):  # a worker has put it in the place of a directory
+    if os.path.islink(path):  # a worker has replaced a directory by a link
         _unlink(path)
         return
     try:
@@ -156,9 +155,9 @@ def _unlink(path: str) -> None:
 
 
 def _grant_and_retry(top: str, function: object, path: str, _: object) -> None:
-    # A worker may leave directories it took its own rights from; the owner may take them back.
+    # A worker may leave directories without rights for itself; the owner may restore the rights.
     try:
-        if path != top:  # what holds it is not ours to change: /tmp, for one
+        if path != top:  # the parent of `top` is not ours to change: it may be /tmp
             _take_back(os.path.dirname(path))
         if function is os.unlink:
             os.unlink(path)
@@ -167,7 +166,7 @@ def _grant_and_retry(top: str, function: object, path: str, _: object) -> None:
         else:
             _take_back(path)
             shutil.rmtree(path)
-    except FileNotFoundError:  # as it should be
+    except FileNotFoundError:  # already deleted
         return
     except OSError as error:
         log.warning("file not deleted", extra={"path": path, "reason": error.strerror})
@@ -178,7 +177,7 @@ def _take_back(directory: str) -> None:
     if os.chmod in os.supports_follow_symlinks:
         os.chmod(directory, 0o700, follow_symlinks=False)
         return
-    # Linux changes the rights of what a path leads to. Opened so, it needs no rights to be read.
+    # chmod follows links on Linux. O_PATH opens the directory itself, and needs no read right.
     file = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         os.chmod(f"/proc/self/fd/{file}", 0o700)
