@@ -13,10 +13,9 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = [  # a module imports from its own folder and from the lines above it
     "extras",
-    "errors inherited moment world outcome sink logline strangers task_outcome watchdog address "
-    "descriptors doorkeeper piped",
-    "answers credentials display patience settings stdout logs metrics worker_log",
-    "lifecycle api_model aws pages web log_handler",
+    "errors inherited moment world outcome task_outcome watchdog address descriptors doorkeeper",
+    "answers credentials display patience settings stdout logs metrics",
+    "lifecycle api_model aws pages web",
     "dynamodb sqs sql",
     "doctor healthcheck listen deadletter progress record schedule template send top",
     "local",
@@ -55,19 +54,21 @@ OWNERS = {  # one door to each dangerous thing
     "uvicorn": {"doorkeeper.py", "web.py"},
     "troposphere": {f"template/{path.name}" for path in (ROOT / "template").iterdir()},
 }
-SCHEDULE = [  # a room of watchbot/schedule imports from itself and from the lines above it
-    "cron loop",
-    "job",
-    "store",
-    "runs start",
-    "scheduler",
-    "http",
-    "imports",
-    "custom_resource service",
-]
-FLOOR = {room: level for level, rooms in enumerate(SCHEDULE) for room in rooms.split()}
+ROOMS = {  # a room of these folders imports from itself and from the lines above it
+    "logs": ["line piped sink strangers", "setup worker", "handler"],
+    "schedule": [
+        "cron loop",
+        "job",
+        "store",
+        "runs start",
+        "scheduler",
+        "http",
+        "imports",
+        "custom_resource service",
+    ],
+}
 # Settings are read in one place; a worker's variables are made in one, and read in one.
-READERS_OF_THE_ENVIRONMENT = {"settings", "listen/environment.py", "worker_log.py"}
+READERS_OF_THE_ENVIRONMENT = {"settings", "listen/environment.py", "logs/worker.py"}
 
 every_file = pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
 
@@ -125,14 +126,17 @@ def test_no_module_imports_itself_round_a_circle() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted((ROOT / "schedule").rglob("*.py")), ids=lambda p: p.relative_to(ROOT).as_posix()
+    "path",
+    [path for folder in ROOMS for path in sorted((ROOT / folder).rglob("[!_]*.py"))],
+    ids=lambda p: p.relative_to(ROOT).as_posix(),
 )
-def test_rooms_of_the_scheduler_import_in_one_direction(path: Path) -> None:
-    room = path.relative_to(ROOT / "schedule").parts[0].removesuffix(".py")
+def test_rooms_of_a_folder_import_in_one_direction(path: Path) -> None:
+    folder, room = path.relative_to(ROOT).with_suffix("").parts[:2]
+    floor = {room: level for level, rooms in enumerate(ROOMS[folder]) for room in rooms.split()}
     for name in imports(ast.parse(path.read_text())):
-        if name.startswith("watchbot.schedule."):
+        if name.startswith(f"watchbot.{folder}."):
             target = name.split(".")[2]
-            assert target == room or FLOOR[target] < FLOOR[room], f"{room} imports {target}"
+            assert target == room or floor[target] < floor[room], f"{room} imports {target}"
 
 
 @every_file
@@ -150,7 +154,7 @@ def test_environment_has_few_readers(path: Path) -> None:
         assert not re.search(r"os\.environ|getenv", path.read_text())
 
 
-@pytest.mark.parametrize("folder", ["listen", "sqs"])
+@pytest.mark.parametrize("folder", ["listen", "logs", "sqs"])
 def test_page_of_the_architecture_names_every_module(folder: str) -> None:
     page = (ROOT.parent / "docs/explanation/architecture.md").read_text()
 

@@ -8,18 +8,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from watchbot.log_handler import LogHandler
+    from watchbot.logs.handler import LogHandler
+    from watchbot.logs.worker import log, log_stream
     from watchbot.template.build import template
     from watchbot.template.document import merge
-    from watchbot.worker_log import log, log_stream
 
 __all__ = ["LogHandler", "__version__", "log", "log_stream", "merge", "template"]
 __version__ = "1.0.0.dev0"
 
 _HOMES = {
-    "LogHandler": "watchbot.log_handler",
-    "log": "watchbot.worker_log",
-    "log_stream": "watchbot.worker_log",
+    "LogHandler": "watchbot.logs.handler",
+    "log": "watchbot.logs.worker",
+    "log_stream": "watchbot.logs.worker",
     "merge": "watchbot.template.document",
     "template": "watchbot.template.build",
 }

@@ -9,7 +9,7 @@ from types import TracebackType
 import anyio
 
 from watchbot.errors import WatchbotError
-from watchbot.sink import stdout
+from watchbot.logs.sink import stdout
 
 _ASKS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)  # an image's STOPSIGNAL may be SIGQUIT
 

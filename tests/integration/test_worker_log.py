@@ -113,10 +113,10 @@ def test_bad_level_is_refused_in_one_line(words: list[str]) -> None:
 
 
 def test_start_loads_little() -> None:
-    code = "import sys, watchbot.worker_log as it; it.main(['x']); print(*sys.modules)"
+    code = "import sys, watchbot.logs.worker as it; it.main(['x']); print(*sys.modules)"
     loaded = set(run(sys.executable, "-c", code).stdout.decode().split())
 
-    assert "watchbot.worker_log" in loaded
+    assert "watchbot.logs.worker" in loaded
     assert not loaded & {"logging", "socket", "asyncio", "argparse", "pydantic", "anyio", "click"}
 
 

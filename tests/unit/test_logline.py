@@ -3,8 +3,8 @@ import logging
 
 import pytest
 
-from watchbot.logline import date
-from watchbot.logs import JsonFormatter, TextFormatter
+from watchbot.logs.line import date
+from watchbot.logs.setup import JsonFormatter, TextFormatter
 
 
 def a_record(phrase: str, level: int = logging.INFO, **facts: object) -> logging.LogRecord:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchbot.listen.output import MAX_LINE_BYTES, TAIL_BYTES, Output
-from watchbot.sink import Sink
+from watchbot.logs.sink import Sink
 
 PREFIX = re.compile(rb"^\[\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\] \[worker\] \[m1\] ")
 

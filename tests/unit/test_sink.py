@@ -9,7 +9,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from watchbot.sink import FULL_BYTES, MOST_BYTES, Sink
+from watchbot.logs.sink import FULL_BYTES, MOST_BYTES, Sink
 
 LINE = b"x" * 99 + b"\n"
 

@@ -26,7 +26,9 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("structured", [True, False])
 def test_stranger_speaks_in_one_line_of_our_log(case: str, structured: bool) -> None:
-    script = f"from watchbot import logs\nlogs.configure(structured={structured})\n{CASES[case]}"
+    script = (
+        f"from watchbot.logs import setup\nsetup.configure(structured={structured})\n{CASES[case]}"
+    )
 
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
@@ -43,7 +45,7 @@ def test_stranger_speaks_in_one_line_of_our_log(case: str, structured: bool) -> 
 
 def test_tool_is_not_interrupted_by_libraries() -> None:
     script = (
-        "import logging; from watchbot import strangers; strangers.quietly()\n"
+        "import logging; from watchbot.logs import strangers; strangers.quietly()\n"
         "logging.getLogger('botocore').warning('chatter', exc_info=ValueError('x'))\n"
         "logging.getLogger('asyncio').error('lost')\n"
         "logging.getLogger('watchbot.progress').warning('ours')"

@@ -13,9 +13,10 @@ from contextlib import nullcontext
 
 import click
 
-from watchbot import __version__, inherited, stdout, strangers
+from watchbot import __version__, inherited, stdout
 from watchbot.errors import WatchbotError
-from watchbot.logline import Envelope
+from watchbot.logs import strangers
+from watchbot.logs.line import Envelope
 from watchbot.patience import patience
 
 COMMANDS = (

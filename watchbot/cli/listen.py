@@ -4,8 +4,8 @@ import functools
 
 import click
 
-from watchbot import logs
 from watchbot.cli.options import TAKES_A_COMMAND, command_words, options, warn_of_unknown_variables
+from watchbot.logs import setup
 from watchbot.outcome import TABLE
 from watchbot.settings.listen import ListenSettings
 
@@ -30,6 +30,6 @@ def listen(settings: ListenSettings, words: tuple[str, ...]) -> int:
     from watchbot import lifecycle
     from watchbot.listen.service import listen
 
-    logs.configure(structured=settings.structured_logging)
+    setup.configure(structured=settings.structured_logging)
     warn_of_unknown_variables()
     return lifecycle.run(functools.partial(listen, settings, words))

@@ -4,8 +4,8 @@ import functools
 
 import click
 
-from watchbot import logs
 from watchbot.cli.options import TAKES_A_COMMAND, command_words, options, warn_of_unknown_variables
+from watchbot.logs import setup
 from watchbot.settings.local import LocalSettings
 
 
@@ -22,6 +22,6 @@ def local(settings: LocalSettings, words: tuple[str, ...]) -> int:
     from watchbot import lifecycle
     from watchbot.local.run import local
 
-    logs.configure(structured=settings.structured_logging)
+    setup.configure(structured=settings.structured_logging)
     warn_of_unknown_variables()
     return lifecycle.run(functools.partial(local, settings, words))

@@ -13,6 +13,6 @@ def log(words: tuple[str, ...]) -> int:
 
     The same as `watchbot-log`, for where the one-file binary is all there is. That starts faster.
     """
-    from watchbot.worker_log import main
+    from watchbot.logs.worker import main
 
     return main(list(words))

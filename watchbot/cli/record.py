@@ -4,8 +4,8 @@ import functools
 
 import click
 
-from watchbot import logs
 from watchbot.cli.options import options, warn_of_unknown_variables
+from watchbot.logs import setup
 from watchbot.settings.record import RecordSettings
 
 
@@ -21,6 +21,6 @@ def record(settings: RecordSettings) -> int:
     from watchbot import lifecycle
     from watchbot.record.service import record
 
-    logs.configure(structured=settings.structured_logging, who="recorder")
+    setup.configure(structured=settings.structured_logging, who="recorder")
     warn_of_unknown_variables()
     return lifecycle.run(functools.partial(record, settings))

@@ -5,8 +5,8 @@ import sys
 
 import click
 
-from watchbot import logs
 from watchbot.cli.options import options, warn_of_unknown_variables
+from watchbot.logs import setup
 from watchbot.patience import patience
 from watchbot.settings.schedule import ImportSettings, ScheduleSettings
 
@@ -36,7 +36,7 @@ def schedule(settings: ScheduleSettings) -> int:
     else:
         from watchbot.schedule.service import schedule
 
-    logs.configure(structured=settings.structured_logging, who="scheduler")
+    setup.configure(structured=settings.structured_logging, who="scheduler")
     warn_of_unknown_variables()
     return lifecycle.run(functools.partial(schedule, settings))
 
@@ -52,7 +52,7 @@ def custom_resource() -> int:
     """
     from watchbot.schedule.custom_resource import answer_by_hand
 
-    logs.configure(structured=False, who="scheduler")
+    setup.configure(structured=False, who="scheduler")
     answer_by_hand(sys.stdin.buffer.read())
     return 0
 

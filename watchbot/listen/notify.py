@@ -9,7 +9,7 @@ import anyio
 from watchbot.aws import Client
 from watchbot.listen.publishing import Dropped, Topic
 from watchbot.listen.report import Report
-from watchbot.logline import date
+from watchbot.logs.line import date
 from watchbot.sqs.message import Attribute
 from watchbot.sqs.outgoing import Outgoing, clean, size_bytes
 from watchbot.sqs.publish import BATCH_BYTES

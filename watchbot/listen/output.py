@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
-from watchbot import logline, metrics
-from watchbot.sink import Sink, stdout
+from watchbot import metrics
+from watchbot.logs.line import Envelope, prefix
+from watchbot.logs.sink import Sink, stdout
 
 MAX_LINE_BYTES = 65_536  # a longer line is split, so that a worker cannot fill the memory
 MAX_LINES = 1_024  # rendered at once: prefixes turn 64 KiB of empty lines into megabytes
@@ -138,19 +139,19 @@ class Output:
         self._sink.write(self._render(lines))
 
     def _as_text(self, lines: bytes) -> bytes:
-        prefix = logline.prefix("worker", self._message_id).encode()
+        start = prefix("worker", self._message_id).encode()
         lines = _readable(lines)
         if self._mark not in lines:
-            return prefix + lines.replace(b"\n", b"\n" + prefix) + b"\n"
+            return start + lines.replace(b"\n", b"\n" + start) + b"\n"
         # A worker that uses watchbot-log writes the prefix itself.
         return b"".join(
-            (line if self._mark in line[:128] else prefix + line) + b"\n"
+            (line if self._mark in line[:128] else start + line) + b"\n"
             for line in lines.split(b"\n")
         )
 
     def _as_json(self, lines: bytes) -> bytes:
         said = lines.decode(errors="backslashreplace").split("\n")
-        envelope = logline.Envelope(who="worker", level=30, message_id=self._message_id)
+        envelope = Envelope(who="worker", level=30, message_id=self._message_id)
         return "".join(
             envelope.merged(fields) if fields else envelope.line(line)
             for line, fields in ((line, _object(line)) for line in said)

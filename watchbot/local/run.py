@@ -10,13 +10,13 @@ from watchbot.listen import spawn
 from watchbot.listen.service import listen
 from watchbot.local.server import running_server
 from watchbot.local.stage import REGION, Stage, build, print_notifications
+from watchbot.logs.sink import stdout
 from watchbot.progress.dynamodb import create_table
 from watchbot.send.service import send
 from watchbot.settings.base import Account, load
 from watchbot.settings.listen import ListenSettings, WatcherSettings
 from watchbot.settings.local import LocalSettings, hand_to_workers, point_at
 from watchbot.settings.send import SendSettings
-from watchbot.sink import stdout
 
 PROGRESS_TABLE = "watchbot-progress"
 

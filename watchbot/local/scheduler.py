@@ -12,11 +12,11 @@ from watchbot.errors import SettingError
 from watchbot.lifecycle import Stop
 from watchbot.local.server import running_server
 from watchbot.local.stage import REGION, Stage, build, print_notifications
+from watchbot.logs.sink import stdout
 from watchbot.schedule.service import schedule
 from watchbot.settings.base import Account, describe
 from watchbot.settings.local import point_at
 from watchbot.settings.schedule import ScheduleSettings
-from watchbot.sink import stdout
 
 FAMILY = "hello"
 _ELSEWHERE = {  # what cannot be in an AWS that is empty

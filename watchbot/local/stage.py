@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import anyio
 
 from watchbot.aws import Client, open_client
+from watchbot.logs.sink import stdout
 from watchbot.settings.base import Account
 from watchbot.settings.whereabouts import is_fifo
-from watchbot.sink import stdout
 from watchbot.sqs.envelope import open_envelope
 from watchbot.sqs.queue import MAX_BATCH, SqsQueue
 

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-from watchbot import inherited, piped
-from watchbot.logline import Envelope, prefix
+from watchbot import inherited
+from watchbot.logs import piped
+from watchbot.logs.line import Envelope, prefix
 
 LEVELS = {"debug": 20, "info": 30, "warning": 40, "error": 50, "critical": 60}  # bunyan's numbers
 

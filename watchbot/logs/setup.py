@@ -4,10 +4,10 @@ import json
 import logging
 from typing import Any
 
-from watchbot import strangers
-from watchbot.logline import Envelope, prefix
+from watchbot.logs import strangers
+from watchbot.logs.line import Envelope, prefix
+from watchbot.logs.sink import stdout
 from watchbot.outcome import FAILURE
-from watchbot.sink import stdout
 
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "message_id"}
 log = logging.getLogger(__name__)

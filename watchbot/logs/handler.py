@@ -2,7 +2,7 @@
 
 import logging
 
-from watchbot.worker_log import LEVELS, emit, render
+from watchbot.logs.worker import LEVELS, emit, render
 
 
 class LogHandler(logging.Handler):

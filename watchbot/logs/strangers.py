@@ -11,7 +11,7 @@ import traceback
 from types import TracebackType
 from typing import Any
 
-log = logging.getLogger("watchbot.strangers")
+log = logging.getLogger(__name__)
 
 
 class Retold(logging.Handler):
