@@ -28,7 +28,7 @@ test-all: ## Runs the tests on each Python that is here (3.11 to 3.13), with uvl
 	  echo "python$$version:" && $$venv/bin/pytest -q --numprocesses 4 --dist loadfile && \
 	  $$venv/bin/python -m pip --quiet uninstall --yes uvloop && rm $$venv/.ready && \
 	  echo "python$$version without uvloop:" && $$venv/bin/pytest -q --numprocesses 4 \
-	    --dist loadfile tests/unit tests/contract tests/integration tests/end_to_end/test_listen.py \
+	    --dist loadfile tests/unit tests/contract tests/integration tests/end_to_end/listen \
 	  || exit 1; \
 	done
 

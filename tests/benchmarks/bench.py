@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.sqs_server import sqs_server_process
+from tests.support.sqs_server import sqs_server_process
 
 BIN = Path(sys.executable).parent
 RIVALS = Path(__file__).parent / "rivals"

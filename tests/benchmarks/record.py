@@ -16,8 +16,8 @@ import anyio
 import psycopg
 
 from examples.record.lives import SIDECARS, Life, lives
-from tests.databases import a_record
-from tests.postgres import running_postgres
+from tests.support.databases import a_record
+from tests.support.postgres import running_postgres
 from watchbot import lifecycle
 from watchbot.lifecycle import Stop
 from watchbot.moment import to_text

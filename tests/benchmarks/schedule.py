@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import anyio
 
-from tests.postgres import running_postgres
+from tests.support.postgres import running_postgres
 from watchbot.aws import Client
 from watchbot.lifecycle import Stop
 from watchbot.schedule.job.job import Job

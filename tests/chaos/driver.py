@@ -21,7 +21,7 @@ from tests.chaos.plan import (
 )
 from tests.chaos.proxy import ALL_FAULTS, NO_FAULTS, Faults, Proxy, running_proxy
 from tests.chaos.watchers import Fleet, open_files, rss_bytes
-from tests.sqs_server import running_sqs_server
+from tests.support.sqs_server import running_sqs_server
 from watchbot.sqs.memory import MemoryQueue
 
 WATCHERS = 3

@@ -25,9 +25,9 @@ from typing import Any, Protocol
 import psycopg
 import requests
 
-from tests.cloud import BIN, Cloud, running_cloud
-from tests.fake_ecs import FakeEcs
-from tests.postgres import running_postgres
+from tests.support.cloud import BIN, Cloud, running_cloud
+from tests.support.fake_ecs import FakeEcs
+from tests.support.postgres import running_postgres
 
 RUNS = 20  # between two kills
 HANG_S = 120

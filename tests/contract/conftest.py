@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud import Cloud, running_cloud
-from tests.postgres import PostgresServer, running_postgres
+from tests.support.cloud import Cloud, running_cloud
+from tests.support.postgres import PostgresServer, running_postgres
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture(params=["sqlite", "postgres", "dynamodb"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where `tests.house` finds, or makes, an empty store of the scheduler."""
+    """Where `tests.support.house` finds, or makes, an empty store of the scheduler."""
     if request.param == "dynamodb":
         cloud: Cloud = request.getfixturevalue("cloud")
         return f"{cloud.url}/schedule-{uuid.uuid4().hex}"

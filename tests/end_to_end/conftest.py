@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cloud import Cloud, running_cloud
+from tests.support.cloud import Cloud, running_cloud
 
 
 @pytest.fixture(scope="module")

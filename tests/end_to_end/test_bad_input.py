@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud import Cloud
+from tests.support.cloud import Cloud
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:t"
 NOTHING_LISTENS = "http://127.0.0.1:9"

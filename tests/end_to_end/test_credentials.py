@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud import Cloud
+from tests.support.cloud import Cloud
 
 NONE = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cloud import BIN
-from tests.end_to_end.test_local import read_until
-from tests.lint import complaints
+from tests.end_to_end.local.test_local import read_until
+from tests.support.cloud import BIN
+from tests.support.lint import complaints
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -8,7 +8,7 @@ from typing import IO
 
 import pytest
 
-from tests.cloud import BIN, Cloud
+from tests.support.cloud import BIN, Cloud
 
 FULL = Path("/dev/full")  # each write fails with "No space left on device"
 REASON = "cannot write to standard output: No space left on device"

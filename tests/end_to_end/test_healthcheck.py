@@ -8,10 +8,10 @@ from contextlib import ExitStack
 import pytest
 import requests
 
-from tests.cloud import Cloud
-from tests.end_to_end.test_local import read_until
-from tests.end_to_end.test_scrape import served
-from tests.gate import Hold, running_gate
+from tests.end_to_end.listen.test_scrape import served
+from tests.end_to_end.local.test_local import read_until
+from tests.support.cloud import Cloud
+from tests.support.gate import Hold, running_gate
 
 
 def test_watcher_is_well(cloud: Cloud) -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud import BIN, Cloud
-from tests.end_to_end.test_faults import first_child, own_namespace
-from tests.end_to_end.test_local import read_until
-from tests.end_to_end.test_scrape import served
-from tests.end_to_end.test_shutdown import is_gone, listen, wait_for
+from tests.end_to_end.listen.test_faults import first_child, own_namespace
+from tests.end_to_end.listen.test_scrape import served
+from tests.end_to_end.listen.test_shutdown import is_gone, listen, wait_for
+from tests.end_to_end.local.test_local import read_until
+from tests.support.cloud import BIN, Cloud
 
 IGNORED = "[signal.signal(n, signal.SIG_IGN) for n in {}]"
 BLOCKED = "signal.pthread_sigmask(signal.SIG_BLOCK, {})"

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud import BIN, Cloud
-from tests.end_to_end.test_schedule_import import in_sqlite, put
-from tests.log_filters import reading
+from tests.end_to_end.schedule.test_import import in_sqlite, put
+from tests.support.cloud import BIN, Cloud
+from tests.support.log_filters import reading
 
 PAGES = Path(__file__).parents[2] / "docs/how-to"
 

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.cloud import BIN, Cloud
-from tests.end_to_end.test_local import read_until
+from tests.end_to_end.local.test_local import read_until
+from tests.support.cloud import BIN, Cloud
 
 PORT = ("--metrics-host", "127.0.0.1", "--metrics-port", "0")
 COUNT = 'echo "ran at $ApproximateReceiveCount"'

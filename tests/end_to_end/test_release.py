@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud import BIN, Cloud
-from tests.end_to_end.test_scrape import served
+from tests.end_to_end.listen.test_scrape import served
+from tests.support.cloud import BIN, Cloud
 from watchbot import __version__
 
 ROOT = Path(__file__).parents[2]

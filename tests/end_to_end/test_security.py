@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud import Cloud
+from tests.support.cloud import Cloud
 from watchbot.cli import COMMANDS
 
 PLANTED = "Pl4nted"  # part of every secret below; no output may hold it

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cloud import Cloud
+from tests.support.cloud import Cloud
 
 
 @pytest.mark.parametrize(

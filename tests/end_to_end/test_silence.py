@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud import BIN
-from tests.silent import Silent, silent_server
+from tests.support.cloud import BIN
+from tests.support.silent import Silent, silent_server
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:t"
 

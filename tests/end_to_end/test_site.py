@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import chromium
-from tests.cloud import BIN
+from tests.support.browser import chromium
+from tests.support.cloud import BIN
 
 ROOT = Path(__file__).parents[2]
 

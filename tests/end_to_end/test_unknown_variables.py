@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud import Cloud
-from tests.end_to_end.test_local import read_until
+from tests.end_to_end.local.test_local import read_until
+from tests.support.cloud import Cloud
 
 NAMED = 'variable=WATCHBOT_CONCURENCY advice="did you mean WATCHBOT_CONCURRENCY?"'
 

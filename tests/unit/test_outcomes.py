@@ -6,7 +6,7 @@ from pathlib import Path
 import watchbot
 from generate.files import FILES
 from generate.outcomes import outcomes_table
-from tests.stacks import options
+from tests.support.stacks import options
 from watchbot.cli.listen import listen
 from watchbot.metrics import CATALOGUE
 from watchbot.outcome import FAILURE, NAMES, TABLE

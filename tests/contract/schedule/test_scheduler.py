@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import anyio
 
-from tests.fake_ecs import FakeEcs
-from tests.house import House, a_house, a_job
+from tests.support.fake_ecs import FakeEcs
+from tests.support.house import House, a_house, a_job
 from watchbot.errors import DatabaseDown
 from watchbot.lifecycle import Stop
 from watchbot.schedule.scheduler import Scheduler

@@ -4,8 +4,8 @@ import asyncio
 from random import Random
 from typing import Any
 
-from tests.fake_ecs import FakeEcs, no_answer
 from tests.simulation.schedule.laws import Laws
+from tests.support.fake_ecs import FakeEcs, no_answer
 from watchbot.errors import Throttled
 
 TIMEOUT_S = 5

@@ -1,0 +1,111 @@
+"""What a watcher notes on a message that it gives up, and how it comes off again."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.builders import a_message
+from watchbot.sqs.evidence import MAX_ATTRIBUTES, TAIL_BYTES, Evidence, attested, original, read
+from watchbot.sqs.message import Attribute
+from watchbot.sqs.outgoing import Outgoing, flaw
+
+EVIDENCE = Evidence(
+    reason="exit code 1",
+    fingerprint="0123456789abcdef",
+    duration_s=1.25,
+    exit_code=1,
+    tail="last words",
+    message_id="m",
+    sent_ms=1_700_000_000_000,
+    receives=5,
+)
+names = st.text("abcxyz0189_.-", min_size=1, max_size=20)
+values = st.builds(
+    Attribute, type=st.sampled_from(["String", "Number", "Binary"]), value=st.just("AP8=")
+)
+
+
+def noted(
+    attributes: dict[str, Attribute] | None = None, evidence: Evidence = EVIDENCE
+) -> dict[str, Attribute]:
+    return attested(attributes or {}, evidence)
+
+
+def test_evidence_is_read_as_it_was_noted() -> None:
+    assert read(a_message(attributes=noted())) == EVIDENCE
+
+
+def test_operators_find_it_under_its_names() -> None:
+    assert {name: item.value for name, item in noted().items() if name != "watchbot.message"} == {
+        "watchbot.reason": "exit code 1",
+        "watchbot.exit_code": "1",
+        "watchbot.fingerprint": "0123456789abcdef",
+        "watchbot.duration": "1.250",
+        "watchbot.tail": "last words",
+    }
+
+
+def test_end_by_a_signal_has_no_exit_code_and_silence_no_tail() -> None:
+    evidence = replace(EVIDENCE, reason="signal SIGKILL", exit_code=None, tail="")
+
+    attributes = noted(evidence=evidence)
+
+    assert not {"watchbot.exit_code", "watchbot.tail"} & attributes.keys()
+    assert read(a_message(attributes=attributes)) == evidence
+
+
+@given(own=st.dictionaries(names, values, max_size=10))
+def test_own_attributes_come_back_as_they_were(own: dict[str, Attribute]) -> None:
+    attributes = noted(own)
+
+    assert len(attributes) <= MAX_ATTRIBUTES
+    assert original(a_message(attributes=attributes)).attributes == own
+
+
+def test_message_that_nobody_gave_up_is_its_own_original() -> None:
+    message = a_message(attributes={"colour": Attribute(type="String", value="red")})
+
+    assert original(message) is message
+    assert read(message) is None
+
+
+def test_message_given_up_once_more_has_the_last_evidence_alone() -> None:
+    colour = {"colour": Attribute(type="String", value="red")}
+    first = a_message(attributes=noted(colour))
+    again = replace(EVIDENCE, reason="ran over 5 s", message_id="n")
+
+    second = a_message(attributes=noted(dict(original(first).attributes), again))
+
+    assert read(second) == again
+    assert original(second).attributes == colour
+
+
+@given(tail=st.text(max_size=5000))
+def test_any_output_makes_a_tail_that_sqs_takes(tail: str) -> None:
+    attributes = noted(evidence=replace(EVIDENCE, tail=tail))
+
+    value = attributes["watchbot.tail"].value if "watchbot.tail" in attributes else ""
+    assert len(value.encode()) <= TAIL_BYTES
+    assert flaw(Outgoing(body="x", attributes=attributes)) is None
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        pytest.param({"watchbot.message": "[]"}, id="no object"),
+        pytest.param({"watchbot.message": "{"}, id="no JSON"),
+        pytest.param({"watchbot.message": '{"attributes": {"a": 1}}'}, id="no attribute"),
+        pytest.param({"watchbot.message": '{"attributes": [1]}'}, id="no attributes"),
+        pytest.param({"watchbot.reason": "exit code 1"}, id="reason alone"),
+        pytest.param({"watchbot.duration": "long", "watchbot.message": "{}"}, id="no number"),
+    ],
+)
+def test_what_is_no_evidence_of_ours_does_no_harm(attributes: dict[str, Any]) -> None:
+    given = {name: Attribute(type="String", value=value) for name, value in attributes.items()}
+    message = a_message(attributes=given)
+
+    assert read(message) is None
+    assert original(message).attributes == {}

@@ -1,0 +1,481 @@
+"""What is in a template: the promises that `watchbot listen` and its users rely on."""
+
+import functools
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import watchbot
+from tests.support.stacks import (
+    CLUSTER,
+    KEY,
+    SECRET,
+    TOPIC,
+    VARIANTS,
+    options,
+    record,
+    refer,
+    schedule,
+)
+from watchbot.errors import UsageError
+from watchbot.template.permissions import WILDCARDS
+
+ECS = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}"
+
+
+def resources(type_: str, **chosen: Any) -> dict[str, dict[str, Any]]:
+    """The properties of the resources of a type, by their names."""
+    return of_type(type_, made_of(options(**chosen)))
+
+
+def made_of(chosen: dict[str, Any]) -> dict[str, Any]:
+    """The template; made once for alike options, so nothing may be changed in it."""
+    return _made_of(json.dumps(chosen))
+
+
+@functools.cache
+def _made_of(chosen: str) -> dict[str, Any]:
+    made: dict[str, Any] = watchbot.template(json.loads(chosen))
+    return made
+
+
+def of_type(type_: str, made: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        name: resource.get("Properties", {})
+        for name, resource in made["Resources"].items()
+        if resource["Type"] == f"AWS::{type_}"
+    }
+
+
+def container(**chosen: Any) -> dict[str, Any]:
+    (task,) = resources("ECS::TaskDefinition", **chosen).values()
+    found: dict[str, Any] = task["ContainerDefinitions"][0]
+    return found
+
+
+def variables(**chosen: Any) -> dict[str, Any]:
+    return {each["Name"]: each["Value"] for each in container(**chosen)["Environment"]}
+
+
+def service(**chosen: Any) -> dict[str, Any]:
+    (found,) = resources("ECS::Service", **chosen).values()
+    return found
+
+
+def test_stack_is_the_same_after_the_package_was_imported() -> None:
+    assert watchbot.template(options()) == watchbot.template(dict(options()))
+
+
+def test_deployment_does_not_reset_the_number_of_tasks() -> None:
+    assert "DesiredCount" not in service()
+    assert service()["DeploymentConfiguration"]["DeploymentCircuitBreaker"] == {
+        "Enable": True,
+        "Rollback": True,
+    }
+
+
+def test_container_gets_longer_than_its_drain() -> None:
+    assert container()["StopTimeout"] == 120
+    assert variables()["WATCHBOT_DRAIN_TIMEOUT"] == "110"
+    on_ec2 = container(capacity="EC2", cluster="c", drain_timeout=3600)
+    assert on_ec2["StopTimeout"] == 3610
+
+
+def test_root_is_read_only_and_workers_may_write_to_tmp() -> None:
+    assert container()["ReadonlyRootFilesystem"] is True
+    (mount,) = container()["MountPoints"]
+    assert (mount["ContainerPath"], mount["ReadOnly"]) == ("/tmp", False)
+    assert variables()["Volumes"] == "/tmp"
+
+
+def test_workers_get_their_message_on_standard_input_unless_told_otherwise() -> None:
+    assert "WATCHBOT_NO_STDIN" not in variables()
+    assert variables(no_stdin=True)["WATCHBOT_NO_STDIN"] == "true"
+
+
+def test_directory_of_the_host_is_not_emptied() -> None:
+    chosen = {"capacity": "EC2", "cluster": "c", "mounts": "/tmp,/host:/data"}
+
+    assert variables(**chosen)["Volumes"] == "/tmp"
+    assert container(**chosen)["MountPoints"][1]["ContainerPath"] == "/data"
+    (task,) = resources("ECS::TaskDefinition", **chosen).values()
+    assert task["Volumes"][1]["Host"] == {"SourcePath": "/host"}
+
+
+def test_command_is_run_by_listen_whatever_the_image_starts() -> None:
+    assert container()["EntryPoint"] == ["watchbot", "listen"]
+    assert container(command="echo $Message")["Command"] == ["echo $Message"]
+    assert container(command=["./run", refer("Mode")])["Command"] == ["./run", refer("Mode")]
+    assert container(command='["a", "b c"]')["Command"] == ["a", "b c"]
+
+
+def test_caller_may_set_and_replace_variables() -> None:
+    found = variables(env={"COLOUR": "red", "LIMIT": 3, "StackName": "mine"})
+
+    assert (found["COLOUR"], found["LIMIT"], found["StackName"]) == ("red", "3", "mine")
+
+
+def test_queue_keeps_two_weeks_and_has_a_dead_letter_queue() -> None:
+    queues = resources("SQS::Queue")
+
+    assert {each["MessageRetentionPeriod"] for each in queues.values()} == {1_209_600}
+    assert all(each["SqsManagedSseEnabled"] for each in queues.values())
+    assert queues["WatchbotQueue"]["RedrivePolicy"]["maxReceiveCount"] == 10
+    assert queues["WatchbotQueue"]["VisibilityTimeout"] == 180
+
+
+def test_fifo_queue_has_no_topic_unless_asked_for() -> None:
+    assert list(resources("SNS::Topic", fifo=True)) == ["WatchbotNotificationTopic"]
+    with_topic = resources("SNS::Topic", fifo=True, fifo_topic=True)
+    assert with_topic["WatchbotTopic"]["FifoTopic"] is True
+    names = [each["QueueName"]["Fn::Sub"] for each in resources("SQS::Queue", fifo=True).values()]
+    assert all(name.endswith(".fifo") for name in names)
+
+
+def test_key_of_ones_own_encrypts_everything() -> None:
+    chosen = {"kms_key": KEY, "reduce": True}
+
+    assert {q["KmsMasterKeyId"] for q in resources("SQS::Queue", **chosen).values()} == {KEY}
+    assert {t["KmsMasterKeyId"] for t in resources("SNS::Topic", **chosen).values()} == {KEY}
+    assert {g["KmsKeyId"] for g in resources("Logs::LogGroup", **chosen).values()} == {KEY}
+    (table,) = resources("DynamoDB::Table", **chosen).values()
+    assert table["SSESpecification"]["KMSMasterKeyId"] == KEY
+
+
+@pytest.mark.parametrize(
+    ("capacity", "launch", "strategy"),
+    [
+        ("FARGATE", "FARGATE", None),
+        ("EC2", "EC2", None),
+        ("FARGATE_SPOT", None, {"FARGATE_SPOT": 1}),
+        ("FARGATE=1, FARGATE_SPOT=4", None, {"FARGATE": 1, "FARGATE_SPOT": 4}),
+        ({"machines": 2}, None, {"machines": 2}),
+    ],
+)
+def test_capacity_is_a_launch_type_or_a_mix(
+    capacity: Any, launch: str | None, strategy: dict[str, int] | None
+) -> None:
+    made = service(capacity=capacity, cluster="shared")
+    items = made.get("CapacityProviderStrategy")
+
+    assert made.get("LaunchType") == launch
+    found = items and {each["CapacityProvider"]: each["Weight"] for each in items}
+    assert found == strategy
+
+
+def test_fargate_asks_for_subnets_where_none_are_named() -> None:
+    made = watchbot.template(options(prefix="Mine"))
+
+    assert made["Parameters"]["MineSubnets"]["Type"] == "List<AWS::EC2::Subnet::Id>"
+    assert "Parameters" not in watchbot.template(options(subnets="subnet-0a1b2c3d"))
+
+
+@pytest.mark.parametrize("cluster", ["shared", CLUSTER])
+def test_name_of_the_cluster_is_found(cluster: str) -> None:
+    (target,) = resources("ApplicationAutoScaling::ScalableTarget", cluster=cluster).values()
+
+    assert target["ResourceId"]["Fn::Sub"][1]["Cluster"] == "shared"
+
+
+def test_whole_secret_is_granted_where_a_part_is_named() -> None:
+    roles = resources("IAM::Role", secrets={"PASSWORD": SECRET})
+    said = json.dumps(roles["WatchbotExecutionRole"])
+
+    assert SECRET.removesuffix(":key::") + '"' in said
+    assert SECRET not in said
+
+
+def test_every_resource_that_takes_tags_has_them() -> None:
+    plain, tagged = watchbot.template(options()), watchbot.template(options(tags=["Team=maps"]))
+    with_tags = [
+        resource["Type"]
+        for name, resource in tagged["Resources"].items()
+        if resource != plain["Resources"][name]
+    ]
+
+    for kind in ("SQS::Queue", "SNS::Topic", "ECS::Service", "IAM::Role", "Logs::LogGroup"):
+        assert f"AWS::{kind}" in with_tags
+
+
+def test_secret_half_of_the_key_is_in_no_output() -> None:
+    made = watchbot.template(options(user=True))
+
+    assert "SecretAccessKey" not in json.dumps(made["Outputs"])
+    assert made.ref["secret_access_key"] == {"Fn::GetAtt": ["WatchbotUserKey", "SecretAccessKey"]}
+
+
+def test_refs_name_what_the_stack_has() -> None:
+    made = watchbot.template(VARIANTS["senders"])
+
+    assert set(made.ref) == {
+        *("log_group", "topic", "queue_url", "queue_arn", "queue_name", "dead_letter_queue_url"),
+        *("notification_topic", "progress_table", "webhook_endpoint", "webhook_key"),
+        *("access_key_id", "secret_access_key"),
+    }
+
+
+def test_outputs_have_the_names_that_the_dead_letter_tool_looks_up() -> None:
+    outputs = watchbot.template(options())["Outputs"]
+
+    for name in ("QueueUrl", "DeadLetterQueueUrl", "LogGroup", "TopicArn"):
+        assert outputs[f"Watchbot{name}"]["Export"]["Name"] == {
+            "Fn::Sub": f"${{AWS::StackName}}-Watchbot{name}"
+        }
+
+
+@pytest.mark.parametrize("made", VARIANTS.values(), ids=VARIANTS)
+def test_runbook_has_a_section_for_each_alarm(made: dict[str, Any]) -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/alarms.md").read_text()
+    sections = {name.lower() for name in re.findall(r"^## (\w+)$", page, re.M)}
+
+    named = re.findall(r"docs/how-to/alarms.md#(\w+)", json.dumps(made_of(made)))
+
+    assert len(named) >= 3
+    assert set(named) <= sections
+
+
+def statements(made: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for resource in made["Resources"].values():
+        properties = resource.get("Properties", {})
+        policies = [each["PolicyDocument"] for each in properties.get("Policies", ())]
+        for document in [*policies, properties.get("PolicyDocument", {"Statement": ()})]:
+            yield from document["Statement"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_each_wildcard_of_a_policy_has_its_reason(variant: str) -> None:
+    chosen = {**VARIANTS[variant], "permissions": ()}  # the caller's own are the caller's
+
+    for statement in statements(watchbot.template(chosen)):
+        actions = statement["Action"]
+        named = [actions] if isinstance(actions, str) else actions
+        wide = "*" in json.dumps(statement["Resource"])
+        for action in named:
+            assert action in WILDCARDS or not (wide or "*" in action), statement
+
+
+def test_each_alarm_names_its_runbook() -> None:
+    alarms = resources("CloudWatch::Alarm", alarm_runbook="https://wiki.example.com/watchbot")
+    said = {name: each["AlarmDescription"] for name, each in alarms.items()}
+
+    assert "https://wiki.example.com/watchbot#queuesize" in said["WatchbotQueueSizeAlarm"]
+    scaling = {"WatchbotBacklogAlarm", "WatchbotEmptyAlarm"}
+    calling = {name for name, text in said.items() if "https://" in text}
+    assert calling == set(alarms) - scaling
+
+
+def test_alarms_tell_the_topic_of_the_caller() -> None:
+    for name, alarm in resources("CloudWatch::Alarm", notification_topic=TOPIC).items():
+        if "Backlog" not in name and "Empty" not in name:
+            assert alarm["AlarmActions"] == alarm["OKActions"] == [TOPIC]
+    assert list(resources("SNS::Topic", notification_topic=TOPIC)) == ["WatchbotTopic"]
+
+
+def test_dead_letter_alarm_can_be_left_out() -> None:
+    assert "WatchbotDeadLettersAlarm" in resources("CloudWatch::Alarm")
+    assert "WatchbotDeadLettersAlarm" not in resources("CloudWatch::Alarm", dead_letter_alarm=False)
+
+
+def test_webhook_needs_its_key() -> None:
+    (method,) = resources("ApiGateway::Method", webhook=True, webhook_key=True).values()
+    assert method["ApiKeyRequired"] is True
+    (method,) = resources("ApiGateway::Method", webhook=True).values()
+    assert method["ApiKeyRequired"] is False
+
+
+def test_webhook_that_changes_is_deployed_anew() -> None:
+    first = resources("ApiGateway::Deployment", webhook=True)
+    again = resources("ApiGateway::Deployment", webhook=True, max_size=7)
+    with_key = resources("ApiGateway::Deployment", webhook=True, webhook_key=True)
+
+    assert first == again
+    assert set(first).isdisjoint(with_key)
+
+
+def test_dashboard_is_json() -> None:
+    (board,) = resources("CloudWatch::Dashboard").values()
+    widgets = json.loads(board["DashboardBody"]["Fn::Sub"][0])["widgets"]
+
+    assert len({(each["x"], each["y"]) for each in widgets}) == len(widgets) > 9
+
+
+def of_record(type_: str, **more: Any) -> dict[str, dict[str, Any]]:
+    found = of_type(type_, made_of(record(**more)))
+    return {name.removeprefix("Watchbot"): each for name, each in found.items()}
+
+
+def test_record_gets_the_events_of_every_cluster() -> None:
+    rule = of_record("Events::Rule")["EventsRule"]
+
+    assert rule["EventPattern"]["source"] == ["aws.ecs"]
+    assert "ECS Task State Change" in rule["EventPattern"]["detail-type"]
+    assert rule["Targets"][0]["Arn"] == {"Fn::GetAtt": ["WatchbotQueue", "Arn"]}
+    said = json.dumps(of_record("SQS::QueuePolicy"))
+    assert said.count('"Service": "events.amazonaws.com"') == 2  # and what cannot be delivered
+
+
+def test_record_has_its_database_from_a_secret() -> None:
+    def secrets(**more: Any) -> list[dict[str, Any]]:
+        task = of_record("ECS::TaskDefinition", **more)["TaskDefinition"]
+        found: list[dict[str, Any]] = task["ContainerDefinitions"][0]["Secrets"]
+        return found
+
+    told = {"Name": "WATCHBOT_DATABASE", "ValueFrom": SECRET}
+    assert secrets(database=SECRET) == [told]
+    assert secrets() == [{**told, "ValueFrom": refer("WatchbotDatabase")}]
+    assert made_of(record())["Parameters"]["WatchbotDatabase"]["Type"] == "String"
+
+
+def test_record_runs_once_and_is_not_scaled() -> None:
+    assert of_record("ECS::Service")["Service"]["DesiredCount"] == 1
+    assert of_record("ApplicationAutoScaling::ScalingPolicy") == {}
+    task = of_record("ECS::TaskDefinition", reconcile="a,b", retention=90)["TaskDefinition"]
+    (recorder,) = task["ContainerDefinitions"]
+    told = {each["Name"]: each["Value"] for each in recorder["Environment"]}
+    assert recorder["EntryPoint"] == ["watchbot", "record"]
+    assert told["WATCHBOT_RECONCILE"] == {"Fn::Join": [",", ["a", "b"]]}
+    assert told["WATCHBOT_RETENTION"] == "90"
+
+
+def test_record_may_ask_ecs_only_where_it_reconciles() -> None:
+    assert "ecs:ListTasks" in json.dumps(of_record("IAM::Role", reconcile="all"))
+    assert "ecs:ListTasks" not in json.dumps(of_record("IAM::Role"))
+
+
+def test_dead_letters_of_a_record_are_told() -> None:
+    alarms = of_record("CloudWatch::Alarm")
+
+    assert set(alarms) == {
+        *("QueueSizeAlarm", "OldestMessageAlarm", "DeadLettersAlarm", "CpuAlarm", "MemoryAlarm")
+    }
+
+
+def of_schedule(type_: str, **more: Any) -> dict[str, dict[str, Any]]:
+    found = of_type(type_, made_of(schedule(**more)))
+    return {name.removeprefix("Watchbot"): each for name, each in found.items()}
+
+
+def granted(**more: Any) -> dict[str, dict[str, Any]]:
+    """What the tasks of a stack for schedules may do: a statement by its first action."""
+    (held,) = of_schedule("IAM::Role", **more)["TaskRole"]["Policies"]
+    return {each["Action"][0]: each for each in held["PolicyDocument"]["Statement"]}
+
+
+def test_schedule_has_no_queue_and_runs_once() -> None:
+    assert of_schedule("SQS::Queue") == of_schedule("SNS::Subscription") == {}
+    assert of_schedule("ECS::Service")["Service"]["DesiredCount"] == 1
+    assert set(of_schedule("CloudWatch::Alarm")) == {"NoTasksAlarm", "CpuAlarm", "MemoryAlarm"}
+    assert of_schedule("CloudWatch::Alarm")["NoTasksAlarm"]["TreatMissingData"] == "breaching"
+
+
+def test_schedule_is_told_where_it_is_and_has_its_secrets() -> None:
+    task = of_schedule("ECS::TaskDefinition", token=SECRET, port=8080)["TaskDefinition"]
+    (container,) = task["ContainerDefinitions"]
+    told = {each["Name"]: each["Value"] for each in container["Environment"]}
+
+    assert container["EntryPoint"] == ["watchbot", "schedule"]
+    assert (told["WATCHBOT_HOST"], told["WATCHBOT_PORT"]) == ("0.0.0.0", "8080")
+    assert told["WATCHBOT_CLUSTER"] == refer("WatchbotCluster")
+    assert "QueueUrl" not in told
+    assert [each["ContainerPort"] for each in container["PortMappings"]] == [9090, 8080]
+    assert container["Secrets"] == [
+        {"Name": "WATCHBOT_DATABASE", "ValueFrom": refer("WatchbotDatabase")},
+        {"Name": "WATCHBOT_TOKEN", "ValueFrom": SECRET},
+    ]
+
+
+def test_schedule_may_do_what_its_options_name_alone() -> None:
+    queue = "arn:aws:sqs:eu-west-1:123456789012:q"
+    role = "arn:aws:iam::123456789012:role/report"
+    assert set(granted()) == {"sns:Publish"}
+
+    may = granted(cluster="blue", task_definitions="report", task_roles=role, trigger_queues=queue)
+    assert may["ecs:RunTask"]["Resource"] == [
+        {"Fn::Sub": f"{ECS}:task-definition/report:*"},
+    ]
+    there = {"Fn::Sub": [f"{ECS}:cluster/${{Cluster}}", {"Cluster": "blue"}]}
+    assert may["ecs:RunTask"]["Condition"] == {"ArnEquals": {"ecs:cluster": there}}
+    assert may["ecs:ListTasks"]["Condition"] == may["ecs:RunTask"]["Condition"]
+    assert may["iam:PassRole"]["Resource"] == [role]
+    assert may["iam:PassRole"]["Condition"] == {
+        "StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+    }
+    assert may["sqs:GetQueueAttributes"]["Resource"] == [queue]
+    sent = of_schedule("IAM::Role", destinations=queue)["TaskRole"]["Policies"][0]
+    assert sent["PolicyDocument"]["Statement"][-1] == {
+        "Effect": "Allow",
+        "Action": ["sns:Publish", "sqs:SendMessage"],
+        "Resource": [queue],
+    }
+
+
+def test_variable_may_hold_json() -> None:
+    found = variables(env=['LIMITS={"a": 1}', 'QUEUE={"Ref": "Other"}', "LIST=[1]"])
+
+    assert (found["LIMITS"], found["QUEUE"], found["LIST"]) == ('{"a": 1}', refer("Other"), "[1]")
+
+
+def test_merge_refuses_one_name_for_two_things() -> None:
+    one, two = watchbot.template(options()), watchbot.template(options(max_size=9))
+
+    with pytest.raises(UsageError, match="WatchbotScalableTarget"):
+        watchbot.merge(one, two)
+
+
+def test_merge_keeps_what_is_alike_once() -> None:
+    made = watchbot.template(options())
+
+    assert watchbot.merge(made, made) == made
+    more = {"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}}
+    assert "Bucket" in watchbot.merge(made, more)["Resources"]
+
+
+def test_fifo_queue_tells_repetitions_by_their_body_unless_told_otherwise() -> None:
+    queues = resources("SQS::Queue", fifo=True).values()
+    apart = resources("SQS::Queue", fifo=True, content_based_deduplication=False).values()
+    standard = resources("SQS::Queue").values()
+
+    assert [queue.get("ContentBasedDeduplication") for queue in queues].count(True) == 1
+    assert not any("ContentBasedDeduplication" in queue for queue in (*apart, *standard))
+
+
+def test_key_encrypts_the_secret_of_the_user_too() -> None:
+    (secret,) = resources("SecretsManager::Secret", user=True, kms_key=KEY).values()
+    (own,) = resources("SecretsManager::Secret", user=True).values()
+
+    assert secret["KmsKeyId"] == KEY
+    assert "KmsKeyId" not in own
+
+
+def test_every_table_can_be_restored_to_any_moment() -> None:
+    declared = {"function_bucket": "b-1", "function_key": "a.zip", "database_table": True}
+    tables = [
+        *resources("DynamoDB::Table", reduce=True).values(),
+        *of_type("DynamoDB::Table", made_of(schedule(**declared))).values(),
+    ]
+
+    assert len(tables) == 3
+    assert all(
+        table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] for table in tables
+    )
+
+
+def test_containers_are_watched_where_that_is_asked_for() -> None:
+    (watched,) = resources("ECS::Cluster", container_insights=True).values()
+    (usual,) = resources("ECS::Cluster").values()
+
+    assert watched["ClusterSettings"] == [{"Name": "containerInsights", "Value": "enabled"}]
+    assert "ClusterSettings" not in usual
+
+
+def test_calls_of_the_webhook_are_logged_where_that_is_asked_for() -> None:
+    (stage,) = resources("ApiGateway::Stage", webhook=True, webhook_access_log=True).values()
+    (usual,) = resources("ApiGateway::Stage", webhook=True).values()
+
+    line = json.loads(stage["AccessLogSetting"]["Format"])
+    assert line["status"] == "$context.status"
+    assert "AccessLogSetting" not in usual
