@@ -18,6 +18,11 @@ GIVEN_UP_AFTER_S = 20  # two tries of ten seconds
 Answer = TypeVar("Answer")
 
 
+def say_waiting(what: str, err: TextIO | None = None) -> None:
+    """Tells the person on standard error what a tool waits for."""
+    print(f"watchbot: waiting for {what}", file=err or sys.stderr, flush=True)
+
+
 class NoAnswerInTime(Exception):
     """Nobody answered in the time that a tool waits."""
 
@@ -82,7 +87,7 @@ class Patience:
     def _say(self, what: str) -> None:
         if not self._said:
             self._said = True
-            print(f"watchbot: waiting for {what}", file=self._err or sys.stderr, flush=True)
+            say_waiting(what, self._err)
 
 
 _ENDLESS = Endless()

@@ -12,6 +12,7 @@ from watchbot.errors import AwsError, Denied, SettingError
 from watchbot.listen.report import Report
 from watchbot.settings.base import describe
 from watchbot.settings.listen import ListenSettings
+from watchbot.settings.whereabouts import is_fifo
 from watchbot.sqs.destination import Destination, Result, open_destination
 from watchbot.sqs.evidence import Evidence, attested
 from watchbot.sqs.outgoing import Unsent, again
@@ -119,7 +120,7 @@ def _check(settings: ListenSettings, url: str) -> None:
     name = describe("dead_letter_queue_url")
     if url == settings.queue_url:
         raise SettingError(name, "is the queue itself")
-    if url.endswith(".fifo") != settings.queue_url.endswith(".fifo"):
+    if is_fifo(url) != is_fifo(settings.queue_url):
         raise SettingError(name, "one queue is FIFO, and the other is not")
 
 

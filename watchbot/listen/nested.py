@@ -1,4 +1,4 @@
-"""Refuses a COMMAND that is a service of watchbot, because its first message would run for ever.
+"""Refuses a COMMAND of watchbot that never ends: its first message would run for ever.
 
 The search looks behind programs that replace themselves with another program (`env`, `nice`,
 `tini`, ...), into the script of a shell, and behind Python. A service that this search misses, as
@@ -21,6 +21,7 @@ ADVICE = (
 )
 _WATCHERS = {"listen", "local"}  # the commands of watchbot that wait for messages
 _SERVICES = {"record", "schedule"}  # the commands that run for ever without messages
+_SCREEN = "top"  # shows figures until Ctrl-C
 _JOBS_OF_SCHEDULE = {"custom-resource", "import"}  # subcommands of `schedule` that end
 _HELP = {"-h", "--help"}
 _OWN_FILE = re.compile(r"watchbot(-\d[\w.+-]*)?(\.pyz)?")
@@ -52,6 +53,8 @@ def refuse_service_in(script: str) -> None:
 def _refuse(service: str, given: str) -> None:
     if service in _WATCHERS:
         raise CommandError(given, f"it is a watcher, and would never end; {ADVICE}")
+    if service == _SCREEN:
+        raise CommandError(given, "it shows figures until Ctrl-C, and would never end; add --once")
     if service:
         raise CommandError(
             given,
@@ -79,10 +82,12 @@ def _own_service(words: Sequence[str]) -> str:
     command, options = next(commands, ""), list(commands)
     if command in _WATCHERS:
         return command
-    ends = not _HELP.isdisjoint(options) or (
-        command == "schedule" and not _JOBS_OF_SCHEDULE.isdisjoint(options[:1])
+    ends = (
+        not _HELP.isdisjoint(options)
+        or (command == "schedule" and not _JOBS_OF_SCHEDULE.isdisjoint(options[:1]))
+        or (command == _SCREEN and "--once" in options)
     )
-    return command if command in _SERVICES and not ends else ""
+    return command if command in {*_SERVICES, _SCREEN} and not ends else ""
 
 
 def _service_in_script(script: str) -> str:

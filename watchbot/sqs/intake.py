@@ -12,6 +12,7 @@ from watchbot import metrics
 from watchbot.aws import retry_pause
 from watchbot.errors import AwsError, Unreachable
 from watchbot.sqs.message import Message
+from watchbot.sqs.outage import Outage
 from watchbot.sqs.queue import MAX_BATCH, Queue
 from watchbot.sqs.valve import Valve
 from watchbot.watchdog import Watchdog
@@ -84,7 +85,9 @@ class Intake:
         self._polls = 0
         self._width = 1  # polls that may run at once
         self._changed = self._valve.turned
-        self._failures = 0
+        self._outage = Outage(
+            log, "receive failed, trying again", "receives again", now=self._world.now
+        )
         self._refused_since: float | None = None
         self._reached = False
         self._watchdog = Watchdog()
@@ -205,7 +208,8 @@ class Intake:
             raise Unreachable(
                 service="SQS", operation="receive_message", code="Hung", text="no answer came"
             ) from None
-        self._failures, self._refused_since = 0, None
+        self._outage.over()
+        self._refused_since = None
         self._reached, self.trouble = True, None
         metrics.last_receive.set(self._world.wall())
         metrics.oldest_message_age.set(self._oldest_age_s(messages))
@@ -216,7 +220,6 @@ class Intake:
         return self._wait_s if left_s >= self._wait_s else max(1, math.ceil(left_s))
 
     async def _failed(self, error: AwsError) -> None:
-        self._failures += 1
         self._width = 1
         self.trouble = str(error)
         if error.transient:
@@ -225,13 +228,8 @@ class Intake:
             self._refused_since = self._refused_since or self._world.now()
             if not self._reached or self._world.now() - self._refused_since >= self._give_up_s:
                 raise error
-        pause_s = retry_pause(self._failures, chance=self._world.chance)
-        log.log(
-            logging.WARNING if error.transient else logging.ERROR,
-            "receive failed, trying again",
-            extra={"code": error.code, "reason": error.text, "pause_s": pause_s},
-        )
-        with anyio.move_on_after(pause_s):
+        self._outage.failed(error)
+        with anyio.move_on_after(retry_pause(self._outage.failures, chance=self._world.chance)):
             while not self._valve.closed:
                 await self._change()
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from watchbot.errors import Rejected
+from watchbot.settings.whereabouts import is_fifo
 from watchbot.sqs.backlog import Backlog, Entry, State
 from watchbot.sqs.message import Attribute, Message
 from watchbot.sqs.outgoing import Outgoing, flaw
@@ -69,7 +70,7 @@ class MemoryQueue:
 
     @property
     def fifo(self) -> bool:
-        return self.name.endswith(".fifo")
+        return is_fifo(self.name)
 
     @property
     def waiting(self) -> int:

@@ -1,6 +1,5 @@
 """The first word with a queue, before the first message."""
 
-import itertools
 import logging
 from collections.abc import Callable
 
@@ -9,6 +8,7 @@ import anyio
 from watchbot.aws import retry_pause
 from watchbot.errors import AwsError, Denied, Unreachable
 from watchbot.lifecycle import Stop
+from watchbot.sqs.outage import Outage
 from watchbot.sqs.queue import Queue
 from watchbot.world import now
 
@@ -35,7 +35,7 @@ async def reach(
     end_at = clock() + min(give_up_s, REACH_FOR_S)
     async with anyio.create_task_group() as trying:
         trying.start_soon(_cancel_on_drain, stop, trying.cancel_scope)
-        await _try_to_reach(queue, lambda: end_at - clock())
+        await _try_to_reach(queue, end_at, clock)
         trying.cancel_scope.cancel()
     return not stop.draining.is_set()
 
@@ -45,21 +45,22 @@ async def _cancel_on_drain(stop: Stop, scope: anyio.CancelScope) -> None:
     scope.cancel()
 
 
-async def _try_to_reach(queue: Queue, left_s: Callable[[], float]) -> None:
-    for failures in itertools.count(1):
+async def _try_to_reach(queue: Queue, end_at: float, clock: Callable[[], float]) -> None:
+    outage = Outage(log, "queue not reached, trying again", "queue reached", now=clock)
+    while True:
         error: AwsError = _HUNG
-        with anyio.move_on_after(min(REACH_S, max(left_s(), LEAST_S))):
+        with anyio.move_on_after(min(REACH_S, max(end_at - clock(), LEAST_S))):
             try:
                 await queue.facts()
+                outage.over()
                 return
             except Denied:
                 log.warning("sqs:GetQueueAttributes is denied; going on without")
                 return
             except AwsError as refused:
                 error = refused
-        pause_s = retry_pause(failures, cap_s=REACH_PAUSE_S)
-        if not error.transient or left_s() <= pause_s:
+        pause_s = retry_pause(outage.failures + 1, cap_s=REACH_PAUSE_S)
+        if not error.transient or end_at - clock() <= pause_s:
             raise error
-        facts = {"code": error.code, "reason": error.text}
-        log.warning("queue not reached, trying again", extra=facts)
+        outage.failed(error)
         await anyio.sleep(pause_s)

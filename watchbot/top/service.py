@@ -4,9 +4,10 @@ import sys
 import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext
 
+from watchbot.patience import SAID_AFTER_S, say_waiting
 from watchbot.settings.top import TopSettings
 from watchbot.top.fetch import fetch
 from watchbot.top.reading import Reading, Summary, summary
@@ -20,8 +21,8 @@ def top(settings: TopSettings) -> int:
     on_terminal = sys.stdout.isatty() and not settings.once
     watch = _Watch(settings.url)
     with live() if on_terminal else nullcontext(Plain()) as screen:
-        watch.look()
         try:
+            watch.look()
             while True:
                 time.sleep(settings.interval)
                 board = watch.look()
@@ -37,14 +38,23 @@ class _Watch:
 
     def __init__(self, urls: Sequence[str]) -> None:
         self._readings: dict[str, deque[Reading]] = {url: deque() for url in urls}
+        self._late: set[str] = set()  # said to be waited for
 
     def look(self) -> dict[str, Summary | str]:
-        """Reads every watcher; returns a summary or the reason for none, by URL."""
+        """Reads every watcher; returns a summary or the reason for none, by URL.
+
+        A person is told once of a watcher that does not answer within 3 seconds.
+        """
         with ThreadPoolExecutor(max_workers=min(len(self._readings), 32)) as pool:
-            found = list(pool.map(fetch, self._readings))
+            asked = {url: pool.submit(fetch, url) for url in self._readings}
+            late = wait(asked.values(), SAID_AFTER_S).not_done
+            waited_for = {url for url, answer in asked.items() if answer in late}
+            for url in sorted(waited_for - self._late):
+                say_waiting(url)
+            self._late |= waited_for
         return {
-            url: said if isinstance(said, str) else self._summary(readings, said)
-            for (url, readings), said in zip(self._readings.items(), found, strict=True)
+            url: said if isinstance(said := asked[url].result(), str) else self._summary(each, said)
+            for url, each in self._readings.items()
         }
 
     def _summary(self, readings: deque[Reading], last: Reading) -> Summary:

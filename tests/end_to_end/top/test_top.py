@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from tests.end_to_end.listen.test_scrape import served
 from tests.end_to_end.local.test_local import read_until
 from tests.support.cloud import BIN, Cloud
+from tests.support.silent import silent_server
 from watchbot.extras import how_to_add
 
 
@@ -33,6 +35,28 @@ def test_plain_text_where_it_is_no_terminal(cloud: Cloud) -> None:
     assert re.fullmatch(rf"{url}  failure [0-9a-f]{{16}}: exit code 1; 2 times, last \S+Z", failure)
     assert other == f"{dead}  Connection refused"
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_says_whom_it_waits_for(cloud: Cloud) -> None:
+    with silent_server() as silent:
+        done = cloud.watchbot("top", "--url", silent.url, "--once", "--interval", "0.1")
+
+    assert done.stderr == f"watchbot: waiting for {silent.url}/metrics\n"
+    assert done.stdout == f"{silent.url}/metrics  timed out\n"
+    assert done.returncode == 1
+
+
+def test_ctrl_c_ends_it_while_nobody_answers(cloud: Cloud) -> None:
+    with silent_server() as silent:
+        words = [str(BIN / "watchbot"), "top", "--url", silent.url]
+        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            said = process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            rest = process.stderr.read()
+
+    assert said == f"watchbot: waiting for {silent.url}/metrics\n"
+    assert (process.returncode, rest) == (0, "")
 
 
 def test_live_view_on_a_terminal(cloud: Cloud) -> None:

@@ -60,7 +60,17 @@ SERVICES = [
     "sh -c 'cd /app && exec watchbot record'",
     "/opt/watchbot.pyz schedule --local",
 ]
+SCREENS = [
+    "watchbot top",
+    "watchbot top --url http://127.0.0.1:9090/metrics",
+    "python3 -m watchbot top --interval 1",
+    "sh -c 'exec watchbot top'",
+]
 OTHERS = [
+    "watchbot top --once",
+    "watchbot top --url http://127.0.0.1:9090/metrics --once",
+    "watchbot top --help",
+    "top",
     "watchbot send hello",
     "watchbot progress status job",
     "watchbot schedule import --file jobs.json",
@@ -105,7 +115,13 @@ def test_other_service_is_refused_by_its_name(line: str) -> None:
         nested.refuse_service(shlex.split(line))
 
 
-@pytest.mark.parametrize("line", WATCHERS + SERVICES)
+@pytest.mark.parametrize("line", SCREENS)
+def test_figures_without_an_end_are_refused(line: str) -> None:
+    with pytest.raises(CommandError, match=r"until Ctrl-C, and would never end; add --once"):
+        nested.refuse_service(shlex.split(line))
+
+
+@pytest.mark.parametrize("line", WATCHERS + SERVICES + SCREENS)
 def test_service_in_a_shell_s_script_is_refused(line: str) -> None:
     with pytest.raises(CommandError):
         spawn.resolve([line], shell=False)

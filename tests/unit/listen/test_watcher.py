@@ -19,6 +19,7 @@ from watchbot.listen.care import Ending
 from watchbot.listen.dead_letters import DeadLetters
 from watchbot.listen.report import Report, Run, Verdict
 from watchbot.listen.runner import Job
+from watchbot.listen.running import WENT_BACK
 from watchbot.listen.watcher import Watcher
 from watchbot.outcome import (
     COMPLETED,
@@ -459,6 +460,30 @@ async def test_messages_in_hand_run_together_and_each_has_its_own_end() -> None:
     ]
     assert [report.run.id for report in told.reports if report.run] == ["run-1"] * 3 + ["run-2"]
     assert await left(queue) == (0, 1)
+
+
+class Generous(Quick):
+    """A FIFO queue that gives all it has of a group at once, however few were asked for."""
+
+    async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
+        return await super().receive(10, wait_s, visibility_s)
+
+
+async def test_those_behind_one_that_fails_in_a_fifo_batch_go_back_untouched() -> None:
+    queue, told = Generous(name="q.fifo"), Told()
+    for body in "abc":
+        queue.send(body, group="g")
+    runner = FakeRunner({"b": [1]})
+
+    await worked_off(a_watcher(some_settings(), queue, runner, [told], batch_size=3))
+
+    assert runner.batches == [["a", "b", "c"], ["b", "c"]]
+    assert told.outcomes == [
+        *[("a", COMPLETED), ("b", FAILED), ("c", RELEASED)],
+        *[("b", COMPLETED), ("c", COMPLETED)],
+    ]
+    assert told.reasons[2] == ("c", WENT_BACK)
+    assert await left(queue) == (0, 0)
 
 
 async def test_runner_that_gives_too_few_verdicts_fails_its_batch() -> None:

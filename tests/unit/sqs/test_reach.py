@@ -1,5 +1,6 @@
 """The first word with a queue: how often it is tried, and for how long."""
 
+import logging
 from collections.abc import Mapping
 
 import pytest
@@ -56,3 +57,18 @@ async def test_queue_that_comes_back_is_reached() -> None:
 
     assert await reach(queue, Stop(), 300, clock=clock)
     assert queue.tries == 2
+
+
+async def test_nobody_s_answer_is_told_at_once_then_seldom_and_at_its_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    clock = Clock()
+    queue = Away(clock, Unreachable(**FACTS), after=5)
+
+    assert await reach(queue, Stop(), 300, clock=clock)
+    assert [(line.msg, line.failures) for line in caplog.records] == [  # type: ignore[attr-defined]
+        ("queue not reached, trying again", 1),
+        ("queue not reached, trying again", 3),
+        ("queue reached", 5),
+    ]
