@@ -21,7 +21,8 @@ class Outage:
         self, log: logging.Logger, during: str, after: str, *, now: Callable[[], float]
     ) -> None:
         self._log, self._during, self._after, self._now = log, during, after, now
-        self._forget()
+        self._failures, self._code = 0, ""
+        self._quiet_s, self._quiet_until = 0.0, -math.inf
 
     @property
     def failures(self) -> int:
@@ -47,8 +48,4 @@ class Outage:
         """Ends the outage, if there was one."""
         if self._failures:
             self._log.info(self._after, extra={"failures": self._failures})
-            self._forget()
-
-    def _forget(self) -> None:
-        self._failures, self._code = 0, ""
-        self._quiet_s, self._quiet_until = 0.0, -math.inf
+            self._failures, self._code = 0, ""
