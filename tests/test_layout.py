@@ -17,6 +17,7 @@ LAYERS = [  # a module imports from its own folder and from the lines above it
     "answers credentials display patience settings stdout logs metrics",
     "lifecycle api_model aws pages web",
     "dynamodb sqs sql",
+    "task_record",
     "doctor healthcheck listen deadletter progress record schedule template send top",
     "local",
     "cli",

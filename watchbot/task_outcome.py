@@ -1,7 +1,8 @@
 """The outcome of a stopped task: a pure function of its stop code and its containers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 SUCCESS, FAILED, UNKNOWN = "success", "failed", "unknown"
 BY_CONTAINERS = {"EssentialContainerExited"}  # the containers' exit codes decide
@@ -30,6 +31,20 @@ class EndedContainer:
     exit_code: int | None
     essential: bool | None = None
     stopped_in: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskEnd:
+    """The outcome of a task, and its reason."""
+
+    outcome: str
+    reason: str | None = None
+    containers: Sequence[Mapping[str, Any]] = ()
+
+
+def container_end(name: str, exit_code: int | None, reason: str | None) -> dict[str, Any]:
+    """A container that ended, in the API's form."""
+    return {"name": name, "exitCode": exit_code, "reason": reason}
 
 
 def outcome_of(stop_code: str | None, containers: Sequence[EndedContainer]) -> str:

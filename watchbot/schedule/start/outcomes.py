@@ -15,9 +15,17 @@ from watchbot.schedule.start.cluster import Cluster
 from watchbot.schedule.start.notice import tell_of_tasks
 from watchbot.schedule.start.starter import Means
 from watchbot.schedule.start.turn import NEW
-from watchbot.schedule.store.run import ENDS_ILL, Lost, Started, TaskEnd, container_end
+from watchbot.schedule.store.run import ENDS_ILL, Lost, Started
 from watchbot.schedule.store.store import Store
-from watchbot.task_outcome import FAILURES, SUCCESS, UNKNOWN, EndedContainer, outcome_of
+from watchbot.task_outcome import (
+    FAILURES,
+    SUCCESS,
+    UNKNOWN,
+    EndedContainer,
+    TaskEnd,
+    container_end,
+    outcome_of,
+)
 
 AT_ONCE = 100  # runs looked at in one go
 EVERY_S = 15
@@ -32,7 +40,8 @@ class Outcomes:
     """Looks at what was started until it has ended; tells `topic` of what failed."""
 
     def __init__(self, store: Store, means: Means, topic: str | None = None) -> None:
-        self._runs, self._means, self._topic = store.runs, means, topic
+        self._runs, self._record = store.runs, store.record
+        self._means, self._topic = means, topic
         self._essential: dict[str, dict[str, bool]] = {}  # by task definition, by container
 
     async def look(self) -> float:
@@ -41,7 +50,7 @@ class Outcomes:
         Raises `DatabaseError`.
         """
         runs, now = await self._runs.take_started(AT_ONCE)
-        ends = await self._runs.recorded([arn for run in runs for arn in run.arns])
+        ends = dict(await self._record.ends([arn for run in runs for arn in run.arns]))
         failed: list[Started] = []
         try:
             for cluster in {run.cluster or self._means.cluster for run in runs}:

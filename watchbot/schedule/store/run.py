@@ -180,20 +180,6 @@ class Started:
     started_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskEnd:
-    """The outcome of a task, and its reason."""
-
-    outcome: str
-    reason: str | None = None
-    containers: Sequence[Mapping[str, Any]] = ()
-
-
-def container_end(name: str, exit_code: int | None, reason: str | None) -> dict[str, Any]:
-    """A container that ended, in the API's form."""
-    return {"name": name, "exitCode": exit_code, "reason": reason}
-
-
 def job_mark(job_id: str) -> str:
     """The prefix of `startedBy` of each task of a job."""
     name = job_id if len(job_id) <= 80 else f"{job_id[:60]}-{_short_hash(job_id)}"

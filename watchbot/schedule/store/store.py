@@ -9,8 +9,9 @@ from typing import Any, Protocol
 
 from watchbot.schedule.job.job import Job
 from watchbot.schedule.store.planner import Planned
-from watchbot.schedule.store.run import Cancel, Ending, Entry, Other, Run, Started, TaskEnd
+from watchbot.schedule.store.run import Cancel, Ending, Entry, Other, Run, Started
 from watchbot.schedule.store.stored import StoredJob
+from watchbot.task_record import TaskRecord
 
 
 class Jobs(Protocol):
@@ -101,13 +102,6 @@ class Runs(Protocol):
         """
         ...
 
-    async def recorded(self, arns: Sequence[str]) -> dict[str, TaskEnd]:
-        """How these tasks ended, from the tables of `watchbot record`, by ARN.
-
-        A task without an entry is left out; all are, where this store has no such tables.
-        """
-        ...
-
     async def forget(self) -> int:
         """Deletes a batch of runs that ended before the retention; returns how many."""
         ...
@@ -184,6 +178,11 @@ class Store(Protocol):
     @property
     def runs(self) -> Runs:
         """All runs."""
+        ...
+
+    @property
+    def record(self) -> TaskRecord:
+        """The record of tasks beside it: of nothing, where `watchbot record` keeps none there."""
         ...
 
     async def now(self) -> datetime:

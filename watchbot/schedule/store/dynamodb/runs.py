@@ -20,7 +20,7 @@ from watchbot.schedule.store.dynamodb.table import (
     runs_key,
 )
 from watchbot.schedule.store.rows import run_shown, run_started
-from watchbot.schedule.store.run import LOOKED_AT, Cancel, Entry, Lost, Started, TaskEnd
+from watchbot.schedule.store.run import LOOKED_AT, Cancel, Entry, Lost, Started
 from watchbot.task_outcome import FAILURES, SUCCESS
 
 AT_ONCE = 20  # writes side by side
@@ -142,9 +142,6 @@ class TableRuns:
             await self._jobs.count_failure(run.job_id, f"its tasks ended: {outcome}")
         elif outcome == SUCCESS:
             await self._jobs.tell(run.job_id, "SET #failures = :none", none=0)
-
-    async def recorded(self, arns: Sequence[str]) -> dict[str, TaskEnd]:
-        return {}  # the record is kept in SQL
 
     async def forget(self) -> int:
         return 0

@@ -19,6 +19,7 @@ from watchbot.schedule.store.dynamodb.table import StoreTable
 from watchbot.schedule.store.planner import Planned
 from watchbot.schedule.store.setback import ClockWatch
 from watchbot.settings.base import Account
+from watchbot.task_record import NoTaskRecord
 
 # Replicas do not look at the same instant: the first plans, and the others find that it has. With
 # no locks to pass over, each would else write what is due, and be refused.
@@ -48,6 +49,7 @@ class TableStore:
         self.place = table.place
         self.jobs = jobs = TableJobs(table, now, kept)
         self.runs = TableRuns(table, jobs, now, kept)
+        self.record = NoTaskRecord()
         self.ledger = functools.partial(TableLedger, table, jobs, now, kept)
         self._clock = ClockWatch(functools.partial(plan_anew, table))
 

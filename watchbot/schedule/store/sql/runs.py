@@ -1,28 +1,18 @@
 """The ledger's rows in SQL: entering them, asking for them, and what became of their tasks."""
 
-import itertools
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from watchbot.errors import DatabaseError
 from watchbot.moment import to_text
 from watchbot.schedule.store.rows import run_shown, run_started
-from watchbot.schedule.store.run import (
-    LOOKED_AT,
-    Cancel,
-    Entry,
-    Lost,
-    Started,
-    TaskEnd,
-    container_end,
-)
+from watchbot.schedule.store.run import LOOKED_AT, Cancel, Entry, Lost, Started
 from watchbot.schedule.store.sql.calling_off import call_off
 from watchbot.schedule.store.sql.clock import Now
 from watchbot.schedule.store.sql.jobs import count_failure
 from watchbot.sql.database import Database, Transaction
-from watchbot.sql.dialect import Dialect, Row
+from watchbot.sql.dialect import Dialect
 from watchbot.task_outcome import FAILURES, SUCCESS
 
 FORGOTTEN_AT_ONCE = 1000
@@ -56,11 +46,6 @@ UPDATE schedule_run SET look_at = :later
 FROM free WHERE job_id = j AND due_at = d AND cause = c
 RETURNING job_id, due_at, cause, job, status, tasks, started_at
 """
-_RECORDED = """
-SELECT t.task_arn, t.outcome, t.stopped_reason, c.name, c.exit_code, c.reason
-FROM ecs_task_outcome t JOIN {arns} ON b.task_arn = t.task_arn
-LEFT JOIN ecs_task_container c ON c.task_arn = t.task_arn ORDER BY t.task_arn, c.name
-"""
 _BACKFILLED = """
 SELECT CASE WHEN look_at IS NOT NULL THEN 'active' ELSE status END AS state, count(*) AS count
 FROM schedule_run WHERE job_id = :job_id AND cause = 'backfill' GROUP BY 1
@@ -87,7 +72,6 @@ class SqlRuns:
 
     def __init__(self, database: Database, now: Now, kept: timedelta) -> None:
         self._database, self._now, self._kept = database, now, kept
-        self._has_record = True  # until the database says that it has none
 
     async def enter(self, entries: Sequence[Entry]) -> list[Entry]:
         async with self._database.transaction() as transaction:
@@ -156,22 +140,6 @@ class SqlRuns:
             if not written:
                 raise Lost
 
-    async def recorded(self, arns: Sequence[str]) -> dict[str, TaskEnd]:
-        if not arns or not self._has_record:
-            return {}
-        source = self._database.dialect.as_table({"task_arn": "text"})
-        try:
-            rows = await self._database.fetch(
-                _RECORDED.format(arns=source), rows=json.dumps([{"task_arn": a} for a in arns])
-            )
-        except DatabaseError as error:
-            if error.transient:
-                raise
-            self._has_record = False
-            return {}
-        by_task = itertools.groupby(rows, key=lambda row: row["task_arn"])
-        return {arn: _end(list(containers)) for arn, containers in by_task}
-
     async def forget(self) -> int:
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
@@ -214,16 +182,3 @@ async def _has(transaction: Transaction, job_id: str, due_at: datetime) -> bool:
         due_at=to_text(due_at),
     )
     return bool(rows)
-
-
-def _end(rows: Sequence[Row]) -> TaskEnd:
-    """A task of the record, of which there is a row for each container, or one in all."""
-    return TaskEnd(
-        outcome=rows[0]["outcome"],
-        reason=rows[0]["stopped_reason"],
-        containers=[
-            container_end(row["name"], row["exit_code"], row["reason"])
-            for row in rows
-            if row["name"]
-        ],
-    )

@@ -16,6 +16,7 @@ from watchbot.schedule.store.sql.runs import SqlRuns
 from watchbot.schedule.store.sql.setback import plan_anew
 from watchbot.sql.database import Database, open_database
 from watchbot.sql.migrate import migrate
+from watchbot.task_record import SqlTaskRecord
 
 COMPONENT, PACKAGE = "schedule", "watchbot.schedule.store.sql"  # of the tables
 MOST_CONNECTIONS = 20
@@ -41,6 +42,7 @@ class SqlStore:
         self.place = database.place
         self.jobs = SqlJobs(database, now)
         self.runs = SqlRuns(database, now, kept)
+        self.record = SqlTaskRecord(database)
         self.ledger = functools.partial(SqlLedger, database, now)
         self._clock = ClockWatch(functools.partial(plan_anew, database))
 

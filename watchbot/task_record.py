@@ -1,0 +1,76 @@
+"""What other services may ask the record of tasks, which `watchbot record` keeps in SQL.
+
+Its tables are in `watchbot/record/schema/`; nobody else reads them.
+"""
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from watchbot.errors import DatabaseError
+from watchbot.sql.database import Database
+from watchbot.sql.dialect import Row
+from watchbot.task_outcome import TaskEnd, container_end
+
+_ENDS = """
+SELECT t.task_arn, t.outcome, t.stopped_reason, c.name, c.exit_code, c.reason
+FROM ecs_task_outcome t JOIN {arns} ON b.task_arn = t.task_arn
+LEFT JOIN ecs_task_container c ON c.task_arn = t.task_arn AND c.version = t.version
+ORDER BY t.task_arn, c.name
+"""
+
+
+class TaskRecord(Protocol):
+    """The record of tasks, for those who only read it."""
+
+    async def ends(self, arns: Sequence[str]) -> Mapping[str, TaskEnd]:
+        """How these tasks ended, by ARN; a task that the record does not know is left out.
+
+        Raises `DatabaseError`.
+        """
+        ...
+
+
+class NoTaskRecord:
+    """A record of nothing: for a store that is no SQL database."""
+
+    async def ends(self, arns: Sequence[str]) -> Mapping[str, TaskEnd]:
+        return {}
+
+
+class SqlTaskRecord:
+    """The record in this database; one of nothing, where the database has no such tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._is_there = True  # until the database says that it is not
+
+    async def ends(self, arns: Sequence[str]) -> Mapping[str, TaskEnd]:
+        if not arns or not self._is_there:
+            return {}
+        asked = self._database.dialect.as_table({"task_arn": "text"})
+        try:
+            rows = await self._database.fetch(
+                _ENDS.format(arns=asked), rows=json.dumps([{"task_arn": arn} for arn in arns])
+            )
+        except DatabaseError as error:
+            if error.transient:
+                raise
+            self._is_there = False
+            return {}
+        by_task = itertools.groupby(rows, key=lambda row: row["task_arn"])
+        return {arn: _end(list(containers)) for arn, containers in by_task}
+
+
+def _end(rows: Sequence[Row]) -> TaskEnd:
+    """A task, of which there is a row for each container, or one in all."""
+    return TaskEnd(
+        outcome=rows[0]["outcome"],
+        reason=rows[0]["stopped_reason"],
+        containers=[
+            container_end(row["name"], row["exit_code"], row["reason"])
+            for row in rows
+            if row["name"]
+        ],
+    )
