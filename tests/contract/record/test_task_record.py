@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.databases import a_record
+from tests.support.databases import a_record
 from watchbot.record.event import TaskState, read
 from watchbot.record.store import store
 from watchbot.sql.database import Database, open_database
