@@ -53,11 +53,13 @@ def matches(expected: str, printed: str) -> bool:
 
 @pytest.fixture
 def place(cloud: Cloud, tmp_path: Path) -> dict[str, str]:
-    """The variables of a reader who has a queue with a dead-letter queue, and nothing else."""
+    """The variables of a reader who has a queue with a dead-letter queue, and a progress table."""
     dead = cloud.arn(cloud.queue("readers-dead"))
     policy = json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": 10})
     queue = cloud.queue("readers", RedrivePolicy=policy)
-    return {**cloud.environment, "HOME": str(tmp_path), "QueueUrl": queue}
+    table = cloud.table(f"readers-{tmp_path.name}")
+    reader = {"HOME": str(tmp_path), "QueueUrl": queue, "ProgressTable": table}
+    return {**cloud.environment, **reader}
 
 
 def typed(block: Block, folder: Path, variables: dict[str, str]) -> tuple[str, Path]:
@@ -90,7 +92,7 @@ def test_page_does_what_it_says(page: Path, tmp_path: Path, place: dict[str, str
     follow(page, tmp_path, place)
 
 
-@pytest.mark.parametrize("name", ["dead-letters", "record-tasks"])
+@pytest.mark.parametrize("name", ["dead-letters", "map-reduce", "record-tasks"])
 def test_page_can_be_followed_without_an_account(name: str, cloud: Cloud, tmp_path: Path) -> None:
     page = ROOT / "docs" / "how-to" / f"{name}.md"
     (start,) = [block.text for block in blocks(page) if block.text.startswith("watchbot local")]

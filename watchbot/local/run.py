@@ -78,8 +78,10 @@ An AWS of your own runs at {stage.endpoint_url}, in memory, until this ends.
 In another terminal, first this, then what you like of the rest:
   export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION={REGION}
   export QueueUrl={stage.queue_url}
+  export AWS_ENDPOINT_URL={stage.endpoint_url} ProgressTable={PROGRESS_TABLE}
   watchbot send hello{group}
   watchbot dead-letter list
+  watchbot progress ls
   {aws} sns publish --topic-arn {stage.topic_arn} --message hello{aws_group}
 Ctrl-C leaves.
 
