@@ -1,0 +1,112 @@
+"""The talk with a process that stays: how a batch is handed to it, and how its answers come back.
+
+A dialogue is one protocol (lines, or the Runtime API of AWS Lambda). It knows no process, no lease
+and no deadline: the runner (`warm`) starts and ends the process, and decides what an answer means.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from watchbot.listen.runner import Job
+from watchbot.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a process says of one message.
+
+    `exit_code` is judged as that of a process would be, unless `outcome` is given. `reason` has
+    words for the notice and the log, `detail` more of them for the notice's tail, as a stack trace.
+    `retry_after_s` is when the message is to come back, in seconds, if it does.
+    """
+
+    exit_code: int = 0
+    outcome: Outcome | None = None
+    reason: str | None = None
+    detail: str = ""
+    retry_after_s: float | None = None
+
+
+class BadAnswer(Exception):
+    """The process broke the protocol; its words are the reason for which its messages fail.
+
+    The process is ended, and another takes its place.
+    """
+
+
+class NotReady(Exception):
+    """The process said that it cannot work, or did not ask for work in time; its words say so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """Descriptors of ours that the process gets: as standard input, and as 3. They are its ends."""
+
+    stdin: int
+    answers: int
+
+
+class Dialogue(Protocol):
+    """The talk with one process. One is opened for each process, before that is started.
+
+    Every call is made by the event loop's thread.
+    """
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """Variables that the process gets, over those of the watcher."""
+
+    @property
+    def channel(self) -> Channel | None:
+        """What the process gets as descriptors; None: its standard input is empty, 3 is closed."""
+
+    def started(self) -> None:
+        """Hears that the process has been started, and has its ends of the channel."""
+
+    async def ready(self) -> None:
+        """Returns once the process takes work; at once where it has no way to say so.
+
+        Raises `NotReady`. Cancelled when the process ends.
+        """
+
+    def fits(self, batch: Sequence[Job]) -> int:
+        """How many of these messages, from the first, may be handed over at once; at least 1."""
+
+    def hand(self, batch: Sequence[Job], deadline: float) -> None:
+        """Hands messages to the process, which has answered all those before.
+
+        `deadline` is when it will be told to end, in epoch seconds. Raises `BadAnswer` when it has
+        said something in between.
+        """
+
+    async def answers(self) -> Sequence[Answer]:
+        """The next answers, at least one, in the order of the messages that were handed over.
+
+        Raises `BadAnswer`. Cancelled when the process ends or is over its deadline.
+        """
+
+    def rest(self) -> Sequence[Answer]:
+        """The answers that came, and were not returned yet: to be asked once the process has ended.
+
+        None is left out for which the process had time, and none is raised.
+        """
+
+    def leave(self) -> bool:
+        """Asks the process to end by itself; False where the protocol has no word for that.
+
+        A process that is not asked gets SIGTERM.
+        """
+
+    async def close(self) -> None:
+        """Lets go of all that the dialogue holds; the process has ended."""
+
+
+class Opener(Protocol):
+    """Opens the dialogue with a process that is about to be started."""
+
+    async def __call__(self, worker: int, scratch: str) -> Dialogue:
+        """`worker` is the process's number, from 0; `scratch` the directory that it may write to.
+
+        Raises `OSError` when the machine has no room for it.
+        """
