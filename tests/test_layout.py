@@ -31,6 +31,7 @@ OWNERS = {  # one door to each dangerous thing
     "boto3": set[str](),
     "cfn_flip": {"template/document.py"},
     "botocore": {"api_model.py", "aws.py", "credentials.py"},
+    "httptools": {"listen/functions/http.py"},
     "moto": {
         *("local/attempts.py", "local/ecs.py", "local/letters.py"),
         *("local/moves.py", "local/server.py", "local/sqs.py"),
