@@ -31,7 +31,7 @@ def _section(operation: Operation) -> str:
     if operation.fields:
         parts.append("\n| field | in | type | what it is |\n|---|---|---|---|\n")
         parts += (
-            f"| `{field.name}`{' (required)' if field.required else ''} | {field.place} "
+            f"| `{field.name}`{' (required)' if field.required else ''} | {field.location} "
             f"| {field.type} | {field.text} |\n"
             for field in operation.fields
         )

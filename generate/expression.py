@@ -2,7 +2,7 @@
 
 import re
 
-from watchbot.metrics import CATALOGUE, Entry
+from watchbot.metrics import CATALOGUE, Metric
 
 _PARTS = {"histogram": ("_bucket", "_sum", "_count")}
 _FROM_PROMETHEUS = {"le", "job", "instance"}
@@ -23,7 +23,7 @@ def checked(expression: str) -> str:
     return expression
 
 
-def _check_label(entry: Entry, label: str, values: list[str]) -> None:
+def _check_label(entry: Metric, label: str, values: list[str]) -> None:
     if label in _FROM_PROMETHEUS:
         return
     unknown = set(values) - set(entry.labels.get(label, ()))

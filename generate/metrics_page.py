@@ -1,6 +1,6 @@
 """docs/reference/metrics.md, from the catalogue."""
 
-from watchbot.metrics import CATALOGUE, Entry
+from watchbot.metrics import CATALOGUE, Metric
 
 _START = """\
 # Metrics
@@ -22,7 +22,7 @@ def metrics_page() -> str:
     return _START + "".join(_row(entry) for entry in CATALOGUE)
 
 
-def _row(entry: Entry) -> str:
+def _row(entry: Metric) -> str:
     labels = "; ".join(
         f"`{name}`" if name == "version" or not values else f"`{name}`: {', '.join(values)}"
         for name, values in entry.labels.items()

@@ -1,6 +1,6 @@
 """docs/reference/refusals.md, from the table of refusals."""
 
-from watchbot.schedule.start.refusals import Refusal, table
+from watchbot.schedule.start.refusals import RefusalKind, table
 
 _START = """\
 # What becomes of a run that AWS refuses
@@ -24,6 +24,6 @@ def refusals_page() -> str:
     return _START + "".join(_row(row) for row in table())
 
 
-def _row(row: Refusal) -> str:
+def _row(row: RefusalKind) -> str:
     becomes = "tried again" if row.passes else "`failed`"
     return f"| `{row.sample}` | {becomes} | {row.why} |\n"

@@ -33,9 +33,9 @@ _CALLED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misfit:
-    """What is wrong at a place within a value; of a field that is not known, those that are."""
+    """What is wrong at a path within a value; of a field that is not known, those that are."""
 
-    place: tuple[str, ...]
+    path: tuple[str, ...]
     text: str = ""
     known: tuple[str, ...] = ()
 
@@ -47,19 +47,19 @@ def shapes(service: str) -> Mapping[str, Any]:
     return found
 
 
-def misfits(service: str, name: str, value: Any, place: tuple[str, ...] = ()) -> Iterator[Misfit]:
+def misfits(service: str, name: str, value: Any, path: tuple[str, ...] = ()) -> Iterator[Misfit]:
     """All that keeps `value` from being of the type of this name."""
     shape = shapes(service)[name]
     kind = shape["type"]
     if isinstance(value, bool) != (kind == "boolean") or not isinstance(value, _TYPES[kind]):
-        yield Misfit(place=place, text=f"must be {_CALLED[kind]}")
+        yield Misfit(path=path, text=f"must be {_CALLED[kind]}")
     elif value not in shape.get("enum", (value,)):
-        yield Misfit(place=place, text=f"must be one of {', '.join(shape['enum'])}")
+        yield Misfit(path=path, text=f"must be one of {', '.join(shape['enum'])}")
     else:
-        yield from _of_length(shape, value, place)
-        yield from _of_members(shape, value, place)
+        yield from _of_length(shape, value, path)
+        yield from _of_members(shape, value, path)
         for inner, key, each in _within(shape, value):
-            yield from misfits(service, inner, each, (*place, key))
+            yield from misfits(service, inner, each, (*path, key))
 
 
 def with_types(service: str, name: str, value: Any) -> Any:
@@ -94,7 +94,7 @@ def _parsed(kind: str, text: str) -> Any:
 
 
 def _within(shape: Mapping[str, Any], value: Any) -> Iterator[tuple[str, str, Any]]:
-    """What is in a value: its type, its place, and itself."""
+    """What is in a value: its type, its path, and itself."""
     if shape["type"] == "list":
         for number, each in enumerate(value):
             yield shape["member"]["shape"], str(number), each
@@ -106,19 +106,19 @@ def _within(shape: Mapping[str, Any], value: Any) -> Iterator[tuple[str, str, An
             yield shape["members"][name]["shape"], name, value[name]
 
 
-def _of_members(shape: Mapping[str, Any], value: Any, place: tuple[str, ...]) -> Iterator[Misfit]:
+def _of_members(shape: Mapping[str, Any], value: Any, path: tuple[str, ...]) -> Iterator[Misfit]:
     if shape["type"] == "structure":
         known = tuple(shape["members"])
         for name in value:
             if name not in known:
-                yield Misfit(place=(*place, name), known=known)
+                yield Misfit(path=(*path, name), known=known)
         for name in shape.get("required", ()):
             if name not in value:
-                yield Misfit(place=(*place, name), text="is missing")
+                yield Misfit(path=(*path, name), text="is missing")
 
 
-def _of_length(shape: Mapping[str, Any], value: Any, place: tuple[str, ...]) -> Iterator[Misfit]:
+def _of_length(shape: Mapping[str, Any], value: Any, path: tuple[str, ...]) -> Iterator[Misfit]:
     if isinstance(value, (str, list)) and "max" in shape and len(value) > shape["max"]:
-        yield Misfit(place=place, text=f"is longer than {shape['max']}")
+        yield Misfit(path=path, text=f"is longer than {shape['max']}")
     if isinstance(value, (str, list)) and len(value) < shape.get("min", 0):
-        yield Misfit(place=place, text=f"is shorter than {shape['min']}")
+        yield Misfit(path=path, text=f"is shorter than {shape['min']}")

@@ -27,7 +27,7 @@ from watchbot.errors import (
     Unreachable,
 )
 from watchbot.patience import NoAnswerInTime, waiting
-from watchbot.settings.base import Account
+from watchbot.settings.base import AwsEndpoint
 from watchbot.world import REAL
 
 CONNECT_TIMEOUT_S = 5
@@ -100,7 +100,7 @@ class Client:
         self._raw, self._profile = raw, profile
         address = getattr(getattr(raw, "meta", None), "endpoint_url", "")
         self.server = urlsplit(address).netloc.rpartition("@")[2]
-        self._place = f"{_shown(service)} ({self.server})" if self.server else _shown(service)
+        self._called = f"{_shown(service)} ({self.server})" if self.server else _shown(service)
 
     async def call(self, operation: str, **parameters: Any) -> Any:
         """The answer of one call, as boto gives it."""
@@ -108,7 +108,7 @@ class Client:
         result = "error"
         try:
             answer = await waiting().answer(
-                f"{operation} of {self._place}",
+                f"{operation} of {self._called}",
                 lambda: getattr(self._raw, operation)(**parameters),
                 held_s=parameters.get("WaitTimeSeconds", 0),
             )
@@ -140,7 +140,12 @@ def retry_pause(
 
 @asynccontextmanager
 async def open_client(
-    service: str, account: Account, *, attempts: int = 3, wait_s: float = 0, connections: int = 10
+    service: str,
+    aws: AwsEndpoint,
+    *,
+    attempts: int = 3,
+    wait_s: float = 0,
+    connections: int = 10,
 ) -> AsyncIterator[Client]:
     """A client of `service`, closed on leaving.
 
@@ -154,14 +159,14 @@ async def open_client(
         retries={"mode": "standard", "total_max_attempts": attempts},
         user_agent=f"watchbot/{__version__}",  # boto's own is made anew for each call
         parameter_validation=False,  # half the cost of a call; our parameters are typed
-        **_OWN_SERVER if account.endpoint_url else {},
+        **_OWN_SERVER if aws.endpoint_url else {},
     )
     async with AsyncExitStack() as house:
-        yield await _opened(house, service, account, config)
+        yield await _opened(house, service, aws, config)
 
 
 async def _opened(
-    house: AsyncExitStack, service: str, account: Account, config: AioConfig
+    house: AsyncExitStack, service: str, aws: AwsEndpoint, config: AioConfig
 ) -> Client:
     failures = 0
     while True:
@@ -170,8 +175,8 @@ async def _opened(
             ask_nobody(session)
             opening = session.create_client(
                 service,
-                region_name=account.region or account.default_region,
-                endpoint_url=account.endpoint_url,
+                region_name=aws.region or aws.default_region,
+                endpoint_url=aws.endpoint_url,
                 config=config,
             )
             raw = await house.enter_async_context(opening)

@@ -79,14 +79,14 @@ class MissingExtra(UsageError):
 
 
 class DatabaseError(WatchbotError):
-    """A database refused or failed. `place` is its URL, without a password."""
+    """A database refused or failed. `shown_url` is its URL, without a password."""
 
     hint = "check its URL, and what its user may do"
     transient = False  # the call may succeed later unchanged
 
-    def __init__(self, place: str, text: str) -> None:
-        self.place, self.text = place, text
-        super().__init__(f"database {place}: {text}; {self.hint}")
+    def __init__(self, shown_url: str, text: str) -> None:
+        self.shown_url, self.text = shown_url, text
+        super().__init__(f"database {shown_url}: {text}; {self.hint}")
 
 
 class DatabaseDown(DatabaseError):
@@ -107,8 +107,8 @@ class NoDatabase(DatabaseError):
 
     hint = "check the path, and the directory that it starts from"
 
-    def __init__(self, place: str) -> None:
-        super().__init__(place, "there is no such file")
+    def __init__(self, shown_url: str) -> None:
+        super().__init__(shown_url, "there is no such file")
 
 
 class DatabaseTooNew(DatabaseError):

@@ -48,14 +48,14 @@ RESULTS = ("ok", *_FAULTS, "error")  # the last: it was given up
 
 Kind = Literal["counter", "gauge", "histogram"]
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]  # by name and labels
-CATALOGUE: list["Entry"] = []
+CATALOGUE: list["Metric"] = []
 
 # A second series for each, that nobody asks for.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no types
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Metric:
     """What there is to know of one metric. `name` is as it is scraped; buckets come with it."""
 
     name: str
@@ -65,7 +65,7 @@ class Entry:
 
 
 def _enter(kind: Kind, name: str, text: str, labels: Mapping[str, Sequence[str]]) -> list[str]:
-    CATALOGUE.append(Entry(name=name, kind=kind, text=text, labels=labels))
+    CATALOGUE.append(Metric(name=name, kind=kind, text=text, labels=labels))
     return list(labels)
 
 

@@ -25,8 +25,8 @@ from watchbot.record import answers
 from watchbot.record.answers import Filters, Page
 from watchbot.record.event import read_task
 from watchbot.record.service import Recorder
-from watchbot.record.store import learn_definition, store
 from watchbot.record.tables import COMPONENT, PACKAGE
+from watchbot.record.writer import learn_definition, write
 from watchbot.settings.record import RecordSettings
 from watchbot.sql.database import Database, open_database
 from watchbot.sql.migrate import migrate
@@ -150,9 +150,9 @@ async def _fill(database: Database, count: int) -> str:
         arn = life.arn
         batch.append(read_task(life.events[-1]["detail"], source="event", event_time=to_text(now)))
         if len(batch) == 1000:
-            await store(database, batch)
+            await write(database, batch)
             batch.clear()
-    await store(database, batch)
+    await write(database, batch)
     return arn
 
 

@@ -86,8 +86,8 @@ class Cloud:
     def send_many(self, queue_url: str, bodies: list[str]) -> None:
         for start in range(0, len(bodies), 10):
             entries = [
-                {"Id": str(place), "MessageBody": body}
-                for place, body in enumerate(bodies[start : start + 10])
+                {"Id": str(index), "MessageBody": body}
+                for index, body in enumerate(bodies[start : start + 10])
             ]
             self.sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
 

@@ -13,10 +13,10 @@ from watchbot.schedule.store.dynamodb.jobs import job_key
 from watchbot.schedule.store.dynamodb.store import TableStore
 from watchbot.schedule.store.dynamodb.table import StoreTable
 from watchbot.schedule.store.planner import Planned
-from watchbot.schedule.store.run import Run
+from watchbot.schedule.store.run import LeasedRun
 from watchbot.schedule.store.sql.store import COMPONENT, PACKAGE, SqlStore
 from watchbot.schedule.store.store import Ledger, Store
-from watchbot.settings.base import Account
+from watchbot.settings.base import AwsEndpoint
 from watchbot.sql.database import Database, open_database
 from watchbot.sql.migrate import migrate
 
@@ -71,7 +71,7 @@ class House:
     async def statuses(self) -> list[str]:
         return [row["status"] for row in await self.rows.runs()]
 
-    async def take(self, replica: Ledger, most: int = 10) -> list[Run]:
+    async def take(self, replica: Ledger, most: int = 10) -> list[LeasedRun]:
         runs, _ = await replica.take(most)
         return runs
 
@@ -101,8 +101,8 @@ async def _in_database(url: str) -> AsyncIterator[House]:
 @contextlib.asynccontextmanager
 async def _in_table(place: str) -> AsyncIterator[House]:
     clock, url = Clock(), urlsplit(place)
-    account = Account(region=REGION, endpoint_url=f"http://{url.netloc}")
-    async with open_client("dynamodb", account, attempts=1, connections=30) as client:
+    aws = AwsEndpoint(region=REGION, endpoint_url=f"http://{url.netloc}")
+    async with open_client("dynamodb", aws, attempts=1, connections=30) as client:
         table = StoreTable(client, url.path.strip("/"), lambda _: None)
         await table.prepare()
         yield House(TableStore(table, clock, KEPT), clock, TableRows(table))

@@ -8,7 +8,7 @@ import pytest
 
 from watchbot import metrics, outcome
 from watchbot.errors import AwsError
-from watchbot.metrics import CATALOGUE, Entry
+from watchbot.metrics import CATALOGUE, Metric
 from watchbot.outcome import Outcome
 
 
@@ -36,7 +36,7 @@ def scraped() -> str:
 
 
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
-def test_counter_is_at_0_before_the_first_event(entry: Entry, scraped: str) -> None:
+def test_counter_is_at_0_before_the_first_event(entry: Metric, scraped: str) -> None:
     assert f"# TYPE {entry.name} {entry.kind}\n" in scraped
     if entry.kind == "counter" and all(entry.labels.values()):  # with no names of users in it
         for name, values in entry.labels.items():

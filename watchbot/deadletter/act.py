@@ -64,7 +64,7 @@ async def purge(desk: Desk) -> int:
 
 def queue_url_of(desk: Desk) -> str:
     """The queue that the messages came from. Raises `SettingError` when unknown or unfit."""
-    url, dead_url = desk.place.queue_url, desk.place.dead_letter_queue_url
+    url, dead_url = desk.dead_queue.queue_url, desk.dead_queue.dead_letter_queue_url
     if url is None:
         raise SettingError(describe("queue_url"), "is not known; name the queue to send them to")
     if url == dead_url:
@@ -76,7 +76,7 @@ def queue_url_of(desk: Desk) -> str:
 
 async def _move(desk: Desk, queue_url: str) -> int | None:
     """Lets SQS move all messages; returns their number, or None where the server cannot."""
-    async with open_client("sqs", desk.settings.account.near(queue_url)) as sqs:
+    async with open_client("sqs", desk.settings.aws.near(queue_url)) as sqs:
         source = (await desk.queue.facts())["QueueArn"]
         destination = (await SqsQueue(sqs, queue_url).facts())["QueueArn"]
         move = Move(sqs, source, destination)
@@ -87,7 +87,7 @@ async def _move(desk: Desk, queue_url: str) -> int | None:
 
 
 async def _replay_each(desk: Desk, queue_url: str) -> int:
-    async with open_destination(queue_url, desk.settings.account) as destination:
+    async with open_destination(queue_url, desk.settings.aws) as destination:
         async with desk.walk() as walk:
             work = Replay(walk, destination, desk.shown.say)
             try:

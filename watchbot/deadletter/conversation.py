@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from watchbot.deadletter import act, letter
+from watchbot.deadletter.dead_queue import DeadLetterQueue
 from watchbot.deadletter.desk import Desk, Request, open_desk
-from watchbot.deadletter.place import Place
 from watchbot.deadletter.prompt import Choice, choose, confirm
 from watchbot.deadletter.triage import triage
 from watchbot.lifecycle import Stop
@@ -21,36 +21,40 @@ LEAVE = Choice(text="Leave", key="l")
 Actions = dict[Choice, tuple[str | None, Callable[[Desk], Awaitable[int]]]]
 
 
-async def converse(request: Request, places: Sequence[Place], stop: Stop) -> int:
+async def converse(request: Request, dead_queues: Sequence[DeadLetterQueue], stop: Stop) -> int:
     """Asks for actions and runs them until told to leave; returns the last exit code."""
-    place = await _choose_place(places, stop)
+    dead_queue = await _choose_dead_queue(dead_queues, stop)
     code = 0
-    while place is not None:
-        actions = _actions(place)
-        async with open_desk(request, place, stop) as desk:
-            question = f"{place.name} has about {desk.total}. What to do?"
+    while dead_queue is not None:
+        actions = _actions(dead_queue)
+        async with open_desk(request, dead_queue, stop) as desk:
+            question = f"{dead_queue.name} has about {desk.total}. What to do?"
         choice = await choose(question, [*actions, LEAVE], stop)
         if choice not in actions:
             break
         verb, act_on = actions[choice]
         if choice == PURGE and not await confirm("Delete ALL of them?", stop):
             continue
-        async with open_desk(replace(request, verb=verb), place, stop) as desk:
+        async with open_desk(replace(request, verb=verb), dead_queue, stop) as desk:
             code = await act_on(desk)
     return code
 
 
-async def _choose_place(places: Sequence[Place], stop: Stop) -> Place | None:
-    if len(places) == 1:
-        return places[0]
-    named = {Choice(text=f"{each.name} ({each.dead_letter_queue_url})"): each for each in places}
+async def _choose_dead_queue(
+    dead_queues: Sequence[DeadLetterQueue], stop: Stop
+) -> DeadLetterQueue | None:
+    if len(dead_queues) == 1:
+        return dead_queues[0]
+    named = {
+        Choice(text=f"{each.name} ({each.dead_letter_queue_url})"): each for each in dead_queues
+    }
     choice = await choose("Which one?", list(named), stop)
     return named[choice] if choice else None
 
 
-def _actions(place: Place) -> Actions:
+def _actions(dead_queue: DeadLetterQueue) -> Actions:
     actions: Actions = {TRIAGE: (None, triage), PRINT: (None, _print_all)}
-    if place.queue_url:
+    if dead_queue.queue_url:
         actions[RETURN] = ("replay", act.replay)
     return {**actions, PURGE: ("purge", _purge)}
 

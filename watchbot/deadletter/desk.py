@@ -9,7 +9,7 @@ from typing import Any
 
 from watchbot.aws import Client, open_client
 from watchbot.deadletter import letter
-from watchbot.deadletter.place import Place
+from watchbot.deadletter.dead_queue import DeadLetterQueue
 from watchbot.deadletter.selection import Selection
 from watchbot.deadletter.walk import Walk, walking
 from watchbot.display import Display, display
@@ -51,7 +51,7 @@ class Desk:
     """
 
     request: Request
-    place: Place
+    dead_queue: DeadLetterQueue
     sqs: Client
     stop: Stop
     shown: Display
@@ -76,7 +76,7 @@ class Desk:
     @property
     def queue(self) -> SqsQueue:
         """The dead-letter queue."""
-        return SqsQueue(self.sqs, self.place.dead_letter_queue_url)
+        return SqsQueue(self.sqs, self.dead_queue.dead_letter_queue_url)
 
     def walk(self) -> AbstractAsyncContextManager[Walk]:
         """A walk through the dead-letter queue; see `walking`."""
@@ -115,7 +115,7 @@ class Desk:
             code = code or 1
         if not self.missing or self.stop.draining.is_set():
             return code
-        self.shown.say(f"not found in {self.place.name}: {', '.join(sorted(self.missing))}")
+        self.shown.say(f"not found in {self.dead_queue.name}: {', '.join(sorted(self.missing))}")
         return code or 1
 
     def tell_of_none(self) -> None:
@@ -123,9 +123,9 @@ class Desk:
         if self.missing or self.unseen or self.stop.draining.is_set():
             return
         if not self.request.selection.every:
-            self.shown.say(f"no message of this choice in {self.place.name}")
+            self.shown.say(f"no message of this choice in {self.dead_queue.name}")
         elif not self.elsewhere:
-            self.shown.say(f"{self.place.name} is empty")
+            self.shown.say(f"{self.dead_queue.name} is empty")
 
     async def _tell_of_unseen(self, walk: Walk) -> None:
         facts = await self.queue.facts()
@@ -147,18 +147,20 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(request: Request, place: Place, stop: Stop) -> AsyncIterator[Desk]:
+async def open_desk(
+    request: Request, dead_queue: DeadLetterQueue, stop: Stop
+) -> AsyncIterator[Desk]:
     """Opens a desk. Raises `AwsError` when the queue cannot be asked."""
-    account = request.settings.account.near(place.dead_letter_queue_url)
-    async with open_client("sqs", account, wait_s=request.settings.poll_wait) as sqs:
-        facts = await SqsQueue(sqs, place.dead_letter_queue_url).facts()
+    aws = request.settings.aws.near(dead_queue.dead_letter_queue_url)
+    async with open_client("sqs", aws, wait_s=request.settings.poll_wait) as sqs:
+        facts = await SqsQueue(sqs, dead_queue.dead_letter_queue_url).facts()
         total = int(facts.get("ApproximateNumberOfMessages", 0))
         # A bar would disturb the questions of a conversation.
         progress = request.verb is not None and sys.stderr.isatty()
         with display(sys.stderr, progress=progress, total=total, every=TOLD_EVERY) as shown:
             yield Desk(
                 request=request,
-                place=place,
+                dead_queue=dead_queue,
                 sqs=sqs,
                 stop=stop,
                 shown=shown,

@@ -113,8 +113,8 @@ async def logs_of(desk: Desk, log_group: str, message_id: str) -> str:
 
     Raises `SettingError` when the queue is on a server of the user's, and the logs' is not named.
     """
-    url = desk.place.dead_letter_queue_url
-    async with open_client("logs", desk.settings.account.in_region_of(url)) as client:
+    url = desk.dead_queue.dead_letter_queue_url
+    async with open_client("logs", desk.settings.aws.in_region_of(url)) as client:
         if (elsewhere := elsewhere_than_aws(url)) and is_below_aws(client.server):
             raise SettingError(
                 describe("endpoint_url"),
@@ -126,11 +126,11 @@ async def logs_of(desk: Desk, log_group: str, message_id: str) -> str:
 
 def log_group_of(desk: Desk) -> str:
     """The log group. Raises `SettingError` when it is not known."""
-    if desk.place.log_group is None:
+    if desk.dead_queue.log_group is None:
         raise SettingError(
             describe("log_group"), "is not known; name it, or the stack (--stack-name)"
         )
-    return desk.place.log_group
+    return desk.dead_queue.log_group
 
 
 @contextmanager

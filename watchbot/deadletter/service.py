@@ -9,8 +9,8 @@ import click
 
 from watchbot import lifecycle
 from watchbot.deadletter import act, look
+from watchbot.deadletter.dead_queue import chosen, find
 from watchbot.deadletter.desk import Desk, Request, open_desk
-from watchbot.deadletter.place import chosen, find
 from watchbot.errors import UsageError
 from watchbot.lifecycle import Stop
 
@@ -81,7 +81,7 @@ async def _run(request: Request, stop: Stop) -> int:
 
         code = await converse(request, await find(request.settings), stop)
     else:
-        place = chosen(await find(request.settings))
-        async with open_desk(request, place, stop) as desk:
+        dead_queue = chosen(await find(request.settings))
+        async with open_desk(request, dead_queue, stop) as desk:
             code = await VERBS[request.verb](desk)
     return INTERRUPTED if stop.draining.is_set() else code

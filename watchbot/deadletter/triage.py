@@ -26,10 +26,10 @@ async def triage(desk: Desk) -> int:
     """
     async with AsyncExitStack() as opened:
         destination = None
-        if desk.place.queue_url is not None:
-            account = desk.settings.account
+        if desk.dead_queue.queue_url is not None:
+            aws = desk.settings.aws
             destination = await opened.enter_async_context(
-                open_destination(act.queue_url_of(desk), account)
+                open_destination(act.queue_url_of(desk), aws)
             )
         walk = await opened.enter_async_context(desk.walk())
         replay = Replay(walk, destination, desk.shown.say) if destination else None
@@ -40,7 +40,7 @@ async def triage(desk: Desk) -> int:
 class _Triage:
     def __init__(self, desk: Desk, walk: Walk, replay: Replay | None) -> None:
         self._desk, self._walk, self._replay = desk, walk, replay
-        logs = [LOGS] if desk.place.log_group else []
+        logs = [LOGS] if desk.dead_queue.log_group else []
         replays = [RETURN] if replay else []
         self._choices = [*logs, *replays, KEEP, DELETE, STOP]
 

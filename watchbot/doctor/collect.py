@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from watchbot.aws import Client, open_client
-from watchbot.doctor.facts import Facts, Machine, Probe
+from watchbot.doctor.facts import Facts, MachineFacts, Probe
 from watchbot.errors import AwsError, Denied, NotFound, Rejected
 from watchbot.settings.doctor import DoctorSettings
 from watchbot.settings.misspelt import unknown_variables
@@ -62,8 +62,8 @@ class Tried:
 async def _ask_sqs(
     settings: DoctorSettings, tried: Tried
 ) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    account = settings.account.near(settings.queue_url)
-    async with open_client("sqs", account) as client:
+    aws = settings.aws.near(settings.queue_url)
+    async with open_client("sqs", aws) as client:
         queue = SqsQueue(client, settings.queue_url)
         attributes = await tried.ask(Probe.READ_QUEUE, queue.facts) or {}
         refusal = tried.answers[Probe.READ_QUEUE]
@@ -83,7 +83,7 @@ async def _ask_sqs(
 async def _ask_to_bury(settings: DoctorSettings, tried: Tried, named: str | None) -> None:
     url = settings.dead_letter_queue_url or named
     if settings.max_attempts and url is not None:
-        async with open_client("sqs", settings.account.near(url)) as client:
+        async with open_client("sqs", settings.aws.near(url)) as client:
             await tried.ask(Probe.BURY, lambda: _send_nothing(client, url))
 
 
@@ -111,7 +111,7 @@ async def _ask_topic(settings: DoctorSettings, tried: Tried) -> Mapping[str, str
     topic = settings.topic
     if topic is None:
         return None
-    async with open_client("sns", settings.account.near(topic)) as client:
+    async with open_client("sns", settings.aws.near(topic)) as client:
         return await tried.ask(Probe.READ_TOPIC, lambda: _subscribers(client, topic))
 
 
@@ -131,7 +131,7 @@ async def _ask_notification_topic(settings: DoctorSettings, tried: Tried) -> Non
     topic = settings.notification_topic
     if topic is None:
         return
-    async with open_client("sns", settings.account.near(topic)) as client:
+    async with open_client("sns", settings.aws.near(topic)) as client:
         await tried.ask(Probe.NOTIFY, lambda: _publish_nothing(client, topic))
 
 
@@ -147,10 +147,10 @@ async def _publish_nothing(client: Client, topic: str) -> None:
             raise
 
 
-def look_around(settings: DoctorSettings) -> Machine:
+def look_around(settings: DoctorSettings) -> MachineFacts:
     """What there is to know of this machine."""
     stack, _ = resource.getrlimit(resource.RLIMIT_STACK)
-    return Machine(
+    return MachineFacts(
         stack_bytes=None if stack == resource.RLIM_INFINITY else stack,
         variables_bytes=settings.variables_bytes,
         scratch_trouble=_scratch_trouble(),

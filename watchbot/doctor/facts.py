@@ -54,7 +54,7 @@ class Probe(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class MachineFacts:
     """Where the doctor runs: the same container, one hopes, as the watcher."""
 
     stack_bytes: int | None  # None: unlimited, or not known
@@ -75,7 +75,7 @@ class Facts:
     """
 
     settings: DoctorSettings
-    machine: Machine
+    machine: MachineFacts
     queue: Mapping[str, str] = field(default_factory=dict)
     dead_letters: Mapping[str, str] = field(default_factory=dict)
     subscribers: Mapping[str, str] | None = None

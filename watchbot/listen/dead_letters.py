@@ -112,7 +112,7 @@ async def open_dead_letters(settings: ListenSettings) -> AsyncIterator[DeadLette
     _check(settings, url)
     await _facts(settings, url)
     most = policy.max_receives if policy else RECEIVES_AN_ATTEMPT * settings.max_attempts
-    async with open_destination(url, settings.account) as destination:
+    async with open_destination(url, settings.aws) as destination:
         yield DeadLetters(destination, max_attempts=settings.max_attempts, last_receive=most)
 
 
@@ -126,7 +126,7 @@ def _check(settings: ListenSettings, url: str) -> None:
 
 async def _facts(settings: ListenSettings, url: str) -> Mapping[str, str]:
     """The attributes of a queue; empty where IAM denies them, as a sender needs none of them."""
-    async with open_client("sqs", settings.account.near(url)) as sqs:
+    async with open_client("sqs", settings.aws.near(url)) as sqs:
         try:
             return await SqsQueue(sqs, url).facts()
         except Denied:

@@ -102,36 +102,36 @@ def _is_own(word: str) -> bool:
 
 
 def _service_in_python(words: Sequence[str]) -> str:
-    for place, word in enumerate(words):
+    for index, word in enumerate(words):
         if word == "-m" or word.startswith("-m"):
-            module = word[2:] or "".join(words[place + 1 : place + 2])
-            rest = words[place + (1 if word[2:] else 2) :]
+            module = word[2:] or "".join(words[index + 1 : index + 2])
+            rest = words[index + (1 if word[2:] else 2) :]
             return _own_service(rest) if module in {"watchbot", "watchbot.cli"} else ""
         if word == "-c":
             return ""
-        if not word.startswith("-") and (place == 0 or words[place - 1] not in {"-W", "-X"}):
-            return _service(words[place:])
+        if not word.startswith("-") and (index == 0 or words[index - 1] not in {"-W", "-X"}):
+            return _service(words[index:])
     return ""
 
 
 def _service_in_shell(words: Sequence[str]) -> str:
-    for place, word in enumerate(words[1:], 1):
+    for index, word in enumerate(words[1:], 1):
         if re.fullmatch(r"-[a-z]*c[a-z]*", word):
-            options = (each for each in words[place + 1 :] if not each.startswith("-"))
+            options = (each for each in words[index + 1 :] if not each.startswith("-"))
             return _service_in_script(next(options, ""))
-        takes_value = re.fullmatch(r"[-+]\w*[oO]", words[place - 1])  # as in `-eo pipefail`
+        takes_value = re.fullmatch(r"[-+]\w*[oO]", words[index - 1])  # as in `-eo pipefail`
         if not word.startswith(("-", "+")) and not takes_value:
-            return _service(words[place:])  # busybox takes the name of the program to be
+            return _service(words[index:])  # busybox takes the name of the program to be
     return ""
 
 
 def _wrapped_service(name: str, words: Sequence[str]) -> str:
     own, after_option = _WRAPPERS[name], False
-    for place, word in enumerate(words):
-        if service := _service(words[place:]):
+    for index, word in enumerate(words):
+        if service := _service(words[index:]):
             return service
         if name == "env" and word in {"-S", "--split-string"}:
-            return _service_in_script("".join(words[place + 1 : place + 2]))
+            return _service_in_script("".join(words[index + 1 : index + 2]))
         if name == "env" and (split := re.fullmatch(r"(?:-S|--split-string=)(.+)", word, re.S)):
             return _service_in_script(split[1])
         is_option = word.startswith("-") and word != "--"

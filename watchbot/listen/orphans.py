@@ -194,9 +194,9 @@ def _become_subreaper() -> None:
 
 def _children(process: int | None = None, thread: str | None = None) -> Iterator[int]:
     """The children of a thread; by default of our main thread, which inherits orphans."""
-    place = f"{process or 'self'}/task/{thread or os.getpid()}"
+    path = f"{process or 'self'}/task/{thread or os.getpid()}"
     with contextlib.suppress(OSError):
-        yield from map(int, _content(f"/proc/{place}/children").split())
+        yield from map(int, _content(f"/proc/{path}/children").split())
 
 
 def _reap(child: int) -> bool:

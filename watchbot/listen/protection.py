@@ -40,7 +40,7 @@ PACE = Pace()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class AgentRefusal:
     """The reason why the agent, or ECS behind it, refused a request."""
 
     code: str
@@ -147,7 +147,7 @@ class Protection:
         self._heed(refusal, protect)
         return False
 
-    async def _ask(self, protect: bool) -> Refusal | None:
+    async def _ask(self, protect: bool) -> AgentRefusal | None:
         request: dict[str, object] = {"ProtectionEnabled": protect}
         if protect:
             request["ExpiresInMinutes"] = self._pace.expires_min
@@ -155,9 +155,9 @@ class Protection:
         try:
             return _refusal(await agent.ask("PUT", url, request, within_s=self._pace.call_s))
         except OSError as error:
-            return Refusal(code="NoAnswer", text=str(error), known=False)
+            return AgentRefusal(code="NoAnswer", text=str(error), known=False)
 
-    def _heed(self, refusal: Refusal, protect: bool) -> None:
+    def _heed(self, refusal: AgentRefusal, protect: bool) -> None:
         facts = {"code": refusal.code, "reason": refusal.text, "protect": protect}
         if refusal.code == NOT_OF_A_SERVICE:
             self._given_up = True
@@ -171,14 +171,14 @@ class Protection:
             self._deployment_blocked()
 
 
-def _refusal(answer: Answer) -> Refusal | None:
+def _refusal(answer: Answer) -> AgentRefusal | None:
     """The refusal in the agent's answer, or None when ECS did as asked."""
     # `failure` is an answer of ECS about this task; `error` means that ECS gave no answer.
     fault = answer.content.get("failure") or answer.content.get("error")
     if answer.content and answer.status < 300 and not fault:
         return None
     facts = fault if isinstance(fault, dict) else {}
-    return Refusal(
+    return AgentRefusal(
         code=str(facts.get("Reason") or facts.get("Code") or f"HTTP {answer.status}"),
         text=str(facts.get("Detail") or facts.get("Message") or "no reason given"),
         # A 4xx refuses the request for certain. Below 500, a JSON object comes from the agent.

@@ -88,10 +88,10 @@ def _look(workspace: Workspace) -> None:
 
 
 async def _open_queue(house: AsyncExitStack, settings: ListenSettings) -> SqsQueue:
-    account = settings.account.near(settings.queue_url)
+    aws = settings.aws.near(settings.queue_url)
     # One attempt: leases and intake retry themselves, within the lease.
     sqs = await house.enter_async_context(
-        open_client("sqs", account, attempts=1, wait_s=settings.poll_wait, connections=50)
+        open_client("sqs", aws, attempts=1, wait_s=settings.poll_wait, connections=50)
     )
     return SqsQueue(sqs, settings.queue_url)
 
@@ -145,8 +145,8 @@ def _command(settings: ListenSettings, words: Sequence[str]) -> spawn.Command:
 async def _open_notifier(house: AsyncExitStack, settings: ListenSettings) -> Notifier | None:
     if settings.notification_topic is None:
         return None
-    account = settings.account.near(settings.notification_topic)
-    sns = await house.enter_async_context(open_client("sns", account, attempts=1))
+    aws = settings.aws.near(settings.notification_topic)
+    sns = await house.enter_async_context(open_client("sns", aws, attempts=1))
     service = environment.stack_name() or _queue_name(settings)
     container = await agent.this_container(settings.ecs_metadata_uri)
     notifier = Notifier(sns, settings.notification_topic, service, container)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 
 from watchbot.listen import claim
-from watchbot.settings.places import named_places
+from watchbot.settings.named_paths import named_paths
 
 _MOST_LINKS = 40  # Linux follows no more
 _CACHE = re.compile(r"watchbot-cache-\d+")  # of any user's one-file binary
@@ -20,9 +20,9 @@ _CACHE = re.compile(r"watchbot-cache-\d+")  # of any user's one-file binary
 class Spared:
     """Knows which files and directories below a volume stay."""
 
-    def __init__(self, places: Iterable[str | Path], folders: Iterable[str | Path] = ()) -> None:
-        """Keeps `places` with all their content, and `folders` without their content."""
-        self._kept = {step for place in places for step in _trail(place)}
+    def __init__(self, paths: Iterable[str | Path], folders: Iterable[str | Path] = ()) -> None:
+        """Keeps `paths` with all their content, and `folders` without their content."""
+        self._kept = {step for path in paths for step in _trail(path)}
         stays = {step for folder in folders for step in _trail(folder)}
         self._opened = stays | {str(each) for path in self._kept | stays for each in _above(path)}
 
@@ -37,13 +37,13 @@ class Spared:
         return path in self._opened
 
 
-def own_places() -> Iterator[str | Path]:
-    """Yields the places of our code and of Python, and of the files that both read."""
+def own_paths() -> Iterator[str | Path]:
+    """Yields the paths of our code and of Python, and of the files that both read."""
     yield Path(__file__).parents[1]
     yield from filter(None, (sys.prefix, sys.base_prefix, sys.executable, sys.pycache_prefix))
     yield from (os.path.join(folder, sys.argv[0]) for folder in working_directory() or "/")
     yield from filter(os.path.isabs, _library())
-    yield from named_places()
+    yield from named_paths()
 
 
 def working_directory() -> list[str]:
@@ -70,9 +70,9 @@ def _above(path: str) -> Iterable[PurePath]:
     return PurePath(path).parents
 
 
-def _trail(place: str | Path) -> Iterator[str]:
+def _trail(path: str | Path) -> Iterator[str]:
     """Yields each link on the way of a path, and its end; no yielded path is behind a link."""
-    rest = list(PurePath(os.path.abspath(place)).parts[1:])
+    rest = list(PurePath(os.path.abspath(path)).parts[1:])
     here, links = "/", 0
     while rest:
         here = os.path.normpath(os.path.join(here, rest.pop(0)))

@@ -111,7 +111,7 @@ def by_posix(start: Start, files: tuple[int, int, int]) -> int:
             start.command.file,
             start.command.words,
             start.environment,
-            file_actions=[(os.POSIX_SPAWN_DUP2, file, place) for place, file in enumerate(sources)],
+            file_actions=[(os.POSIX_SPAWN_DUP2, file, index) for index, file in enumerate(sources)],
             setsid=True,
             setsigmask=(),
             setsigdef=_TO_DEFAULT,

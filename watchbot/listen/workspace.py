@@ -15,7 +15,7 @@ import anyio.to_thread
 
 from watchbot.errors import UsageError
 from watchbot.listen import claim
-from watchbot.listen.spared import Spared, own_places, working_directory
+from watchbot.listen.spared import Spared, own_paths, working_directory
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ def _spared(root: str, volumes: Sequence[Path], needed: Iterable[str]) -> Spared
     if not volumes:
         return Spared(())
     # A volume may lie in another volume, and the working directory may lie in a volume.
-    return Spared([*own_places(), *needed, root], [*working_directory(), *volumes])
+    return Spared([*own_paths(), *needed, root], [*working_directory(), *volumes])
 
 
 def _is_as_new(scratch: str) -> bool:

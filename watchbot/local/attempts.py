@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from moto.sqs import models
 
-from watchbot.sqs.backlog import Backlog, Entry, State
+from watchbot.sqs.backlog import Backlog, QueuedMessage, State
 from watchbot.world import now
 
 REMEMBERED_S = 300
@@ -50,8 +50,8 @@ class Made(NamedTuple):
     """A receive: when it was, and the messages with the note of when each comes back."""
 
     at: float
-    held: list[tuple[Entry[models.Message], int]]
+    held: list[tuple[QueuedMessage[models.Message], int]]
 
 
-def _is_as_it_was(entry: Entry[models.Message], note: int) -> bool:
+def _is_as_it_was(entry: QueuedMessage[models.Message], note: int) -> bool:
     return entry.state is State.OUT and entry.note == note

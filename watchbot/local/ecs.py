@@ -12,7 +12,7 @@ from moto.ecs import models
 RUNS_S = 2
 
 
-class Task(models.Task):
+class EmbeddedTask(models.Task):
     """Runs for two seconds, and ends well, unless it is stopped first."""
 
     def __init__(self, *given: Any, **named: Any) -> None:

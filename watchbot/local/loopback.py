@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def serving(
-    app: Any, talk: type["Talk"], listener: socket.socket, end_waits: Callable[[], None]
+    app: Any, talk: type["KeptConnection"], listener: socket.socket, end_waits: Callable[[], None]
 ) -> Iterator[str]:
     """The URL at which `app` is served until the block is left.
 
@@ -88,7 +88,7 @@ def one_at_a_time(app: Any) -> Any:
     return call
 
 
-class Talk(WSGIRequestHandler):
+class KeptConnection(WSGIRequestHandler):
     """The requests of one connection, one after the other, without a log.
 
     werkzeug's own closes the connection after each answer, because it cannot tell where a body
@@ -164,7 +164,7 @@ class Talk(WSGIRequestHandler):
 class Server(ThreadedWSGIServer):
     """Answers the connections of a socket that listens already, a thread for each."""
 
-    def __init__(self, app: Any, talk: type[Talk], listener: socket.socket) -> None:
+    def __init__(self, app: Any, talk: type[KeptConnection], listener: socket.socket) -> None:
         self._talks: dict[Thread, socket.socket] = {}
         port = listener.getsockname()[1]
         super().__init__(HOST, port, app, talk, fd=listener.fileno())

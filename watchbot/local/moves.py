@@ -12,14 +12,14 @@ from moto.sqs.responses import SQSResponse
 
 from watchbot.local.attempts import asked_as
 from watchbot.local.letters import SOURCE
-from watchbot.local.sqs import Backend, Queue
+from watchbot.local.sqs import Backend, EmbeddedQueue
 from watchbot.sqs.backlog import State
 
 MAX_RATE = 500  # messages a second
 _receive = SQSResponse.receive_message
 
 
-class NotFound(SQSException):
+class NoSuchResource(SQSException):
     """SQS's word for an ARN or a handle of nothing."""
 
     def __init__(self, text: str) -> None:
@@ -27,12 +27,12 @@ class NotFound(SQSException):
 
 
 @dataclass(slots=True, eq=False)
-class Task:
+class MoveTask:
     """One task: its thread moves what waited in `source` when it began."""
 
-    source: Queue
+    source: EmbeddedQueue
     backend: Backend
-    destination: Queue | None
+    destination: EmbeddedQueue | None
     rate: int | None
     to_move: int
     handle: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -77,7 +77,7 @@ class Task:
         }
         return {name: value for name, value in facts.items() if value is not None}
 
-    def _destination_of(self, source_arn: str | None) -> Queue:
+    def _destination_of(self, source_arn: str | None) -> EmbeddedQueue:
         queue = self.destination or self.backend.by_arn(source_arn)
         if queue is None:
             raise LookupError("CouldNotDetermineMessageSource")
@@ -98,7 +98,7 @@ def start(self: SQSResponse) -> ActionResult:
         )
     if not backend.list_dead_letter_source_queues(source.name):
         raise InvalidParameterValue("Source queue must be configured as a Dead Letter Queue.")
-    task = Task(source, backend, destination, rate and int(rate), source.count(State.WAITING))
+    task = MoveTask(source, backend, destination, rate and int(rate), source.count(State.WAITING))
     if not source.begin(task):
         raise InvalidParameterValue(
             "There is already a task running. Only one active task is allowed for a source queue "
@@ -119,17 +119,17 @@ def cancel(self: SQSResponse) -> ActionResult:
     """CancelMessageMoveTask."""
     handle = self._get_param("TaskHandle")
     for queue in self.sqs_backend.queues.values():
-        for task in cast(Queue, queue).moves:
+        for task in cast(EmbeddedQueue, queue).moves:
             if task.handle == handle and task.status == "RUNNING":
                 task.cancel()
                 return ActionResult({"ApproximateNumberOfMessagesMoved": task.moved})
-    raise NotFound("There is no running task of this handle.")
+    raise NoSuchResource("There is no running task of this handle.")
 
 
 def receive(self: SQSResponse) -> ActionResult:
     """ReceiveMessage, with the attempt's id and the queue that a dead letter comes from."""
     # Before the poll: when it ends, the server may be over, and its queues with it.
-    queue = cast(Queue, self.sqs_backend.get_queue(self._get_queue_name()))
+    queue = cast(EmbeddedQueue, self.sqs_backend.get_queue(self._get_queue_name()))
     token = asked_as.set(self._get_param("ReceiveRequestAttemptId"))
     try:
         answer = _receive(self)
@@ -146,10 +146,10 @@ def receive(self: SQSResponse) -> ActionResult:
     return answer
 
 
-def _named(response: SQSResponse, parameter: str) -> Queue:
+def _named(response: SQSResponse, parameter: str) -> EmbeddedQueue:
     queue = cast(Backend, response.sqs_backend).by_arn(response._get_param(parameter))
     if queue is None:
-        raise NotFound(
+        raise NoSuchResource(
             f"The resource that you specified for the {parameter} parameter doesn't exist."
         )
     return queue

@@ -13,7 +13,7 @@ from watchbot.local.stage import REGION, Stage, build, print_notifications
 from watchbot.logs.sink import stdout
 from watchbot.progress.dynamodb import create_table
 from watchbot.send.service import send
-from watchbot.settings.base import Account, load
+from watchbot.settings.base import AwsEndpoint, load
 from watchbot.settings.listen import ListenSettings, WatcherSettings
 from watchbot.settings.local import LocalSettings, hand_to_workers, point_at
 from watchbot.settings.send import SendSettings
@@ -29,17 +29,17 @@ async def local(settings: LocalSettings, words: Sequence[str], stop: Stop) -> in
     if words:
         spawn.resolve(words, shell=settings.shell)  # before anything is made
     with running_server(settings.port) as url:
-        account = Account(region=REGION, endpoint_url=url)
-        point_at(account)
-        stage = await build(account, fifo=settings.fifo)
-        async with open_client("dynamodb", account) as dynamodb:
+        aws = AwsEndpoint(region=REGION, endpoint_url=url)
+        point_at(aws)
+        stage = await build(aws, fifo=settings.fifo)
+        async with open_client("dynamodb", aws) as dynamodb:
             await create_table(dynamodb, PROGRESS_TABLE)
         hand_to_workers(topic_arn=stage.topic_arn, progress_table=PROGRESS_TABLE)
         _print_guide(stage, fifo=settings.fifo)
         unsent = await _publish(settings, stage)
         async with anyio.create_task_group() as printing:
             over = anyio.Event()
-            printing.start_soon(print_notifications, account, stage, over)
+            printing.start_soon(print_notifications, aws, stage, over)
             code = await _watch(settings, stage, words, stop)
             over.set()
             if stop.draining.is_set():  # Ctrl-C leaves at once

@@ -14,7 +14,7 @@ from watchbot.local.server import running_server
 from watchbot.local.stage import REGION, Stage, build, print_notifications
 from watchbot.logs.sink import stdout
 from watchbot.schedule.service import schedule
-from watchbot.settings.base import Account, describe
+from watchbot.settings.base import AwsEndpoint, describe
 from watchbot.settings.local import point_at
 from watchbot.settings.schedule import ScheduleSettings
 
@@ -34,14 +34,14 @@ async def schedule_locally(settings: ScheduleSettings, stop: Stop) -> int:
         if getattr(settings, name) is not None:
             raise SettingError(describe(name), problem)
     with running_server() as url, TemporaryDirectory(prefix="watchbot-") as folder:
-        account = Account(region=settings.region or REGION, endpoint_url=url)
-        point_at(account)
-        stage = await build(account)
-        await _make_cluster(account, settings.cluster)
+        aws = AwsEndpoint(region=settings.region or REGION, endpoint_url=url)
+        point_at(aws)
+        stage = await build(aws)
+        await _make_cluster(aws, settings.cluster)
         here = _settled(settings, stage, Path(folder))
         _print_guide(here, stage)
         async with anyio.create_task_group() as printing:
-            printing.start_soon(print_notifications, account, stage, anyio.Event())
+            printing.start_soon(print_notifications, aws, stage, anyio.Event())
             code = await schedule(here, stop)
             printing.cancel_scope.cancel()
     return code
@@ -59,8 +59,8 @@ def _settled(settings: ScheduleSettings, stage: Stage, folder: Path) -> Schedule
     )
 
 
-async def _make_cluster(account: Account, name: str) -> None:
-    async with open_client("ecs", account) as ecs:
+async def _make_cluster(aws: AwsEndpoint, name: str) -> None:
+    async with open_client("ecs", aws) as ecs:
         await ecs.call(
             "create_cluster",
             clusterName=name.rpartition("/")[2],

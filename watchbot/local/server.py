@@ -22,9 +22,9 @@ try:
     from moto.sqs.responses import SQSResponse
 
     from watchbot.local import loopback
-    from watchbot.local.ecs import Task
+    from watchbot.local.ecs import EmbeddedTask
     from watchbot.local.moves import ACTIONS
-    from watchbot.local.sqs import Backend, Queue
+    from watchbot.local.sqs import Backend, EmbeddedQueue
 except ImportError as missing:
     raise MissingExtra("local", "an AWS of your own") from missing
 
@@ -46,14 +46,14 @@ def running_server(port: int = 0) -> Iterator[str]:
 def _end() -> None:
     for _, _, backend in models.sqs_backends.iter_backends():
         for queue in cast(Backend, backend).queues.values():
-            cast(Queue, queue).close()
+            cast(EmbeddedQueue, queue).close()
     moto_api_backend.reset()
 
 
-def _talk() -> type[loopback.Talk]:
+def _talk() -> type[loopback.KeptConnection]:
     # Since 5.2.5 moto has its own, which keeps the underscores in the names of S3's metadata.
     own = getattr(werkzeug_app, "MotoRequestHandler", object)
-    return type("Talk", (loopback.Talk, own), {})
+    return type("Talk", (loopback.KeptConnection, own), {})
 
 
 class Dispatcher(werkzeug_app.DomainDispatcherApplication):
@@ -90,9 +90,9 @@ _method_names = functools.cache(method_names_from_class)
 def _mend() -> None:
     """Puts what is ours into its place in moto, for the rest of this process."""
     for owner, name, ours in (
-        (models, "Queue", Queue),
+        (models, "EmbeddedQueue", EmbeddedQueue),
         (models.sqs_backends, "backend", Backend),
-        (ecs_models, "Task", Task),
+        (ecs_models, "EmbeddedTask", EmbeddedTask),
         # moto keeps every message that was ever sent, and every copy that was handed out.
         (models.Message, "instances_tracked", deque(maxlen=0)),
         # Pure functions of a few names, computed up to 90 times for each message that is sent.

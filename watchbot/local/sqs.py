@@ -14,7 +14,7 @@ from moto.sqs.exceptions import InvalidParameterValue, ReceiptHandleIsInvalid, S
 
 from watchbot.local import letters
 from watchbot.local.attempts import Attempts, asked_as
-from watchbot.sqs.backlog import Backlog, Entry, State
+from watchbot.sqs.backlog import Backlog, QueuedMessage, State
 from watchbot.world import now
 
 MAX_VISIBILITY_S = 43_200  # SQS keeps a message hidden for twelve hours from its receive at most
@@ -26,7 +26,7 @@ Results = tuple[list[str], list[dict[str, Any]]]  # the ids that it was done for
 _lock = RLock()
 
 
-class Queue(models.Queue):
+class EmbeddedQueue(models.Queue):
     """moto's queue, with its messages in a `Backlog`.
 
     moto looks at all messages of a queue to send one, to delete one, to hide one, and three times
@@ -82,7 +82,7 @@ class Queue(models.Queue):
             elif self._is_dead(message):
                 self.backlog.remove(entry)
                 letters.give_up(message, self.queue_arn)
-                cast(Queue, self.dead_letter_queue)._put(message, delay_s=0)
+                cast(EmbeddedQueue, self.dead_letter_queue)._put(message, delay_s=0)
             else:
                 lane = entry.lane  # SQS fills an answer from one group as far as it goes
                 self.backlog.take(entry, hidden_s)
@@ -151,7 +151,7 @@ class Queue(models.Queue):
             self.moves.append(task)
             return True
 
-    def move_next(self, destination: Callable[[str | None], "Queue"]) -> bool:
+    def move_next(self, destination: Callable[[str | None], "EmbeddedQueue"]) -> bool:
         """Moves the message that waits first, as a new one; whether there was any.
 
         `destination` gets the ARN of the queue that gave it up.
@@ -179,9 +179,9 @@ class Queue(models.Queue):
 
     def _put(self, message: models.Message, delay_s: float) -> None:
         group = message.group_id if self.fifo_queue else None
-        place = self.backlog.add(message.id, message, group, delay_s)
+        number = self.backlog.add(message.id, message, group, delay_s)
         if self.fifo_queue:
-            message.sequence_number = f"{place:020d}"  # moto's is random, and may be missing
+            message.sequence_number = f"{number:020d}"  # moto's is random, and may be missing
         self.news.notify_all()
 
     def _repeats(self, message: models.Message) -> bool:
@@ -206,7 +206,7 @@ class Queue(models.Queue):
         limit: int = self.redrive_policy["maxReceiveCount"]
         return message.approximate_receive_count >= limit
 
-    def _received(self, receipt: str) -> tuple[Entry[models.Message] | None, bool]:
+    def _received(self, receipt: str) -> tuple[QueuedMessage[models.Message] | None, bool]:
         """The message this receipt is of, unless it is gone; and whether it is its last receipt."""
         try:
             key, receives = base64.urlsafe_b64decode(receipt).decode().split(" ")
@@ -302,13 +302,13 @@ class Backend(models.SQSBackend):
         super().delete_queue(queue_name)
         queue.close()
 
-    def by_arn(self, arn: str | None) -> Queue | None:
+    def by_arn(self, arn: str | None) -> EmbeddedQueue | None:
         """The queue of this ARN, if there is one."""
-        queues = (cast(Queue, queue) for queue in list(self.queues.values()))
+        queues = (cast(EmbeddedQueue, queue) for queue in list(self.queues.values()))
         return next((queue for queue in queues if queue.queue_arn == arn), None)
 
-    def _queue(self, name: str) -> Queue:
-        return cast(Queue, self.get_queue(name))
+    def _queue(self, name: str) -> EmbeddedQueue:
+        return cast(EmbeddedQueue, self.get_queue(name))
 
 
 def _caller_left() -> bool:

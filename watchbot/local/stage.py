@@ -7,7 +7,7 @@ import anyio
 
 from watchbot.aws import Client, open_client
 from watchbot.logs.sink import stdout
-from watchbot.settings.base import Account
+from watchbot.settings.base import AwsEndpoint
 from watchbot.settings.whereabouts import is_fifo
 from watchbot.sqs.envelope import open_envelope
 from watchbot.sqs.queue import MAX_BATCH, SqsQueue
@@ -29,14 +29,14 @@ class Stage:
     notification_queue_url: str
 
 
-async def build(account: Account, *, fifo: bool = False) -> Stage:
+async def build(aws: AwsEndpoint, *, fifo: bool = False) -> Stage:
     """Makes it all, in an AWS that is empty."""
     suffix = ".fifo" if fifo else ""
-    async with open_client("sqs", account) as sqs, open_client("sns", account) as sns:
+    async with open_client("sqs", aws) as sqs, open_client("sns", aws) as sns:
         dead_letters, queue = await _queues(sqs, suffix)
         notices = await _queue(sqs, "watchbot-notifications", {})
         return Stage(
-            endpoint_url=str(account.endpoint_url),
+            endpoint_url=str(aws.endpoint_url),
             topic_arn=await _topic(sns, f"watchbot{suffix}", await _arn(sqs, queue)),
             queue_url=queue,
             dead_letter_queue_url=dead_letters,
@@ -47,9 +47,9 @@ async def build(account: Account, *, fifo: bool = False) -> Stage:
         )
 
 
-async def print_notifications(account: Account, stage: Stage, over: anyio.Event) -> None:
+async def print_notifications(aws: AwsEndpoint, stage: Stage, over: anyio.Event) -> None:
     """Prints what the notification topic is told, until it is `over` and nothing is left."""
-    async with open_client("sqs", account, wait_s=POLL_S) as sqs:
+    async with open_client("sqs", aws, wait_s=POLL_S) as sqs:
         queue = SqsQueue(sqs, stage.notification_queue_url)
         while await _print_next(queue) or not over.is_set():
             pass

@@ -58,7 +58,7 @@ class JsonFormatter(logging.Formatter):
         return envelope.merged({"msg": record.getMessage(), **fields}).removesuffix("\n")
 
 
-class _Writer(logging.Handler):
+class _LineHandler(logging.Handler):
     """Writes where the workers' lines go, too, so that lines never mix."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -68,7 +68,7 @@ class _Writer(logging.Handler):
 def configure(*, structured: bool, who: str = "watcher") -> None:
     """Sends what watchbot logs to standard output, as JSON lines or as text of `who` it is."""
     stdout.dropped, stdout.moved = _dropped, _moved
-    handler = _Writer()
+    handler = _LineHandler()
     handler.setFormatter(JsonFormatter(who) if structured else TextFormatter(who))
     logger = logging.getLogger("watchbot")
     logger.handlers[:] = [handler]

@@ -64,9 +64,9 @@ def _uncaught_beside(error: BaseException | None) -> None:
 
 def _reason(error: BaseException) -> dict[str, str]:
     trace = traceback.extract_tb(error.__traceback__)
-    place = f"{trace[-1].filename}:{trace[-1].lineno}" if trace else None
+    location = f"{trace[-1].filename}:{trace[-1].lineno}" if trace else None
     reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return {"reason": reason, **({"at": place} if place else {})}
+    return {"reason": reason, **({"at": location} if location else {})}
 
 
 def _said(record: logging.LogRecord) -> str:

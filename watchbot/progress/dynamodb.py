@@ -18,18 +18,18 @@ from watchbot.dynamodb import Item, Table, side_by_side
 from watchbot.errors import JobDiffers, NoSuchJob, UsageError
 from watchbot.progress import chunk
 from watchbot.progress.claim import CLAIM_S, Claim, Completion, Fact
-from watchbot.progress.job import Job, check_part
-from watchbot.settings.base import Account
+from watchbot.progress.job import MapReduceJob, check_part
+from watchbot.settings.base import AwsEndpoint
 
 CHUNK_KEY = "watchbot-parts:"  # then the job's `run`, and the chunk's number
 READS = 10  # chunks read at once
 
 
 @asynccontextmanager
-async def open_table(name: str, account: Account) -> AsyncIterator["TableStore"]:
+async def open_table(name: str, aws: AwsEndpoint) -> AsyncIterator["ProgressTable"]:
     """Opens the table with this name or ARN."""
-    async with open_client("dynamodb", account.near(name)) as client:
-        yield TableStore(Table(client, name.rpartition("/")[2]))
+    async with open_client("dynamodb", aws.near(name)) as client:
+        yield ProgressTable(Table(client, name.rpartition("/")[2]))
 
 
 async def create_table(client: Client, name: str) -> None:
@@ -43,7 +43,7 @@ async def create_table(client: Client, name: str) -> None:
     )
 
 
-class TableStore:
+class ProgressTable:
     """A store in one table, whose key is the text `id`."""
 
     def __init__(self, table: Table) -> None:
@@ -115,7 +115,7 @@ class TableStore:
         )
         return taken is not None
 
-    async def read(self, job: str) -> Job:
+    async def read(self, job: str) -> MapReduceJob:
         return _job(await self._header(job))
 
     async def pending(self, job: str) -> list[int]:
@@ -231,9 +231,9 @@ def _key(header: Item, number: int) -> str:
     return f"{CHUNK_KEY}{header['run']}:{number}"
 
 
-def _job(header: Item) -> Job:
+def _job(header: Item) -> MapReduceJob:
     first, total = header.get("first"), header["total"]
-    return Job(
+    return MapReduceJob(
         id=header["id"],
         total=total,
         # ecs-watchbot counted parts from 1, its Python library from 0; items do not say which.
@@ -244,5 +244,5 @@ def _job(header: Item) -> Job:
     )
 
 
-def _is_old(job: Job) -> bool:
+def _is_old(job: MapReduceJob) -> bool:
     return len(job.parts) > job.total

@@ -10,7 +10,7 @@ MAX_ID_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class MapReduceJob:
     """A job without the state of its parts. `error` is the reason of its failure.
 
     `parts` are the numbers of its parts.
@@ -34,13 +34,13 @@ def check_new(job: str, total: int, ttl_s: float | None) -> None:
         raise UsageError(f"a job must be kept for at least 1 second, not {ttl_s}")
 
 
-def check_part(job: Job, part: int) -> None:
+def check_part(job: MapReduceJob, part: int) -> None:
     """Raises `NoSuchPart` for a number outside the job's parts."""
     if part not in job.parts:
         raise NoSuchPart(job.id, part, job.parts)
 
 
-def status(job: Job, remaining: int, part_is_done: bool | None = None) -> dict[str, Any]:
+def status(job: MapReduceJob, remaining: int, part_is_done: bool | None = None) -> dict[str, Any]:
     """The status of a job with `remaining` open parts, as watchbot-progress prints it.
 
     `progress` is rounded down to hundredths, so that 1 means that all parts are done.
@@ -59,7 +59,7 @@ def status(job: Job, remaining: int, part_is_done: bool | None = None) -> dict[s
     return said
 
 
-def info(job: Job, remaining: int) -> dict[str, Any]:
+def info(job: MapReduceJob, remaining: int) -> dict[str, Any]:
     """The status with `jobid`, `total` and `remaining`."""
     return {
         "jobid": job.id,

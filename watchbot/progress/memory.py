@@ -7,12 +7,12 @@ from typing import Any
 
 from watchbot.errors import JobDiffers, NoSuchJob
 from watchbot.progress.claim import CLAIM_S, Claim, Completion, Fact
-from watchbot.progress.job import Job, check_part
+from watchbot.progress.job import MapReduceJob, check_part
 
 
 @dataclass(slots=True)
 class _Entry:
-    job: Job
+    job: MapReduceJob
     left: set[int]
     claim: Claim | None = field(default=None)
 
@@ -27,7 +27,7 @@ class MemoryStore:
     async def create(
         self, job: str, parts: range, *, expires: int | None = None, anew: bool = False
     ) -> None:
-        new = _Entry(Job(id=job, total=len(parts), parts=parts), set(parts))
+        new = _Entry(MapReduceJob(id=job, total=len(parts), parts=parts), set(parts))
         with self._lock:
             old = self._entries.get(job)
             if anew and old and (old.claim is not None or old.job.error is not None):
@@ -68,7 +68,7 @@ class MemoryStore:
             entry.claim = claim
             return True
 
-    async def read(self, job: str) -> Job:
+    async def read(self, job: str) -> MapReduceJob:
         with self._lock:
             return self._entry(job).job
 

@@ -19,7 +19,7 @@ from watchbot.errors import (
 )
 from watchbot.patience import NoAnswerInTime, waiting
 from watchbot.progress.claim import CLAIM_S, Claim, Completion, Fact
-from watchbot.progress.job import Job, check_part
+from watchbot.progress.job import MapReduceJob, check_part
 from watchbot.settings.base import describe
 
 try:
@@ -125,14 +125,14 @@ class RedisStore:
     async def take_over(self, job: str, claim: Claim) -> bool:
         return bool(await self._run(TAKE_OVER, job, claim.token, claim.at, claim.at - CLAIM_S))
 
-    async def read(self, job: str) -> Job:
+    async def read(self, job: str) -> MapReduceJob:
         with self._translated():
             found: Any = await self._ask(lambda: self._redis.hgetall(_keys(job)[0]))
         facts = {name.decode(): value for name, value in found.items()}
         if not facts:
             raise NoSuchJob(job)
         first, total = int(facts["first"]), int(facts["total"])
-        return Job(
+        return MapReduceJob(
             id=job,
             total=total,
             parts=range(first, first + total),

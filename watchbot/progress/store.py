@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 from watchbot.progress.claim import Claim, Completion, Fact
-from watchbot.progress.job import Job
+from watchbot.progress.job import MapReduceJob
 from watchbot.settings.progress import ProgressSettings
 
 
-class Store(Protocol):
+class ProgressStore(Protocol):
     """Jobs, by id. Each call is atomic, and raises `NoSuchJob` for an unknown id.
 
     A store raises `AwsError` or `DatabaseError` when it cannot do what was asked.
@@ -47,7 +47,7 @@ class Store(Protocol):
         """
         ...
 
-    async def read(self, job: str) -> Job:
+    async def read(self, job: str) -> MapReduceJob:
         """The job, without the state of its parts."""
         ...
 
@@ -69,19 +69,19 @@ class Store(Protocol):
 
 
 @asynccontextmanager
-async def open_store(settings: ProgressSettings) -> AsyncIterator[Store]:
+async def open_store(settings: ProgressSettings) -> AsyncIterator[ProgressStore]:
     """Opens the store that `settings` name; closes it on leaving.
 
     Raises `SettingError` when they name none, and `MissingExtra`.
     """
-    place = settings.place
-    if place.startswith("redis"):
+    address = settings.address
+    if address.startswith("redis"):
         from watchbot.progress.redis import open_redis
 
-        async with open_redis(place) as redis:
+        async with open_redis(address) as redis:
             yield redis
     else:
         from watchbot.progress.dynamodb import open_table
 
-        async with open_table(place, settings.account) as table:
+        async with open_table(address, settings.aws) as table:
             yield table

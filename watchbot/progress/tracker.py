@@ -10,9 +10,9 @@ from anyio.from_thread import start_blocking_portal
 
 from watchbot.errors import NoSuchJob, ReduceUnsent, UsageError
 from watchbot.progress.claim import Claim, Completion, Fact
-from watchbot.progress.job import Job, check_new, info, status
+from watchbot.progress.job import MapReduceJob, check_new, info, status
 from watchbot.progress.messages import map_messages, reduce_message, send
-from watchbot.progress.store import Store, open_store
+from watchbot.progress.store import ProgressStore, open_store
 from watchbot.settings.base import load
 from watchbot.settings.progress import ProgressSettings
 from watchbot.sqs.destination import Destination, open_destination
@@ -35,7 +35,7 @@ class Progress:
     def __init__(
         self,
         *,
-        store: Store | None = None,
+        store: ProgressStore | None = None,
         destination: Destination | None = None,
         **given: str | None,
     ) -> None:
@@ -72,7 +72,7 @@ class Progress:
         # Not anew: SQS may deliver the message that begins a job again after the job is over.
         self._begin(jobid, range(len(parts)), ttl_s)
 
-        async def begin(store: Store) -> None:
+        async def begin(store: ProgressStore) -> None:
             if metadata is not None:
                 await store.note(jobid, "metadata", metadata)
             async with self._opened_destination() as destination:
@@ -101,7 +101,7 @@ class Progress:
         `MessagesUnsent` or `AwsError` when the message cannot be sent.
         """
 
-        async def finish(store: Store) -> None:
+        async def finish(store: ProgressStore) -> None:
             claim = _new_claim()
             completion = await store.complete(jobid, partid, claim)
             if completion is Completion.OPEN:
@@ -138,7 +138,7 @@ class Progress:
         """Notes that the job's `reduce` message was sent."""
         self._note(jobid, "reduceSent", True)
 
-    def job(self, jobid: str) -> Job:
+    def job(self, jobid: str) -> MapReduceJob:
         """The job, without the state of its parts: one read, for any number of parts."""
         return self._run(lambda store: store.read(jobid))
 
@@ -149,7 +149,7 @@ class Progress:
         `partComplete` for a given part. Raises `NoSuchPart`.
         """
 
-        async def ask(store: Store) -> dict[str, Any]:
+        async def ask(store: ProgressStore) -> dict[str, Any]:
             done = None if part is None else await store.is_done(jobid, part)
             return status(await store.read(jobid), await store.remaining(jobid), done)
 
@@ -158,7 +158,7 @@ class Progress:
     def info(self, jobid: str) -> dict[str, Any]:
         """The status with `jobid`, `total` and `remaining`."""
 
-        async def ask(store: Store) -> dict[str, Any]:
+        async def ask(store: ProgressStore) -> dict[str, Any]:
             return info(await store.read(jobid), await store.remaining(jobid))
 
         return self._run(ask)
@@ -170,7 +170,7 @@ class Progress:
     def jobs(self) -> list[dict[str, Any]]:
         """The `info` of each job."""
 
-        async def ask(store: Store) -> list[dict[str, Any]]:
+        async def ask(store: ProgressStore) -> list[dict[str, Any]]:
             said = []
             async for jobid in store.jobs():
                 with suppress(NoSuchJob):  # forgotten just now
@@ -187,7 +187,7 @@ class Progress:
     def _note(self, jobid: str, fact: Fact, value: Any) -> None:
         self._run(lambda store: store.note(jobid, fact, value))
 
-    def _run(self, work: Callable[[Store], Awaitable[Answer]]) -> Answer:
+    def _run(self, work: Callable[[ProgressStore], Awaitable[Answer]]) -> Answer:
         async def with_store() -> Answer:
             async with self._opened_store() as store:
                 return await work(store)
@@ -196,13 +196,13 @@ class Progress:
         with start_blocking_portal() as portal:
             return portal.call(with_store)
 
-    def _opened_store(self) -> AbstractAsyncContextManager[Store]:
+    def _opened_store(self) -> AbstractAsyncContextManager[ProgressStore]:
         return open_store(self._settings) if self._store is None else nullcontext(self._store)
 
     def _opened_destination(self) -> AbstractAsyncContextManager[Destination]:
         settings, given = self._settings, self._destination
         if given is None:
-            return open_destination(settings.destination, settings.account)
+            return open_destination(settings.destination, settings.aws)
         return nullcontext(given)
 
 

@@ -28,7 +28,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class Label:
     """A text and its position."""
 
     x: float
@@ -42,8 +42,8 @@ class Chart:
 
     height: float
     bars: Sequence[Bar]
-    names: Sequence[Mark]
-    ticks: Sequence[Mark]
+    names: Sequence[Label]
+    ticks: Sequence[Label]
 
 
 def timeline(tasks: Sequence[Row], since: datetime, until: datetime) -> Chart:
@@ -55,11 +55,11 @@ def timeline(tasks: Sequence[Row], since: datetime, until: datetime) -> Chart:
         return LEFT + (WIDTH - LEFT) * min(max(part, 0.0), 1.0)
 
     bars: list[Bar] = []
-    names: list[Mark] = []
+    names: list[Label] = []
     y = float(TOP)
     ordered = sorted(tasks, key=lambda row: (row["family"] or "", row["started_at"]))
     for family, group in groupby(ordered, key=lambda row: row["family"] or "-"):
-        names.append(Mark(x=0, y=y + BAR, text=family[:22]))
+        names.append(Label(x=0, y=y + BAR, text=family[:22]))
         ends: list[float] = []  # for each lane: the x from which it is free
         for row in group:
             x = x_of(to_time(row["started_at"]))
@@ -82,7 +82,7 @@ def timeline(tasks: Sequence[Row], since: datetime, until: datetime) -> Chart:
     step = timedelta(seconds=span_s / TICKS)
     moments = [since + step * number for number in range(TICKS)]
     form = "%d %b %H:%M" if span_s > 86_400 else "%H:%M"
-    ticks = [Mark(x=round(x_of(at), 1), y=12, text=at.strftime(form)) for at in moments]
+    ticks = [Label(x=round(x_of(at), 1), y=12, text=at.strftime(form)) for at in moments]
     return Chart(height=y, bars=bars, names=names, ticks=ticks)
 
 
@@ -92,7 +92,7 @@ def columns(rows: Sequence[Row], by: str) -> Chart:
     most = max((row["ended"] for row in rows), default=1)
     width = min((WIDTH - 40) / max(len(rows), 1), 90.0)
     bars: list[Bar] = []
-    ticks: list[Mark] = []
+    ticks: list[Label] = []
     every = max(1, round(90 / width))
     for number, row in enumerate(rows):
         name = row[by] or "-"
@@ -112,7 +112,7 @@ def columns(rows: Sequence[Row], by: str) -> Chart:
             )
         if number % every == 0:
             ticks.append(
-                Mark(x=round(x, 1), y=foot + 16, text=name[5:] if by != "family" else name)
+                Label(x=round(x, 1), y=foot + 16, text=name[5:] if by != "family" else name)
             )
-    names = [Mark(x=0, y=foot - tall + 4, text=str(most)), Mark(x=0, y=foot, text="0")]
+    names = [Label(x=0, y=foot - tall + 4, text=str(most)), Label(x=0, y=foot, text="0")]
     return Chart(height=foot + 26, bars=bars, names=names, ticks=ticks)

@@ -17,7 +17,7 @@ DRAWN = 400  # tasks on one timeline
 NAV = (("/", "Running"), ("/timeline", "Timeline"), ("/failures", "Failures"))
 
 
-class Pages:
+class RecordPages:
     """The routes that answer with HTML."""
 
     def __init__(self, database: Database) -> None:

@@ -17,7 +17,7 @@ from watchbot.aws import Client, retry_pause
 from watchbot.errors import AwsError, DatabaseError, Denied
 from watchbot.moment import to_text
 from watchbot.record.event import TaskState, Unreadable, read_task
-from watchbot.record.store import learn_definition, store
+from watchbot.record.writer import learn_definition, write
 from watchbot.sql.database import Database
 
 DESCRIBED_AT_ONCE = 100  # ECS takes no more
@@ -145,7 +145,7 @@ class Reconciler:
         answer = await self._call("describe_tasks", cluster=cluster, tasks=list(arns))
         now = to_text(datetime.now(UTC))
         states = [state for raw in answer["tasks"] if (state := _read(raw, now))]
-        await store(self._database, states)
+        await write(self._database, states)
         known = [state.task_arn for state in states]
         failures = answer.get("failures", ())
         return known, [each["arn"] for each in failures if each.get("reason") == "MISSING"]

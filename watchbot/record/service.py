@@ -23,8 +23,8 @@ from watchbot.pages.door import check_door
 from watchbot.record.event import OtherEvent, TaskState, Unreadable, read
 from watchbot.record.reconcile import Reconciler
 from watchbot.record.retention import forget_for_ever
-from watchbot.record.store import Reject, store
 from watchbot.record.tables import COMPONENT, PACKAGE
+from watchbot.record.writer import Reject, write
 from watchbot.settings.record import RecordSettings
 from watchbot.sql.database import Database, open_database
 from watchbot.sql.migrate import migrate
@@ -50,7 +50,7 @@ async def record(settings: RecordSettings, stop: Stop) -> int:
     descriptors.make_room(others=settings.concurrency)
     if settings.http_port is not None:
         check_door(settings.http_host, settings.http_token, "http_")
-    account = settings.account.near(settings.queue_url)
+    aws = settings.aws.near(settings.queue_url)
     async with AsyncExitStack() as house:
         database = await house.enter_async_context(
             open_database(settings.database, connections=settings.concurrency + 4)
@@ -58,7 +58,7 @@ async def record(settings: RecordSettings, stop: Stop) -> int:
         for name in await migrate(database, COMPONENT, PACKAGE):
             log.info("tables changed", extra={"migration": name})
         sqs = await house.enter_async_context(
-            open_client("sqs", account, attempts=1, wait_s=settings.poll_wait, connections=50)
+            open_client("sqs", aws, attempts=1, wait_s=settings.poll_wait, connections=50)
         )
         queue = SqsQueue(sqs, settings.queue_url)
         recorder = Recorder(settings, queue, database)
@@ -81,9 +81,9 @@ async def _show(house: AsyncExitStack, settings: RecordSettings, database: Datab
         return
     from watchbot.pages.site import site  # a recorder without a page starts faster, and smaller
     from watchbot.record.api import Api
-    from watchbot.record.page import Pages
+    from watchbot.record.page import RecordPages
 
-    routes = [*Pages(database).routes(), *Api(database).routes()]
+    routes = [*RecordPages(database).routes(), *Api(database).routes()]
     app = site(
         routes,
         host=settings.http_host,
@@ -100,8 +100,8 @@ async def _keep_in_step(
     house: AsyncExitStack, settings: RecordSettings, database: Database
 ) -> None:
     """Asks ECS and forgets in the background, for as long as the service runs."""
-    account = settings.account.in_region_of(settings.queue_url)
-    ecs = await house.enter_async_context(open_client("ecs", account))
+    aws = settings.aws.in_region_of(settings.queue_url)
+    ecs = await house.enter_async_context(open_client("ecs", aws))
     reconciler = Reconciler(database, ecs, settings.reconcile)
     asking = await house.enter_async_context(anyio.create_task_group())
     house.callback(asking.cancel_scope.cancel)
@@ -113,7 +113,7 @@ async def _keep_in_step(
 
 
 @dataclass(slots=True)
-class Batch:
+class EventBatch:
     """Messages in hand, and the events that were read from them."""
 
     leases: list[Lease]
@@ -151,7 +151,7 @@ class Recorder:
 
         Raises `AwsError`, in a group, when AWS refuses receives for good.
         """
-        log.info("started", extra={"database": self._database.place})
+        log.info("started", extra={"database": self._database.shown_url})
         await self._consumer.run(stop)
 
     # What the consumer calls: see `watchbot.sqs.consumer.Work`.
@@ -202,7 +202,7 @@ class Recorder:
         count = min(len(self._line), self._settings.batch)
         return [self._line.popleft() for _ in range(count)]
 
-    async def _write(self, batch: Batch) -> None:
+    async def _write(self, batch: EventBatch) -> None:
         await self._insist(batch)
         await self._leases.delete_all(batch.leases)
         for lease in batch.leases:
@@ -210,12 +210,12 @@ class Recorder:
             metrics.settled("released" if lease.lost else "completed")
         self._consumer.give_back(len(batch.leases))
 
-    async def _insist(self, batch: Batch) -> None:
+    async def _insist(self, batch: EventBatch) -> None:
         """Writes the batch; tries again for as long as the database is down."""
         failures = 0
         while True:
             try:
-                await store(self._database, batch.tasks, batch.others, batch.rejects)
+                await write(self._database, batch.tasks, batch.others, batch.rejects)
             except DataRefused as error:
                 await self._write_apart(batch, error)
                 return
@@ -230,7 +230,7 @@ class Recorder:
                 _count(batch)
                 return
 
-    async def _write_apart(self, batch: Batch, error: DataRefused) -> None:
+    async def _write_apart(self, batch: EventBatch, error: DataRefused) -> None:
         """Halves the batch until the message that the database refuses is alone; rejects it."""
         if len(batch.leases) == 1:
             reason = f"the database refuses it: {error.text}"
@@ -249,14 +249,14 @@ class Recorder:
                 hides.start_soon(functools.partial(self._leases.hide, lease, 0))
 
 
-def _count(batch: Batch) -> None:
+def _count(batch: EventBatch) -> None:
     metrics.recorded.labels("task").inc(len(batch.tasks))
     metrics.recorded.labels("other").inc(len(batch.others))
     metrics.recorded.labels("rejected").inc(len(batch.rejects))
 
 
-def _read(leases: Sequence[Lease]) -> Batch:
-    batch = Batch(leases=list(leases), tasks=[], others=[], rejects=[])
+def _read(leases: Sequence[Lease]) -> EventBatch:
+    batch = EventBatch(leases=list(leases), tasks=[], others=[], rejects=[])
     for lease in leases:
         message = lease.message
         try:
@@ -272,9 +272,9 @@ def _read(leases: Sequence[Lease]) -> Batch:
     return batch
 
 
-def _rejected(lease: Lease, error: str) -> Batch:
+def _rejected(lease: Lease, error: str) -> EventBatch:
     message = lease.message
     reject = Reject(
         message_id=message.id, body=message.body, error=error, receive_count=message.receives
     )
-    return Batch(leases=[lease], tasks=[], others=[], rejects=[reject])
+    return EventBatch(leases=[lease], tasks=[], others=[], rejects=[reject])

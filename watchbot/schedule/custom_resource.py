@@ -20,7 +20,7 @@ from watchbot.errors import NotFound, UsageError, WatchbotError
 from watchbot.schedule.imports.clockwork import fields_of_properties, row_of_fields
 from watchbot.schedule.job.job import Job
 from watchbot.schedule.job.problems import messages
-from watchbot.settings.base import Account
+from watchbot.settings.base import AwsEndpoint
 
 MAX_ANSWER_BYTES = 4096  # CloudFormation takes no more
 MARGIN_S = 3  # of Lambda's time, to send the answer in
@@ -43,7 +43,7 @@ class Context(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class StackAnswer:
     """The result of a request; `reason` says why it failed."""
 
     physical_id: str
@@ -52,13 +52,13 @@ class Verdict:
 
 def handler(event: Event, context: Context) -> None:
     """Does what CloudFormation asks for, and answers."""
-    verdict = Verdict(physical_id=_failed_id(event), reason="it took too long")
+    verdict = StackAnswer(physical_id=_failed_id(event), reason="it took too long")
     try:
         time_s = context.get_remaining_time_in_millis() / 1000 - MARGIN_S
         verdict = anyio.run(_decide, event, time_s)
     except Exception as error:  # whatever it is: an answer that is missing costs an hour
         log.exception("request failed unexpectedly")
-        verdict = Verdict(physical_id=_failed_id(event), reason=repr(error))
+        verdict = StackAnswer(physical_id=_failed_id(event), reason=repr(error))
     finally:
         _send(event["ResponseURL"], answer(event, verdict))
 
@@ -93,7 +93,7 @@ class _Patient:
         return 60_000
 
 
-def answer(event: Event, verdict: Verdict) -> bytes:
+def answer(event: Event, verdict: StackAnswer) -> bytes:
     """The body of the answer, in as many bytes as CloudFormation takes."""
     body = {
         "Status": "FAILED" if verdict.reason else "SUCCESS",
@@ -118,13 +118,13 @@ def physical_id(event: Event) -> str:
     if event["RequestType"] == "Delete":
         return str(event["PhysicalResourceId"])
     old = event.get("PhysicalResourceId", "")
-    if old and not old.startswith("wb-") and _place(now) == _place(before):
+    if old and not old.startswith("wb-") and _table_of(now) == _table_of(before):
         return str(old)
-    whole = "|".join([event["StackId"], event["LogicalResourceId"], *_place(now)])
+    whole = "|".join([event["StackId"], event["LogicalResourceId"], *_table_of(now)])
     return f"wb-{hashlib.sha256(whole.encode()).hexdigest()[:40]}"
 
 
-async def _decide(event: Event, time_s: float) -> Verdict:
+async def _decide(event: Event, time_s: float) -> StackAnswer:
     try:
         with anyio.fail_after(time_s):
             return await _carry_out(event)
@@ -134,16 +134,16 @@ async def _decide(event: Event, time_s: float) -> Verdict:
         reason = f"the schedule is wrong: {json.dumps(messages(invalid, Job))}"
     except WatchbotError as error:
         reason = str(error)
-    return Verdict(physical_id=_failed_id(event), reason=reason)
+    return StackAnswer(physical_id=_failed_id(event), reason=reason)
 
 
-async def _carry_out(event: Event) -> Verdict:
+async def _carry_out(event: Event) -> StackAnswer:
     properties, job_id = event["ResourceProperties"], physical_id(event)
-    table, region = _place(properties)
-    verdict = Verdict(physical_id=job_id)
+    table, region = _table_of(properties)
+    verdict = StackAnswer(physical_id=job_id)
     if event["RequestType"] == "Delete":
         if table:
-            async with open_client("dynamodb", Account(region=region or None)) as client:
+            async with open_client("dynamodb", AwsEndpoint(region=region or None)) as client:
                 await _delete(client, table, job_id)
         return verdict
     if not table:
@@ -151,7 +151,7 @@ async def _carry_out(event: Event) -> Verdict:
     fields = fields_of_properties(properties)
     job = Job.model_validate({**fields, "id": job_id})
     row = row_of_fields(job_id, str(properties.get("Name", "")), json.loads(job.stored()))
-    async with open_client("dynamodb", Account(region=region or None)) as client:
+    async with open_client("dynamodb", AwsEndpoint(region=region or None)) as client:
         item = {column: {"S": text} for column, text in row.items()}
         await client.call("put_item", TableName=table, Item=item)
     return verdict
@@ -164,7 +164,7 @@ async def _delete(client: Client, table: str, job_id: str) -> None:
         log.info("the table is gone, and the schedule with it", extra={"table": table})
 
 
-def _place(properties: Mapping[str, Any]) -> tuple[str, str]:
+def _table_of(properties: Mapping[str, Any]) -> tuple[str, str]:
     return str(properties.get("SchedulerDynamoDBTable", "")), str(properties.get("Region", ""))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from watchbot.schedule.store.run import Cause, Entry
+from watchbot.schedule.store.run import Cause, LedgerEntry
 from watchbot.schedule.store.store import Store
 from watchbot.schedule.store.stored import StoredJob
 
@@ -50,8 +50,8 @@ async def backfill(
     return [entry.due_at for entry in await store.runs.enter(entries)]
 
 
-def _entry(stored: StoredJob, cause: Cause, due_at: datetime, now: datetime) -> Entry:
-    return Entry(
+def _entry(stored: StoredJob, cause: Cause, due_at: datetime, now: datetime) -> LedgerEntry:
+    return LedgerEntry(
         job_id=stored.job.id,
         due_at=due_at,
         cause=cause,

@@ -14,7 +14,7 @@ from watchbot.schedule.start.clients import Clients
 from watchbot.schedule.start.notice import tell
 from watchbot.schedule.start.outcomes import Outcomes
 from watchbot.schedule.start.starter import Attempt, Later, Means
-from watchbot.schedule.store.run import ENDS_ILL, RENEW_S, CalledOff, Ending, Lost, Run
+from watchbot.schedule.store.run import ENDS_ILL, RENEW_S, CalledOff, LeasedRun, Lost, RunEnd
 from watchbot.schedule.store.store import Store
 from watchbot.settings.schedule import ScheduleSettings
 from watchbot.world import REAL, World
@@ -48,7 +48,7 @@ class Scheduler:
             old_mark=settings.old_started_by,
             chance=world.chance,
         )
-        self._in_hand: dict[tuple[str, str, str], Run] = {}
+        self._in_hand: dict[tuple[str, str, str], LeasedRun] = {}
         self._work = anyio.create_task_group()
         self._planning, self._taking = Loop(self._plan, world), Loop(self._take, world)
         self._loops = (self._planning, self._taking)
@@ -71,7 +71,7 @@ class Scheduler:
 
     async def run(self, stop: Stop) -> None:
         """Plans and starts until the stop; returns when nothing is in hand any more."""
-        log.info("started", extra={"database": self._store.place})
+        log.info("started", extra={"database": self._store.shown_url})
         topic = self._settings.notification_topic
         outcomes = Outcomes(self._store, self._means, topic)
         async with anyio.create_task_group() as chores:
@@ -178,12 +178,12 @@ class Scheduler:
         except CalledOff as error:
             # What cannot be found out now, whoever takes the run next finds out.
             ending = await attempt.call_off(error.reason)
-            if isinstance(ending, Ending):
+            if isinstance(ending, RunEnd):
                 await self._end(attempt.run, ending)
             else:
                 await self._ledger.release([run])
 
-    async def _end(self, run: Run, ending: Ending) -> None:
+    async def _end(self, run: LeasedRun, ending: RunEnd) -> None:
         ill = ending.status in ENDS_ILL
         if ill:  # before it is noted: told twice is better than not at all
             await tell(self._clients, self._settings.notification_topic, run, ending)
@@ -199,5 +199,5 @@ class Scheduler:
         log.log(logging.ERROR if ill else logging.INFO, "run %s", ending.status, extra=facts)
 
 
-def _facts(run: Run) -> dict[str, str]:
+def _facts(run: LeasedRun) -> dict[str, str]:
     return {"job": run.job.id, "due_at": to_text(run.due_at), "cause": run.cause}

@@ -41,8 +41,8 @@ async def schedule(settings: ScheduleSettings, stop: Stop) -> int:
         store = await house.enter_async_context(
             open_store(settings, connections=connections, days=settings.retention)
         )
-        endpoints = Endpoints(settings.account, settings.allow_endpoint)
-        clients = await house.enter_async_context(Clients(settings.account, connections, endpoints))
+        endpoints = Endpoints(settings.aws, settings.allow_endpoint)
+        clients = await house.enter_async_context(Clients(settings.aws, connections, endpoints))
         table = settings.stacks_table
         others = [Stacks(clients, table, store.jobs).follow] if table else []
         scheduler = Scheduler(settings, store, clients, others)

@@ -24,7 +24,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Shipment:
     """The messages to send, and their target: a topic's ARN or a queue's URL.
 
     Either `body` or `file` is set.
@@ -45,7 +45,7 @@ class Plan:
         return replace(self.common, body=body, dedup_id=self.common.dedup_id or made_up)
 
 
-def planned(settings: SendSettings) -> Plan:
+def planned(settings: SendSettings) -> Shipment:
     """The plan for these settings.
 
     Raises `SettingError` for missing, contradictory and refused values.
@@ -61,7 +61,7 @@ def planned(settings: SendSettings) -> Plan:
         group_id=settings.group_id,
         dedup_id=settings.dedup_id,
     )
-    return Plan(target=target, common=common, body=settings.body, file=settings.file)
+    return Shipment(target=target, common=common, body=settings.body, file=settings.file)
 
 
 def _target(settings: SendSettings) -> str:

@@ -18,7 +18,7 @@ class _Run:
     reason: Unsent
 
 
-class Report:
+class SendReport:
     """Writes the result of each message; consecutive equal refusals share one line."""
 
     def __init__(self, *, out: TextIO | None, say: Callable[[str], None], numbered: bool) -> None:

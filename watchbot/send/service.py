@@ -11,8 +11,8 @@ from typing import TextIO
 from watchbot.display import display
 from watchbot.errors import SettingError, WatchbotError
 from watchbot.send.lines import lines, whole
-from watchbot.send.options import Plan, planned
-from watchbot.send.report import Report
+from watchbot.send.options import Shipment, planned
+from watchbot.send.report import SendReport
 from watchbot.settings.base import describe
 from watchbot.settings.send import SendSettings
 from watchbot.sqs.destination import open_destination
@@ -40,12 +40,12 @@ async def send(
     """
     plan = planned(settings)
     streams = streams or Streams(stdin=0, out=sys.stdout, err=sys.stderr)
-    async with open_destination(plan.target, settings.account) as destination:
+    async with open_destination(plan.target, settings.aws) as destination:
         return await carry_out(plan, Publisher(destination), streams, quiet=quiet)
 
 
 async def carry_out(
-    plan: Plan, publisher: Publisher, streams: Streams, *, quiet: bool = False
+    plan: Shipment, publisher: Publisher, streams: Streams, *, quiet: bool = False
 ) -> int:
     """Carries out a plan through `publisher`; see `send`.
 
@@ -59,13 +59,13 @@ async def carry_out(
 
 
 async def _send_body(
-    plan: Plan, publisher: Publisher, streams: Streams, source: int, quiet: bool
+    plan: Shipment, publisher: Publisher, streams: Streams, source: int, quiet: bool
 ) -> int:
     body = plan.body if plan.body != STDIN else _text(await whole(source))
     if not body:
         raise SettingError("BODY", "is empty; SQS refuses an empty message")
     with display(streams.err, progress=False, total=None) as shown:
-        report = Report(out=None if quiet else streams.out, say=shown.say, numbered=False)
+        report = SendReport(out=None if quiet else streams.out, say=shown.say, numbered=False)
         async for result in publisher.publish([plan.message(body)]):
             report.add(1, result)
         # After an `AwsError`, its own text says more.
@@ -74,13 +74,13 @@ async def _send_body(
 
 
 async def _send_lines(
-    plan: Plan, publisher: Publisher, streams: Streams, source: int, quiet: bool
+    plan: Shipment, publisher: Publisher, streams: Streams, source: int, quiet: bool
 ) -> int:
     # Ids on a terminal already show the progress.
     progress = not quiet and streams.err.isatty() and not streams.out.isatty()
     blank = 0
     with display(streams.err, progress=progress, total=_size_bytes(source)) as shown:
-        report = Report(out=None if quiet else streams.out, say=shown.say, numbered=True)
+        report = SendReport(out=None if quiet else streams.out, say=shown.say, numbered=True)
         try:
             async for part in _numbered(source):
                 filled = [(number, line) for number, line in part if line.strip()]
@@ -106,7 +106,7 @@ async def _numbered(source: int) -> AsyncIterator[list[tuple[int, bytes]]]:
 
 
 @contextmanager
-def _opened(plan: Plan, streams: Streams) -> Iterator[int]:
+def _opened(plan: Shipment, streams: Streams) -> Iterator[int]:
     if plan.file is None or plan.file == STDIN:
         yield streams.stdin
         return

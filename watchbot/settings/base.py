@@ -100,8 +100,8 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """The AWS region and endpoint to call; None leaves the choice to boto.
+class AwsEndpoint:
+    """The region and the server of the calls to AWS; None leaves the choice to boto.
 
     The user chose `region`; `default_region` is for calls that nothing else says the region of.
     """
@@ -116,24 +116,24 @@ class Account:
         named = (os.environ.get(f"AWS_ENDPOINT_URL{suffix}") for suffix in ("", "_SQS", "_SNS"))
         return tuple(url for url in (self.endpoint_url, *named) if url)
 
-    def near(self, place: str) -> "Account":
-        """This account, with region and endpoint taken from a queue URL or ARN where none is set.
+    def near(self, address: str) -> "AwsEndpoint":
+        """This one, with region and endpoint taken from a queue URL or ARN where none is set.
 
         Use it for SQS, and for what an ARN names: the server in a queue URL knows no other
         service.
         """
-        here = self.in_region_of(place)
+        here = self.in_region_of(address)
         chosen = os.environ.get("AWS_ENDPOINT_URL_SQS") or os.environ.get("AWS_ENDPOINT_URL")
-        server = whereabouts(place).server
+        server = whereabouts(address).server
         return (
             here
             if chosen or not server
             else replace(here, endpoint_url=here.endpoint_url or server)
         )
 
-    def in_region_of(self, place: str) -> "Account":
-        """This account, with the region of a queue URL or ARN where none is set."""
-        return replace(self, region=self.region or whereabouts(place).region)
+    def in_region_of(self, address: str) -> "AwsEndpoint":
+        """This one, with the region of a queue URL or ARN where none is set."""
+        return replace(self, region=self.region or whereabouts(address).region)
 
 
 def asks_for_json(words: Sequence[str]) -> bool:
@@ -190,11 +190,11 @@ class Settings(BaseSettings):
     )
 
     @property
-    def account(self) -> Account:
-        """The account that `--region`, `--endpoint-url` and AWS_REGION describe."""
+    def aws(self) -> AwsEndpoint:
+        """What `--region`, `--endpoint-url` and AWS_REGION say of where AWS is."""
         # Every other AWS tool knows AWS_REGION; boto alone reads AWS_DEFAULT_REGION only.
         default_region = os.environ.get("AWS_REGION") or None
-        return Account(
+        return AwsEndpoint(
             region=self.region, endpoint_url=self.endpoint_url, default_region=default_region
         )
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from watchbot.settings.base import TWELVE_HOURS_S, Account, Host, Port, option, variables
+from watchbot.settings.base import TWELVE_HOURS_S, AwsEndpoint, Host, Port, option, variables
 from watchbot.settings.listen import WatcherSettings
 
 
@@ -43,7 +43,7 @@ class LocalSettings(WatcherSettings):
     port: Port = option(0, "Serve the embedded AWS on this port; 0: any free port.", "PORT")
 
 
-def point_at(account: Account) -> None:
+def point_at(aws: AwsEndpoint) -> None:
     """Points this process, and every process it starts, at a server that checks no credentials.
 
     Calls that a worker makes through boto or the `aws` command then go there, too.
@@ -52,9 +52,9 @@ def point_at(account: Account) -> None:
         {
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
-            "AWS_REGION": account.region or "us-east-1",
-            "AWS_DEFAULT_REGION": account.region or "us-east-1",
-            "AWS_ENDPOINT_URL": account.endpoint_url or "",
+            "AWS_REGION": aws.region or "us-east-1",
+            "AWS_DEFAULT_REGION": aws.region or "us-east-1",
+            "AWS_ENDPOINT_URL": aws.endpoint_url or "",
             "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
         }
     )

@@ -12,7 +12,7 @@ from watchbot.settings.base import QueueUrl, Settings, TopicArn, describe, optio
 _TABLE = r"(arn:[\w-]+:dynamodb:[\w-]+:\d{12}:table/)?[\w.-]{3,255}"
 
 
-def _place(value: str) -> str:
+def _address(value: str) -> str:
     if not re.match(r"rediss?://.", value) and not re.fullmatch(_TABLE, value):
         # The error does not repeat the value: it may hold a password.
         raise ValueError("must be the name or ARN of a DynamoDB table, or redis://HOST:PORT/NUMBER")
@@ -25,7 +25,7 @@ class ProgressSettings(Settings):
     old_flags: ClassVar[Mapping[str, str]] = {"progress_table": "-d"}
     rivals = ("work_topic", "queue_url")  # a worker has QueueUrl in its variables
 
-    progress_table: Annotated[str, AfterValidator(_place)] | None = option(
+    progress_table: Annotated[str, AfterValidator(_address)] | None = option(
         None, "Keep progress in a DynamoDB table (name or ARN), or redis://...", "PLACE", repr=False
     )
     work_topic: TopicArn | None = option(
@@ -36,7 +36,7 @@ class ProgressSettings(Settings):
     )
 
     @property
-    def place(self) -> str:
+    def address(self) -> str:
         """The table or URL that keeps jobs. Raises `SettingError` when none is set."""
         if self.progress_table is None:
             raise SettingError(describe("progress_table"), "is missing; set the flag or a variable")
@@ -45,7 +45,7 @@ class ProgressSettings(Settings):
     @property
     def destination(self) -> str:
         """The topic to send messages to, else the queue. Raises `SettingError`."""
-        place = self.work_topic or self.queue_url
-        if place is None:
+        address = self.work_topic or self.queue_url
+        if address is None:
             raise SettingError("WorkTopic, QueueUrl", "neither is set; messages need a place to go")
-        return place
+        return address

@@ -40,13 +40,13 @@ class Whereabouts(NamedTuple):
     server: str | None = None
 
 
-def whereabouts(place: str) -> Whereabouts:
+def whereabouts(address: str) -> Whereabouts:
     """Region and server of a queue URL or an ARN; nothing for any other text."""
-    if arn := _ARN.match(place):
+    if arn := _ARN.match(address):
         return Whereabouts(arn["region"])
-    if not place.lower().startswith(("http://", "https://")):
+    if not address.lower().startswith(("http://", "https://")):
         return Whereabouts()
-    parts = urlsplit(place)
+    parts = urlsplit(address)
     host = (parts.hostname or "").removesuffix(".")
     if usual := _USUAL.fullmatch(host):
         return Whereabouts(usual["region"] or usual["old"])
@@ -67,9 +67,9 @@ def _elsewhere(host: str, path: str, base: str) -> Whereabouts:
     return Whereabouts(region, base + below["base"] if below else base)
 
 
-def is_fifo(place: str) -> bool:
+def is_fifo(address: str) -> bool:
     """Whether a queue's URL, or the ARN or name of a queue or topic, is of a FIFO one."""
-    return place.rstrip("/").endswith(".fifo")
+    return address.rstrip("/").endswith(".fifo")
 
 
 def elsewhere_than_aws(url: str) -> str | None:

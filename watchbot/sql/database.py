@@ -39,7 +39,7 @@ class Database(Protocol):
         ...
 
     @property
-    def place(self) -> str:
+    def shown_url(self) -> str:
         """The database's URL, without a password."""
         ...
 

@@ -54,14 +54,14 @@ async def verify(database: Database, component: str, package: str) -> None:
         rows = []
     done = rows[0]["number"] if rows else None
     if done is None:
-        raise DatabaseError(database.place, f"it has no tables of {component} yet")
+        raise DatabaseError(database.shown_url, f"it has no tables of {component} yet")
     _refuse_newer(database, component, int(done), max(scripts))
 
 
 def _refuse_newer(database: Database, component: str, done: int, known: int) -> None:
     if done > known:
         raise DatabaseTooNew(
-            database.place,
+            database.shown_url,
             f"the tables of {component} have version {done}, this program knows {known}",
         )
 

@@ -43,9 +43,9 @@ Connection = psycopg.AsyncConnection[Row]
 @asynccontextmanager
 async def open_postgres(url: str, connections: int) -> AsyncIterator["PostgresDatabase"]:
     """Opens the database at `url`, and waits for its first answer."""
-    place, conninfo = _where(url)
+    shown_url, conninfo = _where(url)
     _Pool.quiet()
-    with _named(place):  # the pool would retry in the background, and hide the reason
+    with _named(shown_url):  # the pool would retry in the background, and hide the reason
         first = await psycopg.AsyncConnection.connect(conninfo)
         await first.close()
     pool = psycopg_pool.AsyncConnectionPool(
@@ -61,7 +61,7 @@ async def open_postgres(url: str, connections: int) -> AsyncIterator["PostgresDa
     )
     await pool.open()
     try:
-        yield PostgresDatabase(place, pool)
+        yield PostgresDatabase(shown_url, pool)
     finally:
         with anyio.move_on_after(WAIT_S, shield=True):
             await pool.close()
@@ -72,8 +72,10 @@ class PostgresDatabase:
 
     dialect = POSTGRES
 
-    def __init__(self, place: str, pool: "psycopg_pool.AsyncConnectionPool[Connection]") -> None:
-        self.place = place
+    def __init__(
+        self, shown_url: str, pool: "psycopg_pool.AsyncConnectionPool[Connection]"
+    ) -> None:
+        self.shown_url = shown_url
         self._pool = pool
 
     async def fetch(self, sql: str, **values: Any) -> list[Row]:
@@ -88,7 +90,7 @@ class PostgresDatabase:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
         try:
-            with _named(self.place):
+            with _named(self.shown_url):
                 async with self._pool.connection() as connection:
                     yield connection
         except DatabaseDown:
@@ -169,15 +171,15 @@ def _where(url: str) -> tuple[str, str]:
 
 
 @contextmanager
-def _named(place: str) -> Iterator[None]:
+def _named(shown_url: str) -> Iterator[None]:
     try:
         yield
     except UnicodeEncodeError as error:
-        raise DataRefused(place, "text that is not Unicode") from error
+        raise DataRefused(shown_url, "text that is not Unicode") from error
     except psycopg.Error as error:
-        raise _kind(error)(place, _one_line(error)) from error
+        raise _kind(error)(shown_url, _one_line(error)) from error
     except psycopg_pool.PoolTimeout as error:
-        raise DatabaseDown(place, f"no connection within {WAIT_S} s") from error
+        raise DatabaseDown(shown_url, f"no connection within {WAIT_S} s") from error
 
 
 def _kind(error: psycopg.Error) -> type[DatabaseError]:

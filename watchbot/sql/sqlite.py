@@ -43,18 +43,18 @@ async def open_sqlite(url: str, create: bool) -> AsyncIterator["SqliteDatabase"]
     path = unquote(parts.path).removeprefix("/")
     if parts.netloc or not path or parts.query:
         raise SettingError(describe("database"), f"must be sqlite:///FILE, not {url!r}")
-    place = f"sqlite:///{path}"
+    shown_url = f"sqlite:///{path}"
     if not create and not await anyio.Path(path).exists():
-        raise NoDatabase(place)
+        raise NoDatabase(shown_url)
     with ExitStack() as connections:
 
         def connect(opened: Callable[[str], sqlite3.Connection]) -> sqlite3.Connection:
             return connections.enter_context(closing(opened(path)))
 
-        with _named(place, path):
+        with _named(shown_url, path):
             writer = await anyio.to_thread.run_sync(connect, _open_writer)
             readers = [connect(_open_reader) for _ in range(READERS)]
-        yield SqliteDatabase(place, writer, readers)
+        yield SqliteDatabase(shown_url, writer, readers)
 
 
 class SqliteDatabase:
@@ -63,10 +63,10 @@ class SqliteDatabase:
     dialect = SQLITE
 
     def __init__(
-        self, place: str, writer: sqlite3.Connection, readers: list[sqlite3.Connection]
+        self, shown_url: str, writer: sqlite3.Connection, readers: list[sqlite3.Connection]
     ) -> None:
-        self.place = place
-        self._writer = SqliteTransaction(place, writer)
+        self.shown_url = shown_url
+        self._writer = SqliteTransaction(shown_url, writer)
         self._writing = anyio.Lock()
         self._readers = readers
         self._free = anyio.Semaphore(len(readers))
@@ -75,7 +75,7 @@ class SqliteDatabase:
         async with self._free:
             reader = self._readers.pop()
             try:
-                return await SqliteTransaction(self.place, reader).fetch(sql, **values)
+                return await SqliteTransaction(self.shown_url, reader).fetch(sql, **values)
             finally:
                 self._readers.append(reader)
 
@@ -96,8 +96,8 @@ class SqliteDatabase:
 class SqliteTransaction:
     """A `Transaction`: the statements of one connection, one at a time."""
 
-    def __init__(self, place: str, connection: sqlite3.Connection) -> None:
-        self._place, self._connection = place, connection
+    def __init__(self, shown_url: str, connection: sqlite3.Connection) -> None:
+        self._shown_url, self._connection = shown_url, connection
 
     async def fetch(self, sql: str, **values: Any) -> list[Row]:
         def call() -> list[Row]:
@@ -124,7 +124,7 @@ class SqliteTransaction:
             await self.execute("ROLLBACK")
 
     async def _run(self, call: Callable[[], Answer]) -> Answer:
-        with _named(self._place):
+        with _named(self._shown_url):
             return await anyio.to_thread.run_sync(call)
 
 
@@ -166,16 +166,16 @@ def _statements(sql: str) -> Iterator[str]:
 
 
 @contextmanager
-def _named(place: str, path: str = "") -> Iterator[None]:
+def _named(shown_url: str, path: str = "") -> Iterator[None]:
     """Raises the errors of SQLite as ours; `path` where the file is being opened."""
     try:
         yield
     except (OverflowError, UnicodeEncodeError) as error:
-        raise DataRefused(place, str(error)) from error
+        raise DataRefused(shown_url, str(error)) from error
     except sqlite3.Error as error:
         if path and (problem := _why_not(path, error)):
-            raise DatabaseUnwritable(place, problem) from error
-        raise _kind(error)(place, str(error)) from error
+            raise DatabaseUnwritable(shown_url, problem) from error
+        raise _kind(error)(shown_url, str(error)) from error
 
 
 def _why_not(path: str, error: sqlite3.Error) -> str | None:

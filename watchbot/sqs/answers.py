@@ -33,7 +33,7 @@ class UnreadableMessage(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class EntryAnswer:
     """What became of one entry of a batch: done or not, and what the answer says of it."""
 
     done: bool
@@ -61,17 +61,17 @@ def _complain(raw: Any, reason: str) -> None:
     log.error("message cannot be read", extra={**known, "reason": reason})
 
 
-def verdicts(count: int, answer: Mapping[str, Any]) -> list[Verdict | None]:
-    """For each of `count` entries, named by their places, its verdict; None where there is none.
+def verdicts(count: int, answer: Mapping[str, Any]) -> list[EntryAnswer | None]:
+    """For each of `count` entries, named by their indexes, its verdict; None where there is none.
 
     An entry in neither list, or in both, was not answered: it must not pass for done.
     """
-    found: list[list[Verdict]] = [[] for _ in range(count)]
+    found: list[list[EntryAnswer]] = [[] for _ in range(count)]
     for name, done in (("Successful", True), ("Failed", False)):
         for entry in answer.get(name) or ():
-            place = entry.get("Id") if isinstance(entry, Mapping) else None
-            if isinstance(place, str) and _is_count(place) and int(place) < count:
-                found[int(place)].append(Verdict(done, entry))
+            index = entry.get("Id") if isinstance(entry, Mapping) else None
+            if isinstance(index, str) and _is_count(index) and int(index) < count:
+                found[int(index)].append(EntryAnswer(done, entry))
     return [each[0] if len(each) == 1 else None for each in found]
 
 

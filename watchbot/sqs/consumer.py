@@ -72,7 +72,7 @@ class Terms:
     once: bool = False
 
 
-class Settings(Protocol):
+class ConsumerSettings(Protocol):
     """The options that every consumer has."""
 
     @property
@@ -87,7 +87,7 @@ class Settings(Protocol):
     def exit_when_empty(self) -> bool: ...
 
 
-def terms(settings: Settings, slots: int, *, once: bool = False) -> Terms:
+def terms(settings: ConsumerSettings, slots: int, *, once: bool = False) -> Terms:
     """The terms that a service's settings ask for."""
     # A poll that does not wait asks few of SQS's servers: its "empty" proves nothing.
     least_wait_s = 1 if settings.exit_when_empty else 0

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from watchbot.aws import Client, open_client
-from watchbot.settings.base import Account
+from watchbot.settings.base import AwsEndpoint
 from watchbot.settings.whereabouts import is_fifo
-from watchbot.sqs.answers import Verdict, verdicts
+from watchbot.sqs.answers import EntryAnswer, verdicts
 from watchbot.sqs.message import Attribute
 from watchbot.sqs.outgoing import Outgoing, Unsent, decoded, is_binary
 
@@ -54,8 +54,8 @@ class TopicDestination:
 
     async def send(self, messages: Sequence[Outgoing]) -> list[Result]:
         entries = [
-            {"Message": message.body, **_subject(message), **_common(place, message)}
-            for place, message in enumerate(messages)
+            {"Message": message.body, **_subject(message), **_common(index, message)}
+            for index, message in enumerate(messages)
         ]
         answer = await self._client.call(
             "publish_batch", TopicArn=self._arn, PublishBatchRequestEntries=entries
@@ -84,20 +84,20 @@ class QueueDestination:
 
     async def send(self, messages: Sequence[Outgoing]) -> list[Result]:
         entries = [
-            {"MessageBody": message.body, **_trace(message), **_common(place, message)}
-            for place, message in enumerate(messages)
+            {"MessageBody": message.body, **_trace(message), **_common(index, message)}
+            for index, message in enumerate(messages)
         ]
         answer = await self._client.call("send_message_batch", QueueUrl=self._url, Entries=entries)
         return _results(len(messages), answer)
 
 
 @asynccontextmanager
-async def open_destination(place: str, account: Account) -> AsyncIterator[Destination]:
-    """The topic with the ARN `place`, or the queue with that URL, in the region it names."""
-    topic = place.startswith("arn:")
+async def open_destination(address: str, aws: AwsEndpoint) -> AsyncIterator[Destination]:
+    """The topic with the ARN `address`, or the queue with that URL, in the region it names."""
+    topic = address.startswith("arn:")
     # One attempt: a `Publisher` tries again, and knows better than boto what and how often.
-    async with open_client("sns" if topic else "sqs", account.near(place), attempts=1) as client:
-        yield TopicDestination(client, place) if topic else QueueDestination(client, place)
+    async with open_client("sns" if topic else "sqs", aws.near(address), attempts=1) as client:
+        yield TopicDestination(client, address) if topic else QueueDestination(client, address)
 
 
 def passes(code: str) -> bool:
@@ -105,7 +105,7 @@ def passes(code: str) -> bool:
     return code in _PASSING or "throttl" in code.lower()
 
 
-def _common(place: int, message: Outgoing) -> dict[str, Any]:
+def _common(index: int, message: Outgoing) -> dict[str, Any]:
     given = {
         "MessageAttributes": {
             name: _attribute(attribute) for name, attribute in message.attributes.items()
@@ -113,7 +113,7 @@ def _common(place: int, message: Outgoing) -> dict[str, Any]:
         "MessageGroupId": message.group_id,
         "MessageDeduplicationId": message.dedup_id,
     }
-    return {"Id": str(place), **{name: value for name, value in given.items() if value}}
+    return {"Id": str(index), **{name: value for name, value in given.items() if value}}
 
 
 def _attribute(attribute: Attribute) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def _results(count: int, answer: Mapping[str, Any]) -> list[Result]:
     return [_result(verdict) for verdict in verdicts(count, answer)]
 
 
-def _result(verdict: Verdict | None) -> Result:
+def _result(verdict: EntryAnswer | None) -> Result:
     given = verdict.entry.get("MessageId" if verdict.done else "Code") if verdict else None
     if verdict is None or not isinstance(given, str) or not given:
         return _NO_ANSWER

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from watchbot.errors import Rejected
 from watchbot.settings.whereabouts import is_fifo
-from watchbot.sqs.backlog import Backlog, Entry, State
+from watchbot.sqs.backlog import Backlog, QueuedMessage, State
 from watchbot.sqs.message import Attribute, Message
 from watchbot.sqs.outgoing import Outgoing, flaw
 from watchbot.sqs.queue import MAX_BATCH, MAX_VISIBILITY_S, Refusal
@@ -113,7 +113,7 @@ class MemoryQueue:
         return record.id
 
     def sequence_number(self, message_id: str) -> str | None:
-        """The place that a FIFO queue gave a message within 5 minutes; None in a standard queue."""
+        """The number that a FIFO queue gave a message within 5 minutes; else None."""
         return self._numbers.get(message_id)
 
     async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
@@ -211,9 +211,9 @@ class MemoryQueue:
 
     def _put(self, record: _Record, delay_s: float = 0) -> None:
         group = record.system.get("MessageGroupId") if self.fifo else None
-        place = self._backlog.add(record.id, record, group, delay_s)
+        number = self._backlog.add(record.id, record, group, delay_s)
         if self.fifo:
-            record.system["SequenceNumber"] = f"{place:020d}"
+            record.system["SequenceNumber"] = f"{number:020d}"
         self.wake()
 
     def _take(self, count: int, visibility_s: int, asked_at: float) -> list[Message]:
@@ -262,7 +262,7 @@ class MemoryQueue:
         self.wake()
         return None
 
-    def _find(self, receipt: str) -> tuple[Entry[_Record] | None, Refusal | None]:
+    def _find(self, receipt: str) -> tuple[QueuedMessage[_Record] | None, Refusal | None]:
         """Finds the message of a receipt; None and the refusal where SQS refuses the receipt."""
         key, separator, receives = receipt.partition(" ")
         if not separator:

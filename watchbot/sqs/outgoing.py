@@ -97,10 +97,10 @@ def decoded(attribute: Attribute) -> bytes | None:
 
 
 def _about(found: re.Match[str]) -> str:
-    code, place = ord(found[0]), found.start() + 1
+    code, number = ord(found[0]), found.start() + 1
     if 0xDC80 <= code <= 0xDCFF:  # Python's "surrogateescape": a byte that could not be decoded
-        return f"its character {place}, the byte 0x{code - 0xDC00:02X}, is not UTF-8"
-    return f"its character {place}, U+{code:04X}, is one that SQS refuses"
+        return f"its character {number}, the byte 0x{code - 0xDC00:02X}, is not UTF-8"
+    return f"its character {number}, U+{code:04X}, is one that SQS refuses"
 
 
 def _bytes(text: str) -> int:

@@ -55,27 +55,27 @@ class Publisher:
     async def _send_wave(self, wave: Sequence[Sequence[Outgoing]]) -> list[Result]:
         results: dict[int, list[Result]] = {}
 
-        async def lane(place: int, batch: Sequence[Outgoing]) -> None:
-            results[place] = await self._send(batch)
+        async def lane(index: int, batch: Sequence[Outgoing]) -> None:
+            results[index] = await self._send(batch)
 
         async with anyio.create_task_group() as lanes:
-            for place, batch in enumerate(wave):
-                lanes.start_soon(lane, place, batch)
-        return [result for place in range(len(wave)) for result in results[place]]
+            for index, batch in enumerate(wave):
+                lanes.start_soon(lane, index, batch)
+        return [result for index in range(len(wave)) for result in results[index]]
 
     async def _send(self, batch: Sequence[Outgoing]) -> list[Result]:
         results: list[Result] = [flaw(message) or _UNTRIED for message in batch]
         for failures in range(TRIES):
             self._hold_back(batch, results)
-            open_places = [place for place, result in enumerate(results) if _may_pass(result)]
-            if self._fatal or not open_places:
+            open_indexes = [index for index, result in enumerate(results) if _may_pass(result)]
+            if self._fatal or not open_indexes:
                 break
             if failures:
                 await self._pause(retry_pause(failures))
-            messages = [batch[place] for place in open_places]
+            messages = [batch[index] for index in open_indexes]
             answers = await self._attempt(messages, last=failures == TRIES - 1)
-            for place, answer in zip(open_places, answers, strict=True):
-                results[place] = answer
+            for index, answer in zip(open_indexes, answers, strict=True):
+                results[index] = answer
         if self._destination.fifo:
             self._broken |= _groups_unsent(batch, results)
         return results
@@ -116,10 +116,10 @@ class Publisher:
         if not self._destination.fifo:
             return
         broken = set(self._broken)
-        for place, message in enumerate(batch):
-            result = results[place]
+        for index, message in enumerate(batch):
+            result = results[index]
             if _may_pass(result) and message.group_id in broken:
-                results[place] = _HELD_BACK
+                results[index] = _HELD_BACK
             elif isinstance(result, Unsent) and not result.passing:
                 broken.add(message.group_id)
 

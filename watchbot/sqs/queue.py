@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from watchbot.aws import Client, is_denial
 from watchbot.errors import AwsError, Unreachable
 from watchbot.settings.whereabouts import is_fifo
-from watchbot.sqs.answers import Verdict, facts_of, readable, verdicts
+from watchbot.sqs.answers import EntryAnswer, facts_of, readable, verdicts
 from watchbot.sqs.message import Message
 from watchbot.world import now
 
@@ -119,8 +119,8 @@ class SqsQueue:
             "delete_message_batch",
             QueueUrl=self.url,
             Entries=[
-                {"Id": str(place), "ReceiptHandle": message.receipt}
-                for place, message in enumerate(messages)
+                {"Id": str(index), "ReceiptHandle": message.receipt}
+                for index, message in enumerate(messages)
             ],
         )
         return _refusals(len(messages), answer)
@@ -130,8 +130,8 @@ class SqsQueue:
             "change_message_visibility_batch",
             QueueUrl=self.url,
             Entries=[
-                {"Id": str(place), "ReceiptHandle": message.receipt, "VisibilityTimeout": seconds}
-                for place, (message, seconds) in enumerate(changes)
+                {"Id": str(index), "ReceiptHandle": message.receipt, "VisibilityTimeout": seconds}
+                for index, (message, seconds) in enumerate(changes)
             ],
         )
         return _refusals(len(changes), answer)
@@ -162,5 +162,5 @@ def _refusals(count: int, answer: Mapping[str, Any]) -> list[Refusal | None]:
     return refusals
 
 
-def _words(verdict: Verdict | None) -> str:
+def _words(verdict: EntryAnswer | None) -> str:
     return str((verdict and verdict.entry.get("Message")) or "")

@@ -1,4 +1,4 @@
-"""The alarms that call a person, each with the place of its runbook."""
+"""The alarms that call a person, each with a link to its runbook."""
 
 from dataclasses import dataclass
 from typing import Any

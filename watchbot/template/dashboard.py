@@ -40,7 +40,7 @@ def _widgets(options: TemplateSettings) -> list[dict[str, Any]]:
     workers = _workers(options.prefix) if options.kind == "listen" else []
     queue = _queue() if options.kind != "schedule" else []
     widgets = [*queue, *_tasks(), *workers]
-    return [_placed(widget, place) for place, widget in enumerate(widgets)]
+    return [_placed(widget, index) for index, widget in enumerate(widgets)]
 
 
 def _queue() -> list[dict[str, Any]]:
@@ -106,6 +106,6 @@ def _failures() -> dict[str, Any]:
     return {"type": "log", "properties": {**properties, "view": "table"}}
 
 
-def _placed(widget: dict[str, Any], place: int) -> dict[str, Any]:
-    row, column = divmod(place, _COLUMNS)
+def _placed(widget: dict[str, Any], index: int) -> dict[str, Any]:
+    row, column = divmod(index, _COLUMNS)
     return {"x": column * _WIDTH, "y": row * _HEIGHT, "width": _WIDTH, "height": _HEIGHT, **widget}

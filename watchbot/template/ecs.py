@@ -50,7 +50,7 @@ def _add_task_definition(stack: Stack) -> None:
         TaskRoleArn=stack.arn("TaskRole"),
         ExecutionRoleArn=stack.arn("ExecutionRole"),
         ContainerDefinitions=[_container(stack)],
-        Volumes=[_volume(mount, place) for place, mount in enumerate(options.mounts)] or None,
+        Volumes=[_volume(mount, index) for index, mount in enumerate(options.mounts)] or None,
     )
 
 
@@ -80,10 +80,10 @@ def _container(stack: Stack) -> Any:
         MountPoints=[
             ecs.MountPoint(
                 ContainerPath=mount.rpartition(":")[2],
-                SourceVolume=f"mount-{place}",
+                SourceVolume=f"mount-{index}",
                 ReadOnly=False,
             )
-            for place, mount in enumerate(options.mounts)
+            for index, mount in enumerate(options.mounts)
         ],
         PortMappings=_ports(stack),
         LogConfiguration=_logging(stack),
@@ -121,11 +121,11 @@ def _health_check(command: Any) -> Any:
     )
 
 
-def _volume(mount: str, place: int) -> Any:
+def _volume(mount: str, index: int) -> Any:
     host, colon, _ = mount.partition(":")
     if not colon:
-        return ecs.Volume(Name=f"mount-{place}")
-    return ecs.Volume(Name=f"mount-{place}", Host=ecs.Host(SourcePath=host))
+        return ecs.Volume(Name=f"mount-{index}")
+    return ecs.Volume(Name=f"mount-{index}", Host=ecs.Host(SourcePath=host))
 
 
 def _ports(stack: Stack) -> list[Any]:

@@ -19,7 +19,7 @@ IN_TEXT = "[..., a=duration_s, duration_s, b=response_s, response_s, c=receives,
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class LineFilter:
     """How a metric is read from one form of line."""
 
     metric: str
@@ -29,16 +29,16 @@ class Reading:
     unit: str
 
 
-def _readings(metric: str, figure: str, unit: str) -> tuple[Reading, Reading]:
+def _readings(metric: str, figure: str, unit: str) -> tuple[LineFilter, LineFilter]:
     return (
-        Reading(metric, "Plain", IN_TEXT, f"${figure}", unit),
-        Reading(metric, "Json", IN_JSON, f"$.{figure}", unit),
+        LineFilter(metric, "Plain", IN_TEXT, f"${figure}", unit),
+        LineFilter(metric, "Json", IN_JSON, f"$.{figure}", unit),
     )
 
 
 READINGS = (
-    Reading("WorkerErrors", "Plain", f'"[watcher]" "[{FAILURE}]"', "1", "Count"),
-    Reading("WorkerErrors", "Json", f'{{ $.worker_event = "{FAILURE}" }}', "1", "Count"),
+    LineFilter("WorkerErrors", "Plain", f'"[watcher]" "[{FAILURE}]"', "1", "Count"),
+    LineFilter("WorkerErrors", "Json", f'{{ $.worker_event = "{FAILURE}" }}', "1", "Count"),
     *_readings("WorkerDuration", "duration_s", "Seconds"),
     *_readings("ResponseDuration", "response_s", "Seconds"),
     *_readings("MessageReceives", "receives", "Count"),
@@ -68,7 +68,7 @@ def add_log_metrics(stack: Stack) -> None:
         _add_filter(stack, reading)
 
 
-def _add_filter(stack: Stack, reading: Reading) -> None:
+def _add_filter(stack: Stack, reading: LineFilter) -> None:
     stack.add(
         f"{reading.metric}{reading.form}",
         logs.MetricFilter,

@@ -208,10 +208,10 @@ def _repository(stack: Stack) -> Any:
     """The repository in ECR that the image is in; None where it is elsewhere."""
     image = stack.options.image
     if isinstance(image, str):
-        place = _ECR_IMAGE.match(image)
-        if place is None:
+        found = _ECR_IMAGE.match(image)
+        if found is None:
             return None
-        account, region, name = place.groups()
+        account, region, name = found.groups()
         return Sub(f"arn:${{AWS::Partition}}:ecr:{region}:{account}:repository/{name}")
     # Which one is not known yet: any of this account, in this region.
     name = "*" if image else stack.options.service

@@ -153,7 +153,7 @@ def _access_log(stack: Stack) -> Any:
         RetentionInDays=given(options.log_retention_days),
         KmsKeyId=given(options.kms_key),
     )
-    fields = {name: f"$context.{place}" for name, place in LOGGED.items()}
+    fields = {name: f"$context.{variable}" for name, variable in LOGGED.items()}
     return apigateway.AccessLogSetting(
         DestinationArn=stack.arn("WebhookLogGroup"), Format=json.dumps(fields)
     )

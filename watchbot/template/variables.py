@@ -31,7 +31,7 @@ def secret_variables(options: TemplateSettings) -> dict[str, Any]:
     """Those that ECS reads from a secret when a task starts: where it is, by name."""
     needed = {"record": ("database",), "schedule": ("database", "token")}.get(options.kind, ())
     named = {_variable(name): getattr(options, name) for name in needed}
-    return {**{name: place for name, place in named.items() if place}, **options.secrets}
+    return {**{name: value for name, value in named.items() if value}, **options.secrets}
 
 
 def _of_listen(stack: Stack) -> dict[str, Any]:

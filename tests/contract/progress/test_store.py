@@ -15,10 +15,10 @@ from tests.support.redis_server import running_redis
 from watchbot.errors import JobDiffers, NoSuchJob, NoSuchPart
 from watchbot.progress.claim import CLAIM_S, Claim, Completion
 from watchbot.progress.memory import MemoryStore
-from watchbot.progress.store import Store, open_store
+from watchbot.progress.store import ProgressStore, open_store
 from watchbot.settings.progress import ProgressSettings
 
-Opens = Callable[[], AbstractAsyncContextManager[Store]]
+Opens = Callable[[], AbstractAsyncContextManager[ProgressStore]]
 
 CALLERS = 200
 numbers = count(1)
@@ -40,7 +40,7 @@ def redis() -> Iterator[str]:
 def opens(request: pytest.FixtureRequest) -> Opens:
     """Opens the same store, as often as it is called."""
     if request.param == "memory":
-        memory: Store = MemoryStore()
+        memory: ProgressStore = MemoryStore()
         return lambda: nullcontext(memory)
     if request.param == "redis":
         place = ProgressSettings(progress_table=request.getfixturevalue("redis"))
@@ -51,7 +51,7 @@ def opens(request: pytest.FixtureRequest) -> Opens:
 
 
 @asynccontextmanager
-async def a_job(opens: Opens, parts: range) -> AsyncIterator[tuple[Store, str]]:
+async def a_job(opens: Opens, parts: range) -> AsyncIterator[tuple[ProgressStore, str]]:
     """A store with a new job in it."""
     async with opens() as store:
         job = f"job {{{next(numbers)}}}:é"
@@ -94,7 +94,7 @@ async def test_many_at_once_and_all_twice_one_is_told(opens: Opens) -> None:
     parts = range(CALLERS // 2)
     told: Counter[Completion] = Counter()
 
-    async def call(store: Store, job: str, part: int) -> None:
+    async def call(store: ProgressStore, job: str, part: int) -> None:
         told[await store.complete(job, part, a_claim())] += 1
 
     async with a_job(opens, parts) as (one, job), opens() as other, anyio.create_task_group() as at:
@@ -111,7 +111,7 @@ async def test_many_at_once_and_all_twice_one_is_told(opens: Opens) -> None:
 async def test_last_part_by_many_at_once_one_is_told(opens: Opens) -> None:
     told: Counter[Completion] = Counter()
 
-    async def call(store: Store, job: str) -> None:
+    async def call(store: ProgressStore, job: str) -> None:
         told[await store.complete(job, 1, a_claim())] += 1
 
     async with a_job(opens, range(1, 2)) as (store, job), anyio.create_task_group() as at:
@@ -245,7 +245,7 @@ async def test_claim_of_the_dead_is_taken_over_once(opens: Opens) -> None:
     now = int(time.time())
     taken: list[bool] = []
 
-    async def take(store: Store, job: str) -> None:
+    async def take(store: ProgressStore, job: str) -> None:
         taken.append(await store.take_over(job, a_claim(at=now)))
 
     async with a_job(opens, range(1)) as (store, job):

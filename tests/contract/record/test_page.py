@@ -16,8 +16,8 @@ from tests.support.databases import a_record
 from watchbot.pages.site import site
 from watchbot.record.api import Api
 from watchbot.record.event import TaskState, read
-from watchbot.record.page import Pages
-from watchbot.record.store import store
+from watchbot.record.page import RecordPages
+from watchbot.record.writer import write
 from watchbot.sql.database import Database
 from watchbot.web import serving_app
 
@@ -27,7 +27,9 @@ async def served(
     database: Database, token: str | None = None
 ) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
     """A client, and the address of the record's page."""
-    app = site([*Pages(database).routes(), *Api(database).routes()], host="127.0.0.1", token=token)
+    app = site(
+        [*RecordPages(database).routes(), *Api(database).routes()], host="127.0.0.1", token=token
+    )
     async with (
         serving_app(app, "127.0.0.1", 0, "http_port") as url,
         aiohttp.ClientSession() as client,
@@ -38,7 +40,7 @@ async def served(
 async def fill(database: Database, count: int = 80) -> list[Life]:
     made = [life for life in lives(count, hours=20, end=datetime.now(UTC)) if life.events]
     events = [read(json.dumps(event), "m") for life in made for event in life.events]
-    await store(database, [event for event in events if isinstance(event, TaskState)])
+    await write(database, [event for event in events if isinstance(event, TaskState)])
     return made
 
 
@@ -68,7 +70,7 @@ async def test_page_escapes_what_tasks_are_called(url: str) -> None:
     event = an_event(1, startedBy=evil, startedAt="2026-11-21T03:00:00Z", group=evil)
 
     async with a_record(url) as database, served(database) as (client, address):
-        await store(database, states(event))
+        await write(database, states(event))
         texts = []
         for path in ("/", "/tasks/1", "/timeline?since=2020-01-01", f"/?family={evil}"):
             async with client.get(address + path) as answer:
@@ -133,11 +135,11 @@ async def test_bad_questions(url: str, path: str, status: int) -> None:
 
 async def test_stream_tells_every_change_once_and_goes_on_where_it_ended(url: str) -> None:
     async with a_record(url) as database, served(database) as (client, address):
-        await store(database, states(an_event(1), an_event(2)))
+        await write(database, states(an_event(1), an_event(2)))
         first = await take(client, f"{address}/v1/stream/tasks?since=0", 2)
         position = first[-1][0]
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(store, database, states(an_event(3), an_event(4)))
+            tasks.start_soon(write, database, states(an_event(3), an_event(4)))
             second = await take(client, f"{address}/v1/stream/tasks?since={position}", 2)
 
     assert [change["version"] for _, change in first + second] == [1, 2, 3, 4]

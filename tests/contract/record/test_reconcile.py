@@ -12,7 +12,7 @@ from watchbot.aws import Client
 from watchbot.errors import Throttled
 from watchbot.record.answers import reconciled_at
 from watchbot.record.reconcile import Reconciler
-from watchbot.record.store import store
+from watchbot.record.writer import write
 from watchbot.sql.database import Database
 
 CLUSTER = "arn:aws:ecs:eu-west-1:123456789012:cluster/blue"
@@ -84,7 +84,7 @@ async def test_tasks_that_no_event_told_of_are_found(url: str, cluster: str) -> 
 
 async def test_newer_event_is_not_overwritten(url: str) -> None:
     async with a_record(url) as database:
-        await store(database, states(an_event(5, "STOPPED")))
+        await write(database, states(an_event(5, "STOPPED")))
         await reconciler(database, FakeEcs(a_task(1, version=4)), "blue").reconcile()
 
         assert await database.fetch("SELECT version, last_status FROM ecs_task") == [
@@ -94,12 +94,12 @@ async def test_newer_event_is_not_overwritten(url: str) -> None:
 
 async def test_task_that_ecs_forgot_is_gone_but_stays(url: str) -> None:
     async with a_record(url) as database:
-        await store(database, states(an_event(5)))
+        await write(database, states(an_event(5)))
         await reconciler(database, FakeEcs(), "blue").reconcile()
         gone = await database.fetch("SELECT outcome, gone_at FROM ecs_task_outcome")
-        await store(database, states(an_event(5)))  # a late duplicate knows no better
+        await write(database, states(an_event(5)))  # a late duplicate knows no better
         still = await database.fetch("SELECT outcome FROM ecs_task_outcome")
-        await store(database, states(an_event(6, "STOPPED")))
+        await write(database, states(an_event(6, "STOPPED")))
         back = await database.fetch("SELECT gone_at FROM ecs_task")
 
     assert gone[0]["outcome"] == "lost"
@@ -110,7 +110,7 @@ async def test_task_that_ecs_forgot_is_gone_but_stays(url: str) -> None:
 
 async def test_task_that_ecs_still_knows_is_not_gone(url: str) -> None:
     async with a_record(url) as database:
-        await store(database, states(an_event(2)))
+        await write(database, states(an_event(2)))
         await reconciler(database, FakeEcs(), "blue").reconcile()
         await reconciler(database, FakeEcs(a_task(1)), "blue").reconcile()
 
@@ -128,7 +128,7 @@ async def test_outcome_waits_for_the_definition_and_asks_once(url: str) -> None:
     ecs.essential = {"main": True, "proxy": False}
 
     async with a_record(url) as database:
-        await store(database, states(an_event(1, "STOPPED", containers=containers)))
+        await write(database, states(an_event(1, "STOPPED", containers=containers)))
         asking = reconciler(database, ecs)
         await asking.learn()
         await asking.learn()

@@ -20,7 +20,7 @@ from watchbot.record.answers import missed
 from watchbot.record.event import TaskState, read
 from watchbot.record.retention import forget
 from watchbot.record.service import Recorder
-from watchbot.record.store import Reject, learn_definition, store
+from watchbot.record.writer import Reject, learn_definition, write
 from watchbot.settings.record import RecordSettings
 from watchbot.sql.database import Database, Transaction
 from watchbot.sql.dialect import Row
@@ -62,7 +62,7 @@ async def run(database: Database, queue: MemoryQueue, concurrency: int = 2) -> N
 async def test_higher_version_wins_and_history_keeps_all(url: str) -> None:
     async with a_record(url) as database:
         for version, status in ((2, "RUNNING"), (3, "STOPPED"), (1, "PENDING"), (3, "STOPPED")):
-            await store(database, states(an_event(version, status)))
+            await write(database, states(an_event(version, status)))
         (task,) = await database.fetch("SELECT * FROM ecs_task_outcome")
         history = await database.fetch(
             "SELECT version, last_status FROM ecs_task_event ORDER BY version"
@@ -74,7 +74,7 @@ async def test_higher_version_wins_and_history_keeps_all(url: str) -> None:
 
 async def test_one_batch_may_hold_a_task_often(url: str) -> None:
     async with a_record(url) as database:
-        await store(database, states(*(an_event(version) for version in (2, 1, 3, 3, 2))))
+        await write(database, states(*(an_event(version) for version in (2, 1, 3, 3, 2))))
 
         assert await database.fetch("SELECT version FROM ecs_task") == [{"version": 3}]
         assert await database.fetch("SELECT count(*) AS n FROM ecs_task_event") == [{"n": 3}]
@@ -88,7 +88,7 @@ async def test_of_two_states_with_one_version_the_first_is_kept_whole(
     second = an_event(3, "RUNNING", group="service:web")
 
     async with a_record(url) as database:
-        await store(database, states(first, second, first))
+        await write(database, states(first, second, first))
         (task,) = await database.fetch("SELECT * FROM ecs_task_outcome")
         (container,) = await database.fetch("SELECT exit_code FROM ecs_task_container")
 
@@ -111,7 +111,7 @@ class Picky:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.dialect, self.place = database.dialect, database.place
+        self.dialect, self.shown_url = database.dialect, database.shown_url
 
     async def fetch(self, sql: str, **values: Any) -> list[Row]:
         return await self._database.fetch(sql, **values)
@@ -158,7 +158,7 @@ async def test_missing_exit_code_is_null_and_not_zero(url: str) -> None:
     containers = [{"name": "a", "exitCode": 0}, {"name": "b"}]
 
     async with a_record(url) as database:
-        await store(database, states(an_event(1, "STOPPED", containers=containers)))
+        await write(database, states(an_event(1, "STOPPED", containers=containers)))
         rows = await database.fetch("SELECT name, exit_code FROM ecs_task_container ORDER BY name")
         (task,) = await database.fetch("SELECT outcome FROM ecs_task_outcome")
 
@@ -168,7 +168,7 @@ async def test_missing_exit_code_is_null_and_not_zero(url: str) -> None:
 
 async def test_unknown_fields_are_kept(url: str) -> None:
     async with a_record(url) as database:
-        await store(database, states(an_event(enableFlux=True)))
+        await write(database, states(an_event(enableFlux=True)))
         (task,) = await database.fetch("SELECT detail FROM ecs_task")
 
     assert json.loads(task["detail"])["enableFlux"] is True
@@ -181,7 +181,7 @@ async def test_definition_that_is_learned_later_judges_anew(url: str) -> None:
     ]
     async with a_record(url) as database:
         (state,) = states(an_event(1, "STOPPED", containers=containers))
-        await store(database, [state])
+        await write(database, [state])
         before = await database.fetch("SELECT outcome FROM ecs_task_outcome")
         await learn_definition(
             database, state.row["task_definition_arn"], {"main": True, "proxy": False}
@@ -281,8 +281,8 @@ async def test_other_events_are_kept_once(url: str) -> None:
 
 async def test_old_history_is_forgotten_and_the_newest_state_stays(url: str) -> None:
     async with a_record(url) as database:
-        await store(database, states(*(an_event(version) for version in range(1, 6))))
-        await store(database, rejects=[Reject(message_id="m", body="", error="", receive_count=1)])
+        await write(database, states(*(an_event(version) for version in range(1, 6))))
+        await write(database, rejects=[Reject(message_id="m", body="", error="", receive_count=1)])
         nothing = await forget(database, datetime.now(UTC) - timedelta(hours=1))
         rows = await forget(database, datetime.now(UTC) + timedelta(hours=1))
         left = await database.fetch("SELECT count(*) AS n FROM ecs_task_event")
@@ -295,7 +295,7 @@ async def test_old_history_is_forgotten_and_the_newest_state_stays(url: str) -> 
 async def test_lost_events_are_told(url: str) -> None:
     async with a_record(url) as database:
         created = datetime.now(UTC) + timedelta(minutes=1)
-        await store(database, states(an_event(2), an_event(5, createdAt=created.isoformat())))
+        await write(database, states(an_event(2), an_event(5, createdAt=created.isoformat())))
         (row,) = await missed(database)
 
     assert (row["first_version"], row["last_version"], row["seen"], row["missed"]) == (2, 5, 2, 3)
@@ -336,4 +336,4 @@ async def test_value_that_is_no_json_is_refused(url: str) -> None:
     )
     async with a_record(url) as database:
         with pytest.raises(DataRefused):
-            await store(database, [broken])
+            await write(database, [broken])

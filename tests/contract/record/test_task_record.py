@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.support.databases import a_record
 from watchbot.record.event import TaskState, read
-from watchbot.record.store import store
+from watchbot.record.writer import write
 from watchbot.sql.database import Database, open_database
 from watchbot.task_outcome import TaskEnd
 from watchbot.task_record import SqlTaskRecord
@@ -31,7 +31,7 @@ async def recorded(database: Database, name: str, version: int, **detail: Any) -
     }
     state = read(json.dumps(event), "m")
     assert isinstance(state, TaskState)
-    await store(database, [state])
+    await write(database, [state])
 
 
 def ended(name: str, exit_code: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from watchbot.errors import DatabaseDown
 from watchbot.lifecycle import Stop
 from watchbot.schedule.scheduler import Scheduler
 from watchbot.schedule.start.clients import Clients
-from watchbot.schedule.store.run import Other, Run
+from watchbot.schedule.store.run import LeasedRun, Other
 from watchbot.schedule.store.store import Ledger, Store
 from watchbot.settings.schedule import ScheduleSettings
 
@@ -44,7 +44,7 @@ class OneNoteLost:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
 
-    async def note(self, run: Run, decided: Sequence[Other] | None = None) -> None:
+    async def note(self, run: LeasedRun, decided: Sequence[Other] | None = None) -> None:
         if not self.lost.is_set():
             self.lost.set()
             raise DatabaseDown("here", "away")

@@ -15,7 +15,7 @@ from tests.support.cloud import REGION, Cloud
 from tests.support.sqs_server import running_sqs_server
 from watchbot.aws import Client, open_client
 from watchbot.errors import Rejected
-from watchbot.settings.base import Account
+from watchbot.settings.base import AwsEndpoint
 from watchbot.sqs.memory import MemoryQueue
 from watchbot.sqs.message import Attribute, Message
 from watchbot.sqs.queue import Queue, SqsQueue
@@ -59,8 +59,8 @@ async def at_our_server(cloud: Cloud, suffix: str) -> AsyncIterator[Bench]:
 
 @asynccontextmanager
 async def over_http(endpoint_url: str, suffix: str) -> AsyncIterator[Bench]:
-    account = Account(region=REGION, endpoint_url=endpoint_url)
-    async with open_client("sqs", account, attempts=1, wait_s=20) as client:
+    aws = AwsEndpoint(region=REGION, endpoint_url=endpoint_url)
+    async with open_client("sqs", aws, attempts=1, wait_s=20) as client:
         name = uuid.uuid4().hex
         kind = {"FifoQueue": "true"} if suffix else {}
         dead_letters = await create(client, f"{name}-dead{suffix}", **kind)

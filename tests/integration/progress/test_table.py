@@ -14,9 +14,9 @@ from watchbot.dynamodb import Table
 from watchbot.errors import JobDiffers, Rejected, Unreachable, UsageError
 from watchbot.progress.chunk import CHUNK_PARTS, NAMES, WORD_BITS, WORDS
 from watchbot.progress.claim import Claim, Completion
-from watchbot.progress.dynamodb import TableStore
+from watchbot.progress.dynamodb import ProgressTable
 from watchbot.progress.job import status
-from watchbot.settings.base import Account
+from watchbot.settings.base import AwsEndpoint
 
 FULL = {name: {"N": str(2**WORD_BITS - 1)} for name in NAMES}
 OPEN, LAST, CLAIMED = Completion.OPEN, Completion.LAST, Completion.CLAIMED
@@ -57,11 +57,11 @@ class Faulty:
 
 
 @asynccontextmanager
-async def a_store(cloud: Cloud, **fault: Any) -> AsyncIterator[TableStore]:
-    account = Account(region=REGION, endpoint_url=cloud.url)
-    async with open_client("dynamodb", account) as client:
+async def a_store(cloud: Cloud, **fault: Any) -> AsyncIterator[ProgressTable]:
+    aws = AwsEndpoint(region=REGION, endpoint_url=cloud.url)
+    async with open_client("dynamodb", aws) as client:
         asked = cast(Client, Faulty(client, **fault)) if fault else client
-        yield TableStore(Table(asked, "jobs"))
+        yield ProgressTable(Table(asked, "jobs"))
 
 
 def a_claim(token: str = "token") -> Claim:
@@ -130,10 +130,10 @@ async def test_part_is_one_write_of_one_unit(cloud: Cloud, table: str) -> None:
     async with a_store(cloud) as store:
         await store.create("job", range(CHUNK_PARTS))
 
-    account = Account(region=REGION, endpoint_url=cloud.url)
-    async with open_client("dynamodb", account) as client:
+    aws = AwsEndpoint(region=REGION, endpoint_url=cloud.url)
+    async with open_client("dynamodb", aws) as client:
         counted = Faulty(client, fails=0, done=False)
-        await TableStore(Table(cast(Client, counted), "jobs")).complete("job", 7, a_claim())
+        await ProgressTable(Table(cast(Client, counted), "jobs")).complete("job", 7, a_claim())
 
     assert counted.updates == 1
 

@@ -20,7 +20,7 @@ from watchbot.schedule.imports.stacks import Stacks
 from watchbot.schedule.job.job import Job
 from watchbot.schedule.start.clients import Clients
 from watchbot.schedule.store.store import Jobs
-from watchbot.settings.base import Account
+from watchbot.settings.base import AwsEndpoint
 
 STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/s/1"
 TASK = "arn:aws:ecs:us-east-1:123456789012:task-definition/report:3"
@@ -281,8 +281,8 @@ async def test_jobs_follow_the_table_and_survive_its_loss(
 ) -> None:
     table.put_item(Item={"id": "a", "cron_time": "0 1 * * *", "definition_arn": TASK})
     table.put_item(Item={"id": "b", "cron_time": "*/0 * * * *", "definition_arn": TASK})
-    account = Account(region=REGION, endpoint_url=cloud.url)
-    async with a_house(f"sqlite:///{tmp_path}/s.db") as house, Clients(account, 2) as clients:
+    aws = AwsEndpoint(region=REGION, endpoint_url=cloud.url)
+    async with a_house(f"sqlite:///{tmp_path}/s.db") as house, Clients(aws, 2) as clients:
         jobs = house.jobs
         await jobs.add(Job.model_validate({"id": "own", "schedule": "0"}))
         await Stacks(clients, "schedules", jobs).follow()

@@ -24,8 +24,8 @@ from watchbot.schedule.store.dynamodb.clock import ServerClock
 from watchbot.schedule.store.dynamodb.store import TableStore
 from watchbot.schedule.store.dynamodb.table import StoreTable
 from watchbot.schedule.store.opening import open_store
-from watchbot.schedule.store.run import Ending, Run
-from watchbot.settings.base import Account
+from watchbot.schedule.store.run import LeasedRun, RunEnd
+from watchbot.settings.base import AwsEndpoint
 from watchbot.settings.schedule import StoreSettings
 
 
@@ -97,8 +97,8 @@ async def a_wired_house(cloud: Cloud, table: str) -> AsyncIterator[tuple[House, 
         yield house, wire
 
 
-def an_account(cloud: Cloud) -> Account:
-    return Account(region=REGION, endpoint_url=cloud.url)
+def an_account(cloud: Cloud) -> AwsEndpoint:
+    return AwsEndpoint(region=REGION, endpoint_url=cloud.url)
 
 
 def settings(cloud: Cloud, table: str) -> StoreSettings:
@@ -124,7 +124,7 @@ def schema(keys: list[str]) -> list[dict[str, str]]:
     ]
 
 
-async def take_one(house: House) -> Run:
+async def take_one(house: House) -> LeasedRun:
     house.clock.on(minutes=1)
     await house.plan()
     (run,) = await house.take(house.one)
@@ -221,7 +221,7 @@ async def test_late_index_starts_nothing_twice(cloud: Cloud, table: str) -> None
         wire.late = True  # it still shows the job, and the run, as they were
         again = await house.plan()
         taken = await house.take(house.two)
-        await house.one.finish(run, Ending(status="started"))
+        await house.one.finish(run, RunEnd(status="started"))
 
         assert await house.statuses() == ["started"]
     assert (again.due, taken) == (0, [])
@@ -304,7 +304,7 @@ async def test_what_was_surely_not_done_is_tried_again(
     async with a_wired_house(cloud, table) as (house, wire):
         run = await take_one(house)
         wire.errors = [error] * 3
-        await house.one.finish(run, Ending(status="started"))
+        await house.one.finish(run, RunEnd(status="started"))
 
         assert await house.statuses() == ["started"]
 
@@ -327,7 +327,7 @@ async def test_refusal_is_told_and_not_tried_again(cloud: Cloud, table: str) -> 
         run = await take_one(house)
         wire.errors = [refusal]
         with pytest.raises(DatabaseError, match=f"dynamodb://{table}.*ValidationException") as told:
-            await house.one.finish(run, Ending(status="started"))
+            await house.one.finish(run, RunEnd(status="started"))
 
     assert not told.value.transient
 
@@ -352,7 +352,7 @@ async def test_what_is_over_expires_and_nothing_else(cloud: Cloud, table: str) -
         await house.plan()  # two are missed, one is due
         before = [run.get("expires") for run in await house.rows.runs()]
         (run,) = await house.take(house.one)
-        await house.one.finish(run, Ending(status="skipped"))
+        await house.one.finish(run, RunEnd(status="skipped"))
         after = [run.get("expires") for run in await house.rows.runs()]
 
     assert before == [str(kept + 180), str(kept + 180), None]
@@ -373,7 +373,7 @@ async def test_run_that_is_called_off_expires(cloud: Cloud, table: str) -> None:
 async def test_run_with_tasks_expires_when_their_outcome_is_known(cloud: Cloud, table: str) -> None:
     async with a_wired_house(cloud, table) as (house, _):
         run = await take_one(house)
-        await house.one.finish(run, Ending(status="started", tasks=[{"taskId": "t"}]))
+        await house.one.finish(run, RunEnd(status="started", tasks=[{"taskId": "t"}]))
         (before,) = await house.rows.runs()
         ((started,), _) = await house.store.runs.take_started(10)
         await house.store.runs.note_outcome(started, "success", None)
@@ -387,7 +387,7 @@ async def test_a_run_costs_six_writes(cloud: Cloud, table: str) -> None:
     async with a_wired_house(cloud, table) as (house, wire):
         wire.calls.clear()
         run = await take_one(house)
-        await house.one.finish(run, Ending(status="started"))
+        await house.one.finish(run, RunEnd(status="started"))
 
     writes = [call for call in wire.calls if call not in ("get_item", "query")]
     # The first is a transaction of two: the run is entered, the job is moved on.

@@ -11,7 +11,7 @@ from tests.support.answering import Answering, answering
 from tests.support.builders import a_message
 from watchbot.aws import open_client
 from watchbot.errors import AwsError, Unreachable
-from watchbot.settings.base import Account
+from watchbot.settings.base import AwsEndpoint
 from watchbot.sqs.destination import QueueDestination, TopicDestination
 from watchbot.sqs.outgoing import Outgoing, Unsent
 from watchbot.sqs.queue import Refusal, SqsQueue
@@ -30,9 +30,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
 
 
 async def asked(server: Answering, what: str) -> Any:
-    account = Account(region="us-east-1", endpoint_url=server.url)
+    aws = AwsEndpoint(region="us-east-1", endpoint_url=server.url)
     service = "sns" if what == "publish" else "sqs"
-    async with open_client(service, account, attempts=1) as client:
+    async with open_client(service, aws, attempts=1) as client:
         queue = SqsQueue(client, f"{server.url}/1/q")
         entries = [Outgoing(body="a"), Outgoing(body="b")]
         if what == "receive":

@@ -20,7 +20,7 @@ from tests.support.cloud import running_cloud
 from tests.support.sqs_server import running_sqs_server, sqs_server_process
 from watchbot.aws import open_client
 from watchbot.errors import NotFound
-from watchbot.settings.base import Account
+from watchbot.settings.base import AwsEndpoint
 from watchbot.sqs.queue import SqsQueue
 
 AWS = Path(sys.executable).parent / "aws"
@@ -322,8 +322,8 @@ def test_queue_is_not_made_again_with_other_attributes(sqs: Any) -> None:
 
 async def test_missing_queue_is_not_found() -> None:
     async with running_sqs_server() as server:
-        account = Account(region="us-east-1", endpoint_url=server.url)
-        async with open_client("sqs", account, attempts=1) as client:
+        aws = AwsEndpoint(region="us-east-1", endpoint_url=server.url)
+        async with open_client("sqs", aws, attempts=1) as client:
             with pytest.raises(NotFound):
                 await SqsQueue(client, f"{server.url}/123456789012/none").receive(1, 0, 30)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.simulation.schedule.real import SQLITE, DatabaseDown, DatabaseError, Row
 
-PLACE = "sqlite:///memory"
+SHOWN_URL = "sqlite:///memory"
 Pause = Callable[[], Awaitable[None]]
 
 
@@ -18,7 +18,7 @@ class InlineDatabase:
     """
 
     dialect = SQLITE
-    place = PLACE
+    shown_url = SHOWN_URL
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -38,13 +38,13 @@ class InlineDatabase:
         try:
             yield _Statements(self._connection)
             if self.refused():
-                raise DatabaseDown(PLACE, "not committed")
+                raise DatabaseDown(SHOWN_URL, "not committed")
             self._connection.execute("COMMIT")
         except BaseException:
             self._connection.execute("ROLLBACK")
             raise
         if self.unanswered():
-            raise DatabaseDown(PLACE, "committed, but not answered")
+            raise DatabaseDown(SHOWN_URL, "committed, but not answered")
         await self.answer()
 
 
@@ -56,7 +56,7 @@ class _Statements:
         try:
             cursor = self._connection.execute(sql, values)
         except sqlite3.OperationalError as error:  # as a table of the record, which is not there
-            raise DatabaseError(PLACE, str(error)) from error
+            raise DatabaseError(SHOWN_URL, str(error)) from error
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor]
 

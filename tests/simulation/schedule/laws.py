@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.simulation.schedule.history import Planned
-from tests.simulation.schedule.real import Run
+from tests.simulation.schedule.real import LeasedRun
 
 Key = tuple[
     str, int, str
@@ -78,7 +78,7 @@ class Laws:
             self.say("LAW", f"{law}: {text}")
             self.broken = self.broken or Broken(f"{law}: {text}")
 
-    def taken(self, who: str, run: Run, versions: Mapping[str, int]) -> None:
+    def taken(self, who: str, run: LeasedRun, versions: Mapping[str, int]) -> None:
         key = key_of(run.started_by)
         self.say(who, f"takes {_shown(key)}")
         self._taken[who, key] = (versions.get(run.job.id, 0), run.started_nothing)

@@ -13,7 +13,7 @@ from typing import Any, cast
 from starlette.exceptions import HTTPException
 
 from tests.simulation.jumping import JumpingLoop, Livelock, run
-from tests.simulation.schedule.database import PLACE, InlineDatabase, connect
+from tests.simulation.schedule.database import SHOWN_URL, InlineDatabase, connect
 from tests.simulation.schedule.ecs import SimulatedEcs
 from tests.simulation.schedule.history import Event, History
 from tests.simulation.schedule.laws import Ban, Broken, Key, Laws
@@ -292,7 +292,7 @@ class _World:
         async def pause() -> None:
             if self._unreachable:
                 await asyncio.sleep(0.1)
-                raise DatabaseDown(PLACE, "away")
+                raise DatabaseDown(SHOWN_URL, "away")
             if faulty:
                 await asyncio.sleep(self._chance.uniform(0, 0.01 + self._faults.get("slow", 0) / 4))
 
@@ -428,7 +428,7 @@ class _Clients:
     def __init__(self, ecs: Any) -> None:
         self._ecs = ecs
 
-    async def near(self, service: str, place: str = "") -> Any:
+    async def near(self, service: str, address: str = "") -> Any:
         return self._ecs
 
 

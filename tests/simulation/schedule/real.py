@@ -9,7 +9,7 @@ from watchbot.schedule.http.v1 import set_suspended
 from watchbot.schedule.job.job import Job
 from watchbot.schedule.scheduler import Scheduler
 from watchbot.schedule.start.clients import Clients
-from watchbot.schedule.store.run import Run
+from watchbot.schedule.store.run import LeasedRun
 from watchbot.schedule.store.sql.store import COMPONENT, PACKAGE, SqlStore
 from watchbot.schedule.store.store import Store
 from watchbot.schedule.store.stored import NeverFires
@@ -25,9 +25,9 @@ __all__ = [
     "DatabaseDown",
     "DatabaseError",
     "Job",
+    "LeasedRun",
     "NeverFires",
     "Row",
-    "Run",
     "ScheduleSettings",
     "Scheduler",
     "SqlStore",

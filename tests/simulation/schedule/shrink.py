@@ -26,8 +26,8 @@ def report(history: History) -> str:
 
 
 def _smaller(history: History) -> Iterator[History]:
-    for place in range(len(history.events)):
-        events = history.events[:place] + history.events[place + 1 :]
+    for index in range(len(history.events)):
+        events = history.events[:index] + history.events[index + 1 :]
         yield replace(history, events=events)
     for name in history.faults:
         faults = {each: value for each, value in history.faults.items() if each != name}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from watchbot.doctor import machine, queues
-from watchbot.doctor.facts import Check, Facts, Finding, Level, Machine, Probe
+from watchbot.doctor.facts import Check, Facts, Finding, Level, MachineFacts, Probe
 from watchbot.doctor.policy import lets_send
 from watchbot.doctor.service import examine
 from watchbot.errors import AwsError, Denied, NotFound, Rejected
@@ -48,7 +48,9 @@ QUEUE = {
 }
 DEAD_LETTERS = {"QueueArn": "dead", "MessageRetentionPeriod": "1209600"}
 DEAD_URL = f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/elsewhere"
-MACHINE = Machine(stack_bytes=8_388_608, variables_bytes=2_000, own_pid=7, first_process="systemd")
+MACHINE = MachineFacts(
+    stack_bytes=8_388_608, variables_bytes=2_000, own_pid=7, first_process="systemd"
+)
 
 
 def facts(**changed: Any) -> Facts:

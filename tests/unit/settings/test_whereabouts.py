@@ -2,7 +2,7 @@
 
 import pytest
 
-from watchbot.settings.base import Account
+from watchbot.settings.base import AwsEndpoint
 from watchbot.settings.whereabouts import Whereabouts, elsewhere_than_aws, whereabouts
 
 ACCOUNT = "123456789012"
@@ -137,15 +137,15 @@ VPCE = "https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com"
 def test_other_services_are_not_asked_at_the_queues_own_server() -> None:
     place = f"{VPCE}/{ACCOUNT}/q"
 
-    assert Account().near(place) == Account(region="eu-west-1", endpoint_url=VPCE)
-    assert Account().in_region_of(place) == Account(region="eu-west-1")
+    assert AwsEndpoint().near(place) == AwsEndpoint(region="eu-west-1", endpoint_url=VPCE)
+    assert AwsEndpoint().in_region_of(place) == AwsEndpoint(region="eu-west-1")
 
 
 def test_what_was_asked_for_goes_before_the_place() -> None:
-    asked = Account(region="us-east-1", endpoint_url="http://here")
+    asked = AwsEndpoint(region="us-east-1", endpoint_url="http://here")
 
     assert asked.near(f"{VPCE}/{ACCOUNT}/q") == asked
     assert asked.in_region_of(f"{VPCE}/{ACCOUNT}/q") == asked
-    assert Account(endpoint_url="http://here").near(f"{VPCE}/{ACCOUNT}/q") == Account(
+    assert AwsEndpoint(endpoint_url="http://here").near(f"{VPCE}/{ACCOUNT}/q") == AwsEndpoint(
         region="eu-west-1", endpoint_url="http://here"
     )

@@ -5,7 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from watchbot.sqs.backlog import Backlog, Entry, State
+from watchbot.sqs.backlog import Backlog, QueuedMessage, State
 
 
 class Clock:
@@ -26,8 +26,8 @@ def backlog(clock: Clock) -> Backlog[str]:
     return Backlog(clock)
 
 
-def taken(backlog: Backlog[str], count: int = 10, hidden_s: float = 30) -> list[Entry[str]]:
-    entries: list[Entry[str]] = []
+def taken(backlog: Backlog[str], count: int = 10, hidden_s: float = 30) -> list[QueuedMessage[str]]:
+    entries: list[QueuedMessage[str]] = []
     backlog.return_due()
     while len(entries) < count and (entry := backlog.next(entries[-1].lane if entries else None)):
         backlog.take(entry, hidden_s)
@@ -35,7 +35,7 @@ def taken(backlog: Backlog[str], count: int = 10, hidden_s: float = 30) -> list[
     return entries
 
 
-def keys(entries: list[Entry[str]]) -> str:
+def keys(entries: list[QueuedMessage[str]]) -> str:
     return " ".join(entry.key for entry in entries)
 
 
@@ -163,7 +163,7 @@ class AnyHistory(RuleBasedStateMachine):
         self.clock = Clock()
         self.backlog: Backlog[str] = Backlog(self.clock)
         self.kept: list[str] = []  # in the order in which they were sent; the group comes first
-        self.hidden: dict[str, tuple[float, Entry[str]]] = {}
+        self.hidden: dict[str, tuple[float, QueuedMessage[str]]] = {}
         self.sent = 0
 
     def out(self) -> list[str]:

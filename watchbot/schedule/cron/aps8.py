@@ -10,11 +10,11 @@ import re
 from watchbot.errors import BadSchedule
 from watchbot.schedule.cron import fields
 from watchbot.schedule.cron.calendar import LAST, Calendar, Days, bits
-from watchbot.schedule.cron.fields import Field
+from watchbot.schedule.cron.fields import CronField
 
 NAMES = ("second", "minute", "hour", "day_of_week", "week", "day", "month", "year")
 
-_WEEKDAY = Field(
+_WEEKDAY = CronField(
     name="day_of_week", low=0, high=6, names=fields.WEEKDAYS, about="; 0 is Monday, 6 is Sunday"
 )
 _PLACES = {"1st": 1, "2nd": 2, "3rd": 3, "4th": 4, "5th": 5, "last": LAST}
@@ -25,9 +25,9 @@ _RANDOM = {"second": 60, "minute": 60, "hour": 24}
 def resolve(text: str) -> str:
     """The schedule with each `?` of second, minute and hour made a number by chance."""
     words = text.split()
-    for place, name in enumerate(NAMES[: len(words)]):
-        if words[place] == "?" and name in _RANDOM:
-            words[place] = str(random.randrange(_RANDOM[name]))
+    for index, name in enumerate(NAMES[: len(words)]):
+        if words[index] == "?" and name in _RANDOM:
+            words[index] = str(random.randrange(_RANDOM[name]))
     return " ".join(words)
 
 

@@ -46,8 +46,8 @@ class Days:
         found = self.numbers
         for weekday in self.weekdays:
             found |= _WEEKDAYS[first][weekday]
-        for weekday, place in self.nth:
-            found |= _nth(_WEEKDAYS[first][weekday], place, length)
+        for weekday, nth in self.nth:
+            found |= _nth(_WEEKDAYS[first][weekday], nth, length)
         for before in self.from_end:
             found |= 1 << length - before
         for day in self.workdays:
@@ -55,11 +55,11 @@ class Days:
         return found & (2 << length) - 2
 
 
-def _nth(days: int, place: int, length: int) -> int:
+def _nth(days: int, nth: int, length: int) -> int:
     first = least(days)
-    if place == LAST:
+    if nth == LAST:
         return 1 << first + (length - first) // 7 * 7
-    return 1 << first + 7 * (place - 1)
+    return 1 << first + 7 * (nth - 1)
 
 
 def _workday(day: int, first: int, length: int) -> int:

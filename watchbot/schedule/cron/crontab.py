@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from watchbot.errors import BadSchedule
 from watchbot.schedule.cron import fields
 from watchbot.schedule.cron.calendar import LAST, Calendar, Days, bits
-from watchbot.schedule.cron.fields import Field
+from watchbot.schedule.cron.fields import CronField
 
 MACROS = {
     "@yearly": "0 0 1 1 *",
@@ -31,7 +31,7 @@ MACROS = {
 class Weekdays:
     """How weekdays are numbered: cron's 0 and 7 are Sunday, EventBridge's 1 is."""
 
-    field: Field
+    field: CronField
     sunday: int
 
     def day(self, number: int) -> int:
@@ -42,9 +42,11 @@ class Weekdays:
 _NAMES = "sun mon tue wed thu fri sat".split()
 _CRON_NAMES = {name: day for day, name in enumerate(_NAMES)}
 _EVENTBRIDGE_NAMES = {name: day for day, name in enumerate(_NAMES, 1)}
-_CRON = Weekdays(Field(name="weekday", low=0, high=7, names=_CRON_NAMES, ends={"sun": 7}), sunday=0)
+_CRON = Weekdays(
+    CronField(name="weekday", low=0, high=7, names=_CRON_NAMES, ends={"sun": 7}), sunday=0
+)
 _EVENTBRIDGE = Weekdays(
-    Field(name="weekday", low=1, high=7, names=_EVENTBRIDGE_NAMES, wraps=True), sunday=1
+    CronField(name="weekday", low=1, high=7, names=_EVENTBRIDGE_NAMES, wraps=True), sunday=1
 )
 _FROM_END = re.compile(r"L(?:-([0-9]{1,2}))?", re.IGNORECASE)
 _WORKDAY = re.compile(r"(L|[0-9]{1,2})W", re.IGNORECASE)
@@ -94,7 +96,7 @@ def _calendar(second: str, words: list[str], numbering: Weekdays) -> Calendar:
     minute, hour, day, month, weekday, *year = words
     wraps = numbering.field.wraps
 
-    def read(known: Field, text: str) -> int:
+    def read(known: CronField, text: str) -> int:
         return bits(replace(known, wraps=wraps).read(text))
 
     days, weekdays = _days(day, replace(fields.DAY, wraps=wraps)), _weekdays(weekday, numbering)
@@ -111,7 +113,7 @@ def _calendar(second: str, words: list[str], numbering: Weekdays) -> Calendar:
     )
 
 
-def _days(text: str, known: Field) -> Days | None:
+def _days(text: str, known: CronField) -> Days | None:
     if text == "?":
         return None
     numbers: set[int] = set()

@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"[0-9]{1,4}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class CronField:
     """What a field is called, and which numbers and names it takes.
 
     `ends` are names that mean another number at the end of a range: `fri-sun`. In a field that
@@ -92,10 +92,10 @@ class Field:
         return step
 
 
-SECOND = Field(name="second", low=0, high=59)
-MINUTE = Field(name="minute", low=0, high=59)
-HOUR = Field(name="hour", low=0, high=23)
-DAY = Field(name="day", low=1, high=31)
-WEEK = Field(name="week", low=1, high=53)
-MONTH = Field(name="month", low=1, high=12, names=MONTHS)
-YEAR = Field(name="year", low=1970, high=2199)
+SECOND = CronField(name="second", low=0, high=59)
+MINUTE = CronField(name="minute", low=0, high=59)
+HOUR = CronField(name="hour", low=0, high=23)
+DAY = CronField(name="day", low=1, high=31)
+WEEK = CronField(name="week", low=1, high=53)
+MONTH = CronField(name="month", low=1, high=12, names=MONTHS)
+YEAR = CronField(name="year", low=1970, high=2199)

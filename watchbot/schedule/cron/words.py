@@ -60,7 +60,7 @@ def _in_hours(within: str, hours: Sequence[int]) -> str:
         return within
     # A night goes on behind midnight.
     first = next(hour for hour in hours if (hour - 1) % 24 not in hours)
-    if all((first + place) % 24 in hours for place in range(len(hours))):
+    if all((first + index) % 24 in hours for index in range(len(hours))):
         return f"{within}, from {first:02}:00 to {(first + len(hours) - 1) % 24:02}:59"
     step = _step(hours, 24)
     which = f"every {_ordinal(step)} hour from 00:00 on" if step else _numbers("hour", hours)
@@ -87,7 +87,7 @@ def _days(calendar: Calendar) -> str:
 
 def _of_month(days: Days) -> str:
     told = [*_runs(_members(days.numbers), lambda day: f"the {_ordinal(day)}")]
-    told += [f"the {_PLACES[place]} {_WEEKDAYS[weekday]}" for weekday, place in days.nth]
+    told += [f"the {_PLACES[index]} {_WEEKDAYS[weekday]}" for weekday, index in days.nth]
     told += map(_from_end, days.from_end)
     told += [
         "the last day from Monday to Friday"

@@ -17,7 +17,7 @@ from watchbot.errors import DatabaseError, MissingExtra
 from watchbot.pages.site import site
 from watchbot.schedule.http.body import BadBody, Gate, tell_problems, tell_status
 from watchbot.schedule.http.operations import operations, spec
-from watchbot.schedule.http.rest import Limits, Rest
+from watchbot.schedule.http.rest import JobRules, Rest
 from watchbot.schedule.job.endpoints import Endpoints
 from watchbot.schedule.scheduler import Scheduler
 from watchbot.schedule.store.declared import source_of
@@ -28,7 +28,7 @@ from watchbot.settings.schedule import ScheduleSettings
 try:
     from fastapi.exceptions import RequestValidationError
 
-    from watchbot.schedule.http.page import Pages
+    from watchbot.schedule.http.page import SchedulePages
     from watchbot.schedule.http.v1 import V1, wrong_request
 except ImportError as error:
     raise MissingExtra("schedule", "`watchbot schedule`") from error
@@ -38,14 +38,14 @@ log = logging.getLogger(__name__)
 
 def application(settings: ScheduleSettings, store: Store, scheduler: Scheduler) -> ASGIApp:
     """The API over this store; `scheduler` is told of what has changed."""
-    limits = Limits(
+    limits = JobRules(
         followed=source_of(settings.stacks_table),
-        endpoints=Endpoints(settings.account, settings.allow_endpoint),
+        endpoints=Endpoints(settings.aws, settings.allow_endpoint),
     )
     v1 = V1(store, scheduler.look, limits).application()
     rest = Rest(store, scheduler.look, limits)
     able = (*operations(spec()), *operations(v1.openapi(), "/v1"))
-    pages = Pages(store, scheduler.look, able)
+    pages = SchedulePages(store, scheduler.look, able)
     inner = Starlette(routes=[Mount("/v1", v1), *pages.routes(), *rest.routes()])
     for app in (inner, v1):
         for kind, handler in _REFUSALS.items():

@@ -62,20 +62,20 @@ async def read_body(request: Request, model: type[Asked]) -> Asked:
         raise BadBody(messages(invalid, model)) from None
 
 
-def unwritable(value: Any, place: str = "") -> Iterator[tuple[str, list[str]]]:
-    """The places of texts that no store can hold, by name."""
+def unwritable(value: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
+    """The paths of texts that no store can hold, by name."""
     if isinstance(value, str):
         if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-            yield place or "_schema", [_UNWRITABLE]
+            yield path or "_schema", [_UNWRITABLE]
     elif isinstance(value, dict):
         for name, inner in value.items():
             if dict(unwritable(name)):
-                yield place or "_schema", [_UNWRITABLE]
+                yield path or "_schema", [_UNWRITABLE]
             else:
-                yield from unwritable(inner, f"{place}.{name}" if place else name)
+                yield from unwritable(inner, f"{path}.{name}" if path else name)
     elif isinstance(value, list):
         for number, inner in enumerate(value):
-            yield from unwritable(inner, f"{place}.{number}" if place else str(number))
+            yield from unwritable(inner, f"{path}.{number}" if path else str(number))
 
 
 def _refuse(constant: str) -> Any:

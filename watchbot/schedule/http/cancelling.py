@@ -12,14 +12,14 @@ from watchbot.moment import to_text
 from watchbot.schedule.http.body import read_body
 from watchbot.schedule.http.described import takes
 from watchbot.schedule.job.job import Moment, is_name
-from watchbot.schedule.job.part import Part
+from watchbot.schedule.job.part import JobPart
 from watchbot.schedule.store.run import Cancel, Cause
 from watchbot.schedule.store.store import Store
 
 CANCELLED = "it was cancelled"
 
 
-class Nothing(Part):
+class Nothing(JobPart):
     """A body without fields."""
 
 

@@ -12,11 +12,11 @@ Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """A parameter of an operation; `place` is path, query, header or body."""
+class Parameter:
+    """A parameter of an operation; `location` is path, query, header or body."""
 
     name: str
-    place: str
+    location: str
     type: str
     required: bool
     text: str
@@ -29,7 +29,7 @@ class Operation:
     method: str
     path: str
     summary: str
-    fields: tuple[Field, ...]
+    fields: tuple[Parameter, ...]
     answers: tuple[tuple[str, str], ...]
 
 
@@ -59,15 +59,17 @@ def operations(document: Document, prefix: str = "") -> tuple[Operation, ...]:
     )
 
 
-def _fields(document: Document, described: Document, shared: Sequence[Document]) -> Iterator[Field]:
+def _fields(
+    document: Document, described: Document, shared: Sequence[Document]
+) -> Iterator[Parameter]:
     for parameter in (*shared, *described.get("parameters", ())):
         if parameter["in"] == "body":
             yield from _of_body(document, parameter["schema"])
         else:
             schema = parameter.get("schema", parameter)
-            yield Field(
+            yield Parameter(
                 name=parameter["name"],
-                place=parameter["in"],
+                location=parameter["in"],
                 type=_type(schema),
                 required=parameter.get("required", False),
                 text=parameter.get("description", ""),
@@ -76,12 +78,12 @@ def _fields(document: Document, described: Document, shared: Sequence[Document])
         yield from _of_body(document, content["schema"])
 
 
-def _of_body(document: Document, schema: Document) -> Iterator[Field]:
+def _of_body(document: Document, schema: Document) -> Iterator[Parameter]:
     schema = _resolved(document, schema)
     for name, each in schema.get("properties", {}).items():
-        yield Field(
+        yield Parameter(
             name=name,
-            place="body",
+            location="body",
             type=_type(each),
             required=name in schema.get("required", ()),
             text=each.get("description", ""),

@@ -31,7 +31,7 @@ RUNS, FIRES = 100, 10
 MAX_DIGITS = 6  # of the number of a page
 
 
-class Pages:
+class SchedulePages:
     """The pages, over this store; `look` is called when there is a run to start.
 
     `operations` are what the API can do, for the page that shows it.

@@ -49,14 +49,14 @@ class Style:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class JobRules:
     """The source that jobs are kept in step with, and the servers that they may name."""
 
     followed: str | None = None
     endpoints: Endpoints | None = None
 
 
-NO_LIMITS = Limits()
+NO_LIMITS = JobRules()
 AS_ECS_SCHEDULER = Style("/jobs", "aps8")
 STANDARD = Style("/v1/jobs", "cron")
 
@@ -71,7 +71,7 @@ class Rest:
         self,
         store: Store,
         look: Callable[[], None],
-        limits: Limits = NO_LIMITS,
+        limits: JobRules = NO_LIMITS,
         style: Style = AS_ECS_SCHEDULER,
     ) -> None:
         self._store, self._look, self._limits = store, look, limits

@@ -20,7 +20,7 @@ from watchbot.schedule.http.rest import (
     NO_LIMITS,
     STANDARD,
     TRIES,
-    Limits,
+    JobRules,
     Rest,
     found,
     link,
@@ -28,7 +28,7 @@ from watchbot.schedule.http.rest import (
     shown,
 )
 from watchbot.schedule.job.job import Job, Moment, is_name
-from watchbot.schedule.job.part import Part
+from watchbot.schedule.job.part import JobPart
 from watchbot.schedule.store.store import Jobs, Store
 from watchbot.schedule.store.stored import StoredJob, unstored
 
@@ -37,13 +37,13 @@ MAX_AT_ONCE = 50  # runs of a backfill
 MAX_RUNS = 1000
 
 
-class Note(Part):
+class Note(JobPart):
     """Why a job is paused."""
 
     note: Annotated[str, Field(max_length=500)] | None = None
 
 
-class RunNow(Part):
+class RunNow(JobPart):
     """Whether a run is only to be shown."""
 
     dry_run: bool = False
@@ -57,7 +57,7 @@ class Backfill(RunNow):
     concurrency: Annotated[int, Field(ge=1, le=MAX_AT_ONCE)] = 1
 
 
-class Question(Part):
+class Question(JobPart):
     """A schedule of which the fires are asked for."""
 
     schedule: str
@@ -74,7 +74,9 @@ class V1:
     `limits` are what whoever runs the scheduler has set.
     """
 
-    def __init__(self, store: Store, look: Callable[[], None], limits: Limits = NO_LIMITS) -> None:
+    def __init__(
+        self, store: Store, look: Callable[[], None], limits: JobRules = NO_LIMITS
+    ) -> None:
         self._store, self._look = store, look
         self._jobs = Rest(store, look, limits, STANDARD)
 
@@ -96,7 +98,7 @@ class V1:
         app.get("/jobs/{job_id}/fires", summary="The next fires of a job")(self.fires)
         app.get("/jobs/{job_id}/runs", summary="The runs of a job, the newest first")(self.runs)
 
-        def post(path: str, summary: str, body: type[Part], status: int = 200) -> Any:
+        def post(path: str, summary: str, body: type[JobPart], status: int = 200) -> Any:
             return app.post(path, status_code=status, summary=summary, **takes(body))
 
         post("/fires", "The next fires of a schedule that is not stored", Question)(self.preview)
@@ -191,7 +193,7 @@ async def set_suspended(jobs: Jobs, job_id: str, *, suspended: bool, note: str |
 def wrong_request(error: RequestValidationError) -> dict[str, list[str]]:
     """What is wrong with the address of a request, by the names in its query."""
     told: dict[str, list[str]] = {}
-    for each in error.errors():  # a union adds to a place which of its members was tried
+    for each in error.errors():  # a union adds to a path which of its members was tried
         told.setdefault(str(each["loc"][1]), []).append(each["msg"])
     return told
 

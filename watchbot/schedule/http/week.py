@@ -47,18 +47,18 @@ def week(jobs: Sequence[StoredJob], now: datetime) -> Week:
     lines = [
         Line(
             job_id=stored.job.id,
-            y=TOP + LANE * place,
+            y=TOP + LANE * index,
             paused=stored.job.suspended,
             marks=_marks(stored, now),
         )
-        for place, stored in enumerate(jobs)
+        for index, stored in enumerate(jobs)
     ]
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     days = [midnight + timedelta(days=day) for day in range(1, DAYS + 1)]
     return Week(
         height=TOP + LANE * len(lines),
         lines=lines,
-        days=[(_place(day, now), f"{day:%a %d %b}") for day in days],
+        days=[(_x_of(day, now), f"{day:%a %d %b}") for day in days],
     )
 
 
@@ -67,11 +67,11 @@ def _marks(stored: StoredJob, now: datetime) -> list[Mark]:
     fires = itertools.takewhile(lambda fire: fire < end, stored.job.fires(now, stored.created_at))
     found = list(itertools.islice(fires, MOST + 1))
     if len(found) > MOST:
-        x = _place(found[0], now)
+        x = _x_of(found[0], now)
         return [Mark(x=x, width=WIDTH - x, label=f"more than {MOST} times")]
-    return [Mark(x=_place(fire, now), width=MARK, label=to_text(fire)) for fire in found]
+    return [Mark(x=_x_of(fire, now), width=MARK, label=to_text(fire)) for fire in found]
 
 
-def _place(moment: datetime, now: datetime) -> float:
+def _x_of(moment: datetime, now: datetime) -> float:
     share = (moment - now) / timedelta(days=DAYS)
     return round(LEFT + (WIDTH - LEFT - MARK) * share, 1)

@@ -31,9 +31,9 @@ async def import_jobs(settings: ImportSettings, stop: Stop) -> int:
 
     Raises `SettingError`, `DatabaseError` or `AwsError` when the source cannot be read.
     """
-    refused, endpoints = 0, Endpoints(settings.account, settings.allow_endpoint)
+    refused, endpoints = 0, Endpoints(settings.aws, settings.allow_endpoint)
     async with open_store(settings) as store:
-        async for found in jobs_in(settings.source, settings.account):
+        async for found in jobs_in(settings.source, settings.aws):
             verdict = await _take(found, store, endpoints, dry_run=settings.dry_run)
             refused += not verdict.startswith(_GOOD)
             name = found[0] if found[0].isprintable() else ascii(found[0])

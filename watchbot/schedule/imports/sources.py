@@ -18,7 +18,7 @@ from watchbot.errors import DatabaseDown, DatabaseError, SettingError
 from watchbot.patience import waiting
 from watchbot.schedule.imports.clockwork import fields_of_row
 from watchbot.schedule.imports.stacks import scan
-from watchbot.settings.base import Account, describe
+from watchbot.settings.base import AwsEndpoint, describe
 from watchbot.sql.database import open_database
 
 MOST_HITS = 10_000  # that one search gives
@@ -31,7 +31,7 @@ NO_SOURCE = (
 Found = tuple[str, dict[str, Any] | str]  # a job's name, and its fields; or why there are none
 
 
-def jobs_in(source: str, account: Account) -> AsyncIterator[Found]:
+def jobs_in(source: str, aws: AwsEndpoint) -> AsyncIterator[Found]:
     """The jobs that are kept at `source`.
 
     Raises `SettingError` for what is no source; while they are read, `DatabaseError` or `AwsError`.
@@ -44,10 +44,10 @@ def jobs_in(source: str, account: Account) -> AsyncIterator[Found]:
         reader = None
     if reader is None:
         raise SettingError(describe("source"), NO_SOURCE)
-    return reader(source, account)
+    return reader(source, aws)
 
 
-async def _in_json(path: str, _: Account) -> AsyncIterator[Found]:
+async def _in_json(path: str, _: AwsEndpoint) -> AsyncIterator[Found]:
     try:
         found = json.loads(await anyio.Path(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -65,18 +65,18 @@ async def _in_json(path: str, _: Account) -> AsyncIterator[Found]:
             yield f"job {number}", "it has neither id nor taskDefinition"
 
 
-async def _in_sqlite(source: str, _: Account) -> AsyncIterator[Found]:
+async def _in_sqlite(source: str, _: AwsEndpoint) -> AsyncIterator[Found]:
     async with open_database(source, create=False) as old:
         for row in await old.fetch("SELECT id, data FROM jobs ORDER BY id"):
             yield str(row["id"]), _read(row["data"])
 
 
-async def _in_s3(source: str, account: Account) -> AsyncIterator[Found]:
+async def _in_s3(source: str, aws: AwsEndpoint) -> AsyncIterator[Found]:
     parts = urlsplit(source)
     bucket, prefix = parts.netloc, parts.path.strip("/")
     start = f"{prefix}/" if prefix else ""
     token: dict[str, str] = {}
-    async with open_client("s3", account) as client:
+    async with open_client("s3", aws) as client:
         while True:
             answer = await client.call(
                 "list_objects_v2", Bucket=bucket, Prefix=start, Delimiter="/", **token
@@ -92,8 +92,8 @@ async def _in_s3(source: str, account: Account) -> AsyncIterator[Found]:
             token = {"ContinuationToken": answer["NextContinuationToken"]}
 
 
-async def _in_dynamodb(source: str, account: Account) -> AsyncIterator[Found]:
-    async with open_client("dynamodb", account) as client:
+async def _in_dynamodb(source: str, aws: AwsEndpoint) -> AsyncIterator[Found]:
+    async with open_client("dynamodb", aws) as client:
         async for row in scan(client, urlsplit(source).netloc):
             if "job-id" in row:
                 yield row["job-id"], _read(row.get("json-data", ""))
@@ -101,7 +101,7 @@ async def _in_dynamodb(source: str, account: Account) -> AsyncIterator[Found]:
                 yield row.get("id", "?"), _of_clockwork(row)
 
 
-async def _in_elasticsearch(source: str, _: Account) -> AsyncIterator[Found]:
+async def _in_elasticsearch(source: str, _: AwsEndpoint) -> AsyncIterator[Found]:
     asked = functools.partial(anyio.to_thread.run_sync, _search, source)
     for hit in await waiting().answer("Elasticsearch", asked):
         fields = hit.get("_source")
@@ -114,10 +114,10 @@ async def _in_elasticsearch(source: str, _: Account) -> AsyncIterator[Found]:
 def _search(url: str) -> list[dict[str, Any]]:
     parts = urlsplit(url)
     server = netloc(parts.hostname or "", parts.port or 9200)
-    place = f"{parts.scheme}://{server}{parts.path.rstrip('/')}"
+    shown_url = f"{parts.scheme}://{server}{parts.path.rstrip('/')}"
     asked = json.dumps({"size": MOST_HITS}).encode()
     request = urllib.request.Request(  # noqa: S310 - its scheme was looked at
-        f"{place}/_search", asked, {"content-type": "application/json"}
+        f"{shown_url}/_search", asked, {"content-type": "application/json"}
     )
     if parts.password:
         known = base64.b64encode(f"{parts.username}:{parts.password}".encode()).decode()
@@ -126,9 +126,9 @@ def _search(url: str) -> list[dict[str, Any]]:
         with _OPENER.open(request, timeout=ANSWER_S) as answer:
             hits = _hits(json.load(answer))
     except (OSError, ValueError, RecursionError, HTTPException) as error:
-        raise DatabaseDown(place, f"no answer of Elasticsearch: {error}") from error
+        raise DatabaseDown(shown_url, f"no answer of Elasticsearch: {error}") from error
     if len(hits) == MOST_HITS:
-        raise DatabaseError(place, f"it has more than {MOST_HITS - 1} jobs")
+        raise DatabaseError(shown_url, f"it has more than {MOST_HITS - 1} jobs")
     return hits
 
 
@@ -173,7 +173,7 @@ def _without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-_READERS: Mapping[str, Callable[[str, Account], AsyncIterator[Found]]] = {
+_READERS: Mapping[str, Callable[[str, AwsEndpoint], AsyncIterator[Found]]] = {
     "": _in_json,
     "sqlite": _in_sqlite,
     "s3": _in_s3,

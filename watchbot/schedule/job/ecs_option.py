@@ -51,8 +51,8 @@ def _check(within: str, member: str) -> Callable[[Any], Any]:
 
 
 def _sentence(misfit: Misfit) -> str:
-    told = misfit.text or unknown(misfit.place[-1], misfit.known)
-    place = ".".join(misfit.place)
+    told = misfit.text or unknown(misfit.path[-1], misfit.known)
+    path = ".".join(misfit.path)
     if misfit.known:
-        return f"{place}: {told}".rstrip(".")
-    return f"{place} {told}" if place else f"{told[0].upper()}{told[1:]}"
+        return f"{path}: {told}".rstrip(".")
+    return f"{path} {told}" if path else f"{told[0].upper()}{told[1:]}"

@@ -7,16 +7,16 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from watchbot.settings.base import Account
+from watchbot.settings.base import AwsEndpoint
 from watchbot.settings.whereabouts import is_of_aws
 
 
 class Endpoints:
-    """AWS's own, those of `account` that stand in for AWS, and the hosts that were `added`."""
+    """AWS's own, those of `aws` that stand in for AWS, and the hosts that were `added`."""
 
-    def __init__(self, account: Account, added: Sequence[str] = ()) -> None:
+    def __init__(self, aws: AwsEndpoint, added: Sequence[str] = ()) -> None:
         hosts = [host.strip().lower() for each in added for host in each.split(",")]
-        self._hosts = {*hosts, *(urlsplit(url).netloc.lower() for url in account.servers)} - {""}
+        self._hosts = {*hosts, *(urlsplit(url).netloc.lower() for url in aws.servers)} - {""}
 
     def refusal(self, url: str) -> str | None:
         """Why a job may not name this URL; None if it may."""

@@ -29,7 +29,7 @@ from watchbot.schedule.cron.timetable import Dst, Timetable
 from watchbot.schedule.cron.zone import find_zone
 from watchbot.schedule.job.ecs_option import of_request
 from watchbot.schedule.job.endpoints import JobQueueUrl
-from watchbot.schedule.job.part import Part
+from watchbot.schedule.job.part import JobPart
 from watchbot.schedule.job.target import Target
 from watchbot.schedule.job.task import (
     CapacityProvider,
@@ -99,7 +99,7 @@ Moment = Annotated[
 ]
 
 
-class Trigger(Part):
+class Trigger(JobPart):
     """The source of the number of tasks: a constant, or the backlog of a queue."""
 
     type: str
@@ -113,7 +113,7 @@ class Trigger(Part):
         return self
 
 
-class Misfire(Part):
+class Misfire(JobPart):
     """The policy for fires that passed while no scheduler ran."""
 
     policy: Literal["skip", "last", "all"] = "last"
@@ -121,7 +121,7 @@ class Misfire(Part):
     max: Annotated[int, Field(ge=1, le=1000)] = 100  # of `all`, the newest
 
 
-class Retry(Part):
+class Retry(JobPart):
     """How often and how long to try to start a run, and which queue gets a run that failed."""
 
     attempts: Annotated[int, Field(ge=1, le=185)] = 20
@@ -129,7 +129,7 @@ class Retry(Part):
     dead_letter_queue: JobQueueUrl | None = None
 
 
-class Job(Part):
+class Job(JobPart):
     """A job: what is started, and when."""
 
     id: Name

@@ -30,10 +30,10 @@ def unknown(name: str, known: Iterable[str]) -> str:
     return f"Unknown field. The nearest known one is {meant}." if meant else "Unknown field."
 
 
-def known_at(model: type[BaseModel], place: Sequence[Any]) -> set[str]:
-    """The names that the fields of `model` may have at a place within it."""
+def known_at(model: type[BaseModel], path: Sequence[Any]) -> set[str]:
+    """The names that the fields of `model` may have at a path within it."""
     models = [model]
-    for part in place:
+    for part in path:
         models = [
             inner
             for each in models

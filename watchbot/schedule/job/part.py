@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 
-class Part(BaseModel):
+class JobPart(BaseModel):
     """A part that takes no other fields than its own: a slip of the pen is told."""
 
     model_config = ConfigDict(alias_generator=to_camel, frozen=True, extra="forbid")

@@ -37,30 +37,30 @@ def messages(invalid: ValidationError, model: type[BaseModel]) -> dict[str, Any]
     """The problems as a tree of the body's own shape; its leaves are lists of sentences."""
     tree: dict[str, Any] = {}
     for error in invalid.errors(include_url=False, include_input=False):
-        *within, name = place = _place(error)
+        *within, name = path = _path(error)
         if error["type"] == "extra_forbidden":
-            _put(tree, place, unknown(name, known_at(model, within)))
+            _put(tree, path, unknown(name, known_at(model, within)))
         else:
-            _put(tree, place, _sentence(error))
+            _put(tree, path, _sentence(error))
     if "schedule" in tree:
         tree["parsedSchedule"] = tree["schedule"]  # where clients of ecs-scheduler look
     return tree
 
 
-def _place(error: Any) -> list[str]:
-    # A union adds to the place which of its members was tried: that is no field of the body.
-    place = [str(part) for part in error["loc"]]
-    if place[:1] == ["target"]:
-        place = [place[0], *(part for part in place[1:] if part not in ("sns", "sqs"))]
-    if place[:1] == ["overrides"] and place[1:2] in (["listed"], ["whole"]):
-        del place[1]
-    if place[:1] in (["scheduleStart"], ["scheduleEnd"]):
-        place = place[:1]
+def _path(error: Any) -> list[str]:
+    # A union adds to the path which of its members was tried: that is no field of the body.
+    path = [str(part) for part in error["loc"]]
+    if path[:1] == ["target"]:
+        path = [path[0], *(part for part in path[1:] if part not in ("sns", "sqs"))]
+    if path[:1] == ["overrides"] and path[1:2] in (["listed"], ["whole"]):
+        del path[1]
+    if path[:1] in (["scheduleStart"], ["scheduleEnd"]):
+        path = path[:1]
     if error["type"] in ("union_tag_not_found", "union_tag_invalid"):
-        place.append("type")
-    if error["type"] in ("schema", "model_type", "model_attributes_type") and place:
-        place.append("_schema")
-    return place or ["_schema"]
+        path.append("type")
+    if error["type"] in ("schema", "model_type", "model_attributes_type") and path:
+        path.append("_schema")
+    return path or ["_schema"]
 
 
 def _sentence(error: Any) -> str:
@@ -82,8 +82,8 @@ def _range(name: Any, limits: Any) -> str:
     return f"Must be at least {low}." if high is None else f"Must be at most {high}."
 
 
-def _put(tree: dict[str, Any], place: Sequence[str], sentence: str) -> None:
-    *branches, leaf = place
+def _put(tree: dict[str, Any], path: Sequence[str], sentence: str) -> None:
+    *branches, leaf = path
     for branch in branches:
         found = tree.setdefault(branch, {})
         if not isinstance(found, dict):

@@ -6,13 +6,13 @@ from pydantic import Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
 from watchbot.schedule.job.endpoints import JobQueueUrl
-from watchbot.schedule.job.part import Part
+from watchbot.schedule.job.part import JobPart
 from watchbot.sqs.outgoing import Outgoing, flaw
 
 _GROUP = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 
-class _Message(Part):
+class _Message(JobPart):
     message: str
     group_id: _GROUP | None = None  # FIFO; the job's id, if it is not given
 

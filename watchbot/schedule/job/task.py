@@ -8,14 +8,14 @@ from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Ta
 from pydantic_core import PydanticCustomError
 
 from watchbot.schedule.job.ecs_option import of_container, of_request
-from watchbot.schedule.job.part import Part
+from watchbot.schedule.job.part import JobPart
 
 _Variable = Annotated[str, StringConstraints(min_length=1)]
 
 TAG = "ECS_SCHEDULER_OVERRIDE_TAG"  # ecs-scheduler's mark, by which its tasks are known
 
 
-class Override(Part):
+class Override(JobPart):
     """Overrides of the task definition for one container."""
 
     container_name: Annotated[str, StringConstraints(min_length=1, max_length=255)]
@@ -55,7 +55,7 @@ Overrides = Annotated[
 ]
 
 
-class CapacityProvider(Part):
+class CapacityProvider(JobPart):
     """Where a share of the tasks runs."""
 
     capacity_provider: Annotated[str, StringConstraints(min_length=1, max_length=255)]
@@ -63,7 +63,7 @@ class CapacityProvider(Part):
     base: Annotated[int, Field(ge=0, le=100_000)] = 0
 
 
-class AwsVpc(Part):
+class AwsVpc(JobPart):
     """The network that tasks of mode awsvpc are in."""
 
     subnets: Annotated[tuple[str, ...], Field(min_length=1, max_length=16)]
@@ -71,7 +71,7 @@ class AwsVpc(Part):
     assign_public_ip: Literal["ENABLED", "DISABLED"] = "DISABLED"
 
 
-class NetworkConfiguration(Part):
+class NetworkConfiguration(JobPart):
     """As RunTask has it."""
 
     awsvpc_configuration: AwsVpc

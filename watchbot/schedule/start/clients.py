@@ -8,18 +8,18 @@ import anyio
 from watchbot.aws import Client, open_client
 from watchbot.errors import Rejected
 from watchbot.schedule.job.endpoints import Endpoints
-from watchbot.settings.base import Account
+from watchbot.settings.base import AwsEndpoint
 
 
 class Clients:
     """Open until left."""
 
     def __init__(
-        self, account: Account, connections: int, endpoints: Endpoints | None = None
+        self, aws: AwsEndpoint, connections: int, endpoints: Endpoints | None = None
     ) -> None:
-        self._account, self._connections = account, connections
-        self.endpoints = endpoints or Endpoints(account)
-        self._open: dict[tuple[str, Account], Client] = {}
+        self._aws, self._connections = aws, connections
+        self.endpoints = endpoints or Endpoints(aws)
+        self._open: dict[tuple[str, AwsEndpoint], Client] = {}
         self._opening = anyio.Lock()
         self._house = AsyncExitStack()
 
@@ -34,18 +34,18 @@ class Clients:
     ) -> None:
         await self._house.aclose()
 
-    async def near(self, service: str, place: str = "") -> Client:
+    async def near(self, service: str, address: str = "") -> Client:
         """A client of `service` in the region that an ARN or a queue URL names.
 
         It tries each call once: whoever asks knows what may be asked again. Raises `NotConfigured`,
         and `Rejected` for a server that jobs may not name.
         """
-        problem = self.endpoints.refusal(place) if place.lower().startswith("http") else None
+        problem = self.endpoints.refusal(address) if address.lower().startswith("http") else None
         if problem:
             raise Rejected(
                 service=service.upper(), operation="client", code="NotAllowed", text=problem
             )
-        key = (service, self._account.near(place))
+        key = (service, self._aws.near(address))
         async with self._opening:
             if key not in self._open:
                 self._open[key] = await self._house.enter_async_context(

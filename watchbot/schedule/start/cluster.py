@@ -7,7 +7,7 @@ from watchbot.aws import Client
 from watchbot.errors import AwsError, NotFound, Rejected
 from watchbot.schedule.job.job import Job
 from watchbot.schedule.job.task import TAG, task_overrides
-from watchbot.schedule.store.run import Call, Run, job_mark
+from watchbot.schedule.store.run import Call, LeasedRun, job_mark
 
 DESCRIBED_AT_ONCE = 100  # ECS takes no more
 
@@ -43,7 +43,7 @@ class Cluster:
         tasks = await self._of_family(job, "RUNNING")
         return [task["taskArn"] for task in tasks if self._is_of(job, task)]
 
-    async def started(self, run: Run) -> list[dict[str, Any]]:
+    async def started(self, run: LeasedRun) -> list[dict[str, Any]]:
         """The tasks that a run has started, as far as ECS still knows them."""
         # Not listed by their startedBy: that filter bears no other, and so finds no stopped ones.
         tasks = await self._of_family(run.job, "RUNNING") + await self._of_family(
@@ -60,7 +60,7 @@ class Cluster:
             tasks += answer["tasks"]
         return tasks
 
-    async def start(self, run: Run, call: Call) -> tuple[list[dict[str, Any]], list[Any]]:
+    async def start(self, run: LeasedRun, call: Call) -> tuple[list[dict[str, Any]], list[Any]]:
         """Starts up to ten tasks: those that were started, and what ECS says of the others.
 
         Raises `ConflictingCall` when ECS knows its token, but not from the same request.
@@ -116,7 +116,7 @@ class Cluster:
         return job.id in tags or (by == self._old_mark and not tags and not job.overrides)
 
 
-def request(run: Run, call: Call, cluster: str) -> dict[str, Any]:
+def request(run: LeasedRun, call: Call, cluster: str) -> dict[str, Any]:
     """RunTask's parameters: the same for the same call, whoever makes it, and whenever."""
     job = run.job
     optional = {

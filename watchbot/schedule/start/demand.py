@@ -15,7 +15,7 @@ LONGEST_WAIT_S = 600  # of a run that many others of a backfill go before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class StartTasks:
     """Start this number of tasks; with `stop`, stop the job's other tasks first."""
 
     count: int
@@ -37,7 +37,7 @@ class Wait:
     seconds: float = LOOK_AGAIN_S
 
 
-Decision = Start | Skip | Wait
+Decision = StartTasks | Skip | Wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,16 +69,16 @@ def decide(overlap: Overlap, wanted: int, now: UnderWay) -> Decision:
     if wanted == 0:
         return Skip(reason="no message waits in the queue")
     if overlap == "allow":
-        return Start(count=wanted)
+        return StartTasks(count=wanted)
     if overlap == "top_up":
         return _top_up(wanted, now)
     busy = bool(now.tasks or now.begun)
     if now.ahead and not (busy and overlap != "replace"):
         return _in_turn()
     if not busy:
-        return Start(count=wanted)
+        return StartTasks(count=wanted)
     if overlap == "replace":
-        return Start(count=wanted, stop=True)
+        return StartTasks(count=wanted, stop=True)
     if overlap == "buffer_one" and not now.ahead:
         return Wait(reason=_why(now))
     return Skip(reason="an earlier run waits already" if overlap == "buffer_one" else _why(now))
@@ -90,7 +90,7 @@ def decide_backfill(wanted: int, at_once: int, under_way: int, ahead: int) -> De
         return Skip(reason="no message waits in the queue")
     free = at_once - under_way
     if free > ahead:
-        return _in_turn() if ahead else Start(count=wanted)
+        return _in_turn() if ahead else StartTasks(count=wanted)
     seconds = min(LOOK_AGAIN_S * (ahead - free + 1), LONGEST_WAIT_S)
     reason = f"{under_way} runs of the backfill are under way, {ahead} go before this one"
     return Wait(reason=reason, seconds=seconds)
@@ -101,7 +101,7 @@ def _top_up(wanted: int, now: UnderWay) -> Decision:
     if wanted <= there:
         more = ", and an earlier run is not started yet" if now.begun else ""
         return Skip(reason=f"{now.tasks} tasks run, of {wanted} that are wanted{more}")
-    return _in_turn() if now.ahead else Start(count=wanted - there)
+    return _in_turn() if now.ahead else StartTasks(count=wanted - there)
 
 
 def _in_turn() -> Wait:

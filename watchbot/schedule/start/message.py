@@ -3,7 +3,7 @@
 from watchbot.moment import to_text
 from watchbot.schedule.job.target import QueueTarget, TopicTarget
 from watchbot.schedule.start.clients import Clients
-from watchbot.schedule.store.run import Ending, Run
+from watchbot.schedule.store.run import LeasedRun, RunEnd
 from watchbot.sqs.destination import Destination, QueueDestination, TopicDestination
 from watchbot.sqs.message import Attribute
 from watchbot.sqs.outgoing import Outgoing, Unsent
@@ -17,13 +17,13 @@ class Refused(Exception):
         self.passing = unsent.passing
 
 
-async def send(clients: Clients, run: Run, target: TopicTarget | QueueTarget) -> Ending:
+async def send(clients: Clients, run: LeasedRun, target: TopicTarget | QueueTarget) -> RunEnd:
     """Sends the message of a run. Raises `AwsError` or `Refused`."""
     destination = await destination_of(clients, target)
     (result,) = await destination.send([outgoing(run, target, fifo=destination.fifo)])
     if isinstance(result, Unsent):
         raise Refused(result)
-    return Ending(status="started", reason=f"message {result}")
+    return RunEnd(status="started", reason=f"message {result}")
 
 
 async def destination_of(clients: Clients, target: TopicTarget | QueueTarget) -> Destination:
@@ -33,7 +33,7 @@ async def destination_of(clients: Clients, target: TopicTarget | QueueTarget) ->
     return QueueDestination(await clients.near("sqs", target.queue_url), target.queue_url)
 
 
-def outgoing(run: Run, target: TopicTarget | QueueTarget, *, fifo: bool) -> Outgoing:
+def outgoing(run: LeasedRun, target: TopicTarget | QueueTarget, *, fifo: bool) -> Outgoing:
     """The message; its attributes say which job it is of, and when that was due."""
     attributes = {"Job": run.job.id, "DueAt": to_text(run.due_at), "Cause": run.cause}
     attributes |= run.told

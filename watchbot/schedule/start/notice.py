@@ -13,7 +13,7 @@ from watchbot.moment import to_text
 from watchbot.schedule.job.target import QueueTarget, TopicTarget
 from watchbot.schedule.start.clients import Clients
 from watchbot.schedule.start.message import destination_of
-from watchbot.schedule.store.run import Ending, Run
+from watchbot.schedule.store.run import LeasedRun, RunEnd
 from watchbot.sqs.outgoing import Outgoing, Unsent
 from watchbot.sqs.publish import Publisher
 
@@ -22,7 +22,7 @@ _SUBJECT = 100  # characters that SNS takes
 log = logging.getLogger(__name__)
 
 
-async def tell(clients: Clients, topic: str | None, run: Run, ending: Ending) -> None:
+async def tell(clients: Clients, topic: str | None, run: LeasedRun, ending: RunEnd) -> None:
     """Tells of a run that failed, again where that may pass. A failure to tell is logged."""
     facts = {
         "job": run.job.id,
@@ -89,8 +89,8 @@ class _Told:
         except AwsError as error:
             reason = str(error)
         if reason is not None:
-            place = target.topic_arn if isinstance(target, TopicTarget) else target.queue_url
-            log.warning("failure not told", extra={"to": place, "reason": reason})
+            address = target.topic_arn if isinstance(target, TopicTarget) else target.queue_url
+            log.warning("failure not told", extra={"to": address, "reason": reason})
 
     def _outgoing(self, target: QueueTarget | TopicTarget, status: str, *, fifo: bool) -> Outgoing:
         subject = f"watchbot schedule: {self._job} {status}"[:_SUBJECT] if status else None

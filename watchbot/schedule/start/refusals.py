@@ -10,7 +10,7 @@ from watchbot.errors import AwsError, Denied, NotConfigured, NotFound, Rejected,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class RefusalKind:
     """One kind of refusal. `code` and `text` are regular expressions; `passes`: it may not last.
 
     A call that was refused so has started nothing.
@@ -25,114 +25,114 @@ class Refusal:
 
 
 REFUSALS = (
-    Refusal(
+    RefusalKind(
         kind=Throttled,
         passes=True,
         why="there were too many calls",
         sample="ThrottlingException: Rate exceeded",
     ),
-    Refusal(
+    RefusalKind(
         text=r"rate exceeded|throttl",
         passes=True,
         why="a service that ECS itself calls had too many calls",
         sample="InvalidParameterException: Error retrieving subnet information: "
         "Rate exceeded (ErrorCode: Throttling)",
     ),
-    Refusal(
+    RefusalKind(
         text=r"no container instances were found",
         passes=True,
         why="the cluster is scaled to zero; it may grow",
         sample="InvalidParameterException: No Container Instances were found in your cluster",
     ),
-    Refusal(
+    RefusalKind(
         text=r"capacity is unavailable|insufficient[ _]?\w*[ _]?capacity|does not have capacity",
         passes=True,
         why="AWS has no machines free just now",
         sample="ClientException: Capacity is unavailable at this time. Please try again later "
         "or in a different availability zone",
     ),
-    Refusal(
+    RefusalKind(
         text=r"insufficient (ip|free) ?addresses|not enough (free )?(ip )?addresses|no free ip",
         passes=True,
         why="addresses of a subnet are freed when tasks end",
         sample="InvalidParameterException: Insufficient IP addresses available in subnet-1",
     ),
-    Refusal(
+    RefusalKind(
         code=r"LimitExceeded",
         passes=True,
         why="tasks that end make room; a limit may be raised",
         sample="LimitExceededException: The limit for the resource has been exceeded",
     ),
-    Refusal(
+    RefusalKind(
         text=r"\blimits?\b|\bquotas?\b",
         passes=True,
         why="tasks that end make room; a limit may be raised",
         sample="ClientException: You've reached the limit on the number of tasks you can run "
         "concurrently",
     ),
-    Refusal(
+    RefusalKind(
         text=r"unable to assume the|unable to assume role|not authorized to perform",
         passes=True,
         why="a role, or its policy, may have been made just now, and arrive late",
         sample="ClientException: ECS was unable to assume the role that was provided for this task",
     ),
-    Refusal(
+    RefusalKind(
         code=r"Expired|InvalidClientTokenId|UnrecognizedClient",
         passes=True,
         why="the credentials have expired; new ones come by themselves",
         sample="ExpiredTokenException: The security token included in the request is expired",
     ),
-    Refusal(
+    RefusalKind(
         kind=Denied,
         passes=True,
         why="policies arrive late; it is logged as a warning once, at the first try",
         sample="AccessDeniedException: User is not authorized to perform: ecs:RunTask",
     ),
-    Refusal(
+    RefusalKind(
         kind=NotConfigured,
         passes=True,
         why="the machine's credentials did not answer just now",
         sample="NoCredentialsError: Unable to locate credentials",
     ),
-    Refusal(
+    RefusalKind(
         kind=NotFound,
         passes=False,
         why="the queue or topic that is named is not there",
         sample="QueueDoesNotExist: The specified queue does not exist",
     ),
-    Refusal(
+    RefusalKind(
         code=r"ClusterNotFound",
         passes=False,
         why="the cluster that is named is not there",
         sample="ClusterNotFoundException: Cluster not found",
     ),
-    Refusal(
+    RefusalKind(
         code=r"ClientException",
         text=r"taskdefinition|task definition",
         passes=False,
         why="the task definition that is named is not there, or is inactive",
         sample="ClientException: TaskDefinition not found",
     ),
-    Refusal(
+    RefusalKind(
         code=r"Platform\w+Exception",
         passes=False,
         why="the platform cannot run this task definition",
         sample="PlatformTaskDefinitionIncompatibilityException: The specified platform version "
         "does not satisfy the task definition's required capabilities",
     ),
-    Refusal(
+    RefusalKind(
         code=r"UnsupportedFeature",
         passes=False,
         why="the region, or the platform, cannot do this",
         sample="UnsupportedFeatureException: The specified task isn't supported in this Region",
     ),
-    Refusal(
+    RefusalKind(
         code=r"BlockedException",
         passes=False,
         why="AWS has blocked the account; write to AWS Support",
         sample="BlockedException: Your account is currently blocked",
     ),
-    Refusal(
+    RefusalKind(
         kind=Rejected,
         passes=False,
         why="AWS says that the request itself is wrong; it would say so again",
@@ -140,24 +140,24 @@ REFUSALS = (
         "in the TaskDefinition",
     ),
 )
-_NO_ANSWER = Refusal(
+_NO_ANSWER = RefusalKind(
     passes=True,
     why="there was no answer, or AWS itself failed; the call is made again under its token",
     sample="ServerException: Service Unavailable",
 )
 
 
-def refusal_of(error: AwsError) -> Refusal:
+def refusal_of(error: AwsError) -> RefusalKind:
     """The row that a fault of AWS is of."""
     return next((row for row in REFUSALS if _is(row, error)), _NO_ANSWER)
 
 
-def table() -> tuple[Refusal, ...]:
+def table() -> tuple[RefusalKind, ...]:
     """All rows, in the order in which they are tried."""
     return (*REFUSALS, _NO_ANSWER)
 
 
-def _is(row: Refusal, error: AwsError) -> bool:
+def _is(row: RefusalKind, error: AwsError) -> bool:
     named = row.code or row.text or row.kind is not AwsError
     return bool(
         named

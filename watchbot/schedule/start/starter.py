@@ -28,7 +28,7 @@ from watchbot.schedule.start.demand import (
 from watchbot.schedule.start.message import Refused, send
 from watchbot.schedule.start.refusals import refusal_of
 from watchbot.schedule.start.turn import Others, others_of
-from watchbot.schedule.store.run import Call, CalledOff, Ending, Other, Run
+from watchbot.schedule.store.run import Call, CalledOff, LeasedRun, Other, RunEnd
 from watchbot.schedule.store.store import Ledger
 from watchbot.world import REAL
 
@@ -63,7 +63,7 @@ class Means:
     old_mark: str = "ecs-scheduler"  # the `startedBy` of tasks from before
     chance: random.Random = REAL.chance
 
-    async def cluster_of(self, run: Run) -> Cluster:
+    async def cluster_of(self, run: LeasedRun) -> Cluster:
         """The cluster that the tasks of a run are in."""
         return await self.cluster_named(run.job.cluster or self.cluster)
 
@@ -79,11 +79,11 @@ class Busy(Exception):
 class Attempt:
     """One try to start a run; `run` is how far it has come."""
 
-    def __init__(self, run: Run, now: datetime, means: Means) -> None:
+    def __init__(self, run: LeasedRun, now: datetime, means: Means) -> None:
         self.run = run
         self._now, self._means = now, means
 
-    async def make(self) -> Ending | Later:
+    async def make(self) -> RunEnd | Later:
         """How it went. Raises `Lost` and `DatabaseError`."""
         if self.run.called_off:
             return await self.call_off(self.run.called_off)
@@ -104,7 +104,7 @@ class Attempt:
         except CalledOff as error:
             return await self.call_off(error.reason)
 
-    async def call_off(self, reason: str) -> Ending | Later:
+    async def call_off(self, reason: str) -> RunEnd | Later:
         """The end of a run that is to start no more, whatever it has started before."""
         run = self.run
         if run.call and run.call.doubtful and not run.job.target:
@@ -112,9 +112,9 @@ class Attempt:
                 return await self._find(await self._means.cluster_of(run), run.call, reason)
             except AwsError as error:
                 return self.again(str(error))
-        return ended(run, reason) if run.tasks else Ending(status="skipped", reason=reason)
+        return ended(run, reason) if run.tasks else RunEnd(status="skipped", reason=reason)
 
-    def again(self, reason: str, *, told: bool = False) -> Ending | Later:
+    def again(self, reason: str, *, told: bool = False) -> RunEnd | Later:
         """One more try, unless it had all of them."""
         retry = self.run.job.retry
         age_s = (self._now - self.run.created_at).total_seconds()
@@ -127,7 +127,7 @@ class Attempt:
         pause_s = retry_pause(self.run.attempts + 1, cap_s=RETRY_CAP_S, chance=chance)
         return Later(seconds=pause_s, reason=reason, told=told)
 
-    async def _start_tasks(self, cluster: Cluster) -> Ending | Later:
+    async def _start_tasks(self, cluster: Cluster) -> RunEnd | Later:
         if self.run.wanted is None:
             waits = await self._begin(cluster)
             if waits:
@@ -141,14 +141,14 @@ class Attempt:
                 return await self._find(cluster, call, str(error))
             if failures:
                 return self.again(_reasons(failures))
-        return Ending(status="started", tasks=self.run.tasks)
+        return RunEnd(status="started", tasks=self.run.tasks)
 
-    async def _begin(self, cluster: Cluster) -> Ending | Later | None:
+    async def _begin(self, cluster: Cluster) -> RunEnd | Later | None:
         """Decides what the run starts, and notes that; None when it is to start something."""
         others = await self._others(cluster)
         decision = await self._decide(others)
         if isinstance(decision, Skip):
-            return Ending(status="skipped", reason=decision.reason)
+            return RunEnd(status="skipped", reason=decision.reason)
         if isinstance(decision, Wait):
             return Later(seconds=decision.seconds, reason=decision.reason, failed=False)
         if decision.stop and others:
@@ -188,7 +188,7 @@ class Attempt:
 
     async def _go_on(
         self,
-        run: Run,
+        run: LeasedRun,
         decided: Sequence[Other] | None = None,
         containers: Sequence[str] = (),
     ) -> None:
@@ -219,9 +219,9 @@ class Attempt:
         open_runs = await self._means.ledger.claim(self.run)
         if open_runs is None:
             raise Busy
-        places = {other.cluster or self._means.cluster for other in open_runs if other.arns}
+        names = {other.cluster or self._means.cluster for other in open_runs if other.arns}
         elsewhere = [
-            await self._means.cluster_named(name) for name in sorted(places - {cluster.name})
+            await self._means.cluster_named(name) for name in sorted(names - {cluster.name})
         ]
         return await others_of(self.run, open_runs, cluster, elsewhere, self._now)
 
@@ -240,8 +240,8 @@ class Attempt:
         reason = f"replaced by a later run of the job {self.run.job.id}"
         begun = [other for other in others.runs if other.begun and not other.over]
         await self._means.ledger.end_others(self.run, begun, reason)
-        for place, arns in others.by_cluster(cluster.name).items():
-            there = cluster if place == cluster.name else await self._means.cluster_named(place)
+        for name, arns in others.by_cluster(cluster.name).items():
+            there = cluster if name == cluster.name else await self._means.cluster_named(name)
             await there.stop(arns, reason)
 
     async def _waiting(self) -> int | None:
@@ -256,23 +256,23 @@ class Attempt:
         )
         return int(answer["Attributes"][_QUEUE_LENGTH])
 
-    async def _find(self, cluster: Cluster, call: Call, reason: str) -> Ending:
+    async def _find(self, cluster: Cluster, call: Call, reason: str) -> RunEnd:
         """Looks for what became of a call that cannot be made again."""
         tasks = tuple(await cluster.started(self.run))
         self.run = replace(self.run, tasks=tasks, call=replace(call, doubtful=True))
         if len(tasks) >= (self.run.wanted or 0):
-            return Ending(status="started", tasks=tasks)
+            return RunEnd(status="started", tasks=tasks)
         return ended(self.run, reason)
 
 
-def ended(run: Run, reason: str) -> Ending:
+def ended(run: LeasedRun, reason: str) -> RunEnd:
     """The end of a run that could not be started as a whole."""
     if run.call and run.call.doubtful:
         reason = f"tasks may have been started, look for startedBy {run.started_by}: {reason}"
-        return Ending(status="uncertain", reason=reason, tasks=run.tasks)
+        return RunEnd(status="uncertain", reason=reason, tasks=run.tasks)
     if run.tasks:
         reason = f"{len(run.tasks)} of {run.wanted} tasks were started: {reason}"
-    return Ending(status="partial" if run.tasks else "failed", reason=reason, tasks=run.tasks)
+    return RunEnd(status="partial" if run.tasks else "failed", reason=reason, tasks=run.tasks)
 
 
 def _passes(error: AwsError | Refused) -> bool:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from watchbot.schedule.job.job import MAX_TASKS
 from watchbot.schedule.start.cluster import Cluster
 from watchbot.schedule.start.demand import UnderWay
-from watchbot.schedule.store.run import Other, Run
+from watchbot.schedule.store.run import LeasedRun, Other
 
 NEW = timedelta(minutes=1)  # ECS may not know a task yet that it has just started
 _OVER = "STOPPED"
@@ -34,7 +34,7 @@ class Others:
             found.setdefault(known.get(arn, otherwise), []).append(arn)
         return found
 
-    def under_way(self, run: Run) -> UnderWay:
+    def under_way(self, run: LeasedRun) -> UnderWay:
         """The job's other work, as the decision about `run` needs it."""
         open_runs = [other for other in self.runs if not other.over]
         begun = [other for other in open_runs if _is_begun(other, run)]
@@ -45,7 +45,7 @@ class Others:
             ahead=sum(_goes_before(other, run) for other in open_runs),
         )
 
-    def runs_under_way(self, run: Run) -> int:
+    def runs_under_way(self, run: LeasedRun) -> int:
         """How many runs have tasks that are not done, or are about to start some."""
         return sum(
             _is_begun(other, run) and (not other.over or not self.tasks.isdisjoint(other.arns))
@@ -53,14 +53,18 @@ class Others:
         )
 
 
-def of_its_kind(run: Run, others: Iterable[Other]) -> list[Other]:
+def of_its_kind(run: LeasedRun, others: Iterable[Other]) -> list[Other]:
     """The others that a run has to look at: a backfill at backfills alone, and no other at them."""
     backfill = run.cause == "backfill"
     return [other for other in others if (other.cause == "backfill") == backfill]
 
 
 async def others_of(
-    run: Run, runs: Sequence[Other], cluster: Cluster, elsewhere: Sequence[Cluster], now: datetime
+    run: LeasedRun,
+    runs: Sequence[Other],
+    cluster: Cluster,
+    elsewhere: Sequence[Cluster],
+    now: datetime,
 ) -> Others:
     """Asks ECS which tasks of these runs are not done. Raises `AwsError`.
 
@@ -69,9 +73,9 @@ async def others_of(
     """
     mine = of_its_kind(run, runs)
     found = frozenset[str]()
-    for place in (cluster, *elsewhere):
-        here = [o for o in mine if o.arns and (o.cluster or cluster.name) == place.name]
-        found |= await _not_done(here, place, now)
+    for each in (cluster, *elsewhere):
+        here = [o for o in mine if o.arns and (o.cluster or cluster.name) == each.name]
+        found |= await _not_done(here, each, now)
     if run.cause != "backfill":
         found |= frozenset(await cluster.running(run.job))
     return Others(runs=mine, tasks=found)
@@ -89,10 +93,10 @@ async def _not_done(runs: Sequence[Other], cluster: Cluster, now: datetime) -> f
     return frozenset(arn for arn in arns if told.get(arn, None if arn in new else _OVER) != _OVER)
 
 
-def _is_begun(other: Other, run: Run) -> bool:
+def _is_begun(other: Other, run: LeasedRun) -> bool:
     # A later one that has started nothing is decided again: else the two would wait for each other.
     return other.begun and (not other.sure or other.key < run.order)
 
 
-def _goes_before(other: Other, run: Run) -> bool:
+def _goes_before(other: Other, run: LeasedRun) -> bool:
     return not other.begun and not other.asleep and other.key < run.order

@@ -30,7 +30,7 @@ async def open_store(
             raise SettingError(describe("database"), "must be dynamodb://TABLE")
         from watchbot.schedule.store.dynamodb.store import open_table
 
-        async with open_table(url.netloc, settings.account, connections, days) as table:
+        async with open_table(url.netloc, settings.aws, connections, days) as table:
             yield table
     else:
         from watchbot.schedule.store.sql.store import open_sql

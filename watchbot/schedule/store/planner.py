@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from watchbot.moment import to_text
 from watchbot.schedule.job.job import Job
 from watchbot.schedule.store.misfire import Fire, step
-from watchbot.schedule.store.run import Entry
+from watchbot.schedule.store.run import LedgerEntry
 from watchbot.schedule.store.stored import understood
 
 LOOK_AGAIN = timedelta(minutes=1)  # at what another version may be able to read
@@ -30,7 +30,7 @@ class Planned:
     more: bool = False
 
     @classmethod
-    def of(cls, entries: Sequence[Entry], *, more: bool) -> "Planned":
+    def of(cls, entries: Sequence[LedgerEntry], *, more: bool) -> "Planned":
         """A pass that wrote these."""
         missed = Counter(entry.job_id for entry in entries if entry.status == "missed")
         return cls(due=len(entries) - missed.total(), missed=missed, more=more)
@@ -48,23 +48,23 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class JobPlan:
     """What it comes to: entries, and the job's next fire, if it has one; `note`: why not."""
 
-    entries: list[Entry]
+    entries: list[LedgerEntry]
     next_fire_at: datetime | None
     note: str | None
 
 
-def plan_job(due: Due, now: datetime) -> Plan:
+def plan_job(due: Due, now: datetime) -> JobPlan:
     """The plan of a due job. An unreadable job gets a note that says why, and is tried later."""
     job, flaw = understood(due.fields, due.id)
     if flaw:
         log.error("job cannot be read", extra={"job": due.id, "reason": flaw})
-        return Plan(entries=[], next_fire_at=now + LOOK_AGAIN, note=flaw)
+        return JobPlan(entries=[], next_fire_at=now + LOOK_AGAIN, note=flaw)
     found = step(job, due.created_at, due.next_fire_at, now)
     entries = [_entry(job, due, fire) for fire in found.fires]
-    return Plan(entries=entries, next_fire_at=found.next_fire_at, note=None)
+    return JobPlan(entries=entries, next_fire_at=found.next_fire_at, note=None)
 
 
 def sooner(due: Due, now: datetime) -> datetime | None:
@@ -74,9 +74,9 @@ def sooner(due: Due, now: datetime) -> datetime | None:
     return found if found and found < due.next_fire_at else None
 
 
-def _entry(job: Job, due: Due, fire: Fire) -> Entry:
+def _entry(job: Job, due: Due, fire: Fire) -> LedgerEntry:
     runs = fire.verdict == "due"
-    return Entry(
+    return LedgerEntry(
         job_id=job.id,
         due_at=fire.due_at,
         cause="schedule",

@@ -11,7 +11,7 @@ from typing import Any
 
 from watchbot.moment import to_time
 from watchbot.schedule.store.planner import Due
-from watchbot.schedule.store.run import ENDS_ILL, Call, Other, Run, Started
+from watchbot.schedule.store.run import ENDS_ILL, Call, LeasedRun, Other, Started
 from watchbot.schedule.store.stored import StoredJob, understood
 
 Row = Mapping[str, Any]
@@ -48,7 +48,7 @@ def job_due(row: Row, job_id: str, next_fire_at: str) -> Due:
     )
 
 
-def run_to_start(row: Row, job_now: Row | None, *, doubtful: bool = False) -> Run:
+def run_to_start(row: Row, job_now: Row | None, *, doubtful: bool = False) -> LeasedRun:
     """A run that somebody has taken, and how far it has come; `job_now` is its job as it is now.
 
     `doubtful`: nobody knows what came of its call. While it is sure that it has started nothing,
@@ -95,10 +95,10 @@ def _not_made(row: Row) -> bool:
     return not call or not (row.get("owner") or json.loads(call)["doubtful"])
 
 
-def _as_written(row: Row) -> Run:
+def _as_written(row: Row) -> LeasedRun:
     job, flaw = understood(row["job"], row["job_id"])
     call = row.get("call")
-    return Run(
+    return LeasedRun(
         job=job,
         flaw=flaw,
         due_at=to_time(row["due_at"]),

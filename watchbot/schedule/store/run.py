@@ -34,7 +34,7 @@ class CalledOff(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class LedgerEntry:
     """A run to be: a time at which a job was due. `job` is its fields then, as JSON."""
 
     job_id: str
@@ -64,7 +64,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class LeasedRun:
     """A run that somebody works at. `flaw` says why its job cannot be read, if it cannot.
 
     `called_off` says why it is to start no more, if it is.
@@ -159,7 +159,7 @@ class Other:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class RunEnd:
     """How the work at a run ended."""
 
     status: Status

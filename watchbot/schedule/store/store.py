@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from watchbot.schedule.job.job import Job
 from watchbot.schedule.store.planner import Planned
-from watchbot.schedule.store.run import Cancel, Ending, Entry, Other, Run, Started
+from watchbot.schedule.store.run import Cancel, LeasedRun, LedgerEntry, Other, RunEnd, Started
 from watchbot.schedule.store.stored import StoredJob
 from watchbot.task_record import TaskRecord
 
@@ -59,7 +59,7 @@ class Runs(Protocol):
     The entry's key (job, time, cause) keeps two replicas from entering one run twice.
     """
 
-    async def enter(self, entries: Sequence[Entry]) -> list[Entry]:
+    async def enter(self, entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
         """Writes entries; those that are new.
 
         Of a backfill, one that was skipped or has failed before is new once more.
@@ -114,7 +114,7 @@ class Ledger(Protocol):
     lease, so a replica that has lost the lease changes nothing.
     """
 
-    async def take(self, most: int) -> tuple[list[Run], datetime]:
+    async def take(self, most: int) -> tuple[list[LeasedRun], datetime]:
         """At most `most` due runs, leased to this replica for `LEASE`; and the store's time."""
         ...
 
@@ -122,15 +122,15 @@ class Ledger(Protocol):
         """Seconds until there is a run to take; at most `most`."""
         ...
 
-    async def renew(self, runs: Sequence[Run]) -> None:
+    async def renew(self, runs: Sequence[LeasedRun]) -> None:
         """Renews the leases of these runs; skips those that are lost or over."""
         ...
 
-    async def release(self, runs: Sequence[Run]) -> None:
+    async def release(self, runs: Sequence[LeasedRun]) -> None:
         """Gives up the leases of these runs, so that others may take them at once."""
         ...
 
-    async def claim(self, run: Run) -> Sequence[Other] | None:
+    async def claim(self, run: LeasedRun) -> Sequence[Other] | None:
         """Claims the job, so that this run of it may be decided; its other runs that are open.
 
         None: another run has the claim. It is held until that one is put off, or over, or until
@@ -138,7 +138,7 @@ class Ledger(Protocol):
         """
         ...
 
-    async def note(self, run: Run, decided: Sequence[Other] | None = None) -> None:
+    async def note(self, run: LeasedRun, decided: Sequence[Other] | None = None) -> None:
         """Stores how far the run has come. Raises `Lost` or `CalledOff`.
 
         `decided` are the others by which it was decided what it starts: then it is stored only if
@@ -146,18 +146,18 @@ class Ledger(Protocol):
         """
         ...
 
-    async def end_others(self, run: Run, others: Sequence[Other], reason: str) -> None:
+    async def end_others(self, run: LeasedRun, others: Sequence[Other], reason: str) -> None:
         """Calls off these runs of the same job."""
         ...
 
-    async def put_off(self, run: Run, seconds: float, reason: str, failed: bool) -> None:
+    async def put_off(self, run: LeasedRun, seconds: float, reason: str, failed: bool) -> None:
         """Lets go of a run until later; `failed` counts an attempt.
 
         Raises `Lost` or `CalledOff`.
         """
         ...
 
-    async def finish(self, run: Run, ending: Ending) -> datetime:
+    async def finish(self, run: LeasedRun, ending: RunEnd) -> datetime:
         """Ends a run, and tells its job; when that was. Raises `Lost`."""
         ...
 
@@ -166,7 +166,7 @@ class Store(Protocol):
     """A store that is open."""
 
     @property
-    def place(self) -> str:
+    def shown_url(self) -> str:
         """Its URL, without a password."""
         ...
 

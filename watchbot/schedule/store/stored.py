@@ -83,8 +83,8 @@ def understood(fields: str, job_id: str) -> tuple[Job, str | None]:
         return read_job(fields), None
     except ValidationError as invalid:
         problem = invalid.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in problem["loc"])
-        flaw = f"not run: its field {place} is wrong: {problem['msg']}"
+        path = ".".join(str(part) for part in problem["loc"])
+        flaw = f"not run: its field {path} is wrong: {problem['msg']}"
         return Job.model_validate({"id": job_id, **_NEVER}), flaw
 
 

@@ -12,7 +12,7 @@ from tests.support.house import House, a_house
 from watchbot.schedule.http.api import application
 from watchbot.schedule.scheduler import Scheduler
 from watchbot.schedule.start.clients import Clients
-from watchbot.schedule.store.run import Ending
+from watchbot.schedule.store.run import RunEnd
 from watchbot.settings.schedule import ScheduleSettings
 from watchbot.web import serving_app
 
@@ -36,7 +36,7 @@ class Ecs:
     def __init__(self) -> None:
         self.ecs = FakeEcs()
 
-    async def near(self, service: str, place: str = "") -> FakeEcs:
+    async def near(self, service: str, address: str = "") -> FakeEcs:
         return self.ecs
 
 
@@ -182,7 +182,7 @@ async def test_tries_are_counted_from_the_first(place: str) -> None:
         await api("POST", "/v1/jobs", {"id": "j", "schedule": "@hourly", "taskDefinition": "t"})
         await api("POST", "/v1/jobs/j/run")
         (run,) = await api.house.take(api.house.one)
-        await api.house.one.finish(run, Ending(status="started"))
+        await api.house.one.finish(run, RunEnd(status="started"))
         _, runs = await api("GET", "/v1/jobs/j/runs")
 
     assert runs["runs"][0]["attempts"] == 1

@@ -16,13 +16,13 @@ from watchbot.aws import Client
 from watchbot.errors import AwsError, Denied, Rejected, Throttled
 from watchbot.moment import to_text
 from watchbot.record import tables as record
-from watchbot.record.store import store
+from watchbot.record.writer import write
 from watchbot.schedule.job.job import Job
 from watchbot.schedule.job.task import TAG
 from watchbot.schedule.start.clients import Clients
 from watchbot.schedule.start.outcomes import Outcomes
 from watchbot.schedule.start.starter import Attempt, Later, Means
-from watchbot.schedule.store.run import Call, Ending, Run
+from watchbot.schedule.store.run import Call, LeasedRun, RunEnd
 from watchbot.sql.migrate import migrate
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:failures"
@@ -81,7 +81,7 @@ class World(House):
         """What one replica sees of the tasks."""
         return Outcomes(self.store, self.means(), topic=TOPIC)
 
-    async def attempt(self) -> list[Ending | Later]:
+    async def attempt(self) -> list[RunEnd | Later]:
         """What came of one attempt at each run that is due."""
         results = []
         for run in await self.take(self.one, most=100):
@@ -91,13 +91,13 @@ class World(House):
             await self.note(attempt.run, result)
         return results
 
-    async def note(self, run: Run, result: Ending | Later) -> None:
+    async def note(self, run: LeasedRun, result: RunEnd | Later) -> None:
         if isinstance(result, Later):
             await self.one.put_off(run, result.seconds, result.reason, result.failed)
         else:
             await self.one.finish(run, result)
 
-    async def fire(self) -> list[Ending | Later]:
+    async def fire(self) -> list[RunEnd | Later]:
         """A minute goes by; what is due then is attempted."""
         self.clock.on(minutes=1)
         await self.plan()
@@ -159,7 +159,7 @@ async def test_tasks_are_started_ten_at_a_time_each_call_under_its_token(place: 
         (ending,) = await world.fire()
         job = await world.jobs.find("j")
 
-    assert isinstance(ending, Ending)
+    assert isinstance(ending, RunEnd)
     assert ending.status == "started"
     assert counts(world) == [10, 10, 3]
     assert len({call["clientToken"] for call in world.ecs.calls}) == 3
@@ -177,7 +177,7 @@ async def test_reply_that_was_lost_starts_nothing_twice(file: str) -> None:
         world.clock.on(seconds=60)
         (ending,) = await world.attempt()
 
-    assert isinstance(ending, Ending)
+    assert isinstance(ending, RunEnd)
     assert len(ending.tasks) == len(world.ecs.tasks) == 23
     assert counts(world) == [10, 10, 10, 3]
     assert world.ecs.calls[1] == world.ecs.calls[2]
@@ -193,7 +193,7 @@ async def test_replica_that_died_in_a_call_starts_nothing_twice(file: str) -> No
         world.clock.on(seconds=30)  # nothing was noted of it; its lease has ended
         (ending,) = await world.attempt()
 
-    assert isinstance(ending, Ending)
+    assert isinstance(ending, RunEnd)
     assert len(ending.tasks) == len(world.ecs.tasks) == 15
 
 
@@ -224,7 +224,7 @@ async def test_what_ecs_could_not_place_is_asked_for_again_and_no_more(file: str
 
     assert isinstance(first, Later)
     assert "RESOURCE:MEMORY" in first.reason
-    assert isinstance(ending, Ending)
+    assert isinstance(ending, RunEnd)
     assert counts(world) == [10, 5]
     assert len(world.ecs.tasks) == len(ending.tasks) == 12
     assert (row["status"], row["attempts"], row["failures"]) == ("started", 1, "[]")
@@ -238,7 +238,7 @@ async def test_attempts_come_to_an_end_and_the_run_is_partial(file: str) -> None
         (ending,) = await world.attempt()
         row = await world.row()
 
-    assert isinstance(ending, Ending)
+    assert isinstance(ending, RunEnd)
     assert (row["status"], len(ending.tasks)) == ("partial", 2)
     assert "2 of 3 tasks were started" in row["reason"]
 
@@ -251,7 +251,7 @@ async def test_throttled_call_is_made_again_under_the_same_token(file: str) -> N
         world.clock.on(seconds=60)
         (ending,) = await world.attempt()
 
-    assert isinstance(ending, Ending)
+    assert isinstance(ending, RunEnd)
     assert ending.status == "started"
     assert len(world.ecs.tasks) == 1
 
@@ -276,7 +276,7 @@ async def test_denied_run_is_tried_again_and_told_once(place: str) -> None:
             results += await world.attempt()
 
     assert [isinstance(result, Later) and result.told for result in results] == [True, False, False]
-    assert isinstance(results[2], Ending)
+    assert isinstance(results[2], RunEnd)
     assert results[2].status == "started"
 
 
@@ -333,7 +333,7 @@ async def test_call_that_ecs_no_longer_knows_is_looked_for_and_not_made_again(fi
         world.clock.on(hours=24)
         (ending,) = await world.attempt()
 
-    assert isinstance(ending, Ending)
+    assert isinstance(ending, RunEnd)
     assert ending.status == "started"
     assert len(world.ecs.calls) == len(world.ecs.tasks) == 1
 
@@ -347,7 +347,7 @@ async def test_call_that_ecs_knows_in_other_words_is_looked_for(file: str) -> No
         world.clock.on(seconds=60)
         (ending,) = await world.attempt()
 
-    assert isinstance(ending, Ending)
+    assert isinstance(ending, RunEnd)
     assert ending.status == "started"
     assert len(ending.tasks) == len(world.ecs.tasks) == 1
 
@@ -496,7 +496,7 @@ async def test_outcome_is_the_record_s_where_there_is_one(url: str) -> None:
         (arn,) = world.ecs.tasks
         world.ecs.tasks.clear()  # ECS has forgotten it
         ended = an_event(5, "STOPPED", taskArn=arn, containers=containers)
-        await store(database, states(ended))
+        await write(database, states(ended))
         await world.outcomes().look()
 
         assert await _outcomes(world) == {"j": "failed"}
@@ -548,7 +548,7 @@ async def test_run_that_was_told_of_as_partial_is_not_told_of_again(file: str) -
         await world.outcomes().look()
 
         assert await _outcomes(world) == {"j": "failed"}
-    assert isinstance(ending, Ending)
+    assert isinstance(ending, RunEnd)
     assert ending.status == "partial"
     assert world.sns.published == []
 

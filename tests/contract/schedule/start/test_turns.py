@@ -11,7 +11,7 @@ from watchbot.errors import Rejected
 from watchbot.schedule.job.job import Job
 from watchbot.schedule.runs import backfill, run_now
 from watchbot.schedule.start.starter import Attempt, Means
-from watchbot.schedule.store.run import Cancel, Lost, Run
+from watchbot.schedule.store.run import Cancel, LeasedRun, Lost
 from watchbot.schedule.store.stored import StoredJob
 
 RARELY = "0 0 1 1 *"
@@ -386,7 +386,7 @@ async def test_replicas_that_decide_at_once_start_one_task_between_them(place: s
                 await Attempt(run, world.clock.moment, means_of(world)).make()
 
         world.ecs.meanwhile = other
-        runs: list[Run] = [*first]
+        runs: list[LeasedRun] = [*first]
         for run in runs:
             await Attempt(run, world.clock.moment, world.means()).make()
 

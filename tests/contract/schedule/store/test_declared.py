@@ -5,7 +5,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from tests.support.house import a_house, a_job
-from watchbot.schedule.http.rest import Limits, Rest
+from watchbot.schedule.http.rest import JobRules, Rest
 from watchbot.schedule.store.declared import source_of
 
 
@@ -20,7 +20,7 @@ async def test_job_of_a_stack_is_not_deleted_and_it_is_said_where_it_is_declared
     followed = source_of("stacks")
     async with a_house(place, a_job("own")) as house:
         await house.jobs.add(a_job("declared"), source=followed)
-        rest = Rest(house.store, lambda: None, Limits(followed=followed))
+        rest = Rest(house.store, lambda: None, JobRules(followed=followed))
 
         with pytest.raises(HTTPException, match="in the table stacks") as refused:
             await rest.delete(delete("declared"))

@@ -14,7 +14,7 @@ from watchbot.schedule.http.v1 import V1
 from watchbot.schedule.job.job import Job
 from watchbot.schedule.runs import backfill, run_now
 from watchbot.schedule.store.planner import Planned
-from watchbot.schedule.store.run import LEASE, Ending, Lost
+from watchbot.schedule.store.run import LEASE, Lost, RunEnd
 from watchbot.schedule.store.store import Ledger
 from watchbot.schedule.store.stored import Taken
 
@@ -82,8 +82,8 @@ async def test_run_of_a_replica_that_died_goes_to_another(place: str) -> None:
         (again,) = await house.take(house.two)
 
         with pytest.raises(Lost):
-            await house.one.finish(run, Ending(status="started"))
-        await house.two.finish(again, Ending(status="started"))
+            await house.one.finish(run, RunEnd(status="started"))
+        await house.two.finish(again, RunEnd(status="started"))
         assert await house.statuses() == ["started"]
         assert run.token(0) == again.token(0)
 
@@ -98,7 +98,7 @@ async def test_lease_that_is_renewed_holds(place: str) -> None:
         house.clock.on(seconds=4)
 
         assert await house.take(house.two) == []
-        await house.one.finish(run, Ending(status="started"))
+        await house.one.finish(run, RunEnd(status="started"))
 
 
 async def test_run_that_is_no_longer_worked_at_goes_to_another(place: str) -> None:
@@ -132,7 +132,7 @@ async def test_run_that_is_let_go_of_is_taken_at_once(place: str) -> None:
         house.clock.on(minutes=1)
         await house.plan()
         over, left = await house.take(house.one)
-        await house.one.finish(over, Ending(status="started"))
+        await house.one.finish(over, RunEnd(status="started"))
         await house.one.release([over, left])
 
         assert [run.key for run in await house.take(house.two)] == [left.key]
@@ -380,7 +380,7 @@ async def test_jitter_spreads_runs_within_its_window(place: str) -> None:
             house.clock.on(seconds=seconds)
             runs = await house.take(house.one, most=100)
             for run in runs:
-                await house.one.finish(run, Ending(status="started"))
+                await house.one.finish(run, RunEnd(status="started"))
             taken.append(len(runs))
 
     assert taken[0] < 5
@@ -411,9 +411,9 @@ async def test_start_that_is_told_late_does_not_hide_a_later_one(place: str) -> 
             house.clock.on(minutes=1)
             await house.plan()
         early, late = await house.take(house.one)
-        await house.one.finish(late, Ending(status="started", tasks=[{"taskId": "late"}]))
+        await house.one.finish(late, RunEnd(status="started", tasks=[{"taskId": "late"}]))
         house.clock.on(minutes=-1)
-        await house.one.finish(early, Ending(status="started", tasks=[{"taskId": "early"}]))
+        await house.one.finish(early, RunEnd(status="started", tasks=[{"taskId": "early"}]))
         job = await house.jobs.find("j")
 
     assert job
@@ -450,7 +450,7 @@ async def test_runs_that_are_over_are_forgotten_and_no_others(url: str) -> None:
         house.clock.on(minutes=2)
         await house.plan()
         (run,) = await house.take(house.one, most=1)
-        await house.one.finish(run, Ending(status="started"))
+        await house.one.finish(run, RunEnd(status="started"))
         house.clock.on(days=31)
 
         assert await house.store.runs.forget() == 1

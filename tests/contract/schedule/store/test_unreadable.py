@@ -5,7 +5,7 @@ from datetime import timedelta
 from tests.support.house import NOON, a_house, a_job
 from watchbot.moment import to_text
 from watchbot.schedule.store.planner import Planned
-from watchbot.schedule.store.run import Ending
+from watchbot.schedule.store.run import RunEnd
 
 UNREADABLE = '{"id": "bad", "schedule": "0", "timezone": "Old/Zone", "pauseAfterFailures": 1}'
 
@@ -83,7 +83,7 @@ async def test_tasks_of_a_job_that_cannot_be_read_are_looked_at(place: str) -> N
         house.clock.on(minutes=1)
         await house.plan()
         (run,) = await house.take(house.one)
-        await house.one.finish(run, Ending(status="started", tasks=[{"taskId": "t"}]))
+        await house.one.finish(run, RunEnd(status="started", tasks=[{"taskId": "t"}]))
         await house.rows.write_job_of_runs(UNREADABLE[:-1] + ', "cluster": "blue"}')
         await house.rows.write_fields("bad", UNREADABLE)
         (started,), _ = await house.store.runs.take_started(10)

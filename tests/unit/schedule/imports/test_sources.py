@@ -13,11 +13,11 @@ import pytest
 
 from watchbot.errors import DatabaseError, SettingError
 from watchbot.schedule.imports.sources import Found, jobs_in
-from watchbot.settings.base import Account
+from watchbot.settings.base import AwsEndpoint
 
 
 async def read(source: str) -> list[Found]:
-    return [found async for found in jobs_in(source, Account())]
+    return [found async for found in jobs_in(source, AwsEndpoint())]
 
 
 @pytest.mark.parametrize(

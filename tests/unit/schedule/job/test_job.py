@@ -13,12 +13,12 @@ from watchbot.schedule.http.given import SHOWN, new_job
 from watchbot.schedule.http.operations import spec
 from watchbot.schedule.job.endpoints import Endpoints
 from watchbot.schedule.job.job import Job, read_job, resolved
-from watchbot.schedule.job.part import Part
+from watchbot.schedule.job.part import JobPart
 from watchbot.schedule.job.problems import messages
 from watchbot.schedule.job.task import TAG, AwsVpc, CapacityProvider, Override
 from watchbot.schedule.start.cluster import request
-from watchbot.schedule.store.run import Call, Run
-from watchbot.settings.base import Account
+from watchbot.schedule.store.run import Call, LeasedRun
+from watchbot.settings.base import AwsEndpoint
 
 SQS = {"type": "sqs", "queueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/q"}
 SNS = {"type": "sns", "topicArn": "arn:aws:sns:eu-west-1:123456789012:t"}
@@ -265,7 +265,7 @@ def test_every_parameter_of_run_task_is_a_field_of_a_job() -> None:
         (Override, "ContainerOverride"),
     ],
 )
-def test_parts_have_the_fields_that_ecs_has(part: type[Part], shape: str) -> None:
+def test_parts_have_the_fields_that_ecs_has(part: type[JobPart], shape: str) -> None:
     ours = {field.alias for field in part.model_fields.values()} - {"containerName"}
 
     assert ours == shapes("ecs")[shape]["members"].keys() - {"name"}
@@ -345,9 +345,9 @@ def test_a_variable_of_the_job_stays_as_it_is() -> None:
     assert variables["WATCHBOT_JOB"] == "j"
 
 
-def a_run(job: Job) -> Run:
+def a_run(job: Job) -> LeasedRun:
     moment = datetime(2026, 11, 21, 12, tzinfo=UTC)
-    return Run(job=job, due_at=moment, cause="schedule", generation=1, created_at=moment)
+    return LeasedRun(job=job, due_at=moment, cause="schedule", generation=1, created_at=moment)
 
 
 URLS = {
@@ -376,8 +376,8 @@ URLS = {
 
 @pytest.mark.parametrize(("url", "allowed"), URLS.items())
 def test_queues_are_on_servers_that_the_operator_allows(url: str, *, allowed: bool) -> None:
-    account = Account(endpoint_url="http://127.0.0.1:4566")
-    endpoints = Endpoints(account, ("queues.example.com", "other.example.com:9324"))
+    aws = AwsEndpoint(endpoint_url="http://127.0.0.1:4566")
+    endpoints = Endpoints(aws, ("queues.example.com", "other.example.com:9324"))
     given = fields(target={**SQS, "queueUrl": url, "message": "m"}, retry={"deadLetterQueue": url})
     told: dict[str, Any] = {}
     try:

@@ -8,7 +8,7 @@ from watchbot.schedule.job.job import Job, Overlap
 from watchbot.schedule.start.demand import (
     Decision,
     Skip,
-    Start,
+    StartTasks,
     UnderWay,
     Wait,
     decide,
@@ -50,17 +50,17 @@ def test_expected(fields: dict[str, Any], waiting: int | None, tasks: int) -> No
 @pytest.mark.parametrize(
     ("overlap", "wanted", "running", "decision"),
     [
-        ("allow", 3, 7, Start(count=3)),
+        ("allow", 3, 7, StartTasks(count=3)),
         ("allow", 0, 0, NOTHING_WAITS),
-        ("top_up", 3, 0, Start(count=3)),
-        ("top_up", 3, 2, Start(count=1)),
+        ("top_up", 3, 0, StartTasks(count=3)),
+        ("top_up", 3, 2, StartTasks(count=1)),
         ("top_up", 3, 5, Skip(reason="5 tasks run, of 3 that are wanted")),
-        ("skip", 3, 0, Start(count=3)),
+        ("skip", 3, 0, StartTasks(count=3)),
         ("skip", 3, 1, Skip(reason="1 tasks of an earlier run are not done")),
         ("buffer_one", 3, 1, Wait(reason="1 tasks of an earlier run are not done")),
-        ("buffer_one", 3, 0, Start(count=3)),
-        ("replace", 3, 2, Start(count=3, stop=True)),
-        ("replace", 3, 0, Start(count=3)),
+        ("buffer_one", 3, 0, StartTasks(count=3)),
+        ("replace", 3, 2, StartTasks(count=3, stop=True)),
+        ("replace", 3, 0, StartTasks(count=3)),
     ],
 )
 def test_decision(overlap: Overlap, wanted: int, running: int, decision: Decision) -> None:
@@ -81,15 +81,15 @@ IN_TURN = Wait(reason="an earlier run is decided first", seconds=1)
         ("buffer_one", UnderWay(begun=1), Wait(reason=NOT_STARTED)),
         ("buffer_one", UnderWay(tasks=1, ahead=1), Skip(reason="an earlier run waits already")),
         ("replace", UnderWay(tasks=1, ahead=1), IN_TURN),
-        ("replace", UnderWay(begun=1), Start(count=3, stop=True)),
-        ("top_up", UnderWay(tasks=1, begun=1, missing=1), Start(count=1)),
+        ("replace", UnderWay(begun=1), StartTasks(count=3, stop=True)),
+        ("top_up", UnderWay(tasks=1, begun=1, missing=1), StartTasks(count=1)),
         ("top_up", UnderWay(tasks=1, ahead=1), IN_TURN),
         (
             "top_up",
             UnderWay(tasks=1, begun=1, missing=2),
             Skip(reason=f"1 tasks run, of 3 that are wanted, and {NOT_STARTED}"),
         ),
-        ("allow", UnderWay(tasks=9, begun=2, ahead=2), Start(count=3)),
+        ("allow", UnderWay(tasks=9, begun=2, ahead=2), StartTasks(count=3)),
     ],
 )
 def test_decision_among_other_runs(overlap: Overlap, now: UnderWay, decision: Decision) -> None:
@@ -105,5 +105,5 @@ def test_backfill_waits_longer_the_more_go_before(
 ) -> None:
     decision = decide_backfill(2, at_once, under_way, ahead)
 
-    assert isinstance(decision, Start) if seconds is None else isinstance(decision, Wait)
+    assert isinstance(decision, StartTasks) if seconds is None else isinstance(decision, Wait)
     assert getattr(decision, "seconds", None) == seconds

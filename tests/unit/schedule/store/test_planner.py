@@ -3,12 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 from watchbot.schedule.job.job import Job
-from watchbot.schedule.store.planner import Due, Plan, plan_job
+from watchbot.schedule.store.planner import Due, JobPlan, plan_job
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-def plan(job_id: str, at: datetime) -> Plan:
+def plan(job_id: str, at: datetime) -> JobPlan:
     """The plan of a job that is due at that time, and is started within a minute from then."""
     fields = {"id": job_id, "schedule": "* * * * *", "dialect": "cron", "jitter": 60}
     due = Due(

@@ -15,13 +15,13 @@ from watchbot.moment import to_time
 from watchbot.schedule.store.dynamodb.runs import AT_ONCE, run_key
 from watchbot.schedule.store.dynamodb.table import StoreTable, claim_key, key_of
 from watchbot.schedule.store.rows import other_run
-from watchbot.schedule.store.run import Other, Run
+from watchbot.schedule.store.run import LeasedRun, Other
 
 NOBODY = "-"
 READ_AHEAD = 20  # runs before this one that are read anew: the first tells most
 
 
-async def claim(table: StoreTable, run: Run, me: str, now: datetime) -> list[Other] | None:
+async def claim(table: StoreTable, run: LeasedRun, me: str, now: datetime) -> list[Other] | None:
     """The other open runs of the job, which is ours now; None while another run has it."""
     key, mine = claim_key(run.job.id), _name(run.key[1], run.cause)
     seen = await table.get(**key)
@@ -35,7 +35,7 @@ async def claim(table: StoreTable, run: Run, me: str, now: datetime) -> list[Oth
     return None if written is None else await _others(table, run, written, now)
 
 
-def to_decide(table: StoreTable, run: Run, me: str, others: Sequence[Other]) -> Write:
+def to_decide(table: StoreTable, run: LeasedRun, me: str, others: Sequence[Other]) -> Write:
     """A part of a transaction: the claim is still ours, and this run has begun now."""
     begun = [_name(*other.key) for other in others if other.begun]
     mine = _name(run.key[1], run.cause)
@@ -49,7 +49,7 @@ def to_decide(table: StoreTable, run: Run, me: str, others: Sequence[Other]) -> 
     )
 
 
-async def unclaim(table: StoreTable, run: Run, me: str) -> None:
+async def unclaim(table: StoreTable, run: LeasedRun, me: str) -> None:
     """Gives the claim back, if it is still ours."""
     await table.update(
         claim_key(run.job.id),
@@ -61,13 +61,13 @@ async def unclaim(table: StoreTable, run: Run, me: str) -> None:
     )
 
 
-async def _held(table: StoreTable, run: Run, seen: Item, now: datetime) -> bool:
+async def _held(table: StoreTable, run: LeasedRun, seen: Item, now: datetime) -> bool:
     holder = await table.get(**_key_of_name(run.job.id, seen["run"]))
     working = holder.get("owner") == seen["owner"] and holder.get("work") == "start"
     return working and to_time(holder["at"]) > now
 
 
-async def _others(table: StoreTable, run: Run, claimed: Item, now: datetime) -> list[Other]:
+async def _others(table: StoreTable, run: LeasedRun, claimed: Item, now: datetime) -> list[Other]:
     mine = _name(run.key[1], run.cause)
     begun: list[str] = json.loads(claimed.get("begun", "[]"))
     async with aclosing(table.waiting_runs(run.job.id)) as found:

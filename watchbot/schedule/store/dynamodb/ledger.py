@@ -26,7 +26,16 @@ from watchbot.schedule.store.dynamodb.table import (
     key_of,
 )
 from watchbot.schedule.store.rows import run_to_start
-from watchbot.schedule.store.run import ENDS_ILL, LEASE, CalledOff, Cancel, Ending, Lost, Other, Run
+from watchbot.schedule.store.run import (
+    ENDS_ILL,
+    LEASE,
+    CalledOff,
+    Cancel,
+    LeasedRun,
+    Lost,
+    Other,
+    RunEnd,
+)
 
 _GOES_ON = "#owner = :me AND attribute_not_exists(#called_off)"
 SPARE = 4  # times as many are looked at as are taken: other replicas take the same at once
@@ -41,15 +50,15 @@ class TableLedger:
         self._table, self._jobs, self._now = table, jobs, now
         self._kept, self._owner = kept, owner
 
-    async def take(self, most: int) -> tuple[list[Run], datetime]:
+    async def take(self, most: int) -> tuple[list[LeasedRun], datetime]:
         now = await self._now()
 
-        async def take(item: Item) -> Run | None:
+        async def take(item: Item) -> LeasedRun | None:
             return await self._take(item, now)
 
         waiting = await self._table.waiting("start", now, most * SPARE)
         random.shuffle(waiting)
-        runs: list[Run] = []
+        runs: list[LeasedRun] = []
         while waiting and len(runs) < most:
             missing = most - len(runs)
             tried, waiting = waiting[:missing], waiting[missing:]
@@ -60,22 +69,22 @@ class TableLedger:
         at = await self._table.next("start")
         return seconds_until(to_time(at) if at else None, await self._now(), most)
 
-    async def renew(self, runs: Sequence[Run]) -> None:
+    async def renew(self, runs: Sequence[LeasedRun]) -> None:
         await self._end_leases(runs, LEASE)
 
-    async def release(self, runs: Sequence[Run]) -> None:
+    async def release(self, runs: Sequence[LeasedRun]) -> None:
         await self._end_leases(runs, timedelta())
 
-    async def claim(self, run: Run) -> Sequence[Other] | None:
+    async def claim(self, run: LeasedRun) -> Sequence[Other] | None:
         return await claim(self._table, run, self._owner, await self._now())
 
-    async def end_others(self, run: Run, others: Sequence[Other], reason: str) -> None:
+    async def end_others(self, run: LeasedRun, others: Sequence[Other], reason: str) -> None:
         now = await self._now()
         for other in others:
             cancel = Cancel(reason=reason, due_at=other.due_at, cause=other.cause)
             await call_off(self._table, run.job.id, now, self._kept, cancel)
 
-    async def note(self, run: Run, decided: Sequence[Other] | None = None) -> None:
+    async def note(self, run: LeasedRun, decided: Sequence[Other] | None = None) -> None:
         attributes = {
             "generation": run.generation,
             "job": run.job.stored(),
@@ -89,7 +98,7 @@ class TableLedger:
         else:
             await self._decide(run, decided, attributes)
 
-    async def put_off(self, run: Run, seconds: float, reason: str, failed: bool) -> None:
+    async def put_off(self, run: LeasedRun, seconds: float, reason: str, failed: bool) -> None:
         await self._write_unless_called_off(
             run,
             owner=None,
@@ -101,7 +110,7 @@ class TableLedger:
         )
         await self._unclaim(run)
 
-    async def finish(self, run: Run, ending: Ending) -> datetime:
+    async def finish(self, run: LeasedRun, ending: RunEnd) -> datetime:
         now = await self._now()
         began = ending.status == "started" or bool(ending.tasks)
         await self._write(
@@ -125,11 +134,11 @@ class TableLedger:
             await self._jobs.count_failure(run.job.id, f"{ending.status}: {ending.reason}")
         return now
 
-    async def _unclaim(self, run: Run) -> None:
+    async def _unclaim(self, run: LeasedRun) -> None:
         if run.takes_turns:
             await unclaim(self._table, run, self._owner)
 
-    async def _take(self, item: Item, now: datetime) -> Run | None:
+    async def _take(self, item: Item, now: datetime) -> LeasedRun | None:
         """One that the index says is due; None when it is not, or another has it."""
         before = await self._table.replace(
             key_of(item),
@@ -146,10 +155,10 @@ class TableLedger:
         # A call that its owner was cut off from may have been made; one that was put off was not.
         return run_to_start(before, job or None, doubtful="owner" in before)
 
-    async def _end_leases(self, runs: Sequence[Run], after: timedelta) -> None:
+    async def _end_leases(self, runs: Sequence[LeasedRun], after: timedelta) -> None:
         until = to_text(await self._now() + after)
 
-        async def end_lease(run: Run) -> None:
+        async def end_lease(run: LeasedRun) -> None:
             await self._table.update(
                 run_key(*run.key),
                 "SET #at = :until",
@@ -160,7 +169,7 @@ class TableLedger:
 
         await side_by_side(end_lease, runs, AT_ONCE)
 
-    async def _tell_of_start(self, run: Run, ending: Ending, now: datetime) -> None:
+    async def _tell_of_start(self, run: LeasedRun, ending: RunEnd, now: datetime) -> None:
         attributes = {
             "last_run_at": to_text(now),
             "last_run_tasks": json.dumps(ending.tasks),
@@ -174,7 +183,7 @@ class TableLedger:
         )
 
     async def _decide(
-        self, run: Run, decided: Sequence[Other], attributes: Mapping[str, Any]
+        self, run: LeasedRun, decided: Sequence[Other], attributes: Mapping[str, Any]
     ) -> None:
         """Stores a decision together with the claim by which it was made."""
         to_run = self._table.to_update(
@@ -194,23 +203,25 @@ class TableLedger:
             if codes[1] == CONDITION_FAILED:
                 raise Lost
             await anyio.sleep(retry_pause(failures))  # its lease was renewed just then
-        raise DatabaseDown(self._table.place, f"a transaction was refused: {sorted(set(codes))}")
+        raise DatabaseDown(
+            self._table.shown_url, f"a transaction was refused: {sorted(set(codes))}"
+        )
 
-    async def _write_unless_called_off(self, run: Run, **attributes: Any) -> None:
+    async def _write_unless_called_off(self, run: LeasedRun, **attributes: Any) -> None:
         if not await self._updated(run, _GOES_ON, attributes):
             raise await self._why_refused(run)
 
-    async def _why_refused(self, run: Run) -> Exception:
+    async def _why_refused(self, run: LeasedRun) -> Exception:
         item = await self._table.get(**run_key(*run.key))
         if item.get("owner") == self._owner and "called_off" in item:
             return CalledOff(item["called_off"])
         return Lost()
 
-    async def _write(self, run: Run, **attributes: Any) -> None:
+    async def _write(self, run: LeasedRun, **attributes: Any) -> None:
         if not await self._updated(run, "#owner = :me", attributes):
             raise Lost
 
-    async def _updated(self, run: Run, condition: str, attributes: Mapping[str, Any]) -> bool:
+    async def _updated(self, run: LeasedRun, condition: str, attributes: Mapping[str, Any]) -> bool:
         written = await self._table.update(
             run_key(*run.key),
             assigned(attributes),

@@ -8,9 +8,9 @@ from watchbot.errors import DatabaseDown, DatabaseError
 from watchbot.schedule.store.dynamodb.jobs import moved
 from watchbot.schedule.store.dynamodb.runs import run_item, unless_there
 from watchbot.schedule.store.dynamodb.table import StoreTable, assigned, given, key_of
-from watchbot.schedule.store.planner import Plan, Planned, plan_job
+from watchbot.schedule.store.planner import JobPlan, Planned, plan_job
 from watchbot.schedule.store.rows import job_due
-from watchbot.schedule.store.run import Entry
+from watchbot.schedule.store.run import LedgerEntry
 
 BATCH = 200  # jobs of one pass
 MOST_ENTRIES = 99  # of a transaction, which may have 100 parts
@@ -23,7 +23,7 @@ async def plan(table: StoreTable, now: datetime, kept: timedelta) -> Planned:
     """One pass over the jobs that are due. One that is refused keeps back no other."""
     refusals: list[DatabaseError] = []
 
-    async def enter(job: Item) -> Plan | None:
+    async def enter(job: Item) -> JobPlan | None:
         try:
             return await _enter(table, job, now, kept)
         except DatabaseError as error:
@@ -41,7 +41,7 @@ async def plan(table: StoreTable, now: datetime, kept: timedelta) -> Planned:
     return Planned.of(entries, more=len(jobs) == BATCH or behind)
 
 
-async def _enter(table: StoreTable, job: Item, now: datetime, kept: timedelta) -> Plan | None:
+async def _enter(table: StoreTable, job: Item, now: datetime, kept: timedelta) -> JobPlan | None:
     """Writes some of a job's fires; None when another replica was faster, or the job changed."""
     piece = _piece(job, now)
     attributes = {**moved(piece.next_fire_at), "note": piece.note}
@@ -65,16 +65,16 @@ async def _enter(table: StoreTable, job: Item, now: datetime, kept: timedelta) -
             entry for entry, code in zip(new, codes[1:], strict=True) if code != CONDITION_FAILED
         ]
         if len(left) == len(new):
-            raise DatabaseDown(table.place, f"a transaction was refused: {sorted(set(codes))}")
+            raise DatabaseDown(table.shown_url, f"a transaction was refused: {sorted(set(codes))}")
         new = left  # the others are in the ledger: the job was deleted, and made again
 
 
-def _put(table: StoreTable, entry: Entry, now: datetime, kept: timedelta) -> Write:
+def _put(table: StoreTable, entry: LedgerEntry, now: datetime, kept: timedelta) -> Write:
     condition, values = unless_there(entry)
     return table.to_put(run_item(entry, now, kept), condition, **values)
 
 
-def _piece(job: Item, now: datetime) -> Plan:
+def _piece(job: Item, now: datetime) -> JobPlan:
     """As much of a job's plan as one transaction takes."""
     plan = plan_job(job_due(job, job["sk"], job["at"]), now)
     most = min(MOST_ENTRIES, MOST_BYTES // (len(job["fields"].encode()) + 1000))

@@ -20,7 +20,7 @@ from watchbot.schedule.store.dynamodb.table import (
     runs_key,
 )
 from watchbot.schedule.store.rows import run_shown, run_started
-from watchbot.schedule.store.run import LOOKED_AT, Cancel, Entry, Lost, Started
+from watchbot.schedule.store.run import LOOKED_AT, Cancel, LedgerEntry, Lost, Started
 from watchbot.task_outcome import FAILURES, SUCCESS
 
 AT_ONCE = 20  # writes side by side
@@ -37,10 +37,10 @@ class TableRuns:
     def __init__(self, table: StoreTable, jobs: TableJobs, now: Now, kept: timedelta) -> None:
         self._table, self._jobs, self._now, self._kept = table, jobs, now, kept
 
-    async def enter(self, entries: Sequence[Entry]) -> list[Entry]:
+    async def enter(self, entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
         now = await self._now()
 
-        async def put(entry: Entry) -> bool:
+        async def put(entry: LedgerEntry) -> bool:
             item = run_item(entry, now, self._kept)
             condition, values = unless_there(entry)
             return await self._table.put(item, condition, **values)
@@ -152,7 +152,7 @@ def run_key(job_id: str, due_at: str, cause: str) -> dict[str, str]:
     return {"pk": runs_key(job_id), "sk": f"{due_at}#{cause}"}
 
 
-def unless_there(entry: Entry) -> tuple[str, dict[str, str]]:
+def unless_there(entry: LedgerEntry) -> tuple[str, dict[str, str]]:
     """On which condition an entry is new, and its values.
 
     A time that was missed, and comes again since the clock was set back, is due then. One of a
@@ -167,7 +167,7 @@ def unless_there(entry: Entry) -> tuple[str, dict[str, str]]:
     return f"{new} OR #status = :missed", {"missed": "missed"}
 
 
-def run_item(entry: Entry, now: datetime, kept: timedelta) -> Item:
+def run_item(entry: LedgerEntry, now: datetime, kept: timedelta) -> Item:
     """The item of an entry."""
     due_at = to_text(entry.due_at)
     return given(

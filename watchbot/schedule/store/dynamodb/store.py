@@ -18,7 +18,7 @@ from watchbot.schedule.store.dynamodb.setback import plan_anew
 from watchbot.schedule.store.dynamodb.table import StoreTable
 from watchbot.schedule.store.planner import Planned
 from watchbot.schedule.store.setback import ClockWatch
-from watchbot.settings.base import Account
+from watchbot.settings.base import AwsEndpoint
 from watchbot.task_record import NoTaskRecord
 
 # Replicas do not look at the same instant: the first plans, and the others find that it has. With
@@ -30,11 +30,11 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def open_table(
-    name: str, account: Account, connections: int, days: float
+    name: str, aws: AwsEndpoint, connections: int, days: float
 ) -> AsyncIterator["TableStore"]:
     """The table of this name, which is made if it is not there."""
     clock = ServerClock()
-    async with open_client("dynamodb", account, attempts=1, connections=connections) as client:
+    async with open_client("dynamodb", aws, attempts=1, connections=connections) as client:
         table = StoreTable(client, name, clock.told)
         if await table.prepare():
             log.info("table made", extra={"table": name})
@@ -46,7 +46,7 @@ class TableStore:
 
     def __init__(self, table: StoreTable, now: Now, kept: timedelta) -> None:
         self._table, self._now, self._kept = table, now, kept
-        self.place = table.place
+        self.shown_url = table.shown_url
         self.jobs = jobs = TableJobs(table, now, kept)
         self.runs = TableRuns(table, jobs, now, kept)
         self.record = NoTaskRecord()

@@ -59,7 +59,7 @@ class StoreTable(Table):
 
     def __init__(self, client: Client, name: str, told: Callable[[str], None]) -> None:
         super().__init__(client, name)
-        self.place = f"dynamodb://{name}"
+        self.shown_url = f"dynamodb://{name}"
         self._told = told
 
     async def call(self, operation: str, **parameters: Any) -> Any:
@@ -171,7 +171,7 @@ class StoreTable(Table):
                 if facts and facts["TableStatus"] == "ACTIVE":
                     return facts
                 await anyio.sleep(1)
-        raise DatabaseDown(self.place, f"the table was not ready within {READY_S} s")
+        raise DatabaseDown(self.shown_url, f"the table was not ready within {READY_S} s")
 
     async def _described(self) -> Any:
         """DynamoDB's description of the table; None if there is no table."""
@@ -190,7 +190,7 @@ class StoreTable(Table):
         if isinstance(error, Rejected) and error.code in _OURS:
             return error
         kind = DatabaseDown if error.transient or _not_now(error) else DatabaseError
-        return kind(self.place, f"{error.operation}: {error.code}: {error.text}")
+        return kind(self.shown_url, f"{error.operation}: {error.code}: {error.text}")
 
 
 async def first(found: AsyncGenerator[Item], most: int) -> list[Item]:

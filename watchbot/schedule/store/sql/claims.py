@@ -4,7 +4,7 @@ from datetime import datetime
 
 from watchbot.moment import to_text
 from watchbot.schedule.store.rows import other_run
-from watchbot.schedule.store.run import Lost, Other, Run
+from watchbot.schedule.store.run import LeasedRun, Lost, Other
 from watchbot.sql.database import Transaction
 from watchbot.sql.dialect import Dialect
 
@@ -18,7 +18,7 @@ AND (wake_at IS NOT NULL OR look_at IS NOT NULL)
 
 
 async def claim(
-    transaction: Transaction, dialect: Dialect, run: Run, me: str, now: datetime
+    transaction: Transaction, dialect: Dialect, run: LeasedRun, me: str, now: datetime
 ) -> list[Other] | None:
     """The other open runs of the job, which is ours now; None while another run has it."""
     key = _key(run)
@@ -50,7 +50,7 @@ async def claim(
     return [other_run(row, now) for row in await transaction.fetch(_OPEN, **key)]
 
 
-async def still_claimed(transaction: Transaction, run: Run, me: str) -> None:
+async def still_claimed(transaction: Transaction, run: LeasedRun, me: str) -> None:
     """Holds the claim until the end of the transaction. Raises `Lost` when it is not ours."""
     held = await transaction.execute(
         f"UPDATE schedule_claim SET owner = :me WHERE {_MINE}", **_key(run), me=me
@@ -59,11 +59,11 @@ async def still_claimed(transaction: Transaction, run: Run, me: str) -> None:
         raise Lost
 
 
-async def unclaim(transaction: Transaction, run: Run, me: str) -> None:
+async def unclaim(transaction: Transaction, run: LeasedRun, me: str) -> None:
     """Gives the claim back, if it is still ours."""
     await transaction.execute(f"DELETE FROM schedule_claim WHERE {_MINE}", **_key(run), me=me)
 
 
-def _key(run: Run) -> dict[str, str]:
+def _key(run: LeasedRun) -> dict[str, str]:
     job_id, due_at, cause = run.key
     return {"job_id": job_id, "due_at": due_at, "cause": cause}

@@ -7,7 +7,16 @@ from typing import Any
 
 from watchbot.moment import seconds_until, to_text, to_time
 from watchbot.schedule.store.rows import run_to_start
-from watchbot.schedule.store.run import ENDS_ILL, LEASE, CalledOff, Cancel, Ending, Lost, Other, Run
+from watchbot.schedule.store.run import (
+    ENDS_ILL,
+    LEASE,
+    CalledOff,
+    Cancel,
+    LeasedRun,
+    Lost,
+    Other,
+    RunEnd,
+)
 from watchbot.schedule.store.sql.calling_off import call_off
 from watchbot.schedule.store.sql.claims import claim, still_claimed, unclaim
 from watchbot.schedule.store.sql.clock import Now
@@ -37,7 +46,7 @@ class SqlLedger:
     def __init__(self, database: Database, now: Now, owner: str) -> None:
         self._database, self._now, self._owner = database, now, owner
 
-    async def take(self, most: int) -> tuple[list[Run], datetime]:
+    async def take(self, most: int) -> tuple[list[LeasedRun], datetime]:
         sql = _TAKE.format(skip_locked=self._database.dialect.lock_free)
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
@@ -59,25 +68,25 @@ class SqlLedger:
         )
         return seconds_until(to_time(row["at"]) if row["at"] else None, now, most)
 
-    async def renew(self, runs: Sequence[Run]) -> None:
+    async def renew(self, runs: Sequence[LeasedRun]) -> None:
         await self._end_leases(runs, LEASE)
 
-    async def release(self, runs: Sequence[Run]) -> None:
+    async def release(self, runs: Sequence[LeasedRun]) -> None:
         await self._end_leases(runs, timedelta())
 
-    async def claim(self, run: Run) -> Sequence[Other] | None:
+    async def claim(self, run: LeasedRun) -> Sequence[Other] | None:
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
             return await claim(transaction, self._database.dialect, run, self._owner, now)
 
-    async def end_others(self, run: Run, others: Sequence[Other], reason: str) -> None:
+    async def end_others(self, run: LeasedRun, others: Sequence[Other], reason: str) -> None:
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
             for other in others:
                 cancel = Cancel(reason=reason, due_at=other.due_at, cause=other.cause)
                 await call_off(transaction, run.job.id, now, cancel)
 
-    async def note(self, run: Run, decided: Sequence[Other] | None = None) -> None:
+    async def note(self, run: LeasedRun, decided: Sequence[Other] | None = None) -> None:
         async with self._database.transaction() as transaction:
             if decided is not None:
                 await still_claimed(transaction, run, self._owner)
@@ -92,7 +101,7 @@ class SqlLedger:
                 failures=json.dumps(run.failures),
             )
 
-    async def put_off(self, run: Run, seconds: float, reason: str, failed: bool) -> None:
+    async def put_off(self, run: LeasedRun, seconds: float, reason: str, failed: bool) -> None:
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
             await self._write_unless_called_off(
@@ -105,7 +114,7 @@ class SqlLedger:
             )
             await unclaim(transaction, run, self._owner)
 
-    async def finish(self, run: Run, ending: Ending) -> datetime:
+    async def finish(self, run: LeasedRun, ending: RunEnd) -> datetime:
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
             # The job first: whoever deletes it takes the rows in this order, too.
@@ -127,7 +136,7 @@ class SqlLedger:
             await unclaim(transaction, run, self._owner)
         return now
 
-    async def _end_leases(self, runs: Sequence[Run], after: timedelta) -> None:
+    async def _end_leases(self, runs: Sequence[LeasedRun], after: timedelta) -> None:
         keys = [dict(zip(_KEY, run.key, strict=True)) for run in runs]
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
@@ -141,7 +150,7 @@ class SqlLedger:
             )
 
     async def _tell_job(
-        self, transaction: Transaction, run: Run, ending: Ending, now: datetime
+        self, transaction: Transaction, run: LeasedRun, ending: RunEnd, now: datetime
     ) -> None:
         if ending.status == "started" or ending.tasks:
             await transaction.execute(
@@ -167,7 +176,7 @@ class SqlLedger:
         return {row["id"]: row for row in found}
 
     async def _write_unless_called_off(
-        self, transaction: Transaction, run: Run, **columns: Any
+        self, transaction: Transaction, run: LeasedRun, **columns: Any
     ) -> None:
         key = dict(zip(_KEY, run.key, strict=True))
         rows = await transaction.fetch(
@@ -180,7 +189,7 @@ class SqlLedger:
             raise CalledOff(rows[0]["called_off"])
         await self._write(transaction, run, **columns)
 
-    async def _write(self, transaction: Transaction, run: Run, **columns: Any) -> None:
+    async def _write(self, transaction: Transaction, run: LeasedRun, **columns: Any) -> None:
         job_id, due_at, cause = run.key
         assigned = ", ".join(f"{name} = :{name}" for name in columns)
         written = await transaction.execute(

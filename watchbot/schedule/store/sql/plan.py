@@ -4,9 +4,9 @@ import json
 from datetime import datetime
 
 from watchbot.moment import seconds_until, to_text, to_time
-from watchbot.schedule.store.planner import Plan, Planned, plan_job
+from watchbot.schedule.store.planner import JobPlan, Planned, plan_job
 from watchbot.schedule.store.rows import job_due
-from watchbot.schedule.store.run import Entry
+from watchbot.schedule.store.run import LedgerEntry
 from watchbot.schedule.store.sql.clock import Now
 from watchbot.schedule.store.sql.runs import enter
 from watchbot.sql.database import Database, Transaction
@@ -30,7 +30,7 @@ async def plan(database: Database, now_of: Now) -> Planned:
         rows = await transaction.fetch(sql, now=to_text(now), most=BATCH)
         plans = _plans(rows, now)
         entries = [entry for plan in plans.values() for entry in plan.entries]
-        new: list[Entry] = []
+        new: list[LedgerEntry] = []
         if plans:
             new = await enter(transaction, database.dialect, entries, now)
             await _move(transaction, database.dialect, plans)
@@ -47,8 +47,8 @@ async def seconds_to_next(database: Database, now_of: Now, most: float) -> float
     return seconds_until(to_time(row["at"]) if row["at"] else None, now, most)
 
 
-def _plans(rows: list[Row], now: datetime) -> dict[str, Plan]:
-    plans: dict[str, Plan] = {}
+def _plans(rows: list[Row], now: datetime) -> dict[str, JobPlan]:
+    plans: dict[str, JobPlan] = {}
     entries = 0
     for row in rows:
         if entries > MOST_ENTRIES:
@@ -58,7 +58,7 @@ def _plans(rows: list[Row], now: datetime) -> dict[str, Plan]:
     return plans
 
 
-async def _move(transaction: Transaction, dialect: Dialect, plans: dict[str, Plan]) -> None:
+async def _move(transaction: Transaction, dialect: Dialect, plans: dict[str, JobPlan]) -> None:
     moves = [
         {
             "id": job_id,

@@ -7,7 +7,7 @@ from typing import Any
 
 from watchbot.moment import to_text
 from watchbot.schedule.store.rows import run_shown, run_started
-from watchbot.schedule.store.run import LOOKED_AT, Cancel, Entry, Lost, Started
+from watchbot.schedule.store.run import LOOKED_AT, Cancel, LedgerEntry, Lost, Started
 from watchbot.schedule.store.sql.calling_off import call_off
 from watchbot.schedule.store.sql.clock import Now
 from watchbot.schedule.store.sql.jobs import count_failure
@@ -73,7 +73,7 @@ class SqlRuns:
     def __init__(self, database: Database, now: Now, kept: timedelta) -> None:
         self._database, self._now, self._kept = database, now, kept
 
-    async def enter(self, entries: Sequence[Entry]) -> list[Entry]:
+    async def enter(self, entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
             return await enter(transaction, self._database.dialect, entries, now)
@@ -149,8 +149,8 @@ class SqlRuns:
 
 
 async def enter(
-    transaction: Transaction, dialect: Dialect, entries: Iterable[Entry], now: datetime
-) -> list[Entry]:
+    transaction: Transaction, dialect: Dialect, entries: Iterable[LedgerEntry], now: datetime
+) -> list[LedgerEntry]:
     """Writes entries; those that are new."""
     by_key = {(entry.job_id, to_text(entry.due_at), entry.cause): entry for entry in entries}
     if not by_key:

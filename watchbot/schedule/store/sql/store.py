@@ -39,7 +39,7 @@ class SqlStore:
 
     def __init__(self, database: Database, now: Now, kept: timedelta) -> None:
         self._database, self._now = database, now
-        self.place = database.place
+        self.shown_url = database.shown_url
         self.jobs = SqlJobs(database, now)
         self.runs = SqlRuns(database, now, kept)
         self.record = SqlTaskRecord(database)

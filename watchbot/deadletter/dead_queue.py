@@ -16,7 +16,7 @@ _OUTPUT = re.compile(r"(?P<before>.*)DeadLetterQueueUrl(?P<after>.*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class DeadLetterQueue:
     """A dead-letter queue, with its source queue and log group where known."""
 
     name: str
@@ -25,8 +25,8 @@ class Place:
     log_group: str | None = None
 
 
-async def find(settings: DeadLetterSettings) -> list[Place]:
-    """The places that the settings name, at least one.
+async def find(settings: DeadLetterSettings) -> list[DeadLetterQueue]:
+    """The dead-letter queues that the settings name, at least one.
 
     Raises `SettingError` when they name none, `AwsError` for what AWS refuses.
     """
@@ -39,11 +39,11 @@ async def find(settings: DeadLetterSettings) -> list[Place]:
     if not known:
         names = ", ".join(map(describe, settings.rivals))
         raise SettingError(names, "none is set; name a stack or a queue")
-    async with open_client("sqs", settings.account.near(known)) as sqs:
+    async with open_client("sqs", settings.aws.near(known)) as sqs:
         return [await _of_queues(settings, sqs)]
 
 
-async def _of_queues(settings: DeadLetterSettings, sqs: Client) -> Place:
+async def _of_queues(settings: DeadLetterSettings, sqs: Client) -> DeadLetterQueue:
     queue_url, dead_url = settings.queue_url, settings.dead_letter_queue_url
     if dead_url is None:
         dead_url = await _dead_letter_queue_of(sqs, queue_url or "")
@@ -57,7 +57,9 @@ async def _of_queues(settings: DeadLetterSettings, sqs: Client) -> Place:
         queue_url = await _only_source_of(sqs, dead_url)
     name = dead_url.rpartition("/")[2]
     group = settings.log_group
-    return Place(name=name, dead_letter_queue_url=dead_url, queue_url=queue_url, log_group=group)
+    return DeadLetterQueue(
+        name=name, dead_letter_queue_url=dead_url, queue_url=queue_url, log_group=group
+    )
 
 
 async def _dead_letter_queue_of(sqs: Client, queue_url: str) -> str | None:
@@ -74,8 +76,8 @@ async def _only_source_of(sqs: Client, dead_url: str) -> str | None:
     return urls[0] if len(urls) == 1 else None
 
 
-async def _in_stack(settings: DeadLetterSettings, stack: str) -> list[Place]:
-    async with open_client("cloudformation", settings.account) as cloudformation:
+async def _in_stack(settings: DeadLetterSettings, stack: str) -> list[DeadLetterQueue]:
+    async with open_client("cloudformation", settings.aws) as cloudformation:
         outputs = await _outputs(cloudformation, stack)
         found = _named_by(outputs, settings.log_group)
         if not found:
@@ -91,18 +93,18 @@ async def _in_stack(settings: DeadLetterSettings, stack: str) -> list[Place]:
     return found
 
 
-def _the_one(places: Sequence[Place], dead_url: str) -> Place:
-    for place in places:
+def _the_one(dead_queues: Sequence[DeadLetterQueue], dead_url: str) -> DeadLetterQueue:
+    for dead_queue in dead_queues:
         # Compares account and name: the host may be the user's own endpoint.
-        if place.dead_letter_queue_url.split("/")[-2:] == dead_url.split("/")[-2:]:
-            return replace(place, dead_letter_queue_url=dead_url)
+        if dead_queue.dead_letter_queue_url.split("/")[-2:] == dead_url.split("/")[-2:]:
+            return replace(dead_queue, dead_letter_queue_url=dead_url)
     raise SettingError(
-        describe("dead_letter_queue_url"), f"is none of the stack's; it has {_named(places)}"
+        describe("dead_letter_queue_url"), f"is none of the stack's; it has {_named(dead_queues)}"
     )
 
 
-def _named(places: Sequence[Place]) -> str:
-    return ", ".join(f"{each.name} ({each.dead_letter_queue_url})" for each in places)
+def _named(dead_queues: Sequence[DeadLetterQueue]) -> str:
+    return ", ".join(f"{each.name} ({each.dead_letter_queue_url})" for each in dead_queues)
 
 
 async def _outputs(cloudformation: Client, stack: str) -> dict[str, str]:
@@ -123,40 +125,42 @@ async def _outputs(cloudformation: Client, stack: str) -> dict[str, str]:
     }
 
 
-def _named_by(outputs: Mapping[str, str], log_group: str | None) -> list[Place]:
+def _named_by(outputs: Mapping[str, str], log_group: str | None) -> list[DeadLetterQueue]:
     """Finds queues by the outputs PREFIX+DeadLetterQueueUrl+SUFFIX of ecs-watchbot 4-9 and ours."""
-    places = []
+    dead_queues = []
     for key, url in outputs.items():
         if named := _OUTPUT.fullmatch(key):
             before, after = named["before"], named["after"]
-            places.append(
-                Place(
+            dead_queues.append(
+                DeadLetterQueue(
                     name=before + after or url.rpartition("/")[2],
                     dead_letter_queue_url=url,
                     queue_url=outputs.get(f"{before}QueueUrl{after}"),
                     log_group=log_group or outputs.get(f"{before}LogGroup{after}"),
                 )
             )
-    return places
+    return dead_queues
 
 
-async def _made_by(cloudformation: Client, settings: DeadLetterSettings, stack: str) -> list[Place]:
+async def _made_by(
+    cloudformation: Client, settings: DeadLetterSettings, stack: str
+) -> list[DeadLetterQueue]:
     """Finds a stack's queues with dead-letter queues: ecs-watchbot 10 has no output for them."""
     resources = await _resources(cloudformation, stack)
     groups = [each for kind, each in resources if kind == "AWS::Logs::LogGroup"]
     log_group = settings.log_group or (groups[0] if len(groups) == 1 else None)
     urls = [each for kind, each in resources if kind == "AWS::SQS::Queue"]
-    places: list[Place] = []
+    dead_queues: list[DeadLetterQueue] = []
     for url in urls:
-        async with open_client("sqs", settings.account.near(url)) as sqs:
+        async with open_client("sqs", settings.aws.near(url)) as sqs:
             dead_url = await _dead_letter_queue_of(sqs, url)
         if dead_url is not None:
             name = url.rpartition("/")[2]
-            place = Place(
+            dead_queue = DeadLetterQueue(
                 name=name, dead_letter_queue_url=dead_url, queue_url=url, log_group=log_group
             )
-            places.append(place)
-    return places
+            dead_queues.append(dead_queue)
+    return dead_queues
 
 
 async def _resources(cloudformation: Client, stack: str) -> list[tuple[str, str]]:
@@ -174,10 +178,11 @@ async def _resources(cloudformation: Client, stack: str) -> list[tuple[str, str]
         token = {"NextToken": answer["NextToken"]}
 
 
-def chosen(places: Sequence[Place]) -> Place:
-    """The only place. Raises `SettingError` for several."""
-    if len(places) > 1:
+def chosen(dead_queues: Sequence[DeadLetterQueue]) -> DeadLetterQueue:
+    """The only one of them. Raises `SettingError` for several."""
+    if len(dead_queues) > 1:
         raise SettingError(
-            describe("dead_letter_queue_url"), f"the stack has several; name one: {_named(places)}"
+            describe("dead_letter_queue_url"),
+            f"the stack has several; name one: {_named(dead_queues)}",
         )
-    return places[0]
+    return dead_queues[0]

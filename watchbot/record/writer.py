@@ -79,7 +79,7 @@ class Reject:
     receive_count: int
 
 
-async def store(
+async def write(
     database: Database,
     tasks: Sequence[TaskState] = (),
     others: Sequence[OtherEvent] = (),
@@ -136,7 +136,7 @@ excluded.version > ecs_task.version OR (excluded.version = ecs_task.version
 class _Writer:
     def __init__(self, transaction: Transaction, database: Database) -> None:
         self._transaction = transaction
-        self._place, self._dialect = database.place, database.dialect
+        self._shown_url, self._dialect = database.shown_url, database.dialect
 
     async def tasks(self, states: Sequence[TaskState]) -> None:
         if not states:
@@ -183,7 +183,7 @@ class _Writer:
         try:
             return json.dumps(rows, ensure_ascii=False)
         except RecursionError:
-            raise DataRefused(self._place, "it is nested too deep") from None
+            raise DataRefused(self._shown_url, "it is nested too deep") from None
 
     async def _containers(self, newest: Sequence[TaskState]) -> None:
         rows = [

@@ -11,7 +11,7 @@ _PREFIXES = ("AWS_", "SSL_CERT_", "OTEL_EXPORTER_")
 _NAMES = {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "WATCHBOT_CACHE"}
 
 
-def named_places() -> Iterator[Path]:
+def named_paths() -> Iterator[Path]:
     """Files and directories that AWS's clients need, and where the one-file binary unpacks."""
     for name, value in os.environ.items():
         if name.startswith(_PREFIXES) or name in _NAMES:
