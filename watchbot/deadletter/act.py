@@ -39,7 +39,9 @@ async def delete(desk: Desk) -> int:
     deleted = chosen - undeleted
     if undeleted:
         desk.shown.say(f"{undeleted} could not be deleted: run this again")
-    _tell(desk, {"deleted": deleted, "kept": kept}, f"{deleted} deleted, {kept} kept", met=chosen)
+    _say_result(
+        desk, {"deleted": deleted, "kept": kept}, f"{deleted} deleted, {kept} kept", met=chosen
+    )
     return desk.concluded(1 if undeleted else 0)
 
 
@@ -49,7 +51,7 @@ async def purge(desk: Desk) -> int:
     states = ("", "NotVisible", "Delayed")
     about = sum(int(facts.get(f"ApproximateNumberOfMessages{state}", 0)) for state in states)
     if desk.request.dry_run:
-        _tell(desk, {"would_purge": about}, f"about {about} would be purged", met=about)
+        _say_result(desk, {"would_purge": about}, f"about {about} would be purged", met=about)
         return 0
     try:
         await desk.sqs.call("purge_queue", QueueUrl=desk.queue.url)
@@ -58,7 +60,7 @@ async def purge(desk: Desk) -> int:
             raise
         text = "this queue was purged less than a minute ago, and SQS wants that much between two"
         raise WatchbotError(f"{text}; run it again later") from error
-    _tell(desk, {"purged": about}, f"about {about} purged", met=about)
+    _say_result(desk, {"purged": about}, f"about {about} purged", met=about)
     return 0
 
 
@@ -118,14 +120,14 @@ def _conclude(desk: Desk, tally: Tally, kept: int) -> int:
         "refused": [{"id": each, **asdict(why)} for each, why in tally.refused],
     }
     met = tally.replayed + len(tally.refused)
-    _tell(desk, facts, f"{tally.replayed} replayed, {kept} kept", met=met)
+    _say_result(desk, facts, f"{tally.replayed} replayed, {kept} kept", met=met)
     return desk.concluded(1 if tally.refused or tally.doubled else 0)
 
 
-def _tell(desk: Desk, facts: dict[str, object], text: str, *, met: int) -> None:
+def _say_result(desk: Desk, facts: dict[str, object], text: str, *, met: int) -> None:
     """Prints the result; says that no message was found if none was `met`."""
     if not (met or desk.request.as_json):
-        desk.tell_of_none()
+        desk.say_none()
         return
     sys.stdout.write(f"{letter.as_json(facts) if desk.request.as_json else text}\n")
     sys.stdout.flush()

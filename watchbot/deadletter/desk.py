@@ -104,7 +104,7 @@ class Desk:
             if left <= 0:
                 return
         if not self.stop.draining.is_set():
-            await self._tell_of_unseen(walk)
+            await self._say_unseen(walk)
 
     def concluded(self, code: int = 0) -> int:
         """`code`; or 1 when SQS did not show all messages, or after printing the ids not found.
@@ -118,7 +118,7 @@ class Desk:
         self.shown.say(f"not found in {self.dead_queue.name}: {', '.join(sorted(self.missing))}")
         return code or 1
 
-    def tell_of_none(self) -> None:
+    def say_none(self) -> None:
         """Says that the queue is empty, or that no message was chosen."""
         if self.missing or self.unseen or self.stop.draining.is_set():
             return
@@ -127,7 +127,7 @@ class Desk:
         elif not self.elsewhere:
             self.shown.say(f"{self.dead_queue.name} is empty")
 
-    async def _tell_of_unseen(self, walk: Walk) -> None:
+    async def _say_unseen(self, walk: Walk) -> None:
         facts = await self.queue.facts()
         waiting = int(facts.get("ApproximateNumberOfMessages", 0))
         hidden = int(facts.get("ApproximateNumberOfMessagesNotVisible", 0)) - walk.held

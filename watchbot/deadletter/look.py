@@ -37,7 +37,7 @@ async def listed(desk: Desk) -> bool:
                 found = True
                 file.writelines(f"{form(desk.summary(each))}\n" for each in messages)
     if not (found or as_json):
-        desk.tell_of_none()
+        desk.say_none()
     return found
 
 
@@ -69,7 +69,7 @@ async def summary(desk: Desk) -> int:
         _print([f"{'COUNT':>6}  {letter.COLUMNS}"] if kinds else [])
         _print(f"{count:>6}  {letter.line(newest[kind])}" for kind, count in counts.most_common())
         if not kinds:
-            desk.tell_of_none()
+            desk.say_none()
     return desk.concluded()
 
 
@@ -86,7 +86,7 @@ async def export(desk: Desk) -> int:
                 with _saving(path):
                     file.writelines(f"{line}\n" for line in lines)
     if not written:
-        desk.tell_of_none()
+        desk.say_none()
     desk.shown.say(f"{written} messages {'would be ' if desk.request.dry_run else ''}written")
     return desk.concluded()
 

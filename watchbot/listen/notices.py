@@ -19,4 +19,4 @@ class Notices:
         """Publishes the report if its outcome asks for a notice."""
         opened = self._breaker.was_opened_by(report)
         if report.outcome.notify and (opened or not self._breaker.open):
-            self._notifier.tell(report, stopped=opened)
+            self._notifier.notify(report, stopped=opened)

@@ -28,7 +28,7 @@ STOPPED = "(Every message failed alike: watchbot stops receiving, and tries one 
 
 
 class Notifier:
-    """Publishes reports to one topic. `tell` returns at once; `run` does the work."""
+    """Publishes reports to one topic. `notify` returns at once; `run` does the work."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Notifier:
         self._dropped = Dropped(world.now)
         self._finished = anyio.Event()
 
-    def tell(self, report: Report, *, stopped: bool = False) -> None:
+    def notify(self, report: Report, *, stopped: bool = False) -> None:
         """Queues the report for publishing; gathers reports of one fingerprint when there are many.
 
         `stopped`: this failure has made the watcher stop receiving, and the notice says so.
@@ -70,7 +70,7 @@ class Notifier:
         async with anyio.create_task_group() as calls:
             while not self._closing or self._waiting:
                 self._release_gathered()
-                self._dropped.tell()
+                self._dropped.log()
                 if self._waiting and len(self._under_way) < CALLS_AT_ONCE:
                     batch = self._batch()
                     self._under_way.append(batch)
@@ -86,14 +86,14 @@ class Notifier:
         self._flush_s = min(FLUSH_S, max(LEAST_FLUSH_S, seconds))
 
     async def close(self) -> None:
-        """Publishes the rest, for at most five seconds. No call of `tell` may follow."""
+        """Publishes the rest, for at most five seconds. No call of `notify` may follow."""
         self._closing = True
         self._release_gathered()
         self._changed.set()
         with anyio.move_on_after(self._flush_s):
             await self._finished.wait()
         self._dropped.add(len(self._waiting) + sum(map(len, self._under_way)))
-        self._dropped.tell(at_once=True)
+        self._dropped.log(at_once=True)
 
     def _add(self, report: Report, count: int) -> None:
         if len(self._waiting) >= MAX_WAITING:

@@ -114,7 +114,7 @@ class Dropped:
         metrics.notifications.labels("dropped").inc(count)
         self._untold += count
 
-    def tell(self, *, at_once: bool = False) -> None:
+    def log(self, *, at_once: bool = False) -> None:
         """Logs the number of notices dropped since the last line; `at_once`: does not wait."""
         if self._untold and (at_once or self._clock() >= self._quiet_until):
             log.warning("notifications dropped", extra={"count": self._untold})

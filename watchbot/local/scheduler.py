@@ -38,7 +38,7 @@ async def schedule_locally(settings: ScheduleSettings, stop: Stop) -> int:
         point_at(aws)
         stage = await build(aws)
         await _make_cluster(aws, settings.cluster)
-        here = _settled(settings, stage, Path(folder))
+        here = _settings_here(settings, stage, Path(folder))
         _print_guide(here, stage)
         async with anyio.create_task_group() as printing:
             printing.start_soon(print_notifications, aws, stage, anyio.Event())
@@ -47,7 +47,7 @@ async def schedule_locally(settings: ScheduleSettings, stop: Stop) -> int:
     return code
 
 
-def _settled(settings: ScheduleSettings, stage: Stage, folder: Path) -> ScheduleSettings:
+def _settings_here(settings: ScheduleSettings, stage: Stage, folder: Path) -> ScheduleSettings:
     """The same in this AWS. Jobs that are to be kept need a database that was asked for."""
     kept = "database" in settings.model_fields_set
     return settings.model_copy(

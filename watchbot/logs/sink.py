@@ -67,7 +67,7 @@ class Sink:
             return True
         flush = anyio.Event()
         self._flushes.append((self._taken_bytes, flush))
-        self._tell()
+        self._mark_flushed()
         while not flush.is_set():
             before = self._written_bytes
             with anyio.move_on_after(patience_s):
@@ -144,9 +144,9 @@ class Sink:
         else:
             self._unwatch()
             self._own_up()
-        self._tell()
+        self._mark_flushed()
 
-    def _tell(self) -> None:
+    def _mark_flushed(self) -> None:
         for mark, flush in self._flushes:
             if mark <= self._written_bytes:
                 flush.set()

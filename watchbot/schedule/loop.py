@@ -31,8 +31,8 @@ class Loop:
         self._watchdog = Watchdog()
         self.trouble: str | None = None
 
-    def tell(self) -> None:
-        """There is something to do."""
+    def wake(self) -> None:
+        """Begins the next step at once: there is something to do."""
         self._news.set()
 
     def overdue(self) -> str | None:

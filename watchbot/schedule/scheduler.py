@@ -11,7 +11,7 @@ from watchbot.lifecycle import Stop
 from watchbot.moment import to_text
 from watchbot.schedule.loop import Loop, Step
 from watchbot.schedule.start.clients import Clients
-from watchbot.schedule.start.notice import tell
+from watchbot.schedule.start.notice import notify
 from watchbot.schedule.start.outcomes import Outcomes
 from watchbot.schedule.start.starter import Attempt, Later, Means
 from watchbot.schedule.store.run import ENDS_ILL, RENEW_S, CalledOff, LeasedRun, Lost, RunEnd
@@ -67,7 +67,7 @@ class Scheduler:
     def look(self) -> None:
         """Looks at the jobs at once: one of them, or a run, has been written."""
         for loop in self._loops:
-            loop.tell()
+            loop.wake()
 
     async def run(self, stop: Stop) -> None:
         """Plans and starts until the stop; returns when nothing is in hand any more."""
@@ -120,7 +120,7 @@ class Scheduler:
             log.warning("the store's clock was set back; planned anew", extra={"seconds": seconds})
         planned = await self._store.plan()
         if planned.due:
-            self._taking.tell()
+            self._taking.wake()
         for job_id, count in planned.missed.items():
             log.warning("runs missed", extra={"job": job_id, "count": count})
             metrics.schedule_runs.labels(metrics.schedule_label(job_id), "missed").inc(count)
@@ -153,7 +153,7 @@ class Scheduler:
             # Its lease ends by itself, and whoever takes it then goes on from the last note.
             log.warning("run not noted", extra={**_facts(attempt.run), "reason": str(error)})
         del self._in_hand[key]  # not of one that was cut short: that is let go of at the end
-        self._taking.tell()
+        self._taking.wake()
 
     async def _make(self, attempt: Attempt) -> None:
         try:
@@ -186,7 +186,7 @@ class Scheduler:
     async def _end(self, run: LeasedRun, ending: RunEnd) -> None:
         ill = ending.status in ENDS_ILL
         if ill:  # before it is noted: told twice is better than not at all
-            await tell(self._clients, self._settings.notification_topic, run, ending)
+            await notify(self._clients, self._settings.notification_topic, run, ending)
         ended_at = await self._ledger.finish(run, ending)
         schedule = metrics.schedule_label(run.job.id)
         metrics.schedule_runs.labels(schedule, ending.status).inc()

@@ -69,9 +69,9 @@ class Batcher(Generic[Entry, Answer]):
             self._timer = None
         batch, self._waiting = self._waiting, []
         if batch:
-            self._calls.create_task(self._settle(batch))
+            self._calls.create_task(self._send_batch(batch))
 
-    async def _settle(self, batch: list[tuple[Entry, asyncio.Future[Answer]]]) -> None:
+    async def _send_batch(self, batch: list[tuple[Entry, asyncio.Future[Answer]]]) -> None:
         try:
             answers = await self._call([entry for entry, _ in batch])
         except Exception as error:  # every waiter gets it; none may wait for ever

@@ -105,9 +105,7 @@ class Leases:
 
     async def delete(self, lease: Lease) -> bool:
         """Deletes the message, trying until it is done; False if the lease had ended instead."""
-        return await self._settle(
-            lease, Settling.DELETE, lambda: self._deletes.submit(lease.message)
-        )
+        return await self._end(lease, Settling.DELETE, lambda: self._deletes.submit(lease.message))
 
     async def delete_all(self, leases: Sequence[Lease]) -> None:
         """Deletes many messages that end together, without gathering them one by one.
@@ -136,7 +134,7 @@ class Leases:
 
         `seconds` is cut down to what SQS still allows.
         """
-        return await self._settle(
+        return await self._end(
             lease,
             Settling.HIDE,
             lambda: self._hides.submit((lease.message, min(seconds, int(lease.left_s)))),
@@ -156,7 +154,7 @@ class Leases:
     def _more(self) -> bool:
         return len(self._held) > self._settling  # somebody else may settle soon: wait for him
 
-    async def _settle(
+    async def _end(
         self, lease: Lease, ending: Settling, call: Callable[[], Awaitable[Refusal | None]]
     ) -> bool:
         if not self.holds(lease):
@@ -164,12 +162,12 @@ class Leases:
         lease.ending = ending
         self._settling += 1
         try:
-            return await self._try_to_settle(lease, ending, call)
+            return await self._try_to_end(lease, ending, call)
         finally:
             self._settling -= 1
             self._held.pop(lease, None)
 
-    async def _try_to_settle(
+    async def _try_to_end(
         self, lease: Lease, ending: Settling, call: Callable[[], Awaitable[Refusal | None]]
     ) -> bool:
         failures, denials, began = 0, 0, self._now()
@@ -252,7 +250,7 @@ class Leases:
 
     def _lose_to(self, lease: Lease, refusal: Refusal) -> None:
         if lease.ending:
-            lease.renew_at = math.inf  # it may be deleted already: its delete will tell
+            lease.renew_at = math.inf  # it may be deleted already: its delete will show
         else:
             self._lose(lease, refusal.code)
 

@@ -27,8 +27,8 @@ def add_service(stack: Stack) -> None:
     if stack.options.service_discovery is not None:
         _add_discovery(stack)
     _add_service(stack)
-    stack.tell("ClusterName", stack.cluster, "The cluster it runs in")
-    stack.tell("ServiceName", stack.attribute("Service", "Name"), "The service in it")
+    stack.output("ClusterName", stack.cluster, "The cluster it runs in")
+    stack.output("ServiceName", stack.attribute("Service", "Name"), "The service in it")
 
 
 def _add_task_definition(stack: Stack) -> None:

@@ -38,8 +38,8 @@ def add_function(stack: Stack) -> None:
         MemorySize=512,  # Lambda gives CPU by memory, and loading all of it takes a while
         LoggingConfig=awslambda.LoggingConfig(LogGroup=stack.of("LogGroup")),
     )
-    stack.tell("Token", stack.of("Function"), "The function that stacks call", bare=True)
-    stack.tell(
+    stack.output("Token", stack.of("Function"), "The function that stacks call", bare=True)
+    stack.output(
         "TokenArn",
         stack.arn("Function"),
         "The ServiceToken of Custom::ScheduleTask",

@@ -59,7 +59,7 @@ def add_log_group(stack: Stack) -> None:
         RetentionInDays=given(options.log_retention_days),
         KmsKeyId=given(options.kms_key),
     )
-    stack.tell("LogGroup", stack.of("LogGroup"), "Where tasks log", ref="log_group")
+    stack.output("LogGroup", stack.of("LogGroup"), "Where tasks log", ref="log_group")
 
 
 def add_log_metrics(stack: Stack) -> None:

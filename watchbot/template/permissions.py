@@ -75,7 +75,7 @@ def add_roles(stack: Stack) -> None:
             AssumeRolePolicyDocument=assumed_by("ecs-tasks.amazonaws.com"),
             Policies=held,
         )
-    stack.tell("TaskRoleName", stack.of("TaskRole"), "Attach to it what workers may do")
+    stack.output("TaskRoleName", stack.of("TaskRole"), "Attach to it what workers may do")
 
 
 def _listen(stack: Stack) -> list[Statement]:

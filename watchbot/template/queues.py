@@ -43,10 +43,10 @@ def add_queues(stack: Stack) -> None:
         ),
         **common,
     )
-    stack.tell("QueueUrl", stack.of("Queue"), "The queue to work on", ref="queue_url")
-    stack.tell("QueueArn", stack.arn("Queue"), "Its ARN", ref="queue_arn")
+    stack.output("QueueUrl", stack.of("Queue"), "The queue to work on", ref="queue_url")
+    stack.output("QueueArn", stack.arn("Queue"), "Its ARN", ref="queue_arn")
     stack.ref["queue_name"] = stack.attribute("Queue", "QueueName").to_dict()
-    stack.tell(
+    stack.output(
         "DeadLetterQueueUrl",
         stack.of("DeadLetterQueue"),
         "Where messages end that failed too often",
@@ -77,7 +77,9 @@ def add_topic(stack: Stack) -> None:
         Protocol="sqs",
         Endpoint=stack.arn("Queue"),
     )
-    stack.tell("TopicArn", stack.of("Topic"), "Messages published here are worked on", ref="topic")
+    stack.output(
+        "TopicArn", stack.of("Topic"), "Messages published here are worked on", ref="topic"
+    )
 
 
 def add_events(stack: Stack) -> None:
@@ -145,7 +147,7 @@ def add_notifications(stack: Stack) -> None:
             Protocol="email",
             Endpoint=given(options.notification_email),
         )
-    stack.tell(
+    stack.output(
         "NotificationTopicArn",
         stack.notified,
         "Told of failures and alarms",

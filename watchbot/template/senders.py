@@ -41,8 +41,8 @@ def add_user(stack: Stack) -> None:
             Secret=stack.attribute("UserKey", "SecretAccessKey"),
         ),
     )
-    stack.tell("AccessKeyId", stack.of("UserKey"), "Of a user that may send", ref="access_key_id")
-    stack.tell("UserSecretArn", stack.of("UserSecret"), "The secret that holds the user's key")
+    stack.output("AccessKeyId", stack.of("UserKey"), "Of a user that may send", ref="access_key_id")
+    stack.output("UserSecretArn", stack.of("UserSecret"), "The secret that holds the user's key")
     stack.ref["secret_access_key"] = stack.attribute("UserKey", "SecretAccessKey").to_dict()
 
 
@@ -70,7 +70,7 @@ def add_webhook(stack: Stack) -> None:
         f"https://${{Api}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/{STAGE}/webhooks",
         Api=stack.of("WebhookApi"),
     )
-    stack.tell("WebhookEndpoint", address, "POST JSON here", ref="webhook_endpoint")
+    stack.output("WebhookEndpoint", address, "POST JSON here", ref="webhook_endpoint")
 
 
 def _add_method(stack: Stack) -> None:
@@ -175,7 +175,7 @@ def _add_key(stack: Stack) -> None:
         KeyType="API_KEY",
         UsagePlanId=stack.of("WebhookUsagePlan"),
     )
-    stack.tell(
+    stack.output(
         "WebhookKeyId",
         stack.of("WebhookKey"),
         "aws apigateway get-api-key --include-value tells the key of this id",

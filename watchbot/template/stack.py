@@ -75,7 +75,7 @@ class Stack:
         """Another attribute of a resource of ours."""
         return GetAtt(self.name(what), attribute)
 
-    def tell(
+    def output(
         self, what: str, value: Any, text: str, *, ref: str | None = None, bare: bool = False
     ) -> None:
         """Adds an output, exported as STACK-WHAT; `ref` is its name in Python, if it has one.

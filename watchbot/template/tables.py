@@ -10,7 +10,7 @@ from watchbot.template.stack import Stack, given
 def add_progress_table(stack: Stack) -> None:
     """The table where `watchbot progress` keeps what is done, in reduce mode."""
     _add_table(stack, "ProgressTable", _keys(id="HASH"), TimeToLiveSpecification=_expires())
-    stack.tell("ProgressTable", stack.of("ProgressTable"), "What is done", ref="progress_table")
+    stack.output("ProgressTable", stack.of("ProgressTable"), "What is done", ref="progress_table")
 
 
 def add_database_table(stack: Stack) -> None:
@@ -29,13 +29,13 @@ def add_database_table(stack: Stack) -> None:
         DeletionPolicy="Retain",
         UpdateReplacePolicy="Retain",
     )
-    stack.tell("DatabaseTable", stack.of("DatabaseTable"), "Jobs and runs", ref="database_table")
+    stack.output("DatabaseTable", stack.of("DatabaseTable"), "Jobs and runs", ref="database_table")
 
 
 def add_stacks_table(stack: Stack) -> None:
     """The table of the schedules that stacks declare."""
     _add_table(stack, "StacksTable", _keys(id="HASH"))
-    stack.tell(
+    stack.output(
         "SchedulerDynamoDBTable",
         stack.of("StacksTable"),
         "The schedules of stacks",

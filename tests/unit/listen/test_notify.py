@@ -36,7 +36,7 @@ async def told(client: FakeClient | FakeTopic, *reports: Report) -> list[dict[st
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(notifier.run)
             for report in reports:
-                notifier.tell(report)
+                notifier.notify(report)
             await notifier.close()
     return client.requests
 
@@ -130,7 +130,7 @@ async def test_calls_run_at_once_and_carry_ten_notices_when_many_wait() -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(notifier.run)
         for number in range(100):
-            notifier.tell(a_report(tail=f"{kind(number)}"))
+            notifier.notify(a_report(tail=f"{kind(number)}"))
         await anyio.wait_all_tasks_blocked()
         under_way = list(client.operations)
         client.open.set()
@@ -149,7 +149,7 @@ async def test_wave_of_different_failures_is_told_to_the_last(
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(notifier.run)
         for number in range(2_500):
-            notifier.tell(a_report(tail=kind(number)))
+            notifier.notify(a_report(tail=kind(number)))
             if number % MAX_WAITING == MAX_WAITING - 1:
                 await anyio.wait_all_tasks_blocked()
         await notifier.close()
@@ -164,7 +164,7 @@ async def test_what_is_dropped_is_summarised(caplog: pytest.LogCaptureFixture) -
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(notifier.run)
         for number in range(MAX_WAITING + 5):
-            notifier.tell(a_report(tail=kind(number)))
+            notifier.notify(a_report(tail=kind(number)))
         notifier.hurry(0)
         await notifier.close()
         tasks.cancel_scope.cancel()

@@ -45,7 +45,7 @@ class Notified(Notifier):
         super().__init__(FakeClient(), "arn", "service", {})  # type: ignore[arg-type]  # a fake
         self.told: list[tuple[str, bool]] = []
 
-    def tell(self, report: Report, *, stopped: bool = False) -> None:
+    def notify(self, report: Report, *, stopped: bool = False) -> None:
         self.told.append((report.message.id, stopped))
 
 

@@ -89,13 +89,13 @@ def test_dropped_notices_are_told_once_a_minute_and_at_the_end(
     dropped = Dropped(clock)
     for _ in range(2):
         dropped.add(1)
-        dropped.tell()
+        dropped.log()
     dropped.add(5)
     clock.advance(QUIET_S)
-    dropped.tell()
+    dropped.log()
     dropped.add(3)
-    dropped.tell()
-    dropped.tell(at_once=True)
-    dropped.tell(at_once=True)
+    dropped.log()
+    dropped.log(at_once=True)
+    dropped.log(at_once=True)
 
     assert [vars(record)["count"] for record in caplog.records] == [1, 6, 3]

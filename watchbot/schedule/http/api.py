@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from watchbot.errors import DatabaseError, MissingExtra
 from watchbot.pages.site import site
-from watchbot.schedule.http.body import BadBody, Gate, tell_problems, tell_status
+from watchbot.schedule.http.body import BadBody, Gate, answer_problems, answer_status
 from watchbot.schedule.http.operations import operations, spec
 from watchbot.schedule.http.rest import JobRules, Rest
 from watchbot.schedule.job.endpoints import Endpoints
@@ -79,10 +79,10 @@ async def _bad_request(_: Request, error: Exception) -> Response:
 
 
 _REFUSALS: dict[Any, Any] = {
-    BadBody: tell_problems,
+    BadBody: answer_problems,
     DatabaseError: _no_database,
-    HTTPException: tell_status,
-    NeverFires: tell_problems,
+    HTTPException: answer_status,
+    NeverFires: answer_problems,
     RequestValidationError: _bad_request,
-    ValidationError: tell_problems,
+    ValidationError: answer_problems,
 }

@@ -82,13 +82,13 @@ def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is no JSON")
 
 
-async def tell_status(_: Request, error: Exception) -> Response:
+async def answer_status(_: Request, error: Exception) -> Response:
     """A refusal that is a status, as JSON."""
     refused = cast(HTTPException, error)
     return JSONResponse({"message": refused.detail}, refused.status_code, refused.headers)
 
 
-async def tell_problems(_: Request, error: Exception) -> Response:
+async def answer_problems(_: Request, error: Exception) -> Response:
     """The errors of a body, by field."""
     problems = error.problems if isinstance(error, BadBody) else None
     if isinstance(error, ValidationError):

@@ -22,8 +22,8 @@ _SUBJECT = 100  # characters that SNS takes
 log = logging.getLogger(__name__)
 
 
-async def tell(clients: Clients, topic: str | None, run: LeasedRun, ending: RunEnd) -> None:
-    """Tells of a run that failed, again where that may pass. A failure to tell is logged."""
+async def notify(clients: Clients, topic: str | None, run: LeasedRun, ending: RunEnd) -> None:
+    """Sends a notice of a run that failed; tries again where that may help, and logs a failure."""
     facts = {
         "job": run.job.id,
         "dueAt": to_text(run.due_at),
@@ -46,14 +46,14 @@ async def tell(clients: Clients, topic: str | None, run: LeasedRun, ending: RunE
             telling.start_soon(told.send, target, ending.status)
 
 
-async def tell_of_tasks(
+async def notify_of_tasks(
     clients: Clients,
     topic: str | None,
     run: Mapping[str, str],
     outcome: str,
     tasks: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Tells the topic of a run whose tasks were started, and failed, in the way of `tell`."""
+    """Tells the topic of a run whose tasks were started, and failed, in the way of `notify`."""
     facts = {
         "job": run["job"],
         "dueAt": run["due_at"],

@@ -12,7 +12,7 @@ from watchbot import metrics
 from watchbot.errors import AwsError, NotFound, Rejected
 from watchbot.moment import to_text
 from watchbot.schedule.start.cluster import Cluster
-from watchbot.schedule.start.notice import tell_of_tasks
+from watchbot.schedule.start.notice import notify_of_tasks
 from watchbot.schedule.start.starter import Means
 from watchbot.schedule.start.turn import NEW
 from watchbot.schedule.store.run import ENDS_ILL, Lost, Started
@@ -30,7 +30,7 @@ from watchbot.task_outcome import (
 AT_ONCE = 100  # runs looked at in one go
 EVERY_S = 15
 OFTEN, SELDOM = timedelta(seconds=15), timedelta(minutes=10)
-TELLING_S = 5  # what notices may take, also when this replica is told to stop
+NOTIFYING_S = 5  # what notices may take, also when this replica is told to stop
 ACTIVE = "active"
 
 log = logging.getLogger(__name__)
@@ -61,11 +61,11 @@ class Outcomes:
                     log.warning("tasks not looked at", extra={"reason": str(error)})
                     continue
                 for run in here:
-                    to_tell = await self._note(run, {arn: ends[arn] for arn in run.arns}, now)
-                    if to_tell:
+                    to_notify = await self._note(run, {arn: ends[arn] for arn in run.arns}, now)
+                    if to_notify:
                         failed.append(run)
         finally:  # what was noted is told, whatever became of the others: nobody looks at it again
-            await self._tell(failed, ends)
+            await self._notify(failed, ends)
         return 0 if len(runs) == AT_ONCE else EVERY_S
 
     async def _asked(self, cluster: str, arns: Sequence[str], new: Set[str]) -> dict[str, TaskEnd]:
@@ -108,7 +108,7 @@ class Outcomes:
     async def _note(self, run: Started, ends: Mapping[str, TaskEnd], now: datetime) -> bool:
         """Stores what became of a run; whether it failed, and that is to be told.
 
-        Told after it was noted, unlike a failed start: so no two replicas tell of it.
+        Its notice follows, unlike that of a failed start: so no two replicas send one.
         """
         outcome = together([end.outcome for end in ends.values()])
         over = outcome != ACTIVE
@@ -126,22 +126,22 @@ class Outcomes:
             log.info("run ended", extra={**_facts(run), "outcome": outcome})
         return outcome in FAILURES and run.status not in ENDS_ILL  # those are told
 
-    async def _tell(self, runs: Sequence[Started], ends: Mapping[str, TaskEnd]) -> None:
-        with anyio.move_on_after(TELLING_S, shield=True) as limit:
+    async def _notify(self, runs: Sequence[Started], ends: Mapping[str, TaskEnd]) -> None:
+        with anyio.move_on_after(NOTIFYING_S, shield=True) as limit:
             async with anyio.create_task_group() as notices:
                 for run in runs:
-                    notices.start_soon(self._tell_of, run, ends)
+                    notices.start_soon(self._notify_of, run, ends)
         if limit.cancelled_caught:
-            log.warning("failures not told", extra={"reason": f"not done in {TELLING_S} s"})
+            log.warning("failures not told", extra={"reason": f"not done in {NOTIFYING_S} s"})
 
-    async def _tell_of(self, run: Started, ends: Mapping[str, TaskEnd]) -> None:
+    async def _notify_of(self, run: Started, ends: Mapping[str, TaskEnd]) -> None:
         tasks = [
             {"taskId": arn, **asdict(ends[arn])}
             for arn in run.arns
             if ends[arn].outcome in FAILURES
         ]
         outcome = together([task["outcome"] for task in tasks])
-        await tell_of_tasks(self._means.clients, self._topic, _facts(run), outcome, tasks)
+        await notify_of_tasks(self._means.clients, self._topic, _facts(run), outcome, tasks)
 
 
 def together(outcomes: Sequence[str]) -> str:

@@ -54,7 +54,7 @@ class Jobs(Protocol):
 
 
 class Runs(Protocol):
-    """The runs as the API and the planner see them: one entry for each time a job was due.
+    """The runs as the API and the planning see them: one entry for each time a job was due.
 
     The entry's key (job, time, cause) keeps two replicas from entering one run twice.
     """

@@ -78,7 +78,7 @@ class TableJobs:
             await self._table.delete(claim_key(job_id), _THERE)
         return removed
 
-    async def tell(self, job_id: str, text: str, unless: str = "", **values: Any) -> None:
+    async def note(self, job_id: str, text: str, unless: str = "", **values: Any) -> None:
         """Notes something of a job, if it is still there, and not what `unless` says."""
         condition = f"{_THERE} AND NOT {unless}" if unless else _THERE
         await self._table.update(job_key(job_id), text, condition, **values)

@@ -129,7 +129,7 @@ class TableLedger:
         await self._unclaim(run)
         # Not in one transaction: runs of one job that end together would be in each other's way.
         if began:
-            await self._tell_of_start(run, ending, now)
+            await self._note_start(run, ending, now)
         if ending.status in ENDS_ILL:
             await self._jobs.count_failure(run.job.id, f"{ending.status}: {ending.reason}")
         return now
@@ -169,13 +169,13 @@ class TableLedger:
 
         await side_by_side(end_lease, runs, AT_ONCE)
 
-    async def _tell_of_start(self, run: LeasedRun, ending: RunEnd, now: datetime) -> None:
+    async def _note_start(self, run: LeasedRun, ending: RunEnd, now: datetime) -> None:
         attributes = {
             "last_run_at": to_text(now),
             "last_run_tasks": json.dumps(ending.tasks),
             **({} if ending.tasks else {"failures": 0}),  # of tasks their outcome tells
         }
-        await self._jobs.tell(
+        await self._jobs.note(
             run.job.id,
             assigned(attributes),
             unless="#last_run_at > :last_run_at",

@@ -141,7 +141,7 @@ class TableRuns:
         if outcome in FAILURES:
             await self._jobs.count_failure(run.job_id, f"its tasks ended: {outcome}")
         elif outcome == SUCCESS:
-            await self._jobs.tell(run.job_id, "SET #failures = :none", none=0)
+            await self._jobs.note(run.job_id, "SET #failures = :none", none=0)
 
     async def forget(self) -> int:
         return 0

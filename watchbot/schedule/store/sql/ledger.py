@@ -118,7 +118,7 @@ class SqlLedger:
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
             # The job first: whoever deletes it takes the rows in this order, too.
-            await self._tell_job(transaction, run, ending, now)
+            await self._note_in_job(transaction, run, ending, now)
             began = ending.status == "started" or ending.tasks
             await self._write(
                 transaction,
@@ -149,7 +149,7 @@ class SqlLedger:
                 rows=json.dumps(keys),
             )
 
-    async def _tell_job(
+    async def _note_in_job(
         self, transaction: Transaction, run: LeasedRun, ending: RunEnd, now: datetime
     ) -> None:
         if ending.status == "started" or ending.tasks:
