@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint type unit chaos bench docs dist pyz lambda audit format clean
+.PHONY: help demo test test-all foreign lint type unit chaos bench docs dist pyz lambda audit format clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ test-all: ## Runs the tests on each Python that is here (3.11 to 3.13), with uvl
 	    --dist loadfile tests/unit tests/contract tests/integration tests/end_to_end/listen \
 	  || exit 1; \
 	done
+
+foreign: $(READY) ## Adds the servers of others that tests/foreign meets, in .foreign (250 MB)
+	@$(BIN)/python -m tests.foreign.install
 
 lint: $(READY) ## Style and layout of the code
 	$(BIN)/ruff check
@@ -74,7 +77,7 @@ format: $(READY) ## Lays the code out as lint wants it
 	$(BIN)/ruff format
 
 clean: ## Takes away what the other commands made
-	rm -rf $(VENV) $(PYTHONS:%=.venv-%) .venv-audit .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf $(VENV) $(PYTHONS:%=.venv-%) .venv-audit .foreign .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
 
 # Installs what $(1) names, and shows each package as pip finds it.
 install = set -o pipefail; $(BIN)/python -m pip install --disable-pip-version-check \

@@ -85,6 +85,16 @@ class Wire:
         return self._seen[work]
 
 
+class Plain(Wire):
+    """A server that has no transactions."""
+
+    async def call(self, operation: str, **given: Any) -> Any:
+        if operation == "transact_write_items":
+            unknown = "UnknownOperationException"
+            raise Rejected(service="D", operation=operation, code=unknown, text="")
+        return await super().call(operation, **given)
+
+
 @asynccontextmanager
 async def a_wired_house(cloud: Cloud, table: str) -> AsyncIterator[tuple[House, Wire]]:
     """A house with a job that fires each minute."""
@@ -153,6 +163,7 @@ async def test_table_that_was_made_just_now_may_not_be_seen_yet(cloud: Cloud, ta
 
     assert made
     assert wire.calls == ["describe_table", "create_table"] + ["describe_table"] * 2 + [
+        "transact_write_items",
         "describe_time_to_live",
         "update_time_to_live",
     ]
@@ -182,7 +193,12 @@ async def test_table_that_is_being_made_is_waited_for(cloud: Cloud, table: str) 
         made = await StoreTable(cast(Client, wire), table, lambda _: None).prepare()
 
     assert not made
-    assert wire.calls[-3:] == ["describe_table", "describe_table", "describe_time_to_live"]
+    assert wire.calls[-4:] == [
+        "describe_table",
+        "describe_table",
+        "transact_write_items",
+        "describe_time_to_live",
+    ]
 
 
 async def test_table_of_somebody_else_is_left_alone(cloud: Cloud, table: str) -> None:
@@ -190,6 +206,15 @@ async def test_table_of_somebody_else_is_left_alone(cloud: Cloud, table: str) ->
     with pytest.raises(SettingError, match=f"--database .*{table} is none of the scheduler's"):
         async with open_store(settings(cloud, table)):
             pass
+
+
+async def test_server_without_transactions_is_told_at_once(cloud: Cloud, table: str) -> None:
+    async with open_client("dynamodb", an_account(cloud), attempts=1) as client:
+        wire = Plain(client)
+        with pytest.raises(SettingError, match=f"--database .*{table} has no transactions"):
+            await StoreTable(cast(Client, wire), table, lambda _: None).prepare()
+
+    assert cloud.items(table) == []
 
 
 async def test_index_without_all_attributes_is_told_at_once(cloud: Cloud, table: str) -> None:

@@ -110,7 +110,8 @@ class StoreTable(Table):
     async def prepare(self) -> bool:
         """Makes the table, if it is not there; whether it did.
 
-        Raises `SettingError` for a table of somebody else, and `NotConfigured`.
+        Raises `SettingError` for a table of somebody else and for a server that has no
+        transactions, and `NotConfigured`.
         """
         facts = await self._described()
         made = facts is None and await self._create()
@@ -124,8 +125,24 @@ class StoreTable(Table):
                 f"the table {self.name} is none of the scheduler's; name another, or none that "
                 "exists: it is made then",
             )
+        await self._need_transactions()
         await self._forget_what_expires()
         return made
+
+    async def _need_transactions(self) -> None:
+        """Tries one that changes nothing: without them no run could ever be planned."""
+        nothing = self.to_put({"pk": "nothing", "sk": "nothing"}, "attribute_exists(#pk)")
+        try:
+            await self.transact([nothing])
+        except DatabaseError as error:
+            cause = error.__cause__
+            if not (isinstance(cause, AwsError) and cause.code == "UnknownOperationException"):
+                raise
+            raise SettingError(
+                describe("database"),
+                f"the server of the table {self.name} has no transactions; use DynamoDB, a server "
+                "that has them, or sqlite:///FILE",
+            ) from error
 
     async def _forget_what_expires(self) -> None:
         """Has DynamoDB delete what is over: whoever made the table may have died before."""
