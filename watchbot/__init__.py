@@ -1,7 +1,7 @@
 """watchbot runs a command for every message of an SQS queue.
 
-For workers in Python: `log`, `log_stream` and `LogHandler` print lines with the log's prefix.
-For stacks of CloudFormation in Python: `template` makes one, `merge` joins several.
+Python workers use `log`, `log_stream` and `LogHandler` to print lines with the log's prefix.
+CloudFormation stacks in Python use `template` to make a template and `merge` to join several.
 """
 
 import importlib
@@ -26,7 +26,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # Imported when it is asked for: each of our programs imports this module first.
+    # Imports on first use, because each of our programs imports this module first.
     if name not in _HOMES:
         raise AttributeError(f"module 'watchbot' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,4 +1,4 @@
-"""`python -m watchbot`."""
+"""Runs `python -m watchbot`."""
 
 import sys
 

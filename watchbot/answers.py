@@ -1,6 +1,6 @@
-"""Tells an answer of AWS from what a proxy or a portal says in its place, with status 200.
+"""Refuses answers with status 200 that come from a proxy or a portal instead of AWS.
 
-To boto, a web page is an answer in which nothing is set: an empty queue, a cluster without tasks.
+boto reads a web page as an answer without any value: an empty queue, a cluster without tasks.
 """
 
 import json
@@ -11,17 +11,20 @@ SHOWN_CHARACTERS = 80
 
 
 class NoAnswer(Exception):
-    """What came is no answer of the service."""
+    """The answer does not come from the AWS service."""
 
 
 def watch_answers(events: Any) -> None:
-    """Has every call of a client, whose `events` these are, fail with `NoAnswer` for such a one."""
+    """Makes every call of a client fail with `NoAnswer` for a foreign answer.
+
+    `events` are the client's event hooks.
+    """
     events.register("after-call", _check)
     events.register("before-parse.sqs.ReceiveMessage", _blank_what_is_no_message)
 
 
 async def _check(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: object) -> None:
-    """Where boto found nothing in it: whether it is an answer at all."""
+    """Raises `NoAnswer` if boto found no value in an answer, and the body is not AWS's."""
     expected = model.output_shape.members if model.output_shape else ()
     said_something = not parsed.keys() <= {"ResponseMetadata"}
     json_spoken = model.service_model.metadata.get("protocol") == "json"
@@ -36,7 +39,7 @@ async def _check(http_response: Any, parsed: Mapping[str, Any], model: Any, **_:
 
 
 def _blank_what_is_no_message(response_dict: dict[str, Any], **_: object) -> None:
-    """Puts null in the place of each message that would keep boto from reading the others."""
+    """Replaces each message that boto cannot parse with null, so that boto can read the others."""
     document = _document(response_dict["body"])
     messages = document.get("Messages") if isinstance(document, dict) else None
     if not isinstance(messages, list) or all(map(_is_parsable, messages)):

@@ -1,6 +1,7 @@
-"""What AWS's own description of an API says of a parameter: which fields it has, and of what type.
+"""Checks parameters against AWS's own description of an API: their fields and types.
 
-It comes with botocore, so that what a new version of that knows is taken without a change here.
+botocore contains the description, so a new version of botocore brings new fields without a change
+here.
 """
 
 import functools
@@ -33,7 +34,7 @@ _CALLED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misfit:
-    """What is wrong at a path within a value; of a field that is not known, those that are."""
+    """An error at a path within a value; for an unknown field, also the known fields."""
 
     path: tuple[str, ...]
     text: str = ""
@@ -42,13 +43,13 @@ class Misfit:
 
 @functools.cache
 def shapes(service: str) -> Mapping[str, Any]:
-    """The types of an API, by name."""
+    """Returns the types of an API, by name."""
     found: Mapping[str, Any] = Loader().load_service_model(service, "service-2")["shapes"]
     return found
 
 
 def misfits(service: str, name: str, value: Any, path: tuple[str, ...] = ()) -> Iterator[Misfit]:
-    """All that keeps `value` from being of the type of this name."""
+    """Yields everything in `value` that does not fit the type `name`."""
     shape = shapes(service)[name]
     kind = shape["type"]
     if isinstance(value, bool) != (kind == "boolean") or not isinstance(value, _TYPES[kind]):
@@ -63,9 +64,9 @@ def misfits(service: str, name: str, value: Any, path: tuple[str, ...] = ()) -> 
 
 
 def with_types(service: str, name: str, value: Any) -> Any:
-    """`value` with each text that stands for a number or a boolean turned into one.
+    """Returns `value` with each text converted to a number or boolean where the type wants one.
 
-    Returns what does not fit the type unchanged: `misfits` says what is wrong with it.
+    Leaves values that do not fit the type unchanged: `misfits` reports them.
     """
     shape = shapes(service)[name]
     kind = shape["type"]
@@ -94,7 +95,7 @@ def _parsed(kind: str, text: str) -> Any:
 
 
 def _within(shape: Mapping[str, Any], value: Any) -> Iterator[tuple[str, str, Any]]:
-    """What is in a value: its type, its path, and itself."""
+    """Yields type, path and value of each member of a value."""
     if shape["type"] == "list":
         for number, each in enumerate(value):
             yield shape["member"]["shape"], str(number), each

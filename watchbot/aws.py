@@ -1,4 +1,4 @@
-"""The one door to AWS: opens clients, counts calls, gives every fault a name of ours."""
+"""Opens all AWS clients, counts their calls, and turns every fault into an `AwsError`."""
 
 import random
 import re
@@ -31,13 +31,13 @@ from watchbot.settings.base import AwsEndpoint
 from watchbot.world import REAL
 
 CONNECT_TIMEOUT_S = 5
-ANSWER_TIMEOUT_S = 10  # how much later than asked for an answer may come
+ANSWER_TIMEOUT_S = 10  # how long an answer may take, on top of a long poll's wait
 
-OPEN_TRIES = 3  # to get credentials that are handed out by somebody else
+OPEN_TRIES = 3  # tries to get credentials from an agent, a process or a service
 
-RETRY_CAP_S = 20  # no pause between two tries is longer
+RETRY_CAP_S = 20  # the longest pause between two tries
 
-# boto makes the names of these servers itself, and refuses to where one is named.
+# boto computes the names of FIPS and dual-stack servers, and refuses both with a given endpoint.
 _OWN_SERVER = {"use_fips_endpoint": False, "use_dualstack_endpoint": False}
 
 _NOT_FOUND = {
@@ -93,7 +93,7 @@ _NAMES = {  # of services that have more than capitals
 
 
 class Client:
-    """One service's client. Every fault of a call is an `AwsError`; every call is counted."""
+    """A client of one service. Counts every call, and raises every fault as an `AwsError`."""
 
     def __init__(self, service: str, raw: Any, profile: str | None = None) -> None:
         self.service = service
@@ -103,7 +103,7 @@ class Client:
         self._called = f"{_shown(service)} ({self.server})" if self.server else _shown(service)
 
     async def call(self, operation: str, **parameters: Any) -> Any:
-        """The answer of one call, as boto gives it."""
+        """Makes one call and returns boto's answer."""
         began = time.perf_counter()
         result = "error"
         try:
@@ -113,7 +113,7 @@ class Client:
                 held_s=parameters.get("WaitTimeSeconds", 0),
             )
             result = "ok"
-        except Exception as fault:  # botocore raises a bare one for an answer that it cannot read
+        except Exception as fault:  # botocore raises any class for an answer that it cannot read
             error = _translated(self.service, operation, fault, self._profile)
             result = type(error).__name__
             raise error from fault
@@ -124,16 +124,16 @@ class Client:
 
 
 def is_denial(code: str) -> bool:
-    """Whether a service says by this code that the caller may not do that."""
+    """Whether this error code means that the caller lacks a permission."""
     return code in _DENIED
 
 
 def retry_pause(
     failures: int, cap_s: float = RETRY_CAP_S, chance: random.Random = REAL.chance
 ) -> float:
-    """Seconds to wait after `failures` in a row: full jitter, doubling from 0.2 s.
+    """Seconds to wait after `failures` in a row: full jitter, with a limit that doubles from 0.2 s.
 
-    Full jitter keeps a fleet that failed together from coming back together.
+    Full jitter spreads the retries of a fleet that failed at one moment.
     """
     return chance.uniform(0, min(cap_s, 0.2 * 2 ** min(failures, 16)))
 
@@ -147,17 +147,17 @@ async def open_client(
     wait_s: float = 0,
     connections: int = 10,
 ) -> AsyncIterator[Client]:
-    """A client of `service`, closed on leaving.
+    """Opens a client of `service`, and closes it on leaving.
 
-    `attempts` is how often boto itself tries a call. `wait_s` is how long an answer may be held
-    back on purpose (a long poll). Raises `NotConfigured` when there is no region.
+    `attempts` is how often boto itself tries a call. `wait_s` is the wait of a long poll. Raises
+    `NotConfigured` when there is no region.
     """
     config = AioConfig(
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=wait_s + ANSWER_TIMEOUT_S,
         max_pool_connections=connections,
         retries={"mode": "standard", "total_max_attempts": attempts},
-        user_agent=f"watchbot/{__version__}",  # boto's own is made anew for each call
+        user_agent=f"watchbot/{__version__}",  # boto would compute its own for each call
         parameter_validation=False,  # half the cost of a call; our parameters are typed
         **_OWN_SERVER if aws.endpoint_url else {},
     )
@@ -182,7 +182,7 @@ async def _opened(
             raw = await house.enter_async_context(opening)
             watch_answers(raw.meta.events)
             return Client(service, raw, session.profile)
-        except Exception as fault:  # of a program or an agent that gives the credentials, too
+        except Exception as fault:  # a credential process or agent may raise any class
             failures += 1
             error = _translated(service, "client", fault, session.profile, opening=True)
             if not error.transient or failures == OPEN_TRIES:
@@ -196,7 +196,7 @@ def _translated(
     facts = {"service": _shown(service), "operation": operation}
     found = judged(fault, profile, opening=opening)
     if isinstance(fault, boto.ClientError):
-        if found:  # of the call that was to bring them, which is another than ours
+        if found:  # the failed call is the one that fetches credentials, not ours
             facts["operation"] = _snake(fault.operation_name)
         kind, hint = found or (_refused(fault), "")
         return _answered(fault, kind, hint=hint, **facts)

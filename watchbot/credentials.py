@@ -1,4 +1,4 @@
-"""What is wrong with the credentials, by our names, each with the step that mends it.
+"""Explains errors of credentials: our error class, and the step that mends it.
 
 boto's own messages are many lines, name no profile, and blame the network.
 """
@@ -10,7 +10,7 @@ from botocore import exceptions as boto
 
 from watchbot.errors import AwsError, CredentialsAway, Denied, NotConfigured, SignInNeeded
 
-# Calls that boto makes to get credentials; the call that needed them is another.
+# Calls that boto makes to get credentials, before the call that needs them.
 _FETCHES = {
     *("AssumeRole", "AssumeRoleWithWebIdentity", "GetRoleCredentials", "CreateToken"),
     *("GetSessionToken", "CreateOAuth2Token"),
@@ -24,9 +24,9 @@ Found = tuple[type[AwsError], str]  # the error, and the advice
 
 
 def judged(fault: BaseException, profile: str | None, *, opening: bool = False) -> Found | None:
-    """The error and its advice when the credentials are at fault, else None.
+    """The error class and the advice if the credentials are at fault, else None.
 
-    `opening`: no call was made yet, so that whatever went wrong is about configuration.
+    `opening`: no call was made yet, so the fault must be in the configuration.
     """
     if isinstance(fault, boto.ClientError):
         return _by_answer(fault, profile)
@@ -34,9 +34,9 @@ def judged(fault: BaseException, profile: str | None, *, opening: bool = False) 
 
 
 def ask_nobody(session: Any) -> None:
-    """Has the session ask for an MFA code only where somebody can type one.
+    """Lets the session ask for an MFA code only if standard input is a terminal.
 
-    boto would read it from standard input, which may be the messages to send.
+    Else boto would read the code from standard input, which may hold the messages to send.
     """
     if sys.stdin is None or not sys.stdin.isatty():
         provider = session.get_component("credential_provider").get_provider("assume-role")
@@ -55,7 +55,7 @@ def _by_answer(fault: boto.ClientError, profile: str | None) -> Found | None:
     if fault.operation_name not in _FETCHES:
         return None
     if status >= 500 or "hrottl" in code:
-        return CredentialsAway, "nothing to do: it is tried again"
+        return CredentialsAway, "nothing to do: watchbot tries again"
     return Denied, f"check `role_arn` and its trust policy{_as(profile)}"
 
 
@@ -107,7 +107,7 @@ def _by_kind(fault: BaseException, profile: str | None) -> Found | None:
 
 
 def _by_source(fault: BaseException) -> Found | None:
-    """What hands out credentials did not; later it may."""
+    """The error and advice if the source of the credentials failed, perhaps only for now."""
     if isinstance(fault, boto.CredentialRetrievalError):
         provider = str(fault.kwargs.get("provider", ""))
         if provider == "custom-process":

@@ -1,8 +1,8 @@
-"""The limit of open descriptors (RLIMIT_NOFILE): raised for us, restored for workers.
+"""Raises the limit of open descriptors (RLIMIT_NOFILE) for us, and restores it for workers.
 
-A worker costs us three: its two pipes, and one that reports its end. Workers get the limit that we
-were started with: some programs close every descriptor up to the limit, and `select` breaks above
-1,024.
+A worker costs us three descriptors: its two pipes, and a pidfd that reports its end. Workers get
+the limit that we were started with: some programs close every descriptor up to the limit, and
+`select` fails above 1,024.
 """
 
 import math
@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 PER_WORKER = 3
-STARTING = 2  # extra while a worker starts: standard input, and its ends of the pipes
+STARTING = 2  # more while a worker starts: its standard input, and its ends of the pipes
 OURS_AT_LEAST = 40  # our own: the loop, the log, the port, a few connections to AWS
-OURS = 200  # our own, with the most connections we ever open
+OURS = 200  # our own, with the largest number of connections
 
 _found = resource.getrlimit(resource.RLIMIT_NOFILE)
 # Once the limit is raised: /dev/null, and three descriptors below the old limit, for a worker.
@@ -22,12 +22,12 @@ _low: list[int] = []
 
 
 def needed(workers: int) -> int:
-    """The descriptors that this many workers at once need, at least."""
+    """The least number of descriptors that `workers` at once need."""
     return PER_WORKER * workers + STARTING + OURS_AT_LEAST
 
 
 def carried() -> int | None:
-    """The number of workers at once that the hard limit allows, from 0; None: any number."""
+    """The number of workers at once that the hard limit allows; None: any number."""
     hard = hard_limit()
     if hard is None:
         return None
@@ -35,7 +35,7 @@ def carried() -> int | None:
 
 
 def hard_limit() -> int | None:
-    """The hard limit, up to which we may raise ours; None when there is none."""
+    """The hard limit, up to which we may raise the soft limit; None without a hard limit."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     return None if hard == resource.RLIM_INFINITY else hard
 
@@ -59,7 +59,7 @@ def make_room(workers: int = 0, others: int = 0) -> None:
 def as_found(files: Sequence[int]) -> Iterator[Sequence[int]]:
     """Restores the soft limit that we were started with, while we start a process.
 
-    Yields copies of `files`, which that process gets, below that limit: glibc passes on no others.
+    Yields copies of `files` below that limit for the process: glibc passes on no higher ones.
     """
     now, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if not _low or _number(now) <= _number(_found[0]):

@@ -1,4 +1,4 @@
-"""What is shown on standard error while messages pass: problems, and how far it has come."""
+"""Shows problems and progress on standard error while a tool sends or moves messages."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ _CLEAR_LINE = "\r\x1b[K"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Display:
-    """How to show something: `say` a line; `advance` by one message, so much of the total."""
+    """Shows things: `say` prints a line; `advance` counts one message."""
 
     say: Callable[[str], None]
     advance: Callable[[int], None]
@@ -23,10 +23,10 @@ class Display:
 def display(
     err: TextIO, *, progress: bool, total: int | None, every: int | None = None
 ) -> Iterator[Display]:
-    """Shows on `err` what happens until the block is left.
+    """Opens a display on `err`.
 
-    With `progress` there is a bar where `rich` is installed, else a count; without, a line after
-    each `every` messages.
+    With `progress` it shows a bar if `rich` is installed, else a count. Without `progress` it
+    prints a line after each `every` messages.
     """
     if not progress:
         yield _plain(err, total, every)
@@ -86,7 +86,7 @@ def _bar(err: TextIO, total: int | None) -> Iterator[Display]:
         *columns,
         console=Console(file=err),
         transient=True,
-        redirect_stdout=False,  # the ids on standard output are data
+        redirect_stdout=False,  # standard output is data: the ids of messages
         redirect_stderr=False,
     )
     task = bar.add_task("", total=total, count=0)

@@ -1,4 +1,4 @@
-"""A table of DynamoDB: items as plain values, and conditional writes."""
+"""Reads and writes a DynamoDB table: items as plain values, and conditional writes."""
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -215,7 +215,7 @@ def encoded(value: Any) -> dict[str, Any]:
 
 
 def decoded(value: Value) -> Any:
-    """The plain value of one in DynamoDB's form; values that JSON lacks stay unchanged."""
+    """The plain value of a value in DynamoDB's form; leaves values that JSON lacks unchanged."""
     ((kind, inner),) = value.items()
     match kind:
         case "NULL":

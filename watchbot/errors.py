@@ -1,32 +1,32 @@
 """All errors of watchbot. Each says, in one line, what is wrong and how to mend it.
 
 WatchbotError           exit 1
-├── UsageError          exit 2: what the caller typed, set or installed is wrong
+├── UsageError          exit 2: an argument, a setting or the installation is wrong
 │   ├── SettingError    an option or its variable is missing or bad
 │   ├── CommandError    the command to run cannot be found or run
 │   ├── BadSchedule     a text that names times cannot be read, or names none
 │   └── MissingExtra    an optional part of watchbot is not installed
 ├── OutputFailed        standard output cannot be written
-├── DatabaseError       a database did not do what was asked
-│   ├── DatabaseDown    it cannot be reached, or has no room or time for us just now
-│   ├── NoDatabase      its file is not there
-│   ├── DatabaseTooNew  its tables were made by a newer watchbot
-│   └── DataRefused     it cannot store this value
-├── JobError            a map-reduce job cannot go on as asked
-│   ├── NoSuchJob       it was never begun, or is forgotten (exit 2)
-│   ├── NoSuchPart      it has no part of this number (exit 2)
-│   ├── JobDiffers      it was begun with other parts (exit 2)
-│   ├── JobFailed       somebody has marked it as failed
-│   ├── MessagesUnsent  not all of its messages could be sent
-│   └── ReduceUnsent    its reduce message is not known to be sent
-└── AwsError            an AWS call did not succeed
-    ├── NotFound        the queue, topic or table is not there
-    ├── Denied          AWS knows who asks, and says no; or does not know
+├── DatabaseError       a database refused or failed
+│   ├── DatabaseDown    the database cannot be reached, or is full or busy
+│   ├── NoDatabase      the database's file does not exist
+│   ├── DatabaseTooNew  a newer watchbot made the tables
+│   └── DataRefused     the database cannot store this value
+├── JobError            a call about a map-reduce job failed
+│   ├── NoSuchJob       the job was never begun, or has expired (exit 2)
+│   ├── NoSuchPart      the job has no part with this number (exit 2)
+│   ├── JobDiffers      the job was begun with other parts (exit 2)
+│   ├── JobFailed       the job is marked as failed
+│   ├── MessagesUnsent  some messages of the job could not be sent
+│   └── ReduceUnsent    nobody has confirmed that the reduce message was sent
+└── AwsError            an AWS call failed
+    ├── NotFound        the queue, topic or table does not exist
+    ├── Denied          AWS refuses the credentials, or they allow too little
     ├── NotConfigured   no credentials, no region (exit 2)
-    │   └── SignInNeeded  the credentials have ended; a person has to get new ones
+    │   └── SignInNeeded  the credentials have expired; a person has to sign in again
     ├── Unreachable     no answer: endpoint down, name unknown, connection lost, time out
-    │   ├── GaveUp       a tool has waited long enough, and tries no more
-    │   └── CredentialsAway  who hands out the credentials gives none just now
+    │   ├── GaveUp       no answer came within a tool's patience
+    │   └── CredentialsAway  the source of the credentials gives none right now
     ├── Throttled       too many requests
     └── Rejected        AWS says that the request itself is wrong
 """
@@ -68,7 +68,7 @@ class CommandError(UsageError):
 
 
 class BadSchedule(UsageError):
-    """A schedule or a time zone that cannot be used; the sentence says why."""
+    """A schedule or time zone cannot be used; the text says why."""
 
 
 class MissingExtra(UsageError):
@@ -120,7 +120,7 @@ class DatabaseTooNew(DatabaseError):
 class DataRefused(DatabaseError):
     """The database cannot store this value, now or later."""
 
-    hint = "the value will not be stored as it is"
+    hint = "change the value"
 
 
 class JobError(WatchbotError):
@@ -230,7 +230,7 @@ class Unreachable(AwsError):
 
 
 class GaveUp(Unreachable):
-    """No answer came in all the time that a tool waits; it tries no more."""
+    """No answer came within a tool's patience, and the tool gives up."""
 
     transient = False
 
@@ -248,4 +248,4 @@ class Rejected(AwsError):
 
     transient = False
     hint = "the request will not succeed as it is"
-    reasons: tuple[str, ...] = ()  # of a transaction: a code for each of its parts
+    reasons: tuple[str, ...] = ()  # for a transaction: an error code for each of its parts

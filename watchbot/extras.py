@@ -1,7 +1,8 @@
-"""How to add an extra to this copy of watchbot, as the copy was installed.
+"""Says how to add an extra to this copy of watchbot.
 
-Most copies are pip's. A checkout is told by the project file beside the package. The one-file
-binary and the image carry a file that names them; `release/pyz.py` and the `Dockerfile` write it.
+The way depends on how the copy was installed, mostly by pip. A checkout has the project file beside
+the package. The one-file binary and the image have a file that names them; `release/pyz.py` and the
+`Dockerfile` write it.
 """
 
 from pathlib import Path
@@ -13,7 +14,7 @@ _HERE = Path(__file__).parent
 
 
 def how_to_add(extra: str, package: Path = _HERE) -> str:
-    """The command, or the one step, that adds `extra` to the copy in the directory `package`."""
+    """The command or step that adds `extra` to the copy in the directory `package`."""
     mark = package / MARK
     kind = mark.read_text().strip() if mark.is_file() else ""
     if kind == "binary":

@@ -3,7 +3,7 @@
 import http.client
 import sys
 
-PATIENCE_S = 4  # a health check of ECS gets five seconds by default
+PATIENCE_S = 4  # ECS gives a health check five seconds by default
 
 
 def healthcheck(address: str) -> int:

@@ -1,8 +1,8 @@
-"""What a program takes over from the one that started it, put right before anything else.
+"""Resets the signals and descriptors that a program inherits from its parent.
 
-`exec` hands on which signals are ignored and which are blocked, and which descriptors are closed.
-None of that is ours to trust: with SIGCHLD ignored the end of a worker cannot be waited for, and
-in the place of a closed descriptor 0, 1 or 2 the next file that is opened would be written to.
+`exec` passes on ignored signals, blocked signals and closed descriptors. If SIGCHLD is ignored,
+nobody can wait for the end of a worker. If descriptor 0, 1 or 2 is closed, the next opened file
+takes its number, and output goes into that file.
 """
 
 import os
@@ -10,17 +10,17 @@ import signal
 import sys
 
 _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
-# Python ignores these itself, and undoes it for what it starts.
+# Python itself ignores these signals, and restores them in its children.
 _PYTHONS_OWN = {signal.SIGPIPE, signal.SIGXFSZ}
-# Linux drops what process 1 has no handler for; held back, they wait until `lifecycle` has one.
+# Linux drops signals for which process 1 has no handler. Blocked, they wait for `lifecycle`.
 _HELD_BACK = {signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP}
 
 
 def put_right() -> None:
-    """Opens what is closed of the descriptors 0, 1 and 2; gives all signals back their defaults.
+    """Opens closed descriptors among 0, 1 and 2, and resets all signals to their defaults.
 
-    An ignored SIGHUP does nothing still, as `nohup` wants it, but is not ignored by the programs
-    that this one starts. To be called once, from the main thread.
+    If SIGHUP was ignored, as under `nohup`, it still has no effect on this program, but programs
+    that this one starts do not ignore it. Call this once, from the main thread.
     """
     _open_streams()
     _unignore_signals()
@@ -32,7 +32,7 @@ def _open_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
             os.set_inheritable(number, True)
             if getattr(sys, name) is None:
                 setattr(sys, name, os.fdopen(number, mode, closefd=False))
@@ -43,7 +43,7 @@ def _unignore_signals() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN or number in _PYTHONS_OWN:
             continue
         if number == signal.SIGHUP:
-            signal.signal(number, _do_nothing)  # `exec` gives a default back in its place
+            signal.signal(number, _do_nothing)  # `exec` resets a handler to the default
         elif number == signal.SIGINT:
             signal.signal(number, signal.default_int_handler)
         else:
@@ -51,4 +51,4 @@ def _unignore_signals() -> None:
 
 
 def _do_nothing(*_: object) -> None:
-    """Takes a signal, without any effect."""
+    """Handles a signal without any effect."""

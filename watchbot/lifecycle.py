@@ -1,4 +1,4 @@
-"""A service's life: run under uvloop, stop on a signal, stop harder on a second one."""
+"""Runs a service under uvloop; the first signal drains it, and a second ends it at once."""
 
 import asyncio
 import signal
@@ -15,7 +15,7 @@ _ASKS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)  # an image's STOPSIGNAL
 
 
 class Stop:
-    """What the operator asked for: `draining` at the first signal, `forced` at the second."""
+    """The operator's wish to stop: `draining` after the first signal, `forced` after the second."""
 
     def __init__(self) -> None:
         self.draining = anyio.Event()
@@ -23,19 +23,19 @@ class Stop:
         self._asked = False
 
     def ask(self) -> None:
-        """Asks for a drain; asked again, for an end at once."""
+        """Asks for a drain; the second call asks for an end at once."""
         (self.forced if self._asked else self.draining).set()
         self._asked = True
 
     def hang_up(self) -> None:
-        """Asks for a drain, and for no more than that: a closed terminal sends SIGHUP twice."""
+        """Asks for a drain, and never for more, because a closed terminal sends SIGHUP twice."""
         self.draining.set()
 
 
 class stop_on_signals:  # noqa: N801 - reads as a verb in `with stop_on_signals() as stop`
-    """While open, SIGTERM, SIGINT and SIGQUIT ask the service to stop; so does SIGHUP.
+    """While open, SIGTERM, SIGINT, SIGQUIT and SIGHUP ask the service to stop.
 
-    Not SIGHUP if it was ignored at the start, as under `nohup`.
+    SIGHUP does not if it was ignored at the start, as under `nohup`.
     """
 
     def __enter__(self) -> Stop:
@@ -47,7 +47,7 @@ class stop_on_signals:  # noqa: N801 - reads as a verb in `with stop_on_signals(
         if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
             self._loop.add_signal_handler(signal.SIGHUP, stop.hang_up)
             self._handled.append(signal.SIGHUP)
-        # As process 1 they were held back until now.
+        # In process 1 these signals were blocked until now.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {*_ASKS, signal.SIGHUP})
         return stop
 
@@ -64,7 +64,7 @@ class stop_on_signals:  # noqa: N801 - reads as a verb in `with stop_on_signals(
 def run(service: Callable[[Stop], Awaitable[int]]) -> int:
     """Runs `service` until it returns its exit code.
 
-    Raises the `WatchbotError` that ended it, out of whatever task group it came through.
+    Raises the `WatchbotError` that ended the service, without the exception groups around it.
     """
 
     async def main() -> int:
@@ -83,7 +83,7 @@ def run(service: Callable[[Stop], Awaitable[int]]) -> int:
 
 
 def _first_expected(group: BaseExceptionGroup[BaseException]) -> WatchbotError | None:
-    """The error that a person is told of; task groups wrap it as often as they are nested."""
+    """The first `WatchbotError` in a group: each nested task group wraps the error once more."""
     found = group.subgroup(WatchbotError)
     while isinstance(found, BaseExceptionGroup):
         inner = found.exceptions[0]
@@ -98,6 +98,6 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
         return None
     try:
         import uvloop
-    except ImportError:  # PyPy and the like have none; asyncio's own loop does the same work
+    except ImportError:  # PyPy has no uvloop; asyncio's own loop works, too
         return None
     return uvloop.new_event_loop

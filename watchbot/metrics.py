@@ -1,7 +1,7 @@
-"""Every metric, by name. Nobody else names one; nobody else imports prometheus_client.
+"""Defines every metric by name. No other module names a metric or imports prometheus_client.
 
-Each is made by an entry of `CATALOGUE`: reference page, dashboard and alerts are made from it,
-too, so that they name nothing that is not there.
+`CATALOGUE` has an entry for each metric. The reference page, the dashboards and the alerts are also
+made from these entries, so that they name only metrics that exist.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ _WORK_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 1800, 
 _CALL_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 21)
 _RECEIVES_BUCKETS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 50, 100)
 
-MOST_SCHEDULES = 500  # that have series of their own, thirty each
+MOST_SCHEDULES = 500  # jobs with metrics of their own: each job has thirty series
 OTHER_SCHEDULES = "*"  # no job has this name
 _schedules = set[str]()
 
@@ -44,19 +44,19 @@ _FAULTS = (
     "AwsError CredentialsAway Denied GaveUp NotConfigured NotFound Rejected SignInNeeded Throttled "
     "Unreachable"
 ).split()
-RESULTS = ("ok", *_FAULTS, "error")  # the last: it was given up
+RESULTS = ("ok", *_FAULTS, "error")  # "error": the call was cancelled
 
 Kind = Literal["counter", "gauge", "histogram"]
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]  # by name and labels
 CATALOGUE: list["Metric"] = []
 
-# A second series for each, that nobody asks for.
+# Else each counter has a second series, with its time of creation, which nobody needs.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no types
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """What there is to know of one metric. `name` is as it is scraped; buckets come with it."""
+    """The facts of one metric. `name` is the scraped name; a histogram has buckets."""
 
     name: str
     kind: Kind
@@ -76,7 +76,7 @@ def _counter(
     **labels: Sequence[str],
 ) -> Counter:
     counter = Counter(name, text, _enter("counter", name, text, labels))
-    # Each is there, at 0, before the first event: else `rate()` does not see that one.
+    # Every series starts at 0 before the first event, which `rate()` would miss otherwise.
     for values in series or (product(*labels.values()) if labels else ()):
         counter.labels(*values)
     return counter
@@ -210,13 +210,13 @@ _aws_durations = _histogram(
 
 
 def took(messages: int) -> None:
-    """Counts messages as received, and in hand."""
+    """Counts messages as received and in hand."""
     _received.inc(messages)
     _in_hand.inc(messages)
 
 
 def settled(outcome: str) -> None:
-    """Counts one message in hand as settled; in the same moment, so that no scrape sees half."""
+    """Counts one message as settled and no longer in hand; no scrape can come in between."""
     _settled.labels(outcome).inc()
     _in_hand.dec()
 
@@ -228,7 +228,7 @@ def aws_request(service: str, operation: str, result: str, duration_s: float) ->
 
 
 def schedule_label(job_id: str) -> str:
-    """What a job is called in metrics: the first `MOST_SCHEDULES` by name, and all others `*`."""
+    """The label of a job in metrics: its name for the first `MOST_SCHEDULES`, `*` for others."""
     if job_id not in _schedules:
         if len(_schedules) >= MOST_SCHEDULES:
             job_id = OTHER_SCHEDULES
@@ -241,12 +241,12 @@ def schedule_label(job_id: str) -> str:
 
 
 def scrape() -> bytes:
-    """Everything, in Prometheus's text format."""
+    """All metrics in Prometheus's text format."""
     return generate_latest(REGISTRY)
 
 
 def parse(text: str) -> Samples:
-    """What was scraped, read back. Raises `ValueError` for what is no scrape."""
+    """The samples in a scraped text. Raises `ValueError` for a text in another format."""
     from prometheus_client.parser import text_string_to_metric_families
 
     return {

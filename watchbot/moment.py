@@ -1,15 +1,15 @@
-"""Times as text: ISO 8601 in UTC with milliseconds. Sorted as text they are sorted by time."""
+"""Converts times to text and back: ISO 8601, UTC, milliseconds. Texts sort in order of time."""
 
 from datetime import UTC, datetime
 
 
 def to_text(moment: datetime) -> str:
-    """A time as stores keep it, and as the APIs tell it: `2026-11-21T03:47:10.123Z`."""
+    """A time as text for stores and APIs: `2026-11-21T03:47:10.123Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def to_time(text: str) -> datetime:
-    """A time that was told so. Raises `ValueError`."""
+    """The time of a text in ISO 8601. Raises `ValueError`."""
     return datetime.fromisoformat(text)
 
 

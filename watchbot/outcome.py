@@ -1,4 +1,4 @@
-"""What became of a worker, and what that means for its message."""
+"""Maps the end of a worker to an outcome, and the outcome to the fate of its message."""
 
 import enum
 import re
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 
 class Fate(enum.Enum):
-    """What happens to the message."""
+    """The fate of a message after its run."""
 
     DELETE = "is deleted"
     RETURN = "goes back to the queue, and is tried again after a pause"
@@ -17,7 +17,7 @@ class Fate(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of one run: its name in logs and metrics, the message's fate, who hears of it."""
+    """The result of one run: its name in logs and metrics, the message's fate, a notice or not."""
 
     name: str
     fate: Fate
@@ -25,7 +25,7 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        """Whether the run went wrong, and another may go better."""
+        """Whether the run failed, and a retry may succeed."""
         return self.name in ("failed", "timed_out")
 
     @property
@@ -35,7 +35,7 @@ class Outcome:
 
     @property
     def buried(self) -> "Outcome":
-        """This outcome for a message that was given up: it is a dead letter."""
+        """The outcome with the message in the dead-letter queue."""
         return replace(self, fate=Fate.BURY)
 
 
@@ -45,23 +45,23 @@ RETURNED = Outcome("returned", Fate.RETURN, notify=False)
 FAILED = Outcome("failed", Fate.RETURN, notify=True)
 TIMED_OUT = Outcome("timed_out", Fate.RETURN, notify=True)
 RELEASED = Outcome("released", Fate.RELEASE, notify=False)
-LEFT = Outcome("released", Fate.LEAVE, notify=False)  # something of its worker still runs
+LEFT = Outcome("released", Fate.LEAVE, notify=False)  # a process of the worker still runs
 
 LEAVING = "the watcher is leaving"
-FAILURE = "failure"  # marks the line of a run that somebody is told of: `[failure]`, `worker_event`
+FAILURE = "failure"  # marks the line of a run with a notice: `[failure]`, `worker_event`
 
-MAX_CODE = 255  # what a process can exit with
+MAX_CODE = 255  # the largest exit code of a process
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the table: how a run ends, and the outcome of its messages."""
+    """A row of the exit code table: an end of a run, and the outcome of its messages."""
 
     end: str
     outcome: Outcome
 
 
-# The one table of exit codes. Help, README, docs, metrics and template are held to it by a test.
+# The only table of exit codes. A test compares help, README, docs, metrics and template with it.
 TABLE = (
     Row("0", COMPLETED),
     Row("3, or one of `--reject-codes`", REJECTED),
@@ -75,13 +75,13 @@ NAMES = tuple(row.outcome.name for row in TABLE)
 
 @dataclass(frozen=True, slots=True)
 class ExitCodes:
-    """Which exit codes reject a message, and which return it; 0 always completes it."""
+    """Exit codes that reject a message, and those that return it; 0 always completes it."""
 
     rejecting: frozenset[int] = frozenset({3})
     returning: frozenset[int] = frozenset({4})
 
     def outcome(self, exit_code: int | None) -> Outcome:
-        """The outcome of a worker that ended by itself; None stands for an end by a signal."""
+        """The outcome of a worker that ended by itself; `exit_code` None means a signal."""
         if exit_code == 0:
             return COMPLETED
         if exit_code in self.rejecting:
@@ -90,9 +90,9 @@ class ExitCodes:
 
 
 def parse_codes(text: str) -> frozenset[int]:
-    """The exit codes in a list of numbers and ranges, as `3,64-78`; none for an empty list.
+    """The exit codes in a list of numbers and ranges, as `3,64-78`; empty for an empty text.
 
-    Raises `ValueError` for what is no list of exit codes from 1 to 255.
+    Raises `ValueError` for a text that is not a list of exit codes from 1 to 255.
     """
     codes: set[int] = set()
     for part in filter(None, (part.strip() for part in text.split(","))):

@@ -1,7 +1,7 @@
-"""How long a tool waits for somebody who does not answer, and what it says meanwhile.
+"""Limits how long a tool waits for an answer, and tells the person meanwhile.
 
-A service waits as its own loops decide. A tool has a person before it: after 3 seconds it says what
-it waits for, and after 20 seconds without any answer it gives up.
+The loops of a service decide themselves how long to wait. A person waits for a tool: after 3
+seconds the tool prints what it waits for, and after 20 seconds without an answer it gives up.
 """
 
 import asyncio
@@ -24,21 +24,24 @@ def say_waiting(what: str, err: TextIO | None = None) -> None:
 
 
 class NoAnswerInTime(Exception):
-    """Nobody answered in the time that a tool waits."""
+    """No answer came within a tool's patience."""
 
 
 class Waiting(Protocol):
-    """How answers are waited for."""
+    """Waits for answers."""
 
     async def answer(
         self, what: str, ask: Callable[[], Awaitable[Answer]], *, held_s: float = 0
     ) -> Answer:
-        """The answer to `ask`, which is about `what`. It may be held back `held_s` on purpose."""
+        """Returns the answer of `ask`.
+
+        `what` names the call for the person. A long poll may take `held_s` longer.
+        """
         ...
 
 
 class Endless:
-    """A service's way: it neither speaks nor gives up here."""
+    """Waits as a service: prints nothing, and never gives up."""
 
     async def answer(
         self, what: str, ask: Callable[[], Awaitable[Answer]], *, held_s: float = 0
@@ -47,7 +50,7 @@ class Endless:
 
 
 class Patience:
-    """A tool's way. Tries in a row without an answer share the seconds of one."""
+    """Waits as a tool. Several tries in a row without an answer share one time limit."""
 
     def __init__(
         self,
@@ -64,7 +67,7 @@ class Patience:
     async def answer(
         self, what: str, ask: Callable[[], Awaitable[Answer]], *, held_s: float = 0
     ) -> Answer:
-        """The answer to `ask`. Raises `NoAnswerInTime` when none comes."""
+        """Returns the answer of `ask`. Raises `NoAnswerInTime` when none comes."""
         loop, began = asyncio.get_running_loop(), time.monotonic()
         since = self._silent_since
         if since is None or began - since >= self._given_up_after_s:
@@ -95,13 +98,13 @@ _current: ContextVar[Waiting] = ContextVar("patience", default=_ENDLESS)
 
 
 def waiting() -> Waiting:
-    """How the command that runs waits for answers."""
+    """The way in which the running command waits for answers."""
     return _current.get()
 
 
 @contextmanager
 def patience(way: Waiting | None = None) -> Iterator[None]:
-    """Has all that is asked within wait as a tool does."""
+    """Makes all calls inside the block wait as a tool does."""
     token = _current.set(way or Patience())
     try:
         yield

@@ -1,7 +1,7 @@
-"""Standard output of the tools: when it cannot be written, they end with one line, not a traceback.
+"""Guards standard output of the tools: a failed write ends a tool with a line, not a traceback.
 
-A disk may be full, a terminal may be gone. A reader that has left (`watchbot ... | head`) is no
-error: `BrokenPipeError` stays what it is.
+A disk may be full, a terminal may be gone. A reader that has ended (`watchbot ... | head`) is no
+error, so `BrokenPipeError` stays unchanged.
 """
 
 import io
@@ -28,17 +28,17 @@ class _Descriptor(io.RawIOBase):
         except (BrokenPipeError, BlockingIOError):
             raise
         except OSError as error:
-            drop()  # what waits in the buffer must not fail once more
+            drop()  # else the bytes in the buffer would fail again
             raise OutputFailed(error) from error
 
 
 def guard() -> None:
-    """Has `sys.stdout` raise `OutputFailed` in the place of `OSError`."""
+    """Makes `sys.stdout` raise `OutputFailed` instead of `OSError`."""
     before = sys.stdout
     try:
         if before.fileno() != 1:
             return
-    except (AttributeError, OSError, ValueError):  # another object is in its place
+    except (AttributeError, OSError, ValueError):  # the program has replaced sys.stdout
         return
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(_Descriptor()),
@@ -49,5 +49,5 @@ def guard() -> None:
 
 
 def drop() -> None:
-    """Drops what is written from now on, also what Python writes when it ends."""
+    """Drops all output from now on, including the buffer that Python writes at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,4 +1,4 @@
-"""The outcome of a stopped task: a pure function of its stop code and its containers."""
+"""Computes the outcome of a stopped task from its stop code and its containers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ BY_STOP_CODE = {
     "TaskFailedToStart": "failed_to_start",
     "UserInitiated": "stopped",
     "ServiceSchedulerInitiated": "stopped",
-    # AWS took the machine away: exit code 0 after its SIGTERM does not mean success.
+    # AWS took the machine away: exit code 0 after AWS's SIGTERM does not mean success.
     "SpotInterruption": "interrupted",
     "TerminationNotice": "interrupted",
     "InfrastructureHealth": "interrupted",
 }
-KILLED = {137, 143}  # by SIGKILL or SIGTERM, which ECS sends to the others once one has ended
+KILLED = {137, 143}  # by SIGKILL or SIGTERM: ECS sends these when another container has ended
 
 FAILURES = ("failed", "failed_to_start", "interrupted")  # outcomes that count as failures
 

@@ -1,4 +1,4 @@
-"""Tells a service that is stuck from one that waits: what was begun must end in time."""
+"""Finds out whether a service is stuck: each step must end within its time limit."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -6,16 +6,16 @@ from contextlib import contextmanager
 
 
 class Watchdog:
-    """Knows what is under way, and by when each of it must have ended."""
+    """Knows the steps under way, and the deadline of each."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        # Stands still while the machine sleeps: waking up makes nothing overdue.
+        # This clock stops while the machine sleeps, so that no step is overdue on waking.
         self._clock = clock
         self._due: dict[object, tuple[str, float]] = {}
 
     @contextmanager
     def expecting(self, what: str, within_s: float) -> Iterator[None]:
-        """The block, called `what`, must be left within this many seconds."""
+        """Gives the block `within_s` seconds; `what` names the block in `overdue`."""
         key = object()
         self._due[key] = (what, self._clock() + within_s)
         try:
@@ -24,7 +24,7 @@ class Watchdog:
             del self._due[key]
 
     def overdue(self) -> str | None:
-        """What should have ended and has not, and for how long; or None."""
+        """A sentence that names an overdue step and its delay, or None."""
         for what, due in self._due.values():
             if (late_s := self._clock() - due) > 0:
                 return f"{what} is overdue by {late_s:.0f} s"

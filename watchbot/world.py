@@ -1,4 +1,4 @@
-"""Time and chance, handed in from outside, so that a test can repeat a run exactly."""
+"""Provides clocks and random numbers from outside, so that a test can repeat a run exactly."""
 
 import random
 import time
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 if hasattr(time, "CLOCK_BOOTTIME"):
 
     def now() -> float:
-        """Seconds that only go up, those included in which the machine slept.
+        """Seconds that only go up, including those in which the machine slept.
 
-        SQS's clocks run on while a laptop sleeps, so a lease must be counted with this clock.
+        SQS's clocks run on while a laptop sleeps, so leases need this clock.
         """
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
-else:  # macOS: its monotonic clock stops in sleep, and a lease may be thought alive too long
+else:  # macOS: its monotonic clock stops in sleep, so a lease may look alive for too long
     now = time.monotonic
 
 
@@ -30,7 +30,7 @@ class World:
     chance: random.Random
 
     def name(self) -> str:
-        """A name that nothing else has: 16 hexadecimal digits."""
+        """A unique name: 16 hexadecimal digits."""
         return f"{self.chance.getrandbits(64):016x}"
 
 

@@ -116,14 +116,14 @@ def permission(facts: Facts, *, probe: Probe, level: Level, loss: str) -> Findin
 
 
 _PERMISSIONS = (
-    (Probe.READ_QUEUE, Level.WARNING, "much was not looked at"),
-    (Probe.READ_DEAD_LETTERS, Level.WARNING, "it was not looked at"),
-    (Probe.RECEIVE, Level.ERROR, "no message comes"),
-    (Probe.DELETE, Level.ERROR, "what is done comes again"),
-    (Probe.HIDE, Level.ERROR, "what runs is given to others, too"),
-    (Probe.BURY, Level.ERROR, "--max-attempts gives nothing up"),
-    (Probe.READ_TOPIC, Level.WARNING, "subscriptions were not looked at"),
-    (Probe.NOTIFY, Level.ERROR, "nobody is told of failures"),
+    (Probe.READ_QUEUE, Level.WARNING, "watchbot skipped most checks of the queue"),
+    (Probe.READ_DEAD_LETTERS, Level.WARNING, "watchbot skipped the checks of that queue"),
+    (Probe.RECEIVE, Level.ERROR, "the watcher receives no message"),
+    (Probe.DELETE, Level.ERROR, "SQS delivers completed messages again"),
+    (Probe.HIDE, Level.ERROR, "SQS delivers a message again while it runs"),
+    (Probe.BURY, Level.ERROR, "--max-attempts cannot move messages"),
+    (Probe.READ_TOPIC, Level.WARNING, "watchbot did not check the subscriptions"),
+    (Probe.NOTIFY, Level.ERROR, "nobody gets notices of failures"),
 )
 
 CHECKS: tuple[Check, ...] = (

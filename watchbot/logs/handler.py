@@ -1,4 +1,4 @@
-"""A handler for Python's `logging`, for workers."""
+"""Provides a handler of Python's `logging` for workers."""
 
 import logging
 
@@ -10,14 +10,14 @@ class LogHandler(logging.Handler):
 
     def __init__(self, level: int | str = logging.NOTSET) -> None:
         super().__init__(level)
-        # Else `basicConfig` sets one that puts the level in front: our line has it already.
+        # Else `basicConfig` adds a formatter that writes the level, which our line has already.
         self.setFormatter(logging.Formatter())
 
     def emit(self, record: logging.LogRecord) -> None:
         """Prints one record."""
         try:
             emit(render(self.format(record).encode(errors="backslashreplace"), _level(record)))
-        except Exception:  # as every handler: a fault of logging is no fault of the program
+        except Exception:  # as in every handler: an error of the log must not end the program
             self.handleError(record)
 
 

@@ -1,4 +1,4 @@
-"""A log line, as text and as JSON; light, because every `watchbot-log` of a shell script loads it.
+"""Makes log lines as text and as JSON; imports little, as every call of `watchbot-log` loads it.
 
 Text:  [Thu, 28 Jul 2016 00:12:37 GMT] [worker] [<message id>] what happened
 JSON:  one object a line, with the fields that ecs-watchbot's logger wrote.
@@ -21,7 +21,7 @@ def date(seconds: float) -> str:
     return _date(int(seconds))
 
 
-@lru_cache(maxsize=1)  # many lines are of one second
+@lru_cache(maxsize=1)  # many lines have one second in common
 def _date(seconds: int) -> str:
     moment = time.gmtime(seconds)
     day, month = _DAYS[moment.tm_wday], _MONTHS[moment.tm_mon - 1]
@@ -29,15 +29,15 @@ def _date(seconds: int) -> str:
 
 
 def prefix(who: str, message_id: str | None) -> str:
-    """The start of a text line said now by `who`, as "watcher" or "worker"."""
+    """The start of a text line of `who`, as "watcher" or "worker", with the time of now."""
     about = f"[{message_id}] " if message_id else ""
     return f"[{date(time.time())}] [{who}] {about}"
 
 
 class Envelope:
-    """The fields that JSON lines said now have in common; makes such lines, cheaply.
+    """Makes JSON lines quickly from the fields that all lines of one moment share.
 
-    `who` speaks, as in text lines; ecs-watchbot's logger called this field `name`.
+    `who` is the speaker, as in text lines; ecs-watchbot's logger called this field `name`.
     """
 
     def __init__(self, *, who: str, level: int, message_id: str | None) -> None:
@@ -56,9 +56,9 @@ class Envelope:
         self._start = json.dumps(self._fields)[:-1] + ', "msg": '
 
     def line(self, text: str) -> str:
-        """The line that says this."""
+        """A JSON line with this text."""
         return f"{self._start}{encode_basestring_ascii(text)}}}\n"
 
     def merged(self, fields: Mapping[str, Any]) -> str:
-        """The line with these fields, over ours where they have the same name."""
+        """A JSON line with these fields, which replace ours of equal name."""
         return json.dumps({**self._fields, "msg": "", **fields}, default=str) + "\n"

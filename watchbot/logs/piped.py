@@ -1,6 +1,6 @@
-"""The lines of a pipe, as they come; progress bars, whose lines end in CR, too.
+"""Reads the lines of a pipe as they come, including progress bars, whose lines end in CR.
 
-The standard library alone, and little of it: `watchbot-log` starts in milliseconds.
+Imports little, and only from the standard library, so that `watchbot-log` starts in milliseconds.
 """
 
 import os
@@ -8,14 +8,14 @@ import select
 import time
 from collections.abc import Iterator
 
-MAX_LINE_BYTES = 65_536  # a longer line is split, so that none can fill the memory
-PROGRESS_S = 1.0  # so seldom is a line shown that ends in CR
+MAX_LINE_BYTES = 65_536  # a longer line is split, so that it cannot fill the memory
+PROGRESS_S = 1.0  # the shortest time between two lines that end in CR
 
 
 def lines(file: int = 0) -> Iterator[bytes]:
-    """Each line of `file`, without its newline; one over 64 KiB in pieces that tear no character.
+    """Yields each line of `file` without its newline; splits a line over 64 KiB between characters.
 
-    Of lines that end in CR, the last one, at most once a second. Raises `OSError`.
+    Of lines that end in CR, yields the last one, at most once a second. Raises `OSError`.
     """
     pipe = _Pipe(file)
     while not pipe.ended:
@@ -27,19 +27,19 @@ class _Pipe:
     def __init__(self, file: int) -> None:
         self._file = file
         self._held = b""
-        self._due: float | None = None  # when the line that ends in CR is to be shown
-        self._begins_anew = False  # its line was shown as far as its CR: an LF that follows ends it
+        self._due: float | None = None  # when to yield a line that ends in CR
+        self._begins_anew = False  # a line was yielded up to its CR: a following LF adds no line
         self.ended = False
 
     def readable(self) -> bool:
-        """Waits for more to read; False when it is time to show progress."""
+        """Waits for more bytes; False when it is time to show progress."""
         left_s = None if self._due is None else self._due - time.monotonic()
         if left_s is not None and left_s <= 0:
             return False
         return bool(select.select([self._file], [], [], left_s)[0])
 
     def read(self) -> list[bytes]:
-        """The lines that what can be read now completes."""
+        """Reads once, and returns the lines that are complete now."""
         data = os.read(self._file, MAX_LINE_BYTES)
         self.ended = not data
         if data and self._begins_anew:
@@ -47,7 +47,7 @@ class _Pipe:
         *whole, self._held = (self._held + data).split(b"\n")
         pieces = [piece for line in whole for piece in _split(line)]
         if len(self._held) > MAX_LINE_BYTES and b"\r" in self._held:
-            self._held = b"\r".join(self._held.rsplit(b"\r", 2)[-2:])  # no terminal shows the rest
+            self._held = b"\r".join(self._held.rsplit(b"\r", 2)[-2:])  # drops overwritten lines
         *more, self._held = _split(self._held)
         if b"\r" not in self._held:
             self._due = None
@@ -56,20 +56,20 @@ class _Pipe:
         return pieces + more
 
     def progress(self) -> list[bytes]:
-        """What a terminal would show of lines that end in CR."""
+        """The last line that ends in CR, as a terminal would show it."""
         self._due = None
         ended, _, self._held = self._held.rpartition(b"\r")
         self._begins_anew = not self._held
         return [line for line in ended.split(b"\r") if line][-1:]
 
     def rest(self) -> list[bytes]:
-        """What has no newline at the end."""
+        """The last line, if it has no newline."""
         return [self._held] if self._held else []
 
 
 def _split(line: bytes) -> list[bytes]:
     pieces = []
-    while len(line) > MAX_LINE_BYTES:  # its next byte tells whether a character would be torn
+    while len(line) > MAX_LINE_BYTES:  # the loop needs the byte after the limit
         end = MAX_LINE_BYTES
         while end > MAX_LINE_BYTES - 3 and line[end] & 0xC0 == 0x80:
             end -= 1

@@ -1,4 +1,4 @@
-"""What a service says of itself: its log records as lines, on standard output."""
+"""Writes a service's log records as lines on standard output."""
 
 import json
 import logging
@@ -16,11 +16,10 @@ _LEVELS = {logging.WARNING: 40, logging.ERROR: 50, logging.CRITICAL: 60}  # buny
 
 
 class TextFormatter(logging.Formatter):
-    """A service's lines as text: a fixed phrase, then its facts as name=value.
+    """Formats a service's lines as text: a fixed phrase, then its facts as name=value.
 
-    `figures`, at the end, are written as `name value`: a metric filter of CloudWatch reads a
-    number only where it stands alone. `result`, before them, is written as JSON, as ecs-watchbot
-    wrote it in its text lines.
+    Writes `figures` at the end as `name value`, because a metric filter of CloudWatch reads only a
+    number that stands alone. Writes `result` before them as JSON, as ecs-watchbot did.
     """
 
     def __init__(self, who: str = "watcher") -> None:
@@ -40,7 +39,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """A service's lines as JSON objects: the phrase is `msg`, its facts are fields."""
+    """Formats a service's lines as JSON objects: the phrase is `msg`, the facts are fields."""
 
     def __init__(self, who: str = "watcher") -> None:
         super().__init__()
@@ -59,14 +58,14 @@ class JsonFormatter(logging.Formatter):
 
 
 class _LineHandler(logging.Handler):
-    """Writes where the workers' lines go, too, so that lines never mix."""
+    """Writes to the sink of the workers' lines, so that lines never mix."""
 
     def emit(self, record: logging.LogRecord) -> None:
         stdout.write((self.format(record) + "\n").encode(errors="backslashreplace"))
 
 
 def configure(*, structured: bool, who: str = "watcher") -> None:
-    """Sends what watchbot logs to standard output, as JSON lines or as text of `who` it is."""
+    """Sends watchbot's log to standard output, as JSON lines or as text lines of `who`."""
     stdout.dropped, stdout.moved = _dropped, _moved
     handler = _LineHandler()
     handler.setFormatter(JsonFormatter(who) if structured else TextFormatter(who))
@@ -75,10 +74,10 @@ def configure(*, structured: bool, who: str = "watcher") -> None:
     logger.setLevel(logging.INFO)
     logger.propagate = False
     strangers.into_log()
-    # What no line of ours shows need not be found out for each.
+    # No line shows threads, processes and source lines, so logging need not collect them.
     # https://docs.python.org/3/howto/logging.html#optimization
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging._srcfile = None  # nor from which line of code it comes
+    logging._srcfile = None  # turns off the search for the caller's line
 
 
 def _dropped(lines: int) -> None:
@@ -97,6 +96,6 @@ def _facts(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _word(value: object) -> str:
-    # A fact may come from a message: no control character of it may begin a line of its own.
+    # A fact may come from a message, and its control characters must not begin a new line.
     text = f"{value:.3f}" if isinstance(value, float) else str(value)
     return json.dumps(text) if not text or not text.isprintable() or " " in text else text

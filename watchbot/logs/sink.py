@@ -1,8 +1,8 @@
-"""Standard output, written to without waiting for whoever reads it.
+"""Writes to standard output without waiting for its reader.
 
-A reader that stands still must not stand in the way of heartbeats: while the sink is open on an
-event loop, what cannot be written now is kept, and goes out when there is room. Whoever writes
-much stops when it is `full`, and goes on by `when_room`.
+A reader that stands still must not block heartbeats. While the sink is open on an event loop, it
+keeps bytes that it cannot write now, and writes them when there is room. Code that writes much
+should stop while the sink is `full`, and continue by `when_room`.
 """
 
 import asyncio
@@ -14,17 +14,17 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-PIPE_BYTES = 4096  # a pipe that says it is writable takes so many without making us wait
-FULL_BYTES = 262_144  # kept: who can wait, should
-MOST_BYTES = 1_048_576  # kept: what cannot wait is dropped, and counted
-LAST_WAIT_S = 2.0  # for the reader, when the service is over
+PIPE_BYTES = 4096  # a writable pipe takes this many bytes without blocking
+FULL_BYTES = 262_144  # from this many kept bytes on, writers that can wait should wait
+MOST_BYTES = 1_048_576  # from this many kept bytes on, further lines are dropped and counted
+LAST_WAIT_S = 2.0  # how long the end of the service waits for the reader
 
 
 class Sink:
-    """Writes to the first of `files`, descriptors; to the next once that is closed; then to none.
+    """Writes to the first descriptor of `files` that works; drops all lines when none works.
 
     Never raises: a log that nobody reads must not cost a message. Outside `open` it waits for the
-    reader, as any program does. To be used from one thread.
+    reader, as any program does. Use it from one thread only.
     """
 
     def __init__(self, *files: int) -> None:
@@ -32,26 +32,26 @@ class Sink:
         self._poll = self._new_poll()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._kept: deque[bytes] = deque()
-        self.kept_bytes = 0  # given to it, and not written yet
+        self.kept_bytes = 0  # taken, but not written yet
         self._dropped = 0
-        self.dropped: Callable[[int], None] = self._say_dropped  # told how many, once there is room
-        self.moved: Callable[[OSError], None] = lambda fault: None  # told why a file was left
+        self.dropped: Callable[[int], None] = self._say_dropped  # called with the number of lines
+        self.moved: Callable[[OSError], None] = lambda fault: None  # called when a file fails
         self._watched: int | None = None
-        self._taken_bytes = 0  # ever, kept ones included
+        self._taken_bytes = 0  # since the start, kept ones included
         self._room: list[Callable[[], None]] = []
         self._flushes: list[tuple[int, anyio.Event]] = []
 
     @property
     def full(self) -> bool:
-        """Whether so much is kept that no more should be written now."""
+        """Whether writers that can wait should wait now."""
         return self.kept_bytes >= FULL_BYTES
 
     def when_room(self, callback: Callable[[], None]) -> None:
-        """Calls back, once, when it is no longer `full`."""
+        """Calls `callback` once, when `full` is false again."""
         self._room.append(callback)
 
     def write(self, data: bytes) -> None:
-        """Writes whole lines, after all that was written before; keeps what cannot go now."""
+        """Writes whole lines after all earlier lines; keeps bytes that it cannot write now."""
         if self._kept and self.kept_bytes + len(data) > MOST_BYTES:
             self._dropped += data.count(b"\n")
             return
@@ -62,7 +62,7 @@ class Sink:
             self._watch()
 
     async def flushed(self, patience_s: float) -> bool:
-        """Waits until all that was given to it is written; False if nothing was for so long."""
+        """Waits until all bytes are written; False if no byte was written for `patience_s`."""
         if not self._kept:
             return True
         flush = anyio.Event()
@@ -78,7 +78,7 @@ class Sink:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """While open, nobody is waited for; on leaving, what is kept gets its last two seconds."""
+        """Never waits for the reader while open; on leaving, writes kept bytes for two seconds."""
         self._loop = asyncio.get_running_loop()
         try:
             yield
@@ -94,18 +94,18 @@ class Sink:
         return self._taken_bytes - self.kept_bytes
 
     def _push(self, data: bytes) -> bytes:
-        """Writes as much as goes now; the rest."""
+        """Writes as many bytes as possible now; returns the rest."""
         rest = memoryview(data)
         while rest and self._files:
-            # Set to non-blocking, the file would be so for all who share it, a shell's terminal
-            # among them. And it may be so already, by one of them.
+            # O_NONBLOCK would hold for all processes that share the file, as a shell does its
+            # terminal. One of them may have set it already.
             if not self._poll.poll(None if self._loop is None else 0):
                 return bytes(rest)
             try:
                 rest = rest[os.write(self._files[0], rest[:PIPE_BYTES]) :]
             except BlockingIOError:
                 continue
-            except OSError as fault:  # closed, or its disk is full: the next one, for good
+            except OSError as fault:  # closed, or its disk is full: uses the next file from now on
                 self._unwatch()
                 del self._files[0]
                 self._poll = self._new_poll()
@@ -139,7 +139,7 @@ class Sink:
             if rest := self._push(data):
                 self._kept.appendleft(rest)
                 self.kept_bytes += len(rest)
-                self._watch()  # another file, when the one before was closed
+                self._watch()  # the file changes when the one before it was closed
                 break
         else:
             self._unwatch()

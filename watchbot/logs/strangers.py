@@ -1,7 +1,7 @@
-"""What libraries, the interpreter and the event loop say: lines of our log, never a traceback.
+"""Turns reports of libraries, interpreter and event loop into log lines, never tracebacks.
 
-A service installs `into_log`, a tool `quietly`. Without either, Python prints what nobody handles
-to standard error, in as many lines as it likes.
+A service installs `into_log`, a tool `quietly`. Without these, Python prints unhandled errors to
+standard error in many lines.
 """
 
 import logging
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Retold(logging.Handler):
-    """Has a stranger's record said by `watchbot`: one phrase, its logger, its reason."""
+    """Logs a library's record as a line of watchbot: a phrase, its logger, its reason."""
 
     def emit(self, record: logging.LogRecord) -> None:
         facts: dict[str, Any] = {"logger": record.name}
@@ -25,7 +25,7 @@ class Retold(logging.Handler):
 
 
 class Complaining(logging.Handler):
-    """Has a tool's own warnings, and strangers' errors, said in one line on standard error."""
+    """Prints a tool's own warnings and libraries' errors as one line each on standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.name.startswith("watchbot") or record.levelno >= logging.ERROR:
@@ -33,7 +33,7 @@ class Complaining(logging.Handler):
 
 
 def into_log() -> None:
-    """Sends all that is not watchbot's through watchbot's log: warnings, hooks, libraries."""
+    """Sends the warnings and errors of Python and of libraries through watchbot's log."""
     _only(Retold(logging.WARNING))
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
@@ -42,7 +42,7 @@ def into_log() -> None:
 
 
 def quietly() -> None:
-    """Keeps libraries' warnings from the terminal of a tool: its own line says what is wrong."""
+    """Hides libraries' warnings from a tool's user: the tool's own line says what is wrong."""
     _only(Complaining(logging.WARNING))
     logging.captureWarnings(True)
 
@@ -72,6 +72,6 @@ def _reason(error: BaseException) -> dict[str, str]:
 def _said(record: logging.LogRecord) -> str:
     try:
         text = record.getMessage()
-    except Exception:  # its arguments do not fit its text, and it is no line of ours
+    except Exception:  # a library's record whose arguments do not fit its text
         text = str(record.msg)
     return " ".join(text.split())

@@ -1,6 +1,7 @@
-"""What a worker logs with: `watchbot-log` in a shell; `log` and `log_stream` in Python.
+"""Prints a worker's log lines: `watchbot-log` in a shell; `log` and `log_stream` in Python.
 
-The standard library alone, and little of it: a script may start `watchbot-log` for every line.
+Imports little, and only from the standard library: a script may start `watchbot-log` for every
+line.
 """
 
 import io
@@ -25,9 +26,9 @@ second. LEVEL: {", ".join(LEVELS)}; without it: info.
 
 
 def render(text: bytes, level: str) -> bytes:
-    """What is printed for this text: a prefix on each of its lines, or one JSON object.
+    """The log lines for a text: each line with a prefix, or one JSON object.
 
-    Raises `ValueError` for a level that is none.
+    Raises `ValueError` for an unknown level.
     """
     if level not in LEVELS:
         raise ValueError(f"level must be one of {', '.join(LEVELS)}, not {level!r}")
@@ -44,24 +45,24 @@ def render(text: bytes, level: str) -> bytes:
 def log(*values: object, sep: str = " ", level: str = "info") -> None:
     """Prints the values like `print`, as a line of the log.
 
-    Raises `ValueError` for a level that is none, and what `print` raises.
+    Raises `ValueError` for an unknown level, and the errors of `print`.
     """
     emit(render(sep.join(map(str, values)).encode(errors="backslashreplace"), level))
 
 
 def log_stream(level: str = "info") -> TextIO:
-    """A text file that prints what is written to it, line by line, as lines of the log.
+    """Opens a text file that prints each line written to it as a line of the log.
 
-    What has no newline yet is printed on closing, or when it is 64 Ki characters long.
+    Prints a line without a newline on closing, or when it is 64 Ki characters long.
     """
-    render(b"", level)  # refuses a level that is none here, not at the first line
+    render(b"", level)  # raises for an unknown level here, not at the first line
     return _LogStream(level)
 
 
 def emit(lines: bytes) -> None:
-    """Prints rendered lines, after what was printed before, at once."""
+    """Prints rendered lines at once, after all earlier output."""
     stream = sys.stdout
-    while isinstance(stream, _LogStream):  # somebody has put one in the place of sys.stdout
+    while isinstance(stream, _LogStream):  # the program may have set it as sys.stdout
         stream = stream.below
     stream.flush()
     if hasattr(stream, "buffer"):
@@ -95,7 +96,7 @@ class _LogStream(io.TextIOBase, TextIO):
 
 
 def main(words: list[str] | None = None) -> int:
-    """`watchbot-log`; the exit code."""
+    """Runs `watchbot-log`; returns the exit code."""
     inherited.put_right()
     try:
         level, texts = _options(sys.argv[1:] if words is None else words)
@@ -111,7 +112,7 @@ def main(words: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # as in `watchbot-log | head`: who reads has left
+    except BrokenPipeError:  # the reader has ended, as in `watchbot-log | head`
         return 141
     except OSError as error:
         _write(f"watchbot-log: cannot write to standard output: {error.strerror}\n".encode(), 2)
@@ -127,7 +128,7 @@ def _standard_input() -> Iterator[bytes]:
 
 
 def _options(words: list[str]) -> tuple[str, list[str]]:
-    """The level, and the words to print. What only looks like an option is text."""
+    """The level, and the words to print. A word that only looks like an option is text."""
     level = "info"
     while words:
         name, equals, value = words[0].partition("=")

@@ -1,1 +1,1 @@
-"""SQS as a consumer sees it: messages, queues, leases."""
+"""SQS for consumers and senders: messages, queues, leases."""

@@ -1,4 +1,4 @@
-"""What SQS and SNS answer, made sure of: messages that can be read, a verdict for each entry."""
+"""Checks the answers of SQS and SNS: keeps readable messages, finds each entry's verdict."""
 
 import base64
 import binascii
@@ -11,7 +11,7 @@ from typing import Any
 from watchbot import metrics
 from watchbot.sqs.message import Attribute, Message
 
-MAX_DIGITS = 9  # of a count: what has more is none
+MAX_DIGITS = 9  # a longer number is no count
 
 _NUMBERS = {
     "ApproximateNumberOfMessages",
@@ -29,21 +29,22 @@ log = logging.getLogger(__name__)
 
 
 class UnreadableMessage(Exception):
-    """A message lacks what nobody can do without; the sentence says what."""
+    """A message lacks a required field; the text names the field."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntryAnswer:
-    """What became of one entry of a batch: done or not, and what the answer says of it."""
+    """The result of one entry of a batch: whether SQS did it, and the entry in the answer."""
 
     done: bool
     entry: Mapping[str, Any]
 
 
 def readable(raw: Sequence[Any], asked_at: float) -> list[Message]:
-    """The messages of a receive. One that cannot be read is logged, counted, and left out.
+    """The readable messages of a receive; logs and counts the unreadable ones.
 
-    It stays hidden for its visibility timeout, and goes where the queue's redrive policy says.
+    An unreadable message stays hidden for its visibility timeout. After enough receives the queue's
+    redrive policy moves it.
     """
     messages: list[Message] = []
     for one in raw:
@@ -62,9 +63,9 @@ def _complain(raw: Any, reason: str) -> None:
 
 
 def verdicts(count: int, answer: Mapping[str, Any]) -> list[EntryAnswer | None]:
-    """For each of `count` entries, named by their indexes, its verdict; None where there is none.
+    """An answer for each of `count` entries, whose ids are their indexes; None without an answer.
 
-    An entry in neither list, or in both, was not answered: it must not pass for done.
+    An entry that is in neither list, or in both, has no answer, so that nobody takes it for done.
     """
     found: list[list[EntryAnswer]] = [[] for _ in range(count)]
     for name, done in (("Successful", True), ("Failed", False)):
@@ -76,7 +77,7 @@ def verdicts(count: int, answer: Mapping[str, Any]) -> list[EntryAnswer | None]:
 
 
 def facts_of(answer: Mapping[str, Any]) -> dict[str, str]:
-    """The attributes of a queue, without those that nobody could read as what they are."""
+    """The attributes of a queue, without malformed ones."""
     given = answer.get("Attributes") or {}
     facts = {name: str(value) for name, value in given.items() if _is_plain(value)}
     return {name: text for name, text in facts.items() if _fits(name, text)}

@@ -1,7 +1,7 @@
-"""The messages of one queue: which comes next, which are out, and when those come back.
+"""Keeps the messages of one queue: which comes next, which are in flight, and until when.
 
-Nothing here walks over all messages, however many wait. The queue in memory and the embedded AWS
-stand on it.
+The queue in memory and the embedded AWS use it. No operation walks over all messages, so that a
+long backlog stays fast.
 """
 
 import enum
@@ -18,27 +18,27 @@ from watchbot.world import now
 
 T = TypeVar("T")
 
-SLACK = 64  # outdated notes of a return that are kept before any are thrown away
+SLACK = 64  # outdated notes that are kept before a clean-up
 
 
 class State(enum.Enum):
-    """Where a message is."""
+    """The state of a message."""
 
-    DELAYED = enum.auto()  # was sent, and has not been seen yet
-    WAITING = enum.auto()
-    OUT = enum.auto()  # handed out, and hidden until it is due
-    GONE = enum.auto()
+    DELAYED = enum.auto()  # sent, but not visible yet
+    WAITING = enum.auto()  # visible
+    OUT = enum.auto()  # in flight: delivered, and hidden until it is due
+    GONE = enum.auto()  # deleted
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class Group(Generic[T]):
-    """Messages that must go one after the other; closed to all but its taker while one is out."""
+    """Messages to deliver in order; while one is out, only its own receive gets more of them."""
 
     waiting: list[tuple[int, "QueuedMessage[T]"]] = field(default_factory=list)
     out: int = 0
 
     def head(self) -> "QueuedMessage[T] | None":
-        """The first that waits."""
+        """The first waiting message, or None."""
         while self.waiting and self.waiting[0][1].state is not State.WAITING:
             heapq.heappop(self.waiting)
         return self.waiting[0][1] if self.waiting else None
@@ -46,21 +46,21 @@ class Group(Generic[T]):
 
 @dataclass(slots=True, eq=False)
 class QueuedMessage(Generic[T]):
-    """One message, and what became of it so far."""
+    """One message, its place and its state."""
 
     message: T
     key: str
     lane: Group[T]
     number: int
     state: State = State.GONE
-    note: int = -1  # the last one that was made of when it comes back
+    note: int = -1  # the number of the newest note about its return
     taken_at: float = 0.0
 
 
 class Backlog(Generic[T]):
-    """The messages of a queue, by their keys and in the order in which they came.
+    """The messages of a queue, by key and in order of arrival.
 
-    One that comes back takes its old place. Not safe for threads: the caller holds a lock.
+    A message that comes back takes its old place. Not thread-safe: the caller must hold a lock.
     """
 
     def __init__(self, clock: Callable[[], float] = now) -> None:
@@ -70,14 +70,15 @@ class Backlog(Generic[T]):
         self._counts: Counter[State] = Counter()
         self._entries: dict[str, QueuedMessage[T]] = {}
         self._groups: WeakValueDictionary[str, Group[T]] = WeakValueDictionary()
-        # Both heaps may hold outdated notes. A note is checked when it comes up, never sought.
+        # Both heaps may hold outdated notes. A note is checked only when it reaches the top.
         self._open: list[tuple[int, Group[T]]] = []  # lanes by the number of their heads
-        self._later: list[
-            tuple[float, int, QueuedMessage[T]]
-        ] = []  # hidden messages by when they are due
+        self._later: list[tuple[float, int, QueuedMessage[T]]] = []  # hidden messages by due time
 
     def add(self, key: str, message: T, group: str | None, delay_s: float) -> int:
-        """The new message's number. Those of one group go in order; None is a lane of its own."""
+        """Adds a message and returns its number.
+
+        Messages of one group are delivered in order; with group None, a message has its own lane.
+        """
         lane: Group[T] = Group() if group is None else self._groups.setdefault(group, Group())
         entry = QueuedMessage(message=message, key=key, lane=lane, number=next(self._numbers))
         self._entries[key] = entry
@@ -89,12 +90,12 @@ class Backlog(Generic[T]):
         return entry.number
 
     def find(self, key: str) -> QueuedMessage[T] | None:
-        """The message of this key, unless it is gone."""
+        """The message of this key, or None if it is deleted or unknown."""
         self.return_due()
         return self._entries.get(key)
 
     def return_due(self) -> None:
-        """Lets hidden messages wait again whose time has come."""
+        """Makes hidden messages visible whose time is over."""
         at = self._clock()
         while self._later and self._later[0][0] <= at:
             _, note, entry = heapq.heappop(self._later)
@@ -102,9 +103,9 @@ class Backlog(Generic[T]):
                 self._queue_up(entry)
 
     def next(self, lane: Group[T] | None = None) -> QueuedMessage[T] | None:
-        """What to hand out next: more of `lane`, if it has more, else the first of all open lanes.
+        """The next message to deliver: from `lane` if it has one, else from all open lanes.
 
-        The same again until it is taken or removed.
+        Returns this message again until the caller takes or removes it.
         """
         if lane and (head := lane.head()):
             return head
@@ -117,18 +118,18 @@ class Backlog(Generic[T]):
         return None
 
     def take(self, entry: QueuedMessage[T], seconds: float) -> None:
-        """Hands out the message that `next` gave, and hides it for so long."""
+        """Delivers the message that `next` returned, and hides it for `seconds`."""
         heapq.heappop(entry.lane.waiting)
         entry.taken_at = self._clock()
         self._move(entry, State.OUT)
         self._return_in(entry, seconds)
 
     def hide(self, entry: QueuedMessage[T], seconds: float) -> None:
-        """Hides a message that is out for so long from now; 0 is until the next look."""
+        """Hides a message in flight for `seconds` from now; 0: until the next look."""
         self._return_in(entry, seconds)
 
     def out_for(self, entry: QueuedMessage[T]) -> float:
-        """The seconds since the message was handed out."""
+        """Seconds since the message was delivered."""
         return self._clock() - entry.taken_at
 
     def remove(self, entry: QueuedMessage[T]) -> None:
@@ -143,19 +144,19 @@ class Backlog(Generic[T]):
             self.remove(entry)
 
     def count(self, state: State) -> int:
-        """How many messages are in this state."""
+        """The number of messages in this state."""
         self.return_due()
         return self._counts[state]
 
     def due_in(self) -> float:
-        """The seconds until a hidden message may be due; infinite when none is hidden."""
+        """Seconds until a hidden message may be due; infinity if none is hidden."""
         return max(0.0, self._later[0][0] - self._clock()) if self._later else math.inf
 
     def _queue_up(self, entry: QueuedMessage[T]) -> None:
         was_out = entry.state is State.OUT
         self._move(entry, State.WAITING)
         heapq.heappush(entry.lane.waiting, (entry.number, entry))
-        if was_out or entry.lane.head() is entry:  # else the lane is known by its head already
+        if was_out or entry.lane.head() is entry:  # else `_open` lists the lane already
             self._open_up(entry.lane)
 
     def _open_up(self, lane: Group[T]) -> None:
@@ -166,7 +167,7 @@ class Backlog(Generic[T]):
         entry.note = next(self._notes)
         heapq.heappush(self._later, (self._clock() + seconds, entry.note, entry))
         if len(self._later) > 2 * len(self._entries) + SLACK:
-            # Heartbeats of long jobs: each leaves a note that is outdated by the one after it.
+            # Each heartbeat of a long job adds a note, and makes the note before it outdated.
             self._later = [later for later in self._later if _holds(*later[1:])]
             heapq.heapify(self._later)
 
@@ -178,5 +179,5 @@ class Backlog(Generic[T]):
 
 
 def _holds(note: int, entry: QueuedMessage[T]) -> bool:
-    """Whether what this note says of its message is still so."""
+    """Whether this note about its message is still valid."""
     return entry.note == note and entry.state in (State.DELAYED, State.OUT)

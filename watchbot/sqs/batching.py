@@ -1,4 +1,4 @@
-"""Gathers single requests into calls of ten: SQS charges by the call, not by the message."""
+"""Gathers single requests into calls of ten, because SQS charges for calls, not for messages."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,10 +14,10 @@ Answer = TypeVar("Answer")
 
 
 class Batcher(Generic[Entry, Answer]):
-    """Gathers what many tasks submit into calls of up to ten entries.
+    """Gathers the entries of many tasks into calls of up to ten entries.
 
-    A batch goes out when it is full, when it has lingered for 10 ms, or as soon as `more` says that
-    nothing further can come to fill it. Leaving the context sends what is left.
+    Sends a batch when it is full, when its first entry is 10 ms old, or as soon as `more` returns
+    False: no further entry can come. Leaving the context sends the rest.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Batcher(Generic[Entry, Answer]):
         self._more = more
         self._waiting: list[tuple[Entry, asyncio.Future[Answer]]] = []
         self._timer: asyncio.TimerHandle | None = None
-        # Of asyncio, not anyio: its tasks can be made from a timer's callback, where no task runs.
+        # asyncio's task group, because anyio's cannot start a task from a timer's callback.
         self._calls = asyncio.TaskGroup()
 
     async def __aenter__(self) -> "Batcher[Entry, Answer]":
@@ -46,13 +46,13 @@ class Batcher(Generic[Entry, Answer]):
         await self._calls.__aexit__(kind, error, trace)
 
     async def submit(self, entry: Entry) -> Answer:
-        """Returns the answer for this entry; raises what the call of its batch raised."""
+        """Returns the answer for this entry; raises the error of its batch's call."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((entry, answer))
         if len(self._waiting) >= MAX_BATCH:
             self._send()
         elif not self._more():
-            # Even with nothing to wait for: others that end in this turn of the loop come along.
+            # After this turn of the event loop, so that entries of other tasks come along.
             self._send_in(0)
         elif self._timer is None:
             self._send_in(LINGER_S)
@@ -74,7 +74,7 @@ class Batcher(Generic[Entry, Answer]):
     async def _send_batch(self, batch: list[tuple[Entry, asyncio.Future[Answer]]]) -> None:
         try:
             answers = await self._call([entry for entry, _ in batch])
-        except Exception as error:  # every waiter gets it; none may wait for ever
+        except Exception as error:  # every waiter gets the error; none may wait for ever
             for _, waiter in batch:
                 if not waiter.done():
                     waiter.set_exception(error)
@@ -84,4 +84,4 @@ class Batcher(Generic[Entry, Answer]):
                     waiter.set_result(answer)
         finally:
             for _, waiter in batch:
-                waiter.cancel()  # does nothing to those that have their answer
+                waiter.cancel()  # a waiter with an answer ignores this

@@ -1,6 +1,6 @@
-"""What every consumer of a queue does: receives, keeps leases, and drains when told to stop.
+"""Does what every consumer of a queue does: receives, keeps leases, and drains at a stop.
 
-`listen` and `record` are consumers. What each of them does with its messages is its `Work`.
+`listen` and `record` are consumers. Each has its own `Work`, which handles the messages.
 """
 
 import logging
@@ -21,46 +21,46 @@ from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Queue
 from watchbot.sqs.valve import Valve
 
-LAST_POLL_S = 5  # a poll that is abandoned may take messages with it: it gets this to come back
-LAST_SETTLE_S = 4  # what is not settled so long after the drain never will be
-LEAVE_S = 5  # from the end of the drain to that of the container
+LAST_POLL_S = 5  # a cancelled poll may lose messages, so the last one gets this long to return
+LAST_SETTLE_S = 4  # the time for settling after the drain
+LEAVE_S = 5  # from the end of the drain to the end of the container
 
 log = logging.getLogger(__name__)
 
 
 class Work(Protocol):
-    """What a consumer does with its messages. None of these calls waits."""
+    """Handles the messages of a consumer. None of these calls waits."""
 
     def begin(self, workers: TaskGroup) -> None:
-        """Starts what works all the time. Called before the first receive.
+        """Starts the tasks that always run. The consumer calls it before the first receive.
 
-        Tasks that are started in `workers`, now or later, end before the leases do.
+        Tasks started in `workers`, now or later, end before the consumer closes the leases.
         """
 
     def deliver(self, messages: list[Message]) -> None:
-        """Takes messages that were just received. Gives each one's slot back when it is settled."""
+        """Takes messages just received, and frees the slot of each when it is settled."""
 
     def is_done(self) -> bool:
-        """Whether nothing is awaited, now that the queue is empty and no message is in hand."""
+        """Whether no message is awaited, now that the queue is empty and none is in hand."""
 
     def lost(self, lease: Lease) -> None:
         """Hears of a lease that ended too early."""
 
     def drain(self) -> None:
-        """Hears that the drain begins: what runs may end, and nothing else is to begin."""
+        """Hears that the drain begins: runs under way may end, and no new run may begin."""
 
     def received(self) -> None:
-        """Hears that no message comes any more."""
+        """Hears that no further message comes."""
 
     def let_go(self) -> None:
-        """Ends what still runs: the drain's time is over. Messages get four seconds to go back."""
+        """Ends all runs, as the drain is over. The messages must be settled within four seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """How a consumer receives, and when it ends.
+    """Rules for a consumer: how it receives, and when it ends.
 
-    `slots` is the most messages in hand. `once`: ends after the first message.
+    `slots` is the largest number of messages in hand. `once`: ends after the first message.
     """
 
     slots: int
@@ -73,7 +73,7 @@ class Terms:
 
 
 class ConsumerSettings(Protocol):
-    """The options that every consumer has."""
+    """Options that every consumer has."""
 
     @property
     def poll_wait(self) -> int: ...
@@ -88,8 +88,8 @@ class ConsumerSettings(Protocol):
 
 
 def terms(settings: ConsumerSettings, slots: int, *, once: bool = False) -> Terms:
-    """The terms that a service's settings ask for."""
-    # A poll that does not wait asks few of SQS's servers: its "empty" proves nothing.
+    """The terms that follow from a service's settings."""
+    # A poll without a wait asks only some of SQS's servers, so its "empty" proves nothing.
     least_wait_s = 1 if settings.exit_when_empty else 0
     return Terms(
         slots=slots,
@@ -103,7 +103,7 @@ def terms(settings: ConsumerSettings, slots: int, *, once: bool = False) -> Term
 
 
 class Consumer:
-    """Receives from one queue for `work`, until it is told to stop or the queue is empty."""
+    """Receives from one queue for `work`, until somebody stops it or the queue is empty."""
 
     def __init__(
         self,
@@ -125,21 +125,21 @@ class Consumer:
         self.leaving = anyio.Event()
         self.draining = False
         self._leave_by = math.inf
-        self._received = anyio.Event()  # no poll is under way any more, nor will be
+        self._received = anyio.Event()  # set after the last poll
         self._fatal: ExceptionGroup[AwsError] | None = None
 
     def unhealthy(self) -> str | None:
-        """Why only a restart can help, or None. A queue that is away is no reason."""
+        """The reason why only a restart can help, or None. An unreachable queue is no reason."""
         return self._intake.overdue()
 
     @property
     def trouble(self) -> str | None:
-        """Why no message can be received or settled now, or None."""
+        """The reason why the consumer cannot receive or settle messages now, or None."""
         return self.leases.denials.trouble or self._intake.trouble
 
     @property
     def left_s(self) -> float:
-        """Seconds until the container ends; infinite where nobody asked for an end."""
+        """Seconds until the container ends; infinity until somebody stops the consumer."""
         return self._leave_by - self._world.now()
 
     def give_back(self, slots: int) -> None:
@@ -147,12 +147,12 @@ class Consumer:
         self._intake.give_back(slots)
 
     async def run(self, stop: Stop) -> None:
-        """Receives until the stop; returns when nothing is in hand any more.
+        """Receives until `stop`; returns when no message is in hand any more.
 
-        Raises `AwsError`, in a group, when AWS refuses receives for good.
+        Raises `AwsError`, in an exception group, when AWS refuses receives for good.
 
-        The nesting is the order of the end: first no more messages, then no more workers, then
-        the leases, which flushes what was settled last.
+        The nesting of the contexts is the order of the shutdown: first the receives end, then the
+        workers, then the leases, which sends the last settlings.
         """
         async with self.leases, anyio.create_task_group() as signals:
             async with anyio.create_task_group() as workers:
@@ -170,7 +170,7 @@ class Consumer:
 
     async def _receive(self, stop: Stop) -> None:
         if stop.draining.is_set():
-            return  # before anything was taken
+            return  # before the first receive
         try:
             await self._intake.run(
                 until_empty=self._work.is_done if self._terms.exit_when_empty else None,
@@ -178,7 +178,7 @@ class Consumer:
                 give_up_s=self._terms.give_up_s,
             )
         except* AwsError as refused:
-            # What is in hand gets its drain all the same.
+            # Messages in hand still get their drain.
             self._fatal = refused
             self.leaving.set()
 
@@ -198,9 +198,9 @@ class Consumer:
         polls.deadline = anyio.current_time() + LAST_POLL_S
         with anyio.move_on_after(drain_s):
             await stop.forced.wait()
-        # The last poll first: what is released while it is open may come right back through it.
+        # The last poll must end first: it could receive a message that is released during it.
         await self._received.wait()
         self._work.let_go()
         self.leases.end_by(self._world.now() + LAST_SETTLE_S)
         await anyio.sleep(LAST_SETTLE_S)
-        workers.cancel_scope.cancel()  # AWS does not answer: the leases will run out
+        workers.cancel_scope.cancel()  # AWS does not answer: the leases will expire

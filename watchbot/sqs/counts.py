@@ -1,4 +1,4 @@
-"""How many messages a queue has, as SQS counts them: about."""
+"""Reads the approximate numbers of messages that SQS counts for a queue."""
 
 from collections.abc import Mapping
 
@@ -13,12 +13,12 @@ _STATES = {
 
 
 def counts(facts: Mapping[str, str]) -> dict[str, int]:
-    """The messages of a queue with these attributes, by their state."""
+    """The number of messages by state, from a queue's attributes."""
     return {state: int(facts.get(name, 0)) for state, name in _STATES.items()}
 
 
 async def left_in(queue: Queue) -> dict[str, object]:
-    """The facts of a last line: how many messages are left; or why nobody may know."""
+    """Facts for the last log line: how many messages are left, or the error code."""
     try:
         return {**counts(await queue.facts())}
     except AwsError as error:

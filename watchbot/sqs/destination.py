@@ -1,4 +1,4 @@
-"""Where messages are sent to: a topic or a queue, up to ten messages a call."""
+"""Sends messages to a topic or a queue, up to ten messages a call."""
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,26 +13,26 @@ from watchbot.sqs.answers import EntryAnswer, verdicts
 from watchbot.sqs.message import Attribute
 from watchbot.sqs.outgoing import Outgoing, Unsent, decoded, is_binary
 
-Result = str | Unsent  # the id of a message that was sent, or why it was not
+Result = str | Unsent  # the id of a sent message, or the reason why it was not sent
 
 _NO_ANSWER = Unsent(code="NoAnswer", text="AWS did not say what became of it", passing=True)
 _PASSING = {"InternalError", "InternalFailure", "InternalErrorException", "ServiceUnavailable"}
 
 
 class Destination(Protocol):
-    """Where messages are sent to."""
+    """A topic or queue that takes messages."""
 
     @property
     def fifo(self) -> bool:
-        """Whether it keeps the order within a group."""
+        """Whether the destination keeps the order within a message group."""
         ...
 
     def fit(self, message: Outgoing) -> Outgoing:
-        """The message in the shape in which it can be sent here."""
+        """The message in the form that this destination takes."""
         ...
 
     async def send(self, messages: Sequence[Outgoing]) -> list[Result]:
-        """Sends up to ten that fit; for each, in their order, what became of it.
+        """Sends up to ten messages of `fit`; returns a result for each, in order.
 
         Raises `AwsError` when the call fails as a whole.
         """
@@ -64,9 +64,9 @@ class TopicDestination:
 
 
 class QueueDestination:
-    """An SQS queue. A subject goes into an envelope, as a queue knows none of its own.
+    """An SQS queue. A subject goes into an envelope, because SQS messages have no subject.
 
-    `watchbot.sqs.envelope.open_envelope` opens it, and so does ecs-watchbot.
+    `watchbot.sqs.envelope.open_envelope` and ecs-watchbot open this envelope.
     """
 
     def __init__(self, client: Client, url: str) -> None:
@@ -93,15 +93,15 @@ class QueueDestination:
 
 @asynccontextmanager
 async def open_destination(address: str, aws: AwsEndpoint) -> AsyncIterator[Destination]:
-    """The topic with the ARN `address`, or the queue with that URL, in the region it names."""
+    """Opens the topic or queue whose ARN or URL is `address`, in its region."""
     topic = address.startswith("arn:")
-    # One attempt: a `Publisher` tries again, and knows better than boto what and how often.
+    # One attempt: `Publisher` retries, and chooses the messages and pauses itself.
     async with open_client("sns" if topic else "sqs", aws.near(address), attempts=1) as client:
         yield TopicDestination(client, address) if topic else QueueDestination(client, address)
 
 
 def passes(code: str) -> bool:
-    """Whether this fault is one that passes by itself."""
+    """Whether an error with this code passes by itself."""
     return code in _PASSING or "throttl" in code.lower()
 
 

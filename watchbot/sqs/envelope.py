@@ -1,4 +1,4 @@
-"""What a sender meant: the body of a message, out of the envelope that may be around it."""
+"""Takes the sender's text out of the envelope that may be around it."""
 
 import json
 import re
@@ -25,14 +25,14 @@ _OF_SNS = {
 }
 _SIGNED = {"Timestamp", "SignatureVersion", "Signature", "SigningCertURL"}
 _BARE = {"Subject", "Message"}
-_ARN = re.compile(r"arn:[!-~]{1,1000}")  # SNS writes no other, and a variable holds any of these
+_ARN = re.compile(r"arn:[!-~]{1,1000}")  # every ARN of SNS matches, and fits in a variable
 
 Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What the sender meant: the body, out of its envelope if it came in one."""
+    """The sender's text, out of its envelope if the message has one."""
 
     subject: str
     body: str
@@ -41,10 +41,10 @@ class Content:
 
 
 def open_envelope(message: Message, rule: Envelope = "open") -> Content:
-    """The content of `message`, taken out of an envelope where `rule` sees one.
+    """The content of `message`, taken out of an envelope if `rule` finds one.
 
-    `open`: a notification of SNS, told by its keys, and `{"Subject": "…", "Message": "…"}` with
-    these two keys alone. `legacy`: any object with a `Subject` that is not empty. `keep`: none.
+    `open` finds SNS notifications by their keys, and `{"Subject": "…", "Message": "…"}` without
+    other keys. `legacy` finds every object with a `Subject` that is not empty. `keep` finds none.
     """
     envelope = _envelope(message.body, rule)
     if envelope is None:
@@ -60,7 +60,7 @@ def open_envelope(message: Message, rule: Envelope = "open") -> Content:
 
 def _envelope(body: str, rule: Envelope) -> Document | None:
     if rule == "keep" or '"Message"' not in body or not body.lstrip().startswith("{"):
-        return None  # spares most bodies the parser
+        return None  # most bodies: saves parsing them
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
@@ -77,10 +77,10 @@ def _is_bare(document: Document) -> bool:
 
 
 def _is_notification(document: Document) -> bool:
-    """Whether SNS wrote it.
+    """Whether SNS wrote this document.
 
-    A key that SNS is not known to write is somebody's own, unless SNS has signed the whole: it
-    may write more keys one day.
+    An unknown key means that another sender wrote it, unless SNS signed the document: SNS may add
+    keys one day.
     """
     return (
         document.get("Type") == "Notification"
@@ -95,7 +95,7 @@ def _is_arn(value: object) -> TypeGuard[str]:
 
 
 def _has_subject(document: Document) -> bool:
-    # What JavaScript takes for false. A Message that is no plain value would be lost: it was.
+    # ecs-watchbot's test, in JavaScript: "", 0 and null are false. It lost a structured Message.
     return (
         document.get("Subject") not in ("", 0, None) and _plain(document.get("Message")) is not None
     )
@@ -119,7 +119,7 @@ def _attributes(envelope: Document) -> dict[str, Attribute]:
 
 
 def _plain(value: object) -> str | None:
-    """A value as a variable shows it; None for what is no text, number, or truth."""
+    """A value as text for a variable; None for lists, objects and null."""
     if isinstance(value, str):
         return value
     return json.dumps(value) if isinstance(value, int | float) else None

@@ -1,7 +1,7 @@
-"""What a watcher notes on a message that it gives up: attributes, put on and taken off again.
+"""Adds attributes to a message that a watcher gives up, and removes them for a replay.
 
-SQS allows ten attributes. The message's own keep their places as far as these go; the rest of them
-travel in `watchbot.message`, as JSON, and are put back by `original`.
+SQS allows ten attributes. The message keeps its own attributes as far as there is room. The rest
+travels in `watchbot.message`, as JSON, and `original` restores it.
 """
 
 import json
@@ -26,9 +26,10 @@ NAMES = frozenset({REASON, EXIT_CODE, FINGERPRINT, DURATION, TAIL, MESSAGE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Why a message was given up, and what it was: a dead letter has an id and a date of its own.
+    """The reason why a message was given up, and the message's own id and times.
 
-    `exit_code` is None for an end by a signal, `tail` the last 2 KB of output.
+    A dead letter has a new id and a new date in SQS. `exit_code` is None for an end by a signal.
+    `tail` is the last 2 KB of output.
     """
 
     reason: str
@@ -42,7 +43,7 @@ class Evidence:
 
 
 def attested(attributes: Mapping[str, Attribute], evidence: Evidence) -> dict[str, Attribute]:
-    """A message's own attributes with the evidence beside them; ten at most."""
+    """A message's attributes and the evidence, together at most ten attributes."""
     about: dict[str, object] = {
         "id": evidence.message_id,
         "sent": evidence.sent_ms,
@@ -66,7 +67,7 @@ def attested(attributes: Mapping[str, Attribute], evidence: Evidence) -> dict[st
 
 
 def read(message: Message) -> Evidence | None:
-    """What was noted on the message; None when nothing was, or nothing that can be read."""
+    """The evidence in a message's attributes; None if there is none, or none that is readable."""
     noted = {name: message.attributes[name].value for name in NAMES & message.attributes.keys()}
     about = _about(message)
     try:
@@ -85,7 +86,7 @@ def read(message: Message) -> Evidence | None:
 
 
 def original(message: Message) -> Message:
-    """The message with its own attributes alone, as they were before any were noted on it."""
+    """The message with only its own attributes, without evidence."""
     if not NAMES & message.attributes.keys():
         return message
     own = {name: item for name, item in message.attributes.items() if name not in NAMES}
@@ -106,7 +107,7 @@ def _folded(about: Mapping[str, Any]) -> dict[str, Attribute]:
             str(name): Attribute(type=str(item["type"]), value=str(item["value"]))
             for name, item in about.get("attributes", {}).items()
         }
-    except (AttributeError, KeyError, TypeError):  # nobody of ours wrote that
+    except (AttributeError, KeyError, TypeError):  # not written by watchbot
         return {}
 
 

@@ -1,4 +1,4 @@
-"""The intake: receives messages from a queue as slots come free, and never more."""
+"""Receives messages from a queue as slots come free, and never more messages than slots."""
 
 import logging
 import math
@@ -17,23 +17,23 @@ from watchbot.sqs.queue import MAX_BATCH, Queue
 from watchbot.sqs.valve import Valve
 from watchbot.watchdog import Watchdog
 
-HANG_S = 15  # a poll that is so late will not come back, and is given up
-STUCK_S = 60  # one that cannot even be given up is stuck for good: only a restart helps
-IDLE_S = 1  # an empty queue is asked no more often
-NO_ROOM_S = 1  # until it is looked again for what the machine had not
-LINGER_S = 0.005  # with a backlog, slots that come free within this share one receive
+HANG_S = 15  # a poll that is this late is cancelled
+STUCK_S = 60  # a poll that does not even end after a cancel is stuck: only a restart helps
+IDLE_S = 1  # the shortest time between two receives from an empty queue
+NO_ROOM_S = 1  # until the next look, when the machine has no room for a worker
+LINGER_S = 0.005  # during a backlog, slots that come free within this time share one receive
 
 log = logging.getLogger(__name__)
 
 
 class Room(Protocol):
-    """What each message needs of this machine before it is received."""
+    """Resources of this machine that each message needs before its receive."""
 
     def take(self, count: int) -> int:
-        """Takes room for up to `count` messages; returns for how many there was room."""
+        """Reserves room for up to `count` messages; returns for how many there was room."""
 
     def give_back(self, count: int = 1) -> None:
-        """Gives back the room of messages that did not come."""
+        """Gives back room for messages that did not come."""
 
 
 class Boundless:
@@ -48,7 +48,7 @@ class Boundless:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How an intake receives: `slots` is the most messages in hand; the rest are options of SQS."""
+    """Limits of an intake: `slots` is the most messages in hand; the others go to SQS."""
 
     slots: int
     wait_s: int
@@ -56,10 +56,10 @@ class Limits:
 
 
 class Intake:
-    """Polls `queue` while slots are free, and hands each answer's messages to `deliver`.
+    """Polls `queue` while slots are free, and passes the messages of each answer to `deliver`.
 
-    Before each receive the intake reserves a slot for each message, and room for it; whoever
-    settles a message gives its slot back (`give_back`), and its room. While full batches come back,
+    Before each receive the intake reserves a slot and room for each message. The code that settles
+    a message must give back its slot (`give_back`) and its room. While SQS returns full batches,
     several polls run at once.
     """
 
@@ -78,8 +78,8 @@ class Intake:
         self._valve, self._room = valve or Valve(), room or Boundless()
         self._world = self._valve.world
         self._give_up_s = math.inf
-        # More of a FIFO group would only wait behind its head; and if that fails, go back with a
-        # receive spent, until they are dead letters that never ran.
+        # Further messages of a FIFO group would wait behind its head. If the head fails, they go
+        # back and lose a receive, until SQS moves them to the dead-letter queue without a run.
         self._batch = 1 if queue.fifo else MAX_BATCH
         self._free = limits.slots
         self._polls = 0
@@ -94,12 +94,12 @@ class Intake:
         self.trouble: str | None = "the queue has not answered yet"
 
     def overdue(self) -> str | None:
-        """Why only a restart can help: a poll is stuck; or None. SQS being away is no reason."""
+        """The reason why only a restart can help (a poll is stuck), or None."""
         return self._watchdog.overdue()
 
     @property
     def in_hand(self) -> int:
-        """Messages received and not given back, and slots reserved by polls under way."""
+        """The number of unsettled messages, and of slots that polls under way reserve."""
         return self._slots - self._free
 
     def give_back(self, slots: int = 1) -> None:
@@ -108,7 +108,7 @@ class Intake:
         self._changed.set()
 
     def stop(self) -> None:
-        """Begins no poll any more; `run` returns when those under way have come back."""
+        """Begins no further poll; `run` returns when the polls under way have ended."""
         self._valve.close()
 
     async def run(
@@ -120,9 +120,9 @@ class Intake:
     ) -> None:
         """Receives until `stop`.
 
-        With `until_empty`, ends when a whole poll finds nothing, nothing is in hand, and
+        With `until_empty`, ends when a poll finds no message, no message is in hand, and
         `until_empty` returns True. With `once`, ends after the first message. Raises `AwsError`
-        when AWS refuses for good: at the first try, or for `give_up_s` seconds without a break.
+        when AWS refuses the first receive, or refuses all receives for `give_up_s` seconds.
         """
         self._give_up_s = give_up_s
         async with anyio.create_task_group() as polls:
@@ -136,7 +136,7 @@ class Intake:
                 polls.start_soon(self._poll, count, until_empty, once)
 
     async def _may_poll(self) -> bool:
-        """Waits until a poll may begin; False when none will begin any more."""
+        """Waits until a poll may begin; False when no further poll may begin."""
         lingered = False
         while not self._valve.closed:
             if self._wanted <= 0 or self._polls >= self._width:
@@ -191,7 +191,7 @@ class Intake:
             metrics.took(len(messages))
             self._deliver(messages)
         elif self._wait_s < IDLE_S:
-            # An empty queue that does not make us wait would be asked for ever.
+            # With short polls, an empty queue would get a receive after every answer.
             self._valve.hold(IDLE_S)
         if (once and messages) or (until_empty and self._idle(messages) and until_empty()):
             self.stop()

@@ -1,4 +1,4 @@
-"""A lease: our hold on one message, from its receipt to its settling."""
+"""Describes a lease: our hold on one message, from its receive to its settling."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,17 +7,17 @@ from watchbot.sqs.denials import Settling
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import MAX_VISIBILITY_S
 
-LIMIT_MARGIN_S = 5  # SQS refuses to hide a message to the very end of its twelve hours
+LIMIT_MARGIN_S = 5  # SQS refuses to hide a message up to the last second of its twelve hours
 
 
 class Lease:
-    """Our hold on one message. `lost` once the queue may have given it to somebody else.
+    """A hold on one message. `lost` is true once SQS may have delivered it to another consumer.
 
-    A long poll does not tell when, while it was open, SQS hid the message. The lease of a message
-    that came late is `doubtful`: it may be over, if this process stood still, or as good as new.
+    During a long poll SQS may hide the message early or late. So the lease of a message that came
+    late is `doubtful`: it is over if this process stood still, or else nearly new.
 
-    While a lease is `ending`, only the answer to that settling says whether it is lost. An answer
-    may get lost on its way back: the message is settled then, and a renewal would find it gone.
+    While a lease is `ending`, only the answer to the settling call says whether the lease is lost.
+    If SQS settled the message but its answer got lost, a renewal would find the message gone.
     `number` counts the leases of one consumer.
     """
 
@@ -42,12 +42,12 @@ class Lease:
         self.limit_at = message.asked_at + MAX_VISIBILITY_S - LIMIT_MARGIN_S
         self.lost = False
         self.ending: Settling | None = None
-        self.unanswered = False  # a try to settle it may have been done, and was not answered
+        self.unanswered = False  # SQS may have settled the message without an answer
         self.busy = asyncio.Lock()  # held through each visibility call or delete of this message
         self.extended(message.asked_at, visibility_s)
         self.doubtful = now() >= self.renew_at
         if self.doubtful:
-            self.expires_at = now() + visibility_s  # by then it must be known
+            self.expires_at = now() + visibility_s  # the deadline of `Leases.confirm`
 
     def extended(self, asked_at: float, visibility_s: float) -> None:
         """Notes that a call sent at `asked_at` hid the message for `visibility_s`."""

@@ -22,19 +22,19 @@ from watchbot.sqs.message import Message
 from watchbot.sqs.queue import MAX_BATCH, Queue, Refusal
 from watchbot.world import REAL, World
 
-CALL_S = 5  # no call of SQS that works takes so long; a lease has time for several
-SETTLE_TRIES_S = 300  # a settling that AWS refuses for so long will not be had any more
+CALL_S = 5  # longer than any healthy call of SQS; a lease has time for several
+SETTLE_TRIES_S = 300  # how long the consumer tries to settle a message
 
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
 
 class Leases:
-    """All leases of one consumer: renews them in the background, and ends them.
+    """All leases of one consumer: renews them in the background, and settles their messages.
 
-    An async context. While it is open, each lease is renewed every third of the visibility timeout;
-    leaving it sends the settlings that are still gathered. `on_lost` is called once for each lease
-    that ended too early.
+    An async context. While it is open, it renews each lease after a third of the visibility
+    timeout. Leaving it sends the settlings that still wait for a batch. Calls `on_lost` once for
+    each lease that ended too early.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Leases:
         self._visibility_s = visibility_s
         self._on_lost = on_lost
         self._world, self._now = world, world.now
-        self._held: dict[Lease, None] = {}  # in the order of their receipt
+        self._held: dict[Lease, None] = {}  # in order of receive
         self._numbers = itertools.count()
         self._settling = 0
         self._end_at = math.inf
@@ -77,26 +77,26 @@ class Leases:
 
     @property
     def in_hand(self) -> int:
-        """How many messages are leased now."""
+        """The number of leased messages."""
         return len(self._held)
 
     def take(self, message: Message) -> Lease:
-        """The lease of a message that was just received; renewed from now on."""
+        """Takes a lease on a message just received, and renews it from now on."""
         lease = Lease(message, self._visibility_s, next(self._numbers), self._now)
         self._held[lease] = None
         self._taken.set()
         return lease
 
     def let_go(self, lease: Lease) -> None:
-        """Stops renewing the lease: somebody else renews it from now on."""
+        """Stops renewing the lease, because other code renews it from now on."""
         self._held.pop(lease, None)
 
     def holds(self, lease: Lease) -> bool:
-        """Whether the message is ours, as far as the clock tells."""
+        """Whether the consumer holds the message, according to the clock."""
         return lease in self._held and not self._ended(lease)
 
     async def confirm(self, lease: Lease) -> bool:
-        """Whether the message is ours; where that is in doubt, the queue is asked."""
+        """Whether the consumer holds the message; asks the queue if the lease is doubtful."""
         while lease.doubtful and self.holds(lease):
             await self._renew([lease])
             if lease.doubtful and not lease.lost:
@@ -104,13 +104,13 @@ class Leases:
         return self.holds(lease)
 
     async def delete(self, lease: Lease) -> bool:
-        """Deletes the message, trying until it is done; False if the lease had ended instead."""
+        """Deletes the message, with retries; False if the lease had ended or SQS refused."""
         return await self._end(lease, Settling.DELETE, lambda: self._deletes.submit(lease.message))
 
     async def delete_all(self, leases: Sequence[Lease]) -> None:
-        """Deletes many messages that end together, without gathering them one by one.
+        """Deletes many messages that end together, in batches without waiting for other tasks.
 
-        Where the queue refuses one, it is tried again as in `delete`.
+        Retries each refused message as `delete` does.
         """
         async with anyio.create_task_group() as calls:
             for batch in batched(leases, MAX_BATCH):
@@ -130,9 +130,9 @@ class Leases:
                 await self.delete(lease)
 
     async def hide(self, lease: Lease, seconds: int) -> bool:
-        """Gives the message back, visible in `seconds`; False if the lease had ended instead.
+        """Returns the message to the queue, visible in `seconds`; False if the lease had ended.
 
-        `seconds` is cut down to what SQS still allows.
+        Cuts `seconds` down to the rest of the message's twelve hours.
         """
         return await self._end(
             lease,
@@ -141,7 +141,7 @@ class Leases:
         )
 
     def leave(self, lease: Lease) -> None:
-        """Lets go of the message; it is visible again when its visibility timeout is over."""
+        """Stops to hold the message, which is visible again after its visibility timeout."""
         self._held.pop(lease, None)
 
     def end_by(self, moment: float) -> None:
@@ -152,7 +152,7 @@ class Leases:
         return retry_pause(failures, self._visibility_s / share, self._world.chance)
 
     def _more(self) -> bool:
-        return len(self._held) > self._settling  # somebody else may settle soon: wait for him
+        return len(self._held) > self._settling  # another message may be settled soon
 
     async def _end(
         self, lease: Lease, ending: Settling, call: Callable[[], Awaitable[Refusal | None]]
@@ -173,7 +173,7 @@ class Leases:
         failures, denials, began = 0, 0, self._now()
         refusal: Refusal | None = None
         while self._now() < min(began + SETTLE_TRIES_S, self._end_at) and denials < TRIES:
-            async with lease.busy:  # never while a renewal of this message is on its way
+            async with lease.busy:  # never during a renewal of this message
                 refusal = await call()
             if refusal is None:
                 self.denials.clear(ending)
@@ -181,7 +181,7 @@ class Leases:
             if refusal.lost:
                 return self._is_gone(lease, refusal)
             if ending is Settling.HIDE and self._now() >= lease.expires_at:
-                return False  # it is visible by itself
+                return False  # the message is visible without our call
             failures += 1
             denials += refusal.denied
             lease.unanswered |= refusal.unanswered
@@ -192,7 +192,7 @@ class Leases:
         return False
 
     def _is_gone(self, lease: Lease, refusal: Refusal) -> bool:
-        """Whether a message is gone by our own doing: by a try that was not answered."""
+        """Whether our own earlier call, which got no answer, has settled the message."""
         if lease.unanswered and self._now() < lease.expires_at:
             return True
         self._lose(lease, refusal.code)
@@ -205,7 +205,7 @@ class Leases:
             log.warning("settling failed, trying again", extra=_facts(lease, refusal))
 
     async def _renew_for_ever(self, renewals: TaskGroup) -> None:
-        # Looked at often, and by the clock: after a machine slept, the truth is soon known.
+        # Short ticks by the clock, so that a lost lease shows soon after the machine slept.
         tick_s = min(1.0, self._visibility_s / 12)
         while True:
             await self._taken.wait()
@@ -217,12 +217,12 @@ class Leases:
                 self._taken.clear()
 
     def _due(self, by: float) -> list[Lease]:
-        # One that is being settled, or still in a slow call, is left to the next look.
+        # A lease with a call under way waits for the next tick.
         return [
             lease
             for lease in list(self._held)
             if not lease.busy.locked()
-            and lease.ending is not Settling.HIDE  # each try of that is as good as a renewal
+            and lease.ending is not Settling.HIDE  # each try to hide also renews the lease
             and not self._ended(lease)
             and lease.renew_at <= by
             and lease.left_s >= 1
@@ -230,7 +230,7 @@ class Leases:
 
     async def _renew(self, due: Sequence[Lease]) -> None:
         async with _all_busy(due):
-            # One may have been settled while the others were waited for: it is nobody's now.
+            # A message may have been settled during the wait for the locks.
             leases = [lease for lease in due if lease in self._held]
             seconds = [min(self._visibility_s, int(lease.left_s)) for lease in leases]
             asked_at = self._now()
@@ -269,7 +269,10 @@ class Leases:
     async def _answers(
         self, call: Awaitable[Sequence[Refusal | None]], count: int
     ) -> Sequence[Refusal | None]:
-        """What SQS answers, in time for another try within the lease; never raises."""
+        """The answers of SQS, or refusals after `_call_s`; never raises.
+
+        The limit leaves time for another try within the lease.
+        """
         refusal = Refusal(code="Timeout", text="no answer in time for another try", unanswered=True)
         with anyio.move_on_after(min(self._call_s, max(0.0, self._end_at - self._now()))):
             try:
@@ -300,7 +303,7 @@ class Leases:
 @asynccontextmanager
 async def _all_busy(leases: Sequence[Lease]) -> AsyncIterator[None]:
     async with AsyncExitStack() as calls:
-        # In one order: two calls that each held what the other wants would wait for ever.
+        # In a fixed order, so that two batches with common leases cannot deadlock.
         for lease in sorted(leases, key=lambda lease: lease.number):
             await calls.enter_async_context(lease.busy)
         yield

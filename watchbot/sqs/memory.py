@@ -1,4 +1,4 @@
-"""A queue in memory, with the semantics of SQS: for tests, and for trying a consumer alone."""
+"""Keeps a queue in memory with the semantics of SQS, for tests and for a consumer without AWS."""
 
 import asyncio
 import hashlib
@@ -30,7 +30,7 @@ NO_TIME = Refusal(code=BAD_VALUE, text="a message is hidden for 0 to 43200 secon
 
 @dataclass(slots=True, kw_only=True)
 class _Record:
-    """One message, with all that the queue keeps of it."""
+    """One message and its metadata in the queue."""
 
     id: str
     body: str
@@ -42,10 +42,10 @@ class _Record:
 class MemoryQueue:
     """A `Queue` that lives in this process, standard or FIFO (by its name).
 
-    A jump of the world's clock must be told of by `wake`. `dead_letter` gets a message
-    that would be received more than `max_receives` times: as in SQS, when somebody asks for it.
-    `visibility_s` is what the queue says of itself; a receive names its own. No more than
-    `max_hidden` messages are hidden at once.
+    Call `wake` after a jump of the world's clock. As SQS does, a receive moves a message to
+    `dead_letter` instead of delivering it more than `max_receives` times. `visibility_s` is only
+    the queue's attribute: each receive has its own value. At most `max_hidden` messages are hidden
+    at once.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class MemoryQueue:
         self._world, self._clock = world, world.now
         self._backlog: Backlog[_Record] = Backlog(world.now)
         self._recent: dict[str, tuple[float, str]] = {}  # by deduplication id, the oldest first
-        self._numbers: dict[str, str] = {}  # of the recent ones, by message id
+        self._numbers: dict[str, str] = {}  # sequence numbers of recent messages, by message id
         self._news = asyncio.Event()
 
     @property
@@ -74,7 +74,7 @@ class MemoryQueue:
 
     @property
     def waiting(self) -> int:
-        """How many messages are visible."""
+        """The number of visible messages."""
         return self._backlog.count(State.WAITING)
 
     def send(
@@ -86,11 +86,11 @@ class MemoryQueue:
         group: str | None = None,
         **system: str,
     ) -> str:
-        """Sends a message; returns its id, or that of the one it repeats (FIFO, 5 minutes).
+        """Sends a message; returns its id, or the id of its duplicate (FIFO, 5 minutes).
 
-        A FIFO queue wants a `group`; there equal bodies are one, unless `MessageDeduplicationId`
-        says otherwise. `system` are more of SQS's own attributes, by their SQS names, such as
-        `AWSTraceHeader`. Raises `Rejected` for what SQS would refuse.
+        A FIFO queue needs a `group`. There, equal bodies are duplicates unless they have different
+        values of `MessageDeduplicationId`. `system` sets SQS's own attributes by their SQS names,
+        for example `AWSTraceHeader`. Raises `Rejected` where SQS would refuse the message.
         """
         self._check(body, group, attributes or {})
         record = _Record(
@@ -125,7 +125,7 @@ class MemoryQueue:
         ends = self._clock() + wait_s
         while True:
             room = self.max_hidden - self._backlog.count(State.OUT)
-            if room <= 0 and wait_s == 0 and not self.fifo:  # else SQS says nothing of it
+            if room <= 0 and wait_s == 0 and not self.fifo:  # else SQS returns no message
                 raise _rejected("receive", "OverLimit", f"{self.max_hidden} messages are hidden")
             taken = self._take(min(count, room), visibility_s, asked_at)
             left_s = ends - self._clock()
@@ -167,10 +167,10 @@ class MemoryQueue:
         self._backlog.clear()
 
     def move_next(self, destination_of: "Callable[[str | None], MemoryQueue]") -> bool:
-        """Moves the next visible message, as SQS's task does; False when there is none.
+        """Moves the next visible message, as SQS's move task does; False if there is none.
 
-        `destination_of` gets the ARN of the queue that gave the message up, None without one.
-        When it raises, or the destination refuses the message, the message stays.
+        `destination_of` gets the ARN of the message's source queue, or None. If it raises, or if
+        the destination refuses the message, the message stays.
         """
         self._backlog.return_due()
         entry = self._backlog.next()
@@ -178,7 +178,7 @@ class MemoryQueue:
             return False
         record = entry.message
         destination = destination_of(record.system.get(SOURCE))
-        # Two letters of one body are two messages.
+        # Two dead letters with equal bodies are two messages.
         new = {"MessageDeduplicationId": record.id} if destination.fifo else {}
         destination.send(
             record.body,
@@ -191,7 +191,7 @@ class MemoryQueue:
         return True
 
     def wake(self) -> None:
-        """Makes every waiting receive look again."""
+        """Makes every waiting receive look for messages again."""
         self._news.set()
 
     def _check(self, body: str, group: str | None, attributes: Mapping[str, Attribute]) -> None:
@@ -225,14 +225,14 @@ class MemoryQueue:
                 self._backlog.remove(entry)
                 self._bury(entry.message, self.dead_letter)
                 continue
-            lane = entry.lane  # SQS fills an answer from one group as far as it goes
+            lane = entry.lane  # SQS fills an answer from one message group if it can
             self._backlog.take(entry, visibility_s)
             taken.append(self._handed_out(entry.message, asked_at))
         return taken
 
     def _bury(self, record: _Record, dead_letter: "MemoryQueue") -> None:
         record.system[SOURCE] = self.arn
-        if self.fifo:  # a standard queue keeps the time at which it was sent
+        if self.fifo:  # a standard queue keeps the sending time
             record.system["SentTimestamp"] = self._milliseconds()
             record.system["MessageDeduplicationId"] = record.id
         dead_letter._put(record)
@@ -245,7 +245,7 @@ class MemoryQueue:
             return EXPIRED
         self._backlog.remove(entry)
         if self.fifo:
-            self.wake()  # its group may go on
+            self.wake()  # the next message of its group may be delivered
         return None
 
     def _hide(self, receipt: str, seconds: int) -> Refusal | None:
@@ -263,15 +263,15 @@ class MemoryQueue:
         return None
 
     def _find(self, receipt: str) -> tuple[QueuedMessage[_Record] | None, Refusal | None]:
-        """Finds the message of a receipt; None and the refusal where SQS refuses the receipt."""
+        """Finds the message of a receipt; None, and the refusal if SQS refuses the receipt."""
         key, separator, receives = receipt.partition(" ")
         if not separator:
             return None, GARBAGE
         entry = self._backlog.find(key)
         if entry is None:
-            return None, None  # to delete what is gone succeeds in SQS too
+            return None, None  # SQS accepts the delete of a deleted message
         if str(entry.message.receives) != receives:
-            # A standard queue says yes to an old receipt, and keeps the message.
+            # A standard queue accepts an old receipt, but keeps the message.
             return None, EXPIRED if self.fifo else None
         return entry, None
 

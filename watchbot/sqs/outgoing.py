@@ -1,4 +1,4 @@
-"""A message to send: what it holds, what it weighs, and why a queue would not take it."""
+"""Describes a message to send: its content, its size, and why SQS would refuse it."""
 
 import base64
 import re
@@ -7,17 +7,18 @@ from dataclasses import dataclass, field
 
 from watchbot.sqs.message import Attribute, Message
 
-MESSAGE_BYTES = 1_048_576  # SQS takes no larger message, nor does a topic with its limit raised
+MESSAGE_BYTES = 1_048_576  # the largest message of SQS, and of a topic with a raised limit
 
-# SQS refuses all other characters, and a topic hands its messages on to SQS.
+# SQS refuses these characters, and a topic passes its messages to SQS.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A message to send. `group_id` and `dedup_id` are SQS's; FIFO cannot do without.
+    """A message to send.
 
-    `trace_header` is X-Ray's; a topic takes none.
+    `group_id` and `dedup_id` are SQS's message group and deduplication id; FIFO queues require
+    them. `trace_header` is X-Ray's trace header; topics ignore it.
     """
 
     body: str
@@ -30,7 +31,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsent:
-    """Why a message was not sent. `passing`: the same message may be taken later."""
+    """The reason why a message was not sent. `passing`: a retry may succeed."""
 
     code: str
     text: str
@@ -38,10 +39,10 @@ class Unsent:
 
 
 def again(message: Message, *, dedup_id: str | None) -> Outgoing:
-    """The message that was received, to be sent once more: all that is its own.
+    """A received message as one to send again, with its body, attributes, group and trace.
 
-    `dedup_id` is for a FIFO queue, and for no other: within five minutes one that was used before
-    would have SQS drop it.
+    `dedup_id` is for FIFO queues only. SQS drops a message whose deduplication id was used within
+    the last five minutes.
     """
     return Outgoing(
         body=message.body,
@@ -58,7 +59,7 @@ def clean(text: str) -> str:
 
 
 def size_bytes(message: Outgoing) -> int:
-    """What SQS and SNS count: body, subject, and each attribute's name, type and value."""
+    """The size that SQS and SNS count: body, subject, and attributes' names, types and values."""
     attributes = sum(
         _bytes(name) + _bytes(attribute.type) + _value_bytes(attribute)
         for name, attribute in message.attributes.items()
@@ -67,7 +68,7 @@ def size_bytes(message: Outgoing) -> int:
 
 
 def flaw(message: Outgoing) -> Unsent | None:
-    """Why no queue would take this message, if that can be told without asking."""
+    """The reason why SQS would refuse this message, as far as it shows before sending; or None."""
     if not message.body:
         return Unsent(code="EmptyMessage", text="SQS takes no empty message")
     if size_bytes(message) > MESSAGE_BYTES:
@@ -84,7 +85,7 @@ def flaw(message: Outgoing) -> Unsent | None:
 
 
 def is_binary(attribute: Attribute) -> bool:
-    """Whether its value stands for bytes."""
+    """Whether the attribute's value is base64 of bytes."""
     return attribute.type.partition(".")[0] == "Binary"
 
 

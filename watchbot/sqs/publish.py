@@ -1,4 +1,4 @@
-"""Publishing: messages in, calls of ten out; what was refused for a while is tried again."""
+"""Publishes messages in calls of ten, and retries those that failed with a passing error."""
 
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
@@ -11,10 +11,10 @@ from watchbot.sqs.destination import Destination, Result, passes
 from watchbot.sqs.outgoing import Outgoing, Unsent, flaw, size_bytes
 from watchbot.sqs.queue import MAX_BATCH
 
-BATCH_BYTES = 262_144  # what a topic takes by default, and older regions and servers for a queue
+BATCH_BYTES = 262_144  # the default limit of a topic, and of queues in older regions and servers
 
-TRIES = 6  # of one message; the pauses between them come to 12 s at most
-LANES = 4  # batches on their way at once, where order is not promised
+TRIES = 6  # of one message; the pauses between them sum up to at most 12 s
+LANES = 4  # concurrent batches, to a destination without order
 
 _UNTRIED = Unsent(code="NotSent", text="sending ended before its turn", passing=True)
 _HELD_BACK = Unsent(code="NotSent", text="a message before it in its group was not sent")
@@ -23,10 +23,9 @@ _HELD_BACK = Unsent(code="NotSent", text="a message before it in its group was n
 class Publisher:
     """Sends messages to a destination in batches.
 
-    What is refused for no fault of the message is tried again, six times in all. To a FIFO
-    destination batches go one by one, and once a message is not sent, no later one of its group
-    is. That holds between batches: what follows a refused message within the same call, the
-    destination may have taken.
+    Sends a message up to six times if the refusal is not the message's fault. To a FIFO destination
+    sends one batch at a time. If a message fails, sends no later message of its group: but within
+    the failed call, the destination may have taken later messages of the group.
     """
 
     def __init__(
@@ -40,9 +39,9 @@ class Publisher:
         self._fatal: AwsError | None = None
 
     async def publish(self, messages: Iterable[Outgoing]) -> AsyncIterator[Result]:
-        """What became of each message, in their order; they are taken as they are needed.
+        """Yields a result for each message, in order; takes messages only as it needs them.
 
-        Raises `AwsError` when calls fail for good, after the results of all that were taken.
+        Raises `AwsError` when calls fail for good, after it has yielded the results so far.
         """
         waiting = batches(map(self._destination.fit, messages))
         lanes = 1 if self._destination.fifo else LANES
@@ -92,9 +91,9 @@ class Publisher:
             return [Unsent(code=error.code, text=error.text, passing=passing)] * len(messages)
 
     async def _one_by_one(self, messages: Sequence[Outgoing], error: Rejected) -> list[Result]:
-        """One message may have been the fault of a call: each is sent alone.
+        """Sends each message alone, because one message may have made SQS refuse the call.
 
-        When none of several is taken, it is not the messages' fault.
+        If SQS refuses all of several messages, the messages are not to blame: stops for good.
         """
         if len(messages) == 1:
             return [Unsent(code=error.code, text=error.text)]
@@ -125,9 +124,9 @@ class Publisher:
 
 
 def batches(messages: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
-    """The messages in their order, in batches of up to ten and up to `BATCH_BYTES`.
+    """Yields batches of up to ten messages and up to `BATCH_BYTES`, in order.
 
-    A message that is larger than that is a batch of its own.
+    A message larger than `BATCH_BYTES` is a batch of its own.
     """
     batch: list[Outgoing] = []
     batch_bytes = 0

@@ -1,4 +1,4 @@
-"""The queue: what a consumer asks of it, and SQS as the real one."""
+"""Defines the queue that consumers use, and its implementation for SQS."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,27 +12,28 @@ from watchbot.sqs.message import Message
 from watchbot.world import now
 
 MAX_BATCH = 10  # entries of one SQS call
-MAX_VISIBILITY_S = 43_200  # SQS keeps a message hidden for twelve hours from its receive at most
+MAX_VISIBILITY_S = 43_200  # SQS hides a message for at most twelve hours from its receive
 
-UNREADABLE_LOOKS = 3  # receives in a row that bring messages, and none that can be read
+UNREADABLE_LOOKS = 3  # receives in a row that may bring only unreadable messages
 
 _LOST = {
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
     "MessageNotInflight",
     "ReceiptHandleIsInvalid",
     "InvalidReceiptHandle",
-    "NonExistentQueue",  # and with the queue, the message
+    "NonExistentQueue",  # the message went with the queue
     "QueueDoesNotExist",
 }
-# How SQS says so of a receipt that was superseded, or that ran out, without a code of its own.
+# SQS has no error code for a receipt that expired or was replaced, only these texts.
 _DEAD = ("is not available for visibility timeout change", "receipt handle has expired")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why the queue refused one entry of a batch. `lost`: the receipt is dead, for good.
+    """The reason why the queue refused one entry of a batch.
 
-    `unanswered`: the queue may have done it all the same. `denied`: we are not allowed to.
+    `lost`: the receipt is invalid for good. `unanswered`: the queue may have done the action.
+    `denied`: IAM denies the action.
     """
 
     code: str
@@ -57,29 +58,29 @@ class Queue(Protocol):
 
     @property
     def fifo(self) -> bool:
-        """Whether it keeps the order within a group."""
+        """Whether the queue keeps the order within a message group."""
         ...
 
     async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
-        """Up to `count` (1 to 10) messages, hidden from others for `visibility_s`.
+        """Receives up to `count` (1 to 10) messages, hidden from others for `visibility_s`.
 
-        Waits up to `wait_s` for the first one; empty when none came.
+        Waits up to `wait_s` for the first message; empty if none came.
         """
         ...
 
     async def delete(self, messages: Sequence[Message]) -> list[Refusal | None]:
-        """Deletes up to ten; for each, in their order, None or why it was refused."""
+        """Deletes up to ten messages; returns None or a refusal for each, in order."""
         ...
 
     async def hide(self, changes: Sequence[tuple[Message, int]]) -> list[Refusal | None]:
-        """Hides up to ten, each for its number of seconds from now (0: visible at once).
+        """Hides up to ten messages, each for its number of seconds from now (0: visible at once).
 
-        For each, in their order, None or why it was refused.
+        Returns None or a refusal for each, in order.
         """
         ...
 
     async def facts(self) -> Mapping[str, str]:
-        """The queue's own attributes, by their SQS names."""
+        """The queue's attributes, by their SQS names."""
         ...
 
 
@@ -92,7 +93,7 @@ class SqsQueue:
 
     @property
     def fifo(self) -> bool:
-        # A group id says nothing: fair standard queues have them too. Only the name tells.
+        # Only the name tells: messages of fair standard queues have group ids, too.
         return is_fifo(self.url)
 
     async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
@@ -111,7 +112,7 @@ class SqsQueue:
             messages = readable(raw, asked_at)
             if messages or not raw:
                 return messages
-            # Those are hidden now: the queue is not empty for that, and may have others.
+            # The unreadable messages are hidden now, and the queue may have readable ones.
         raise self._unheard("receive_message", "all that came are messages that cannot be read")
 
     async def delete(self, messages: Sequence[Message]) -> list[Refusal | None]:

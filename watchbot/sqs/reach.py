@@ -1,4 +1,4 @@
-"""The first word with a queue, before the first message."""
+"""Checks at the start that the queue can be reached, before the first receive."""
 
 import logging
 from collections.abc import Callable
@@ -12,10 +12,10 @@ from watchbot.sqs.outage import Outage
 from watchbot.sqs.queue import Queue
 from watchbot.world import now
 
-REACH_S = 5  # what each try to reach the queue gets
-LEAST_S = 1  # what even the only one gets
-REACH_FOR_S = 30  # one fault at the start is no reason to leave; a few in a row are
-REACH_PAUSE_S = 1  # the longest pause between them: the operator looks on
+REACH_S = 5  # the limit of each try
+LEAST_S = 1  # the least time for a try, even with a short `give_up_s`
+REACH_FOR_S = 30  # how long to try: one error at the start is no reason to end
+REACH_PAUSE_S = 1  # the longest pause between two tries, short because the operator waits
 
 _HUNG = Unreachable(
     service="SQS", operation="get_queue_attributes", code="Hung", text="no answer came"
@@ -27,10 +27,10 @@ log = logging.getLogger(__name__)
 async def reach(
     queue: Queue, stop: Stop, give_up_s: float, *, clock: Callable[[], float] = now
 ) -> bool:
-    """Fails for a queue that is not there, while the operator still looks.
+    """Asks the queue for its attributes, so that a wrong URL fails while the operator still looks.
 
-    Tries for 30 seconds, or for `give_up_s` where that is less. False when told to stop meanwhile.
-    Raises the `AwsError` of the last try, in a group.
+    Tries for 30 seconds, or for `give_up_s` if that is less. Returns False if `stop` came first.
+    Raises the `AwsError` of the last try, in an exception group.
     """
     end_at = clock() + min(give_up_s, REACH_FOR_S)
     async with anyio.create_task_group() as trying:

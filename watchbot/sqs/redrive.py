@@ -1,16 +1,16 @@
-"""The redrive policy: when SQS itself moves a message to a dead-letter queue, and to which."""
+"""Reads a redrive policy: when SQS itself moves a message to a dead-letter queue, and to which."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-DEFAULT_RECEIVES = 10  # what SQS takes where the policy names no number
+DEFAULT_RECEIVES = 10  # SQS's default if the policy has no number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redrive:
-    """A redrive policy. A message that was received `max_receives` times is moved by the next."""
+    """A redrive policy. SQS moves a message at the next receive after `max_receives` receives."""
 
     target_arn: str
     max_receives: int
@@ -21,13 +21,13 @@ class Redrive:
         return self.target_arn.rpartition(":")[2]
 
     def target_url(self, queue_url: str) -> str:
-        """The URL of the dead-letter queue, from that of the queue."""
-        # SQS demands that it is of the same account and region: only the name differs.
+        """The URL of the dead-letter queue, computed from the URL of the queue."""
+        # SQS requires one account and region for both queues, so only the name differs.
         return f"{queue_url.rstrip('/').rpartition('/')[0]}/{self.target_name}"
 
 
 def redrive(queue: Mapping[str, str]) -> Redrive | None:
-    """The redrive policy in the attributes of a queue."""
+    """The redrive policy in the attributes of a queue, or None."""
     policy: dict[str, Any] = json.loads(queue.get("RedrivePolicy") or "{}")
     target, most = policy.get("deadLetterTargetArn"), str(policy.get("maxReceiveCount"))
     if not isinstance(target, str):

@@ -1,4 +1,4 @@
-"""How much a consumer may receive now: any part of it may pause, narrow or end the receiving."""
+"""Controls how much a consumer receives: any part of it may pause, narrow or end receives."""
 
 import asyncio
 import math
@@ -7,27 +7,27 @@ from watchbot.world import REAL, World
 
 
 class Valve:
-    """Says whether a receive may begin, and how many messages may be in hand.
+    """Knows whether a receive may begin, and how many messages may be in hand.
 
-    Whoever has a reason to receive less turns it; the intake looks at it before each receive, and
-    goes by the clocks of its `world`.
+    Any part of the consumer may turn the valve. The intake reads it before each receive, and uses
+    the clocks of its `world`.
     """
 
     def __init__(self, world: World = REAL) -> None:
         self.world = world
         self._held_until = 0.0
         self.most: int | None = None  # None: as many as there are slots
-        self.poll_until = math.inf  # no poll is to wait longer, though each waits a second
+        self.poll_until = math.inf  # polls end by this time, but each waits at least a second
         self.closed = False
         self.turned = asyncio.Event()  # set by each turn; the intake clears it
 
     @property
     def held_s(self) -> float:
-        """Seconds until receiving goes on; 0 where nothing holds it up."""
+        """Seconds until receives go on; 0 if they are not paused."""
         return max(0.0, self._held_until - self.world.now())
 
     def hold(self, seconds: float) -> None:
-        """Begins no receive for at least `seconds` from now."""
+        """Pauses receives for at least `seconds` from now."""
         self._held_until = max(self._held_until, self.world.now() + seconds)
 
     def narrow(self, most: int | None) -> None:
@@ -36,6 +36,6 @@ class Valve:
         self.turned.set()
 
     def close(self) -> None:
-        """Begins no receive any more. The consumer ends when what is in hand is done."""
+        """Ends receives for good. The consumer ends when all messages in hand are settled."""
         self.closed = True
         self.turned.set()

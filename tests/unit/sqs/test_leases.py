@@ -239,7 +239,9 @@ async def test_delete_that_is_denied_is_told_once_and_not_tried_for_long(
             done = [await leases.delete(leases.take(a_message(name))) for name in "ab"]
 
     assert (done, len(queue.deleted)) == ([False, False], 6)
-    assert leases.denials.trouble == "sqs:DeleteMessage is denied: what is done comes again"
+    assert leases.denials.trouble == (
+        "sqs:DeleteMessage is denied: SQS delivers completed messages again"
+    )
     assert [record.message for record in caplog.records] == [
         "sqs:DeleteMessage is denied",
         "not settled, left to its visibility timeout",
