@@ -27,8 +27,8 @@ def refusal(code: str, operation: str, status: int = 403) -> boto.ClientError:
         (EOFError("EOF when reading a line"), SignInNeeded, "MFA"),
         (refusal("ExpiredToken", "ReceiveMessage"), SignInNeeded, "get new ones (profile work)"),
         (refusal("AccessDenied", "AssumeRole"), Denied, "role_arn"),
-        (refusal("Throttling", "AssumeRole", 400), CredentialsAway, "tried again"),
-        (refusal("InternalFailure", "GetRoleCredentials", 500), CredentialsAway, "tried again"),
+        (refusal("Throttling", "AssumeRole", 400), CredentialsAway, "tries again"),
+        (refusal("InternalFailure", "GetRoleCredentials", 500), CredentialsAway, "tries again"),
         (
             boto.CredentialRetrievalError(provider="custom-process", error_msg="exit 1"),
             CredentialsAway,

@@ -1,7 +1,7 @@
-"""Every command: parse, load settings, call one function.
+"""Finds and runs the commands. A command parses flags, loads settings and calls one function.
 
-Each command has a module of its name, imported when it is asked for; it imports its service when
-it runs.
+Each command has a module of its name, which is imported on demand and imports its service when it
+runs.
 """
 
 import difflib
@@ -24,7 +24,7 @@ COMMANDS = (
     *("dead-letter", "progress", "doctor", "healthcheck", "top", "log"),
 )
 
-# Who logs, and says in its log's form what ended it.
+# Commands that are services: an error that ends them is a line of their log.
 SERVICES = {
     "listen": "watcher", "local": "watcher", "record": "recorder", "schedule": "scheduler"
 }  # fmt: skip
@@ -63,12 +63,12 @@ class Commands(click.Group):
 def watchbot() -> None:
     """Runs a command for every message of an SQS queue.
 
-    Each option can be set by the variable in brackets instead.
+    Set each option by its flag, or by the variable in brackets.
     """
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Runs one command line; the exit code. What went wrong is one line on standard error."""
+    """Runs one command line and returns the exit code. Prints an error as one line on stderr."""
     inherited.put_right()
     stdout.guard()
     strangers.quietly()
@@ -98,12 +98,12 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def dead_letter() -> int:
-    """`watchbot-dead-letter`: the command under the name that ecs-watchbot gave it."""
+    """Runs `watchbot-dead-letter`, the name of the command in ecs-watchbot."""
     return main(["dead-letter", *sys.argv[1:]])
 
 
 def progress() -> int:
-    """`watchbot-progress`: the command under the name that it had before."""
+    """Runs `watchbot-progress`, the earlier name of the command."""
     return main(["progress", *sys.argv[1:]])
 
 
@@ -117,14 +117,14 @@ def _complain(problem: str, words: Sequence[str]) -> None:
 
 
 def _asks_for_json(words: Sequence[str]) -> bool:
-    # Only here: the binary's health check runs without what settings are made with.
+    # Imported here, because the binary's health check runs without the settings' libraries.
     from watchbot.settings.base import asks_for_json
 
     return asks_for_json(words)
 
 
 def _without_secrets(problem: str) -> str:
-    """The problem without what may be a password among the words that somebody typed."""
+    """The problem without the parts of typed words that may be passwords."""
     problem = re.sub(r"(://)[^@/\s]*@", r"\1…@", problem)
     return re.sub(
         r"(extra arguments?) \((.*?)\)(; see|$)",

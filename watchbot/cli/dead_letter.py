@@ -1,4 +1,4 @@
-"""`watchbot dead-letter`."""
+"""Defines `watchbot dead-letter`."""
 
 import click
 
@@ -14,25 +14,25 @@ VERBS = ("list", "show", "export", "replay", "delete", "purge", "summary", "logs
 @options(DeadLetterSettings)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON objects, one a line.")
 @click.option("--yes", is_flag=True, help="Do not ask; overwrite FILE.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--dry-run", is_flag=True, help="Print the messages, and change nothing.")
 def dead_letter(
     settings: DeadLetterSettings, verb: str | None, words: tuple[str, ...], **flags: bool
 ) -> int:
-    """Look at dead messages, send them once more, or delete them.
+    """Read dead letters, send them again, or delete them.
 
-    Without a VERB, and on a terminal, it asks what to do.
+    Without a VERB, on a terminal, asks what to do with each message.
 
     \b
-    list [ID]...           one line a message
-    show ID                all there is to know of one message
-    summary                how many there are of each kind, with the newest of it
-    logs ID                what its worker logged: the newest 50 KB
-    export FILE            writes them to FILE, as JSON, one a line
-    replay [ID]...         sends them to their queue, then deletes them here
-    delete [ID]...         deletes those that IDs or options choose
-    purge                  deletes all
+    list [ID]...           print a line for each message
+    show ID                print all facts of one message
+    summary                count the messages of each kind of failure; show the newest
+    logs ID                print the newest 50 KB of the worker's log
+    export FILE            write the messages to FILE, a JSON object a line
+    replay [ID]...         send the messages to their queue, then delete them here
+    delete [ID]...         delete the messages that IDs or options choose
+    purge                  delete all messages
 
-    What is looked at is put back unchanged, but that SQS counts one more receive. What cannot be
+    Reading puts messages back unchanged, but SQS counts one more receive. A message that cannot be
     sent is named and kept, and the exit code is 1.
     """
     from watchbot.deadletter.desk import Request

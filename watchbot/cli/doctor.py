@@ -1,4 +1,4 @@
-"""`watchbot doctor`."""
+"""Defines `watchbot doctor`."""
 
 import asyncio
 
@@ -14,9 +14,9 @@ from watchbot.settings.doctor import DoctorSettings
 def doctor(settings: DoctorSettings, as_json: bool) -> int:
     """Check a set-up, and say how to mend it.
 
-    Looks at queue, dead-letter queue, topic, permissions, times and this machine; changes and
-    receives nothing. Give it the options and variables of `watchbot listen`. One line a finding:
-    ok, warn or FAIL. The exit code is 1 when anything fails.
+    Checks queue, dead-letter queue, topic, permissions, times and this machine. Changes nothing and
+    receives no message. Takes the options and variables of `watchbot listen`. Prints a line for
+    each finding: ok, warn or FAIL. Exits with 1 if a check fails.
     """
     from watchbot.doctor.service import doctor
 

@@ -1,4 +1,4 @@
-"""`watchbot healthcheck`."""
+"""Defines `watchbot healthcheck`."""
 
 from typing import Any
 
@@ -13,18 +13,19 @@ from watchbot.settings.healthcheck import address
     "--metrics-port",
     "metrics_port",
     metavar="PORT",
-    help="Where the watcher serves /healthz. [WATCHBOT_METRICS_PORT] Default: 9090.",
+    help="Ask /healthz on this port. [WATCHBOT_METRICS_PORT] Default: 9090.",
 )
 @click.option(
     "--metrics-host",
     metavar="ADDRESS",
-    help="The address it serves on. [WATCHBOT_METRICS_HOST] Default: 0.0.0.0.",
+    help="Ask a watcher that serves on this address. [WATCHBOT_METRICS_HOST] Default: 0.0.0.0.",
 )
 def healthcheck(**flags: Any) -> int:
-    """Exit 0 if the watcher in this container is well, else 1.
+    """Exit with 0 if the watcher in this container is healthy, else with 1.
 
-    For HEALTHCHECK in a Dockerfile and healthCheck in a task definition. Asks /healthz on this
-    machine, for four seconds at most. A queue or a database that is away does not make it fail.
+    Use it as HEALTHCHECK in a Dockerfile or as healthCheck in a task definition. Asks /healthz on
+    this machine, for at most four seconds. An unreachable queue or database does not make the
+    watcher unhealthy.
     """
     from watchbot.healthcheck import healthcheck
 

@@ -1,4 +1,4 @@
-"""`watchbot listen`."""
+"""Defines `watchbot listen`."""
 
 import functools
 
@@ -11,8 +11,8 @@ from watchbot.settings.listen import ListenSettings
 
 _HELP = """Run COMMAND for every message of a queue.
 
-The message is in the variables Subject, Message, MessageId and others, and on standard input.
-One COMMAND word with spaces or shell syntax is run by /bin/sh.
+COMMAND gets the message in the variables Subject, Message, MessageId and others, and on standard
+input. /bin/sh runs a COMMAND that is one word with spaces or shell syntax.
 
 \b
 COMMAND exits                            outcome    notification

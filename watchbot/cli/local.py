@@ -1,4 +1,4 @@
-"""`watchbot local`."""
+"""Defines `watchbot local`."""
 
 import functools
 
@@ -13,11 +13,12 @@ from watchbot.settings.local import LocalSettings
 @options(LocalSettings, without=["region", "endpoint_url"])
 @command_words
 def local(settings: LocalSettings, words: tuple[str, ...]) -> int:
-    """Run it all on this machine, without an account.
+    """Run a queue and its watcher on this machine, without an AWS account.
 
-    SQS, SNS and DynamoDB are embedded, in memory, on 127.0.0.1: a topic, a queue that it feeds,
-    COMMAND for every message, and a table for `watchbot progress`. Without COMMAND messages wait in
-    the queue. Prints how to send messages from another terminal. Ctrl-C leaves.
+    Serves an embedded SQS, SNS and DynamoDB, in memory, on 127.0.0.1: a topic, a queue that the
+    topic feeds, and a table for `watchbot progress`. Runs COMMAND for every message; without
+    COMMAND, messages wait in the queue. Prints how to send messages from another terminal. Ctrl-C
+    ends it.
     """
     from watchbot import lifecycle
     from watchbot.local.run import local

@@ -1,4 +1,4 @@
-"""`watchbot log`."""
+"""Defines `watchbot log`."""
 
 import click
 
@@ -9,9 +9,10 @@ import click
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[--level LEVEL] [TEXT]...")
 def log(words: tuple[str, ...]) -> int:
-    """Print lines as a worker logs them: with time and message id.
+    """Print lines as a worker's log: with time and message id.
 
-    The same as `watchbot-log`, for where the one-file binary is all there is. That starts faster.
+    Does what `watchbot-log` does, for installations with only the one-file binary. `watchbot-log`
+    starts faster.
     """
     from watchbot.logs.worker import main
 

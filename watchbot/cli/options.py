@@ -1,4 +1,4 @@
-"""Flags, made from a settings class, and what commands that run a COMMAND share."""
+"""Makes flags from a settings class, and holds the parts that commands with a COMMAND share."""
 
 import functools
 import logging
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 def options(kind: type[Settings], *, without: Sequence[str] = ()) -> Callable[[Command], Command]:
     """Gives a command the flags of a settings class; the command gets the loaded settings.
 
-    `without` names the fields that are no flags.
+    `without` names the fields that get no flag.
     """
 
     def decorate(command: Command) -> Command:
@@ -30,7 +30,7 @@ def options(kind: type[Settings], *, without: Sequence[str] = ()) -> Callable[[C
 
         decorated: Command = run
         fields = sorted(kind.model_fields.items(), key=_place_in_help)
-        for name, field in reversed(fields):  # click lists the last that is added first
+        for name, field in reversed(fields):  # click lists the last added option first
             if name not in without:
                 decorated = _click_option(name, field, kind.old_flags.get(name))(decorated)
         return decorated
@@ -39,7 +39,7 @@ def options(kind: type[Settings], *, without: Sequence[str] = ()) -> Callable[[C
 
 
 def warn_of_unknown_variables() -> None:
-    """Logs each variable that begins as ours do, and that no program of ours reads."""
+    """Logs each variable that begins with WATCHBOT_ and that none of our programs reads."""
     for unknown in unknown_variables():
         log.warning(
             "variable sets nothing", extra={"variable": unknown.name, "advice": unknown.advice}
@@ -47,7 +47,7 @@ def warn_of_unknown_variables() -> None:
 
 
 def _loaded(kind: type[Settings], flags: dict[str, Any], words: Sequence[str]) -> Any:
-    """The settings. A flag that is missing, but is a word of COMMAND, was meant for us."""
+    """Loads the settings; if a missing flag is a word of COMMAND, the error says so."""
     try:
         return load(kind, flags)
     except SettingError as error:
@@ -55,7 +55,7 @@ def _loaded(kind: type[Settings], flags: dict[str, Any], words: Sequence[str]) -
         if not problem or names.split()[0] not in {word.partition("=")[0] for word in words}:
             raise
         raise SettingError(
-            names, "is part of COMMAND where it stands; put it before COMMAND"
+            names, "stands after COMMAND, and so belongs to COMMAND; put it before COMMAND"
         ) from None
 
 
@@ -69,7 +69,7 @@ def _click_option(name: str, field: Any, old_flag: str | None) -> Callable[[Comm
     if field.default not in (None, False, (), {}) and not field.is_required():
         help_text += f" Default: {_words(field.default)}."
     if field.annotation is bool:
-        # None: not given, so that the variable counts.
+        # None means that the flag is not given, so that the variable counts.
         either = f"{flag(name)}/{flag(f'no_{name}')}" if field.default else flag(name)
         return click.option(either, name, is_flag=True, default=None, help=help_text)
     return click.option(
@@ -83,7 +83,7 @@ def _click_option(name: str, field: Any, old_flag: str | None) -> Callable[[Comm
 
 
 def _old_flags(old: str | None) -> list[str]:
-    """The flag of a program that came before; Go took a long one with one dash or with two."""
+    """The flags of an earlier program; Go programs take long flags with one dash or two."""
     if old is None:
         return []
     return [old, f"-{old}"] if len(old) > len("-s") else [old]
@@ -95,7 +95,7 @@ def _words(default: Any) -> str:
     return ", ".join(default) if isinstance(default, tuple) else str(default)
 
 
-# The command's own options belong to it: ours end at the first word that is no option.
+# Our options end at the first word that is no option, because later ones belong to COMMAND.
 TAKES_A_COMMAND = {"allow_interspersed_args": False}
 command_words = click.argument(
     "words", nargs=-1, type=click.UNPROCESSED, metavar="COMMAND [ARG]..."

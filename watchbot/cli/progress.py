@@ -1,4 +1,4 @@
-"""`watchbot progress`, also installed as `watchbot-progress`."""
+"""Defines `watchbot progress`, also installed as `watchbot-progress`."""
 
 import functools
 import json
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 @click.group
 def progress() -> None:
-    """Track a map-reduce job: are all its parts done?
+    """Track a map-reduce job, and find out when all its parts are done.
 
-    A JOB is an id of your choice. Its parts have numbers: from 1, or from 0 if Python's
-    `create_job` began it.
+    JOB is an id of your choice. Its parts have numbers: from 1, or from 0 if Python's `create_job`
+    began it.
     """
 
 
 def _verb(name: str) -> Callable[[Callable[..., Any]], click.Command]:
-    """A command of the group. It gets a `Progress`; what it returns, if not None, is printed."""
+    """Makes a command of the group. The command gets a `Progress`, and its result is printed."""
 
     def decorate(command: Callable[..., Any]) -> click.Command:
         @functools.wraps(command)
@@ -47,14 +47,14 @@ _job = click.argument("job")
 
 
 @_verb("set-total")
-@click.option("-t", "--total", type=int, required=True, metavar="N", help="How many parts.")
-@click.option("--ttl", type=float, metavar="S", help="The job may be forgotten after so long.")
+@click.option("-t", "--total", type=int, required=True, metavar="N", help="Give the job N parts.")
+@click.option("--ttl", type=float, metavar="S", help="Forget the job after this long.")
 @_job
 def set_total(jobs: "Progress", job: str, total: int, ttl: float | None) -> None:
     """Begin JOB, with parts 1 to N.
 
-    A JOB that is over, as all its parts are done or it has failed, begins anew; one that is under
-    way stays as it is.
+    Begins JOB again if it is over: all its parts are done, or it has failed. Does not change a JOB
+    that is under way.
     """
     jobs.set_total(job, total, ttl_s=ttl)
 
@@ -65,16 +65,16 @@ def set_total(jobs: "Progress", job: str, total: int, ttl: float | None) -> None
 def complete_part(jobs: "Progress", job: str, part: int) -> bool:
     """Complete a part of JOB.
 
-    Prints true if all parts are done, and nobody was told so before; else false.
+    Prints true if all parts are done and no earlier call printed true; else false.
     """
     return jobs.complete_part(job, part)
 
 
 @_verb("status")
-@click.option("-p", "--part", type=int, metavar="N", help="Say whether this part is done, too.")
+@click.option("-p", "--part", type=int, metavar="N", help="Also print whether this part is done.")
 @_job
 def status(jobs: "Progress", job: str, part: int | None) -> Any:
-    """Say how far JOB is, as JSON.
+    """Print the progress of JOB as JSON.
 
     progress is rounded down: 1 means that all parts are done.
     """
@@ -93,7 +93,7 @@ def fail_job(jobs: "Progress", job: str, reason: str) -> None:
 @click.option("-m", "--metadata", required=True, metavar="JSON", help="What to keep.")
 @_job
 def set_metadata(jobs: "Progress", job: str, metadata: str) -> None:
-    """Keep JSON with JOB; status shows it."""
+    """Store JSON with JOB; status shows it."""
     try:
         value = json.loads(metadata)
     except ValueError as fault:
@@ -111,7 +111,7 @@ def reduce_sent(jobs: "Progress", job: str) -> None:
 @_verb("info")
 @_job
 def info(jobs: "Progress", job: str) -> Any:
-    """Say how far JOB is, with its parts counted, as JSON."""
+    """Print the progress of JOB, with the numbers of its parts, as JSON."""
     return jobs.info(job)
 
 
@@ -130,11 +130,12 @@ def pending(jobs: "Progress", job: str, array: bool) -> Any:
 @_verb("ls")
 @click.option("--hide-completed", is_flag=True, help="Leave out jobs whose parts are all done.")
 def ls(jobs: "Progress", hide_completed: bool) -> None:
-    """List all jobs, a JSON object a line, as info has them."""
+    """List all jobs, a JSON object a line, in the form of info."""
     for facts in jobs.jobs():
         if facts["remaining"] or not hide_completed:
             _print(facts)
 
 
 def _print(answer: Any) -> None:
-    click.echo(json.dumps(answer, separators=(",", ":")))  # to the letter, as of old
+    # Without spaces, as the earlier watchbot-progress printed it.
+    click.echo(json.dumps(answer, separators=(",", ":")))

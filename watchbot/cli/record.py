@@ -1,4 +1,4 @@
-"""`watchbot record`."""
+"""Defines `watchbot record`."""
 
 import functools
 
@@ -14,9 +14,9 @@ from watchbot.settings.record import RecordSettings
 def record(settings: RecordSettings) -> int:
     """Keep the state of every ECS task in a database.
 
-    Takes the events of ECS from a queue: an EventBridge rule for source aws.ecs sends them there.
-    Keeps the newest state of each task, and all that came before. Makes its tables by itself.
-    Ask with `watchbot tasks`, or in SQL.
+    Receives the events of ECS from a queue, to which an EventBridge rule for source aws.ecs sends
+    them. Keeps the newest state of each task, and its history. Makes its tables itself. Query them
+    with `watchbot tasks`, or in SQL.
     """
     from watchbot import lifecycle
     from watchbot.record.service import record

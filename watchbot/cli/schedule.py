@@ -1,4 +1,4 @@
-"""`watchbot schedule`, and what stands below it: `import` and `custom-resource`."""
+"""Defines `watchbot schedule` and its subcommands `import` and `custom-resource`."""
 
 import functools
 import sys
@@ -18,11 +18,11 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
 def schedule(settings: ScheduleSettings) -> int:
     """Start ECS tasks, or send messages, when jobs are due.
 
-    Jobs are written over HTTP: POST /jobs. Each run is started once, however many replicas share
-    the database, and what was missed while none was there is seen, and caught up with.
+    Takes jobs over HTTP: POST /jobs. Starts each run once, even if several replicas share the
+    database. Catches up with runs that were missed while no replica ran.
 
-    With --local, an AWS is embedded, in memory, on 127.0.0.1, with a cluster, a queue and a topic.
-    Its jobs are forgotten at the end, unless --database keeps them.
+    With --local, serves an embedded AWS, in memory, on 127.0.0.1, with a cluster, a queue and a
+    topic. Forgets its jobs at the end, unless --database keeps them.
     """
     context = click.get_current_context()
     if context.invoked_subcommand:
@@ -43,11 +43,11 @@ def schedule(settings: ScheduleSettings) -> int:
 
 @schedule.command("custom-resource")
 def custom_resource() -> int:
-    """Answer one request of CloudFormation, as the function does.
+    """Answer one request of CloudFormation, as the Lambda function does.
 
-    Reads the request, a JSON object, from standard input, writes the schedule to the table that it
-    names, and sends the answer to its ResponseURL. For a stack that waits because its function
-    could not run; the function itself is what `make lambda` builds, and its handler is
+    Reads the request, a JSON object, from standard input, writes the schedule to the table that the
+    request names, and sends the answer to the request's ResponseURL. Use it for a stack that waits
+    because its function could not run. `make lambda` builds the function, whose handler is
     watchbot.schedule.custom_resource.handler.
     """
     from watchbot.schedule.custom_resource import answer_by_hand
@@ -60,11 +60,11 @@ def custom_resource() -> int:
 @schedule.command("import")
 @options(ImportSettings)
 def import_jobs(settings: ImportSettings) -> int:
-    """Take jobs from a file, or over from ecs-scheduler or clockwork.
+    """Import jobs from a JSON file, from ecs-scheduler or from clockwork.
 
-    From a JSON file: a list of jobs, each as for POST /jobs. Or from ecs-scheduler's SQLite file,
-    bucket, index or DynamoDB table, or from clockwork's table. They stay as they are; a job whose
-    name is taken is left alone. Exit code 1: some were not taken.
+    A JSON file has a list of jobs, each as for POST /jobs. ecs-scheduler keeps jobs in an SQLite
+    file, a bucket, an index or a DynamoDB table, and clockwork in a table. Does not change the
+    source. Skips a job whose name exists already. Exits with 1 if some jobs could not be imported.
     """
     from watchbot import lifecycle
     from watchbot.schedule.imports.importer import import_jobs

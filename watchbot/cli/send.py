@@ -1,4 +1,4 @@
-"""`watchbot send`."""
+"""Defines `watchbot send`."""
 
 import asyncio
 
@@ -14,8 +14,9 @@ from watchbot.settings.send import SendSettings
 def send(settings: SendSettings) -> int:
     """Send messages to a topic or a queue.
 
-    BODY, or standard input for a BODY of -, is one message; with --file each line is one. Prints
-    the message ids. What could not be sent is named, and the exit code is 1.
+    Sends BODY as one message; a BODY of - stands for standard input. With --file, sends each line
+    as a message. Prints the message ids. Names each message that it could not send, and then exits
+    with 1.
     """
     from watchbot.send.service import send
 

@@ -1,4 +1,4 @@
-"""`watchbot tasks`."""
+"""Defines `watchbot tasks`."""
 
 import asyncio
 import functools
@@ -10,19 +10,19 @@ import click
 from watchbot.cli.options import options
 from watchbot.settings.record import DatabaseSettings, TasksSettings
 
-AWS_OPTIONS = ["region", "endpoint_url"]  # the record is asked, not AWS
+AWS_OPTIONS = ["region", "endpoint_url"]  # left out, because the command asks the database only
 
 
 @click.group
 def tasks() -> None:
-    """Ask what `watchbot record` knows of ECS tasks.
+    """Query the ECS tasks that `watchbot record` has recorded.
 
-    A TIME is ISO 8601, or how long ago: 90s, 5m, 2h, 7d. A TASK is an ARN, or a task's id.
+    TIME is a time in ISO 8601, or a time ago: 90s, 5m, 2h, 7d. TASK is a task's ARN or id.
     """
 
 
 def _question(command: Callable[..., Any]) -> Callable[..., int]:
-    """Gives a command the choice of forms; it returns the question, which is then asked."""
+    """Gives a command the choice of forms, and answers the question that the command returns."""
 
     @click.option("--json", "form", flag_value="json", help="Print one JSON object a line.")
     @click.option("--csv", "form", flag_value="csv", help="Print comma-separated values.")
@@ -61,11 +61,11 @@ def at(settings: TasksSettings, time: str) -> Any:
 @options(DatabaseSettings, without=AWS_OPTIONS)
 @_question
 def outcome(settings: DatabaseSettings, task: str) -> Any:
-    """Say how TASK ended.
+    """Print how TASK ended.
 
-    active, success, failed, failed_to_start, interrupted (AWS took its machine: Spot, a failing
-    host), stopped (by a person or by its service), lost (ECS forgot it, and its end was not seen),
-    or unknown.
+    Prints active, success, failed, failed_to_start, interrupted (AWS took its machine: Spot, a
+    failing host), stopped (by a person or by its service), lost (its events are missing, and ECS
+    does not know it any more), or unknown.
     """
     from watchbot.record import ask
 
@@ -89,7 +89,7 @@ def failures(settings: TasksSettings, since: str, by: str) -> Any:
 @options(DatabaseSettings, without=AWS_OPTIONS)
 @_question
 def history(settings: DatabaseSettings, task: str) -> Any:
-    """List every state of TASK that was seen."""
+    """List every recorded state of TASK."""
     from watchbot.record import ask
 
     return ask.history(task)
@@ -101,7 +101,7 @@ def history(settings: DatabaseSettings, task: str) -> Any:
 )
 @_question
 def missed(settings: TasksSettings) -> Any:
-    """List the tasks of which events were lost."""
+    """List the tasks with lost events."""
     from watchbot.record import ask
 
     return ask.missed(settings)

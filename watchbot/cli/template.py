@@ -1,4 +1,4 @@
-"""`watchbot template`."""
+"""Defines `watchbot template`."""
 
 from pathlib import Path
 
@@ -16,17 +16,18 @@ from watchbot.settings.template import TemplateSettings
     "form",
     type=click.Choice(["json", "yaml"]),
     default="json",
-    help="How the template is written. Default: json.",
+    help="Write the template in this form. Default: json.",
 )
-@click.option("-o", "--output", metavar="FILE", help="Write it there; else to standard output.")
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE; default: standard output.")
 def template(settings: TemplateSettings, form: str, output: str | None) -> int:
-    """Print the stack of CloudFormation for a service.
+    """Print a CloudFormation template for a service.
 
-    Queue, dead-letter queue, topics, logs, tasks, roles, scaling, alarms and a dashboard. With
-    --kind record: the stack for `watchbot record`, and the rule that sends it the events of ECS;
-    with --kind schedule: the stack for `watchbot schedule`; --function-bucket adds the function by
-    which other stacks declare schedules.
-    Where a value stands, '{"Ref": "NAME"}' may stand, too. Nothing is deployed:
+    The stack has a queue, a dead-letter queue, topics, logs, tasks, roles, scaling, alarms and a
+    dashboard. --kind record makes a stack for `watchbot record`, with the rule that sends it the
+    events of ECS. --kind schedule makes a stack for `watchbot schedule`; --function-bucket adds the
+    function with which other stacks declare schedules.
+    Most values may be a function of CloudFormation, as '{"Ref": "NAME"}'. The command deploys
+    nothing:
 
     \b
     watchbot template --service NAME --image URI --command CMD -o stack.json

@@ -1,4 +1,4 @@
-"""`watchbot top`."""
+"""Defines `watchbot top`."""
 
 import click
 
@@ -9,10 +9,11 @@ from watchbot.settings.top import TopSettings
 @click.command
 @options(TopSettings, without=["region", "endpoint_url"])
 def top(settings: TopSettings) -> int:
-    """Show what watchers do, live.
+    """Show the live state of watchers.
 
-    What waits, workers busy, outcomes per second, how long workers ran in the last minute (p50,
-    p95), and the last failures. Lines of text where it is no terminal. Ctrl-C leaves.
+    Shows waiting messages, busy workers, outcomes per second, the durations of workers in the last
+    minute (p50, p95), and the last failures. Prints lines of text if standard output is no
+    terminal. Ctrl-C ends it.
     """
     from watchbot.top.service import top
 

@@ -1,1 +1,1 @@
-"""`watchbot local`: the whole of it on one machine, without a cloud."""
+"""Runs the parts of `watchbot local` on one machine, without a cloud."""

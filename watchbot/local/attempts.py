@@ -1,4 +1,4 @@
-"""What a FIFO queue handed out for a ReceiveRequestAttemptId, which moto does not know."""
+"""Remembers a FIFO queue's answer to each ReceiveRequestAttemptId, which moto ignores."""
 
 import copy
 from contextvars import ContextVar
@@ -11,13 +11,13 @@ from watchbot.world import now
 
 REMEMBERED_S = 300
 
-asked_as: ContextVar[str | None] = ContextVar("asked_as", default=None)  # by the call in hand
+asked_as: ContextVar[str | None] = ContextVar("asked_as", default=None)  # the call's attempt id
 
 
 class Attempts:
-    """The receives of the last five minutes that have an id.
+    """Receives of the last five minutes, by attempt id.
 
-    Not safe for threads: the caller holds a lock.
+    Not thread-safe: the caller must hold a lock.
     """
 
     def __init__(self, backlog: Backlog[models.Message]) -> None:
@@ -25,14 +25,14 @@ class Attempts:
         self._made: dict[str, Made] = {}  # the oldest first
 
     def note(self, attempt: str, taken: list[models.Message]) -> None:
-        """Keeps what the attempt got."""
+        """Stores the messages that the attempt got."""
         entries = [self._backlog.find(message.id) for message in taken]
         held = [(entry, entry.note) for entry in entries if entry]
         self._made.pop(attempt, None)
         self._made[attempt] = Made(now(), held)
 
     def repeat(self, attempt: str, hidden_s: int) -> list[models.Message]:
-        """What the attempt got, hidden anew for so long; nothing once any of it has changed."""
+        """The attempt's messages, hidden again for `hidden_s`; none if one of them has changed."""
         while self._made and next(iter(self._made.values())).at <= now() - REMEMBERED_S:
             del self._made[next(iter(self._made))]
         self._backlog.return_due()
@@ -47,7 +47,7 @@ class Attempts:
 
 
 class Made(NamedTuple):
-    """A receive: when it was, and the messages with the note of when each comes back."""
+    """A receive: its time, and its messages, each with the note of its return."""
 
     at: float
     held: list[tuple[QueuedMessage[models.Message], int]]

@@ -1,7 +1,7 @@
-"""moto's ECS, mended: a task runs for a while and ends.
+"""Changes moto's ECS so that a task runs for a while and then ends.
 
-moto's own task has ended when it is looked at first, and is to run for ever: a job that waits for
-its tasks would never start another one. Nothing of it is run here either.
+In moto a task's status is STOPPED at the first look, but its desired status stays RUNNING: a job
+that waits for its tasks would never start another task. Here, too, no container runs.
 """
 
 import time
@@ -13,7 +13,7 @@ RUNS_S = 2
 
 
 class EmbeddedTask(models.Task):
-    """Runs for two seconds, and ends well, unless it is stopped first."""
+    """A task that runs for two seconds and then succeeds, unless somebody stops it before."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         self._ends_at = time.monotonic() + RUNS_S
@@ -34,7 +34,7 @@ class EmbeddedTask(models.Task):
 
     @desired_status.setter
     def desired_status(self, value: str) -> None:
-        """It follows the status."""
+        """Ignores the value: the desired status follows the status."""
 
     @property
     def stop_code(self) -> str | None:

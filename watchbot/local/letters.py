@@ -1,4 +1,4 @@
-"""What a dead letter says of the queue that gave it up, and what it is once it is moved."""
+"""Marks a dead letter with its source queue, and makes a new message of a moved letter."""
 
 import copy
 import uuid
@@ -9,7 +9,7 @@ SOURCE = "DeadLetterQueueSourceArn"
 
 
 def give_up(message: models.Message, source_arn: str) -> None:
-    """Notes where the message comes from."""
+    """Notes the message's source queue."""
     message.system_attributes = {
         **(message.system_attributes or {}),
         SOURCE: {"StringValue": source_arn},
@@ -17,13 +17,13 @@ def give_up(message: models.Message, source_arn: str) -> None:
 
 
 def source_of(message: models.Message) -> str | None:
-    """The ARN of the queue that gave the message up, if any did."""
+    """The ARN of the dead letter's source queue; None if the message is no dead letter."""
     noted: dict[str, str] = (message.system_attributes or {}).get(SOURCE, {})
     return noted.get("StringValue")
 
 
 def as_new(message: models.Message) -> models.Message:
-    """The message under a new id, sent now and never received, as SQS's move has it."""
+    """A copy with a new id, sent now and never received, as SQS's move makes it."""
     new = copy.copy(message)
     system = message.system_attributes or {}
     new.id, new.approximate_receive_count = str(uuid.uuid4()), 0

@@ -1,4 +1,4 @@
-"""A WSGI application served on loopback by threads of this process: quick calls, a quick end."""
+"""Serves a WSGI application on loopback, in threads of this process, with a quick shutdown."""
 
 import html
 import io
@@ -20,9 +20,9 @@ from werkzeug.test import run_wsgi_app
 from watchbot.errors import SettingError
 
 OURS = ("127.0.0.1", "localhost", "::1", "host.docker.internal")  # the last: from a container
-HOST = "127.0.0.1"  # whoever reaches the server may do anything: it asks for no credentials
+HOST = "127.0.0.1"  # never a public address, because the server checks no credentials
 STOP_POLL_S = 0.1
-STOP_S = 2  # what calls in progress get when the server stops
+STOP_S = 2  # how long a stop waits for calls in progress
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 def serving(
     app: Any, talk: type["KeptConnection"], listener: socket.socket, end_waits: Callable[[], None]
 ) -> Iterator[str]:
-    """The URL at which `app` is served until the block is left.
+    """Serves `app` until the block is left; yields its URL.
 
-    `end_waits` makes the calls return that are held back on purpose.
+    `end_waits` ends the long polls, so that a stop need not wait for them.
     """
     server = Server(app, talk, listener)
     accepting = Thread(target=server.serve_forever, args=(STOP_POLL_S,), daemon=True)
@@ -48,8 +48,8 @@ def serving(
 
 
 def listening(port: int) -> socket.socket:
-    """A socket that takes connections; port 0 is any free one. Else raises `SettingError`."""
-    # werkzeug, left to bind a port in use, prints three lines and calls sys.exit.
+    """Opens a listening socket; port 0 means any free port. Raises `SettingError`."""
+    # werkzeug itself prints three lines and calls sys.exit if the port is in use.
     try:
         return socket.create_server((HOST, port))
     except (OSError, OverflowError) as fault:
@@ -59,10 +59,10 @@ def listening(port: int) -> socket.socket:
 
 
 def foreign(headers: Message) -> str | None:
-    """The header that says that a web page of somebody else is asking; None where none does.
+    """The header which shows that a foreign web page sent the request; None if no header does.
 
-    A browser sends a page's forms anywhere, and moto has an address that wipes all. A name that is
-    not this machine's is how a page gets around the browser's own rules.
+    A browser sends a page's forms to any address, and moto has an address that deletes everything.
+    A foreign host name is how a page gets around the browser's same-origin policy.
     """
     host = urlsplit(f"//{headers.get('Host', HOST)}").hostname
     if not _is_ours(host):
@@ -74,11 +74,11 @@ def foreign(headers: Message) -> str | None:
 
 
 def _is_ours(host: str | None) -> bool:
-    return host in OURS or (host or "").endswith(".localhost")  # a bucket's name comes before
+    return host in OURS or (host or "").endswith(".localhost")  # as BUCKET.localhost
 
 
 def one_at_a_time(app: Any) -> Any:
-    """This WSGI application, which begins a call when the one before has ended."""
+    """Wraps a WSGI application so that each call begins after the end of the call before."""
     lock = Lock()
 
     def call(environ: Any, start_response: Any) -> Any:
@@ -89,15 +89,15 @@ def one_at_a_time(app: Any) -> Any:
 
 
 class KeptConnection(WSGIRequestHandler):
-    """The requests of one connection, one after the other, without a log.
+    """Handles the requests of one connection in order, without a log.
 
-    werkzeug's own closes the connection after each answer, because it cannot tell where a body
-    ends that nobody read; so each call costs a connection and a thread. Here the body is read
-    before anything else.
+    werkzeug's own handler closes the connection after each answer, because it does not know where
+    an unread body ends. So each call costs a connection and a thread. This handler reads the body
+    first.
     """
 
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # an answer is two writes: head, body
+    disable_nagle_algorithm = True  # because an answer is two writes: head and body
 
     def run_wsgi(self) -> None:
         environ = self.make_environ()
@@ -114,17 +114,17 @@ class KeptConnection(WSGIRequestHandler):
         try:
             answer, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
         except (NotImplementedError, ImportError) as gap:
-            # A service of moto's whose libraries the extra `local` leaves out, CloudFormation for
-            # one. Clients try a 500 again, a 501 not.
+            # The extra `local` leaves out the libraries of some services, as CloudFormation.
+            # Clients retry a 500, but not a 501.
             self._refuse(501, "NotImplemented", f"the embedded AWS lacks this: {gap}")
-        except Exception as fault:  # of one request: the others go on
+        except Exception as fault:  # one failed request must not stop the others
             log.exception("a local call failed", extra={"path": self.path})
             self._refuse(500, "InternalFailure", repr(fault))
         else:
             self._answer(status, headers, b"".join(answer))
 
     def _flaw(self, body: bytes) -> str | None:
-        """What is wrong with a body that is to be JSON: moto reads a broken one as an empty one."""
+        """The fault of a body that should be JSON, or None: moto takes broken JSON for empty."""
         if not body or "json" not in self.headers.get("content-type", ""):
             return None
         try:
@@ -136,7 +136,7 @@ class KeptConnection(WSGIRequestHandler):
         return None
 
     def _refuse(self, status: int, code: str, text: str) -> None:
-        """An error in the client's own protocol: the SDKs choke on a page for people."""
+        """Answers with an error in the client's protocol, because SDKs cannot read an HTML page."""
         if "json" in self.headers.get("content-type", ""):
             kind, body = "application/x-amz-json-1.0", json.dumps({"__type": code, "message": text})
         else:
@@ -162,7 +162,7 @@ class KeptConnection(WSGIRequestHandler):
 
 
 class Server(ThreadedWSGIServer):
-    """Answers the connections of a socket that listens already, a thread for each."""
+    """Serves the connections of a listening socket, each in a thread."""
 
     def __init__(self, app: Any, talk: type[KeptConnection], listener: socket.socket) -> None:
         self._talks: dict[Thread, socket.socket] = {}
@@ -170,7 +170,7 @@ class Server(ThreadedWSGIServer):
         super().__init__(HOST, port, app, talk, fd=listener.fileno())
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answers a connection in a thread that `hang_up` knows of."""
+        """Handles a connection in a thread that `hang_up` can end."""
         work = (request, client_address)
         thread = Thread(target=self.process_request_thread, args=work, daemon=True)
         self._talks[thread] = request
@@ -186,10 +186,10 @@ class Server(ThreadedWSGIServer):
         log.exception("a local connection failed")
 
     def hang_up(self) -> None:
-        """Ends every connection after the answer that it is at, and its thread."""
+        """Ends every connection after its current answer, and the connection's thread."""
         talks = dict(self._talks)
         for connection in talks.values():
-            with suppress(OSError):  # its thread has closed it just now
+            with suppress(OSError):  # the connection's thread has just closed it
                 connection.shutdown(socket.SHUT_RD)
         ends = time.monotonic() + STOP_S
         for thread in talks:

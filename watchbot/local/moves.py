@@ -1,4 +1,4 @@
-"""SQS's actions that moto lacks: the tasks that move dead letters, and parts of a receive."""
+"""Adds actions of SQS that moto lacks: message move tasks, and parts of a receive."""
 
 import threading
 import time
@@ -20,7 +20,7 @@ _receive = SQSResponse.receive_message
 
 
 class NoSuchResource(SQSException):
-    """SQS's word for an ARN or a handle of nothing."""
+    """SQS's error for an unknown ARN or task handle."""
 
     def __init__(self, text: str) -> None:
         super().__init__("ResourceNotFoundException", text)
@@ -28,7 +28,7 @@ class NoSuchResource(SQSException):
 
 @dataclass(slots=True, eq=False)
 class MoveTask:
-    """One task: its thread moves what waited in `source` when it began."""
+    """A message move task: its thread moves the messages that waited in `source` at its start."""
 
     source: EmbeddedQueue
     backend: Backend
@@ -43,7 +43,7 @@ class MoveTask:
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Moves until all is moved, the task is cancelled or the server ends."""
+        """Moves messages until all are moved, the task is cancelled or the server ends."""
         while self.moved < self.to_move and not self.source.closed:
             if self.cancelled.wait(1 / self.rate if self.rate else 0):
                 self.status = "CANCELLED"
@@ -58,12 +58,12 @@ class MoveTask:
         self.status = "COMPLETED"
 
     def cancel(self) -> None:
-        """Asks the task to end before its next message."""
+        """Makes the task end before its next message."""
         self.status = "CANCELLING"
         self.cancelled.set()
 
     def shown(self) -> dict[str, Any]:
-        """The task as SQS lists it."""
+        """The task in the form of SQS's list."""
         facts = {
             "TaskHandle": self.handle if self.status == "RUNNING" else None,
             "Status": self.status,
@@ -85,7 +85,7 @@ class MoveTask:
 
 
 def start(self: SQSResponse) -> ActionResult:
-    """StartMessageMoveTask."""
+    """Answers StartMessageMoveTask."""
     backend = cast(Backend, self.sqs_backend)
     source = _named(self, "SourceArn")
     wanted = self._get_param("DestinationArn")
@@ -109,14 +109,14 @@ def start(self: SQSResponse) -> ActionResult:
 
 
 def show(self: SQSResponse) -> ActionResult:
-    """ListMessageMoveTasks: the newest first."""
+    """Answers ListMessageMoveTasks, with the newest task first."""
     most = int(self._get_param("MaxResults") or 1)
     tasks = list(reversed(_named(self, "SourceArn").moves))
     return ActionResult({"Results": [task.shown() for task in tasks[:most]]})
 
 
 def cancel(self: SQSResponse) -> ActionResult:
-    """CancelMessageMoveTask."""
+    """Answers CancelMessageMoveTask."""
     handle = self._get_param("TaskHandle")
     for queue in self.sqs_backend.queues.values():
         for task in cast(EmbeddedQueue, queue).moves:
@@ -127,8 +127,8 @@ def cancel(self: SQSResponse) -> ActionResult:
 
 
 def receive(self: SQSResponse) -> ActionResult:
-    """ReceiveMessage, with the attempt's id and the queue that a dead letter comes from."""
-    # Before the poll: when it ends, the server may be over, and its queues with it.
+    """Answers ReceiveMessage, with the attempt's id and the source queue of a dead letter."""
+    # Before the poll: at its end, the server and its queues may be gone.
     queue = cast(EmbeddedQueue, self.sqs_backend.get_queue(self._get_queue_name()))
     token = asked_as.set(self._get_param("ReceiveRequestAttemptId"))
     try:

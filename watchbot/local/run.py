@@ -1,4 +1,4 @@
-"""`watchbot local`: an embedded AWS, a queue and topics in it, and the same watcher on them."""
+"""Runs `watchbot local`: an embedded AWS with queue and topics, and the watcher of `listen`."""
 
 from collections.abc import Sequence
 
@@ -22,12 +22,12 @@ PROGRESS_TABLE = "watchbot-progress"
 
 
 async def local(settings: LocalSettings, words: Sequence[str], stop: Stop) -> int:
-    """Serves an AWS on loopback, publishes what was asked, and watches; the exit code.
+    """Serves an AWS on loopback, publishes the lines of --file, and runs a watcher.
 
-    Without `words` nothing is run: the messages wait in the queue for whoever takes them.
+    Returns the exit code. Without `words` runs no command: the messages wait in the queue.
     """
     if words:
-        spawn.resolve(words, shell=settings.shell)  # before anything is made
+        spawn.resolve(words, shell=settings.shell)  # fails before it creates anything
     with running_server(settings.port) as url:
         aws = AwsEndpoint(region=REGION, endpoint_url=url)
         point_at(aws)
@@ -42,7 +42,7 @@ async def local(settings: LocalSettings, words: Sequence[str], stop: Stop) -> in
             printing.start_soon(print_notifications, aws, stage, over)
             code = await _watch(settings, stage, words, stop)
             over.set()
-            if stop.draining.is_set():  # Ctrl-C leaves at once
+            if stop.draining.is_set():  # Ctrl-C ends it at once
                 printing.cancel_scope.cancel()
     return code or unsent
 
@@ -75,7 +75,7 @@ An AWS of your own runs at {stage.endpoint_url}, in memory, until this ends.
   queue          {stage.queue_url}
   dead letters   {stage.dead_letter_queue_url}
   notifications  {stage.notification_topic_arn}
-In another terminal, first this, then what you like of the rest:
+In another terminal, run the two exports first, then any of the other commands:
   export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION={REGION}
   export QueueUrl={stage.queue_url}
   export AWS_ENDPOINT_URL={stage.endpoint_url} ProgressTable={PROGRESS_TABLE}
@@ -90,7 +90,7 @@ Ctrl-C leaves.
 
 
 async def _publish(settings: LocalSettings, stage: Stage) -> int:
-    """0 when all was published, else 1."""
+    """Publishes the lines of the file; returns 0 if all are published, else 1."""
     where: dict[str, object] = {
         "topic_arn": stage.topic_arn,
         "endpoint_url": stage.endpoint_url,

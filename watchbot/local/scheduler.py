@@ -1,4 +1,4 @@
-"""`watchbot schedule --local`: an embedded AWS, work for jobs in it, and the same scheduler."""
+"""Runs `watchbot schedule --local`: the scheduler, with an embedded AWS for its jobs."""
 
 import json
 from pathlib import Path
@@ -19,16 +19,16 @@ from watchbot.settings.local import point_at
 from watchbot.settings.schedule import ScheduleSettings
 
 FAMILY = "hello"
-_ELSEWHERE = {  # what cannot be in an AWS that is empty
+_ELSEWHERE = {  # options that name a place in another AWS
     "endpoint_url": "is where another AWS is; leave it out with --local",
     "notification_topic": "is in another AWS; leave it out with --local, which has a topic",
 }
 
 
 async def schedule_locally(settings: ScheduleSettings, stop: Stop) -> int:
-    """Serves an AWS on loopback, and schedules in it until told to stop; the exit code.
+    """Serves an AWS on loopback, and runs the scheduler until `stop`; returns the exit code.
 
-    Raises `SettingError` for what belongs to another AWS.
+    Raises `SettingError` for an option that belongs to another AWS.
     """
     for name, problem in _ELSEWHERE.items():
         if getattr(settings, name) is not None:
@@ -48,7 +48,7 @@ async def schedule_locally(settings: ScheduleSettings, stop: Stop) -> int:
 
 
 def _settings_here(settings: ScheduleSettings, stage: Stage, folder: Path) -> ScheduleSettings:
-    """The same in this AWS. Jobs that are to be kept need a database that was asked for."""
+    """The settings for the embedded AWS. Without --database, the jobs are in a temporary file."""
     kept = "database" in settings.model_fields_set
     return settings.model_copy(
         update={

@@ -1,7 +1,7 @@
-"""The embedded AWS of `watchbot local`: moto in threads of this process, its SQS and ECS mended.
+"""Serves the embedded AWS of `watchbot local`: moto in threads, with changed SQS and ECS.
 
-moto 5.2 as it comes takes 5 messages a second from a queue where 5,000 wait, and under concurrent
-receives hands some out twice and some never: `sqs` has its queues in our way.
+Unchanged, moto 5.2 takes 5 messages a second from a queue with 5,000 messages. Under concurrent
+receives it delivers some messages twice and some never. So `sqs` replaces its queues.
 """
 
 import functools
@@ -31,10 +31,11 @@ except ImportError as missing:
 
 @contextmanager
 def running_server(port: int = 0) -> Iterator[str]:
-    """The URL of an AWS, empty at first, that this process serves until the block is left.
+    """Serves an empty AWS on loopback until the block is left; yields its URL.
 
-    On loopback alone; port 0 is any free one. All is kept in memory, and is gone afterwards. One
-    at a time: moto has one state per process. Raises `SettingError` when the port cannot be had.
+    Port 0 means any free port. Keeps all data in memory, and drops them at the end. A process can
+    serve only one AWS at a time, because moto has one state per process. Raises `SettingError` when
+    the port is in use.
     """
     with loopback.listening(port) as listener:
         moto_api_backend.reset()
@@ -51,16 +52,16 @@ def _end() -> None:
 
 
 def _talk() -> type[loopback.KeptConnection]:
-    # Since 5.2.5 moto has its own, which keeps the underscores in the names of S3's metadata.
+    # moto 5.2.5 and later have their own class, which keeps underscores in names of S3 metadata.
     own = getattr(werkzeug_app, "MotoRequestHandler", object)
     return type("Talk", (loopback.KeptConnection, own), {})
 
 
 class Dispatcher(werkzeug_app.DomainDispatcherApplication):
-    """moto's choice of the service a request is for, made once per host name.
+    """Chooses the service of a request as moto does, but only once for each host name.
 
-    moto lists its own directory for every request to find it: 175 calls of stat, half of the
-    0.9 ms that a small request cost.
+    moto lists its own directory for every request: 175 calls of stat, half of the 0.9 ms that a
+    small request takes.
     """
 
     def __init__(self) -> None:
@@ -74,10 +75,10 @@ class Dispatcher(werkzeug_app.DomainDispatcherApplication):
 
 
 def _application(service: Any) -> Any:
-    """moto's application for a service; DynamoDB takes one call at a time.
+    """moto's application for a service; DynamoDB handles one call at a time.
 
-    moto reads an item, checks the condition and writes, without a lock: when eight threads each
-    tried to be the first to write each of 100 items, 120 were told that they had been.
+    moto reads an item, checks the condition and writes, without a lock. When eight threads tried to
+    be the first writer of each of 100 items, 120 writes succeeded.
     """
     app = werkzeug_app.create_backend_app(service)
     return loopback.one_at_a_time(app) if service == "dynamodb" else app
@@ -88,17 +89,17 @@ _method_names = functools.cache(method_names_from_class)
 
 
 def _mend() -> None:
-    """Puts what is ours into its place in moto, for the rest of this process."""
+    """Replaces parts of moto with ours, for the rest of this process."""
     for owner, name, ours in (
         (models, "EmbeddedQueue", EmbeddedQueue),
         (models.sqs_backends, "backend", Backend),
         (ecs_models, "EmbeddedTask", EmbeddedTask),
-        # moto keeps every message that was ever sent, and every copy that was handed out.
+        # moto keeps every message ever sent, and every delivered copy.
         (models.Message, "instances_tracked", deque(maxlen=0)),
-        # Pure functions of a few names, computed up to 90 times for each message that is sent.
+        # Pure functions of a few names, which moto computes up to 90 times for each sent message.
         (models, "camelcase_to_underscores", _underscored),
         (responses, "method_names_from_class", _method_names),
-        # moto lets every web page that the user looks at read its answers.
+        # moto lets every web page in the user's browser read its answers.
         (werkzeug_app, "DISABLE_GLOBAL_CORS", True),
         *((SQSResponse, name, action) for name, action in ACTIONS.items()),
     ):

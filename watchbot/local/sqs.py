@@ -1,4 +1,4 @@
-"""moto's SQS, mended: what is replaced here says which fault it mends."""
+"""Replaces parts of moto's SQS; each part says which fault of moto it mends."""
 
 import base64
 import copy
@@ -17,20 +17,20 @@ from watchbot.local.attempts import Attempts, asked_as
 from watchbot.sqs.backlog import Backlog, QueuedMessage, State
 from watchbot.world import now
 
-MAX_VISIBILITY_S = 43_200  # SQS keeps a message hidden for twelve hours from its receive at most
+MAX_VISIBILITY_S = 43_200  # SQS hides a message for at most twelve hours from its receive
 DEDUPLICATION_MS = 300_000
 
-Results = tuple[list[str], list[dict[str, Any]]]  # the ids that it was done for; the refusals
+Results = tuple[list[str], list[dict[str, Any]]]  # ids of entries that succeeded; refusals
 
-# One for all queues: a redrive moves a message from one to another. Never held through a wait.
+# A lock for all queues, because a redrive moves a message between two. Never held during a wait.
 _lock = RLock()
 
 
 class EmbeddedQueue(models.Queue):
-    """moto's queue, with its messages in a `Backlog`.
+    """A queue of moto with its messages in a `Backlog`.
 
-    moto looks at all messages of a queue to send one, to delete one, to hide one, and three times
-    for each one that it hands out: with 5,000 waiting a receive of ten took 2 s.
+    moto walks over all messages of a queue for each send, delete and change of visibility, and
+    three times for each message that it delivers. With 5,000 messages a receive of ten took 2 s.
     """
 
     deduplication_scope: str
@@ -61,17 +61,17 @@ class EmbeddedQueue(models.Queue):
             return self.backlog.count(State.OUT)
 
     def add_message(self, message: models.Message) -> None:
-        """Takes in what was sent. A repetition in a FIFO queue turns into what it repeats."""
+        """Adds a sent message. In a FIFO queue a duplicate gets the id of the first message."""
         with _lock:
             if self.fifo_queue and self._repeats(message):
                 return
             self._put(message, message.delayed_until / 1000 - time.time())
         if self.lambda_event_source_mappings:
-            super().add_message(message)  # moto's part: starts the functions
+            super().add_message(message)  # moto starts the queue's Lambda functions here
             self._messages.clear()
 
     def take(self, count: int, hidden_s: int) -> list[models.Message]:
-        """Up to `count` messages as they are now, hidden from others for so long."""
+        """Takes up to `count` messages, and hides them from others for `hidden_s`."""
         taken: list[models.Message] = []
         lane = None
         self.backlog.return_due()
@@ -84,14 +84,14 @@ class EmbeddedQueue(models.Queue):
                 letters.give_up(message, self.queue_arn)
                 cast(EmbeddedQueue, self.dead_letter_queue)._put(message, delay_s=0)
             else:
-                lane = entry.lane  # SQS fills an answer from one group as far as it goes
+                lane = entry.lane  # SQS fills an answer from one message group if it can
                 self.backlog.take(entry, hidden_s)
                 _mark_received(message)
                 taken.append(copy.copy(message))
         return taken
 
     def take_for(self, attempt: str | None, count: int, hidden_s: int) -> list[models.Message]:
-        """What `take` gives; in a FIFO queue, a repeated attempt gets what it got before."""
+        """Calls `take`; in a FIFO queue, a repeated attempt gets its earlier messages again."""
         if attempt is None or not self.fifo_queue:
             return self.take(count, hidden_s)
         taken = self.attempts.repeat(attempt, hidden_s)
@@ -103,15 +103,15 @@ class EmbeddedQueue(models.Queue):
         with _lock:
             entry, is_last = self._received(receipt_handle)
             if entry is None:
-                return  # to delete what is gone succeeds in SQS too
+                return  # SQS accepts the delete of a deleted message
             if self.fifo_queue and not (is_last and entry.state is State.OUT):
                 raise _bad_receipt(receipt_handle, "The receipt handle has expired")
-            if is_last:  # else it was received again: SQS says yes, and keeps it
+            if is_last:  # else SQS accepts the delete, but keeps the message
                 self.backlog.remove(entry)
-                self.news.notify_all()  # its group may go on: moto let a FIFO poll sleep
+                self.news.notify_all()  # moto does not wake a FIFO poll here
 
     def hide(self, receipt: str, seconds: int) -> None:
-        """Hides a message that is out for so long from now."""
+        """Hides a message in flight for `seconds` from now."""
         with _lock:
             entry, is_last = self._received(receipt)
             if entry is None or not is_last:
@@ -119,12 +119,13 @@ class EmbeddedQueue(models.Queue):
                     receipt,
                     "Message does not exist or is not available for visibility timeout change",
                 )
-            if entry.state is not State.OUT:  # moto says yes, and hides it
+            if entry.state is not State.OUT:  # moto accepts this, and hides the message
                 raise SQSException(
                     "AWS.SimpleQueueService.MessageNotInflight",
                     "The specified message isn't in flight.",
                 )
-            if self.backlog.out_for(entry) + seconds > MAX_VISIBILITY_S:  # moto: since it was sent
+            # moto counts from the sending of the message instead.
+            if self.backlog.out_for(entry) + seconds > MAX_VISIBILITY_S:
                 raise InvalidParameterValue(
                     f"Value {seconds} for parameter VisibilityTimeout is invalid. Reason: Total "
                     "VisibilityTimeout for the message is beyond the limit [43200 seconds]"
@@ -133,18 +134,18 @@ class EmbeddedQueue(models.Queue):
             self.news.notify_all()
 
     def count(self, state: State) -> int:
-        """How many messages are in this state."""
+        """The number of messages in this state."""
         with _lock:
             return self.backlog.count(state)
 
     def source_of(self, message_id: str) -> str | None:
-        """The ARN of the queue that gave the message up, if any did."""
+        """The ARN of the message's source queue, or None."""
         with _lock:
             entry = self.backlog.find(message_id)
             return letters.source_of(entry.message) if entry else None
 
     def begin(self, task: Any) -> bool:
-        """Takes note of a task that moves messages from here; not while another one runs."""
+        """Notes a task that moves messages from this queue; False if another one runs."""
         with _lock:
             if self.moves and self.moves[-1].status in ("RUNNING", "CANCELLING"):
                 return False
@@ -152,9 +153,9 @@ class EmbeddedQueue(models.Queue):
             return True
 
     def move_next(self, destination: Callable[[str | None], "EmbeddedQueue"]) -> bool:
-        """Moves the message that waits first, as a new one; whether there was any.
+        """Moves the first visible message, as a new message; False if there is none.
 
-        `destination` gets the ARN of the queue that gave it up.
+        `destination` gets the ARN of the message's source queue, or None.
         """
         with _lock:
             self.backlog.return_due()
@@ -172,7 +173,7 @@ class EmbeddedQueue(models.Queue):
             self.backlog.clear()
 
     def close(self) -> None:
-        """Ends the polls that wait; none waits from now on."""
+        """Ends the long polls; later polls return at once."""
         with _lock:
             self.closed = True
             self.news.notify_all()
@@ -181,11 +182,11 @@ class EmbeddedQueue(models.Queue):
         group = message.group_id if self.fifo_queue else None
         number = self.backlog.add(message.id, message, group, delay_s)
         if self.fifo_queue:
-            message.sequence_number = f"{number:020d}"  # moto's is random, and may be missing
+            message.sequence_number = f"{number:020d}"  # moto's is random or missing
         self.news.notify_all()
 
     def _repeats(self, message: models.Message) -> bool:
-        # moto forgets the deduplication id once the first message was deleted.
+        # moto forgets the deduplication id after the delete of the first message.
         sent_at = cast(int, message.sent_timestamp)
         while self._sent and next(iter(self._sent.values())).at <= sent_at - DEDUPLICATION_MS:
             del self._sent[next(iter(self._sent))]
@@ -207,7 +208,7 @@ class EmbeddedQueue(models.Queue):
         return message.approximate_receive_count >= limit
 
     def _received(self, receipt: str) -> tuple[QueuedMessage[models.Message] | None, bool]:
-        """The message this receipt is of, unless it is gone; and whether it is its last receipt."""
+        """The message of this receipt, or None; and whether this is its newest receipt."""
         try:
             key, receives = base64.urlsafe_b64decode(receipt).decode().split(" ")
         except ValueError:
@@ -218,14 +219,14 @@ class EmbeddedQueue(models.Queue):
 
 
 class Sent(NamedTuple):
-    """What a FIFO queue remembers of a message for five minutes."""
+    """Facts of a message that a FIFO queue remembers for five minutes."""
 
     at: int
     id: str
 
 
 def _mark_received(message: models.Message) -> None:
-    # The receipt says what it is of, so that none need be kept. moto's own cost 0.1 ms to make.
+    # The receipt contains the message's id, so that the queue need not store receipts.
     message.approximate_receive_count += 1
     message.approximate_first_receive_timestamp = (
         message.approximate_first_receive_timestamp or int(time.time() * 1000)
@@ -241,10 +242,10 @@ def _bad_receipt(receipt: str, reason: str) -> SQSException:
 
 
 class Backend(models.SQSBackend):
-    """moto's SQS of one region, whose receives are safe beside each other.
+    """SQS of one region, with thread-safe receives.
 
-    moto held no lock: of 1,600 messages received in parallel it handed 1 to 5 out twice, and as
-    many never. A poll looked at the queue once a second.
+    moto holds no lock: of 1,600 messages received in parallel it delivered 1 to 5 twice, and as
+    many never. Its polls look at the queue only once a second.
     """
 
     __module__ = models.__name__  # moto finds the URLs of a service by it
@@ -261,7 +262,7 @@ class Backend(models.SQSBackend):
         ends = now() + wait_seconds_timeout
         taken: list[models.Message] = []
         with _lock:
-            while not _caller_left():  # it would take messages along, out of everybody's sight
+            while not _caller_left():  # a closed connection would lose the messages
                 taken = queue.take_for(asked_as.get(), count, visibility_timeout)
                 left = ends - now()
                 if taken or left <= 0 or queue.closed:
@@ -303,7 +304,7 @@ class Backend(models.SQSBackend):
         queue.close()
 
     def by_arn(self, arn: str | None) -> EmbeddedQueue | None:
-        """The queue of this ARN, if there is one."""
+        """The queue with this ARN, or None."""
         queues = (cast(EmbeddedQueue, queue) for queue in list(self.queues.values()))
         return next((queue for queue in queues if queue.queue_arn == arn), None)
 
@@ -312,20 +313,20 @@ class Backend(models.SQSBackend):
 
 
 def _caller_left() -> bool:
-    """Whether the client that this thread answers has closed its connection meanwhile."""
+    """Whether the client of this thread has closed its connection."""
     if not flask.has_request_context():
         return False
     connection: socket.socket = flask.request.environ["werkzeug.socket"]
     try:
         return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-    except BlockingIOError:  # open, and silent: it waits for us
+    except BlockingIOError:  # the connection is open, and the client waits
         return False
     except OSError:
         return True
 
 
 def _each(entries: list[dict[str, Any]], act: Callable[[dict[str, Any]], None]) -> Results:
-    """Acts on each entry of a batch; moto let some refusals of one fail the whole call."""
+    """Acts on each entry of a batch; in moto, some refusals of an entry fail the whole call."""
     done: list[str] = []
     refused: list[dict[str, Any]] = []
     for entry in entries:

@@ -1,4 +1,4 @@
-"""What the embedded AWS holds for a service: a topic, a queue that it feeds, and notifications."""
+"""Creates the resources of the embedded AWS: a topic, a queue that it feeds, notifications."""
 
 import json
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from watchbot.sqs.envelope import open_envelope
 from watchbot.sqs.queue import MAX_BATCH, SqsQueue
 
 REGION = "us-east-1"
-MAX_RECEIVES = 10  # then a message goes to the dead-letter queue
+MAX_RECEIVES = 10  # after these, SQS moves a message to the dead-letter queue
 POLL_S = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Where all of it is."""
+    """URLs and ARNs of the resources."""
 
     endpoint_url: str
     topic_arn: str
@@ -30,7 +30,7 @@ class Stage:
 
 
 async def build(aws: AwsEndpoint, *, fifo: bool = False) -> Stage:
-    """Makes it all, in an AWS that is empty."""
+    """Creates all resources in an empty AWS."""
     suffix = ".fifo" if fifo else ""
     async with open_client("sqs", aws) as sqs, open_client("sns", aws) as sns:
         dead_letters, queue = await _queues(sqs, suffix)
@@ -48,7 +48,7 @@ async def build(aws: AwsEndpoint, *, fifo: bool = False) -> Stage:
 
 
 async def print_notifications(aws: AwsEndpoint, stage: Stage, over: anyio.Event) -> None:
-    """Prints what the notification topic is told, until it is `over` and nothing is left."""
+    """Prints the notices of the notification topic, until `over` is set and none is left."""
     async with open_client("sqs", aws, wait_s=POLL_S) as sqs:
         queue = SqsQueue(sqs, stage.notification_queue_url)
         while await _print_next(queue) or not over.is_set():

@@ -1,1 +1,1 @@
-"""Settings: one frozen class per service, each in a module of the service's name."""
+"""Settings: a frozen class for each service, in a module of the service's name."""

@@ -24,7 +24,7 @@ from watchbot.settings.whereabouts import whereabouts
 MAX_VARIABLE_BYTES = 131_072  # Linux refuses a longer `NAME=VALUE\0` (MAX_ARG_STRLEN)
 TWELVE_HOURS_S = 43_200  # no message stays hidden, or waits, longer than this in SQS
 
-OLD_NAMES = {  # what ecs-watchbot called it
+OLD_NAMES = {  # ecs-watchbot's names of options
     "queue_url": "QueueUrl",
     "max_job_duration": "maxJobDuration",
     "volumes": "Volumes",
@@ -48,7 +48,7 @@ def flag(name: str) -> str:
 
 
 def repeats(field: FieldInfo) -> bool:
-    """Whether its flag is given once for each of its items."""
+    """Whether the user repeats the option's flag for each item."""
     return field.annotation in (tuple[str, ...], tuple[Any, ...], dict[str, Any])
 
 
@@ -103,7 +103,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 class AwsEndpoint:
     """The region and the server of the calls to AWS; None leaves the choice to boto.
 
-    The user chose `region`; `default_region` is for calls that nothing else says the region of.
+    The user chose `region`. `default_region` is for calls whose region nothing else tells.
     """
 
     region: str | None = None
@@ -179,7 +179,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, _Environment(settings_cls)
 
-    # Flags of the programs that came before, by option.
+    # Flags of earlier programs, by option.
     old_flags: ClassVar[Mapping[str, str]] = {}
 
     region: str | None = option(

@@ -42,7 +42,7 @@ Pairs = Annotated[tuple[str, ...], AfterValidator(_pairs)]
 
 
 class DeadLetterSettings(Settings):
-    """`watchbot dead-letter`."""
+    """Settings of `watchbot dead-letter`."""
 
     old_flags: ClassVar[Mapping[str, str]] = {"stack_name": "-s", "region": "-r"}
     rivals = ("stack_name", "queue_url", "dead_letter_queue_url")  # a worker has QueueUrl

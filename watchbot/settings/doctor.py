@@ -7,7 +7,7 @@ from watchbot.settings.listen import ListenSettings
 
 
 class DoctorSettings(ListenSettings):
-    """`watchbot doctor`. Takes the options of `listen`, and checks their effect."""
+    """Settings of `watchbot doctor`: the options of `listen`, whose effect it checks."""
 
     topic: TopicArn | None = option(None, "Check this SNS topic, which feeds the queue.", "ARN")
     stop_timeout: float = option(
@@ -20,7 +20,7 @@ class DoctorSettings(ListenSettings):
 
     @property
     def in_ecs(self) -> bool:
-        """Whether this is a container of ECS."""
+        """Whether this process runs in an ECS task."""
         return self.ecs_metadata_uri is not None
 
     @property

@@ -1,4 +1,4 @@
-"""How `watchbot listen` treats messages and workers."""
+"""The settings of `watchbot listen`: how it treats messages and workers."""
 
 import os
 import re
@@ -105,7 +105,7 @@ class WatcherSettings(Settings):
     structured_logging: bool = option(False, "Write each log line as a JSON object.")
     envelope: Envelope = option(
         "open",
-        "Unwrap what SNS wraps (open), nothing (keep), or all with a Subject (legacy).",
+        "Unwrap SNS envelopes (open), nothing (keep), or every body with a Subject (legacy).",
         "open|keep|legacy",
     )
     log_bodies: bool = option(False, "Log the body of each message received.")
@@ -136,10 +136,10 @@ class WatcherSettings(Settings):
         le=1000,
     )
     reject_codes: Annotated[str, AfterValidator(_codes)] = option(
-        "3", "Delete a message, and tell of it, when its worker exits with one of these.", "N,N-N"
+        "3", "Delete a message and publish a notice when its worker exits with these.", "N,N-N"
     )
     return_codes: Annotated[str, AfterValidator(_codes)] = option(
-        "4", "Return a message, and tell nobody, when its worker exits with one of these.", "N,N-N"
+        "4", "Return a message without a notice when its worker exits with these.", "N,N-N"
     )
     poll_wait: int = option(20, "Wait at most this long in each receive.", "S", ge=0, le=20)
     on_lost_lease: Literal["continue", "kill"] = option(
@@ -174,19 +174,19 @@ class WatcherSettings(Settings):
 
     @property
     def exit_codes(self) -> ExitCodes:
-        """What each exit code of a worker means for its message."""
+        """The outcome of each exit code of a worker."""
         return ExitCodes(
             rejecting=parse_codes(self.reject_codes), returning=parse_codes(self.return_codes)
         )
 
     @property
     def slots(self) -> int:
-        """Workers at once: a container that leaves after its job has one job."""
+        """The number of concurrent workers; 1 for a container that exits after its job."""
         return 1 if self.writable_filesystem else self.concurrency
 
 
 class ListenSettings(WatcherSettings):
-    """`watchbot listen`."""
+    """Settings of `watchbot listen`."""
 
     queue_url: QueueUrl = option(..., "Receive messages from this queue (required).", "URL")
     notification_topic: TopicArn | None = option(None, "Publish failures to this SNS topic.", "ARN")
@@ -196,17 +196,17 @@ class ListenSettings(WatcherSettings):
 
     @property
     def ecs_agent_uri(self) -> str | None:
-        """Where the agent of ECS answers that protects this task, if it is to be asked."""
+        """The URL of the ECS agent for task protection; None outside ECS, or if switched off."""
         return None if self.no_protection else os.environ.get("ECS_AGENT_URI") or None
 
     @property
     def ecs_metadata_uri(self) -> str | None:
-        """Where the agent of ECS tells of this container, in ECS."""
+        """The URL of the ECS agent's metadata of this container; None outside ECS."""
         return os.environ.get("ECS_CONTAINER_METADATA_URI_V4") or None
 
     @property
     def sends_traces(self) -> bool:
-        """Whether OpenTelemetry's own variables name a collector, and do not switch it off."""
+        """Whether OpenTelemetry's own variables name a collector and do not disable the SDK."""
         names = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
         off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
         return not off and any(os.environ.get(name) for name in names)

@@ -17,7 +17,7 @@ def _lines(path: Path) -> Path:
 
 
 class LocalSettings(WatcherSettings):
-    """`watchbot local`. Its defaults suit a person at a terminal: short polls, no drain."""
+    """Settings of `watchbot local`, with defaults for a terminal: short polls, no drain."""
 
     drain_timeout: float = option(
         0,
@@ -46,7 +46,7 @@ class LocalSettings(WatcherSettings):
 def point_at(aws: AwsEndpoint) -> None:
     """Points this process, and every process it starts, at a server that checks no credentials.
 
-    Calls that a worker makes through boto or the `aws` command then go there, too.
+    Workers' calls through boto or the `aws` command then go to this server, too.
     """
     os.environ.update(
         {

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from watchbot import settings
 from watchbot.settings.base import Settings, variables
 
-# Known, though no settings class has them: the one-file binary's cache, and workers' variables.
+# Known names without an option: the one-file binary's cache, and workers' variables.
 _MORE = {"WATCHBOT_CACHE", "WATCHBOT_DEADLINE", "WATCHBOT_SCRATCH", "WATCHBOT_WORKER"}
 # Kubernetes sets these in every container, for a Service whose name begins with `watchbot`.
 _OF_KUBERNETES = re.compile(
     r"WATCHBOT_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)=.*|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?=.*|=\w+://.*))"
 )
 _PREFIX = "WATCHBOT_"
-_NEAR = 0.7  # as difflib counts it, without the prefix
+_NEAR = 0.7  # difflib's ratio, without the prefix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Unknown:
 
     @property
     def advice(self) -> str:
-        """How to mend it."""
+        """A sentence that says how to mend the variable."""
         return f"did you mean {self.nearest}?" if self.nearest else "no option has that name"
 
 

@@ -12,7 +12,7 @@ _NAMES = {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "WATCHBOT_CACHE"}
 
 
 def named_paths() -> Iterator[Path]:
-    """Files and directories that AWS's clients need, and where the one-file binary unpacks."""
+    """Yields the files that AWS's clients need, and the one-file binary's cache directory."""
     for name, value in os.environ.items():
         if name.startswith(_PREFIXES) or name in _NAMES:
             yield from (Path(part) for part in value.split(os.pathsep) if os.path.isabs(part))
@@ -28,7 +28,7 @@ def named_paths() -> Iterator[Path]:
 
 
 def _named_in(file: Path) -> Iterator[Path]:
-    """The paths in a file of AWS's settings: a CA bundle, a token, a credentials program."""
+    """Yields the paths in a file of AWS's settings: a CA bundle, a token, a program."""
     try:
         text = file.read_text(errors="replace")
     except OSError:

@@ -20,7 +20,7 @@ def _address(value: str) -> str:
 
 
 class ProgressSettings(Settings):
-    """`watchbot progress`, and `watchbot.progress` in Python."""
+    """Settings of `watchbot progress`, and of `watchbot.progress` in Python."""
 
     old_flags: ClassVar[Mapping[str, str]] = {"progress_table": "-d"}
     rivals = ("work_topic", "queue_url")  # a worker has QueueUrl in its variables

@@ -34,7 +34,7 @@ class DatabaseSettings(Settings):
 
 
 class RecordSettings(DatabaseSettings):
-    """`watchbot record`."""
+    """Settings of `watchbot record`."""
 
     old_flags: ClassVar[Mapping[str, str]] = {"queue_url": "-sqs", "database": "-postgres"}
 
@@ -87,7 +87,7 @@ class RecordSettings(DatabaseSettings):
 
 
 class TasksSettings(DatabaseSettings):
-    """`watchbot tasks`."""
+    """Settings of `watchbot tasks`."""
 
     cluster: str | None = option(None, "List only tasks of this cluster (name or ARN).", "NAME")
     family: str | None = option(None, "List only tasks of this task definition family.", "NAME")

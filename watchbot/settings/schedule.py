@@ -88,7 +88,7 @@ class StoreSettings(Settings):
 
 
 class ImportSettings(StoreSettings):
-    """`watchbot schedule import`."""
+    """Settings of `watchbot schedule import`."""
 
     source: str = option(
         ...,
@@ -99,7 +99,7 @@ class ImportSettings(StoreSettings):
 
 
 class ScheduleSettings(StoreSettings):
-    """`watchbot schedule`."""
+    """Settings of `watchbot schedule`."""
 
     local: bool = option(False, "Use an embedded AWS on this machine instead of the real one.")
     cluster: str = option("default", "Run jobs that name no cluster in this ECS cluster.", "NAME")

@@ -1,10 +1,10 @@
-"""The settings of `watchbot send`: what it sends, and where to."""
+"""The settings of `watchbot send`: messages and destination."""
 
 from watchbot.settings.base import QueueUrl, Settings, TopicArn, option
 
 
 class SendSettings(Settings):
-    """`watchbot send`."""
+    """Settings of `watchbot send`."""
 
     rivals = ("topic_arn", "queue_url")  # a worker has QueueUrl in its variables
     topic_arn: TopicArn | None = option(None, "Publish to this topic.", "ARN")

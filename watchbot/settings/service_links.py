@@ -10,7 +10,7 @@ _PORT = re.compile(r"(tcp|udp|sctp)://\S+:\d+", re.IGNORECASE)
 
 
 def service_link(variable: str, value: object) -> str | None:
-    """What is wrong, and how to mend it, where this port is a Service's address; else None."""
+    """A sentence with the fault and its fix if this port is a Service's address; else None."""
     if not isinstance(value, str) or not _PORT.fullmatch(value):
         return None
     service = variable.removesuffix("_PORT").lower().replace("_", "-")

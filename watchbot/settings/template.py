@@ -22,12 +22,12 @@ from watchbot.settings.values import (
     whole,
 )
 
-TWO_WEEKS_S = 1_209_600  # SQS keeps nothing longer
+TWO_WEEKS_S = 1_209_600  # SQS keeps no message longer
 FARGATE = ("FARGATE", "FARGATE_SPOT")
 LOG_RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557),
     *(2922, 3288, 3653),
-)  # CloudWatch Logs takes no others
+)  # the only values that CloudWatch Logs takes
 
 
 def _capacity(value: object) -> object:
@@ -93,9 +93,9 @@ YES_OR_NO = one_of("ENABLED", "DISABLED")
 
 
 class TemplateSettings(Settings):
-    """`watchbot template`."""
+    """Settings of `watchbot template`."""
 
-    # What runs
+    # The program
     kind: Literal["listen", "record", "schedule"] = option(
         "listen",
         "Run `watchbot listen`, `watchbot record` or `watchbot schedule` in the tasks.",
@@ -158,7 +158,7 @@ class TemplateSettings(Settings):
     )
     tags: Pairs = option({}, "Tag every resource that takes tags; repeatable.", "NAME=VALUE")
 
-    # Where it runs
+    # The machines
     cluster: Annotated[str | Intrinsic, CLUSTER] | None = option(
         None, "Run tasks in this ECS cluster; default: one that the stack makes.", "NAME|ARN"
     )
@@ -224,7 +224,7 @@ class TemplateSettings(Settings):
         None, "Register tasks in this private DNS namespace, for Prometheus.", "ID"
     )
 
-    # How many
+    # The number of tasks and workers
     max_size: Annotated[int | Intrinsic, whole(1, 5000)] = option(1, "Run at most N tasks.", "N")
     min_size: Annotated[int | Intrinsic, whole(0, 5000)] = option(
         0, "Keep N tasks also when the queue is empty.", "N"
@@ -255,7 +255,7 @@ class TemplateSettings(Settings):
         10, "Move a message to the dead-letter queue after N receives.", "N"
     )
 
-    # Who may do what
+    # Permissions
     permissions: Objects = option((), "Allow workers these IAM statements.", "JSON")
     task_definitions: Texts = option(
         (), "Let schedules start these task definitions: families, or ARNs.", "NAME|ARN,..."
@@ -281,7 +281,7 @@ class TemplateSettings(Settings):
     )
     reduce: bool = option(False, "Make a table for `watchbot progress`.")
 
-    # What is told, and to whom
+    # Logs, metrics and alarms
     notification_email: Annotated[str | Intrinsic, EMAIL] | None = option(
         None, "Email failures and alarms to this address.", "ADDRESS"
     )

@@ -14,15 +14,15 @@ def _metrics_urls(values: tuple[str, ...]) -> tuple[str, ...]:
 
 def _metrics_url(value: str) -> str:
     parts = urlsplit(value)
-    if "@" in parts.netloc:  # the value is shown on the screen, and not repeated here
-        raise ValueError("must not hold a user or a password; watchers ask for none")
+    if "@" in parts.netloc:  # an error must not repeat a password
+        raise ValueError("must not hold a user or a password; watchers do not check them")
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         raise ValueError(f"must be a URL, like http://127.0.0.1:9090/metrics, not {value!r}")
     return value if parts.path.strip("/") else f"{parts.scheme}://{parts.netloc}/metrics"
 
 
 class TopSettings(Settings):
-    """`watchbot top`."""
+    """Settings of `watchbot top`."""
 
     url: Annotated[tuple[str, ...], AfterValidator(_metrics_urls)] = option(
         ("http://127.0.0.1:9090/metrics",), "Watch the metrics at this URL; repeatable.", "URL"

@@ -87,7 +87,7 @@ def _parsed(value: Any) -> Any:
     try:
         return json.loads(value)
     except ValueError:
-        raise ValueError(f"begins like JSON, and is none: {value!r}") from None
+        raise ValueError(f"begins like JSON, but is not valid JSON: {value!r}") from None
 
 
 def _pairs(value: Any) -> Any:
@@ -135,7 +135,7 @@ def _element(value: Any) -> Any:
         return str(value)
     if isinstance(value, str) or is_intrinsic(value):
         return value
-    raise ValueError(f"must hold texts, or what is like {{'Ref': 'NAME'}}, not {value!r}")
+    raise ValueError(f"must hold texts or mappings like {{'Ref': 'NAME'}}, not {value!r}")
 
 
 def _objects(value: Any) -> Any:

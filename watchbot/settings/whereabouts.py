@@ -68,12 +68,12 @@ def _elsewhere(host: str, path: str, base: str) -> Whereabouts:
 
 
 def is_fifo(address: str) -> bool:
-    """Whether a queue's URL, or the ARN or name of a queue or topic, is of a FIFO one."""
+    """Whether a queue's URL, or an ARN or a name of a queue or topic, belongs to a FIFO one."""
     return address.rstrip("/").endswith(".fifo")
 
 
 def elsewhere_than_aws(url: str) -> str | None:
-    """The server that a queue's URL names, where its name is not below a domain of AWS's."""
+    """The server in a queue's URL if its name is not below a domain of AWS; else None."""
     server = whereabouts(url).server
     return None if server is None or is_below_aws(urlsplit(server).hostname or "") else server
 
@@ -90,5 +90,5 @@ def is_of_aws(url: str) -> bool:
     if "@" in parts.netloc or parts.port not in (None, 443, 80):
         return False
     if _USUAL.fullmatch(host) or _OLDEST.fullmatch(host):
-        return True  # boto asks it by HTTPS, whatever is written
+        return True  # boto always calls it by HTTPS
     return parts.scheme == "https" and _CHOSEN.fullmatch(host) is not None

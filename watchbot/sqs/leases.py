@@ -250,7 +250,7 @@ class Leases:
 
     def _lose_to(self, lease: Lease, refusal: Refusal) -> None:
         if lease.ending:
-            lease.renew_at = math.inf  # it may be deleted already: its delete will show
+            lease.renew_at = math.inf  # the delete may have succeeded: its answer will show
         else:
             self._lose(lease, refusal.code)
 

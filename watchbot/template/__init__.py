@@ -1,6 +1,6 @@
-"""`watchbot template`: the stack of CloudFormation that a service needs. Start reading at `build`.
+"""Makes the CloudFormation template of a service. Start reading at `build`.
 
-`watchbot.template(options)` is the way in for Python: this package can be called.
+Python calls `watchbot.template(options)`, because this package is callable.
 """
 
 import sys
@@ -17,8 +17,8 @@ except ImportError as missing:
 
 
 class _Package(ModuleType):
-    # Python puts each package that it imports into the one above it: whoever imports a module of
-    # ours would turn the function `watchbot.template` into this package.
+    # Python sets each imported package as an attribute of its parent. So an import of one of our
+    # modules would replace the function `watchbot.template` by this package.
     def __call__(self, options: Mapping[str, Any]) -> Any:
         from watchbot.template.build import template
 

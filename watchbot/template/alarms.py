@@ -1,4 +1,4 @@
-"""The alarms that call a person, each with a link to its runbook."""
+"""Adds the alarms that call a person, each with a link to its runbook."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +16,13 @@ BELOW = "LessThanThreshold"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """One alarm: the metric, and from where on it is too much."""
+    """An alarm: its metric and its threshold."""
 
     name: str
     text: str
-    home: str  # the namespace; of our own metrics: empty
+    home: str  # the namespace; empty for our own metrics
     metric: str
-    of: str = ""  # the queue
+    of: str = ""  # the queue's resource
     statistic: str = "Maximum"
     compared: str = AT_LEAST
     threshold: Any
@@ -32,14 +32,14 @@ class Watch:
 
 
 def watches(options: TemplateSettings) -> list[Watch]:
-    """Every alarm that these options ask for."""
+    """Yields every alarm for these options."""
     own = [_NO_TASKS] if options.kind == "schedule" else _of_queue(options)
     return own + _of_tasks(options)
 
 
 _NO_TASKS = Watch(
     name="NoTasks",
-    text="No task has run for ten minutes: nothing is started.",
+    text="No task has run for ten minutes: no job starts.",
     home="AWS/ECS",
     metric="CPUUtilization",  # each task reports once a minute
     statistic="SampleCount",
@@ -53,7 +53,7 @@ _NO_TASKS = Watch(
 def _of_queue(options: TemplateSettings) -> list[Watch]:
     dead_letters = Watch(
         name="DeadLetters",
-        text="Messages are dead: they failed too often, and are not tried again.",
+        text="Messages are in the dead-letter queue: they failed too often.",
         home="AWS/SQS",
         metric="ApproximateNumberOfMessagesVisible",
         of="DeadLetterQueue",
@@ -82,7 +82,7 @@ def _of_queue(options: TemplateSettings) -> list[Watch]:
         ),
         Watch(
             name="OldestMessage",
-            text="A message is not done although it is old.",
+            text="A message has waited too long.",
             home="AWS/SQS",
             metric="ApproximateAgeOfOldestMessage",
             of="Queue",
@@ -120,7 +120,7 @@ def _of_tasks(options: TemplateSettings) -> list[Watch]:
 
 
 def add_alarms(stack: Stack) -> None:
-    """All of them; each tells the notification topic when it fires, and when it is over."""
+    """Adds all alarms; each publishes to the notification topic when it begins and ends."""
     runbook = stack.options.alarm_runbook
     for watch in watches(stack.options):
         stack.add(

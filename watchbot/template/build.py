@@ -1,4 +1,4 @@
-"""`watchbot.template(options)`: from options to a stack."""
+"""Builds the template of a stack from options: `watchbot.template(options)`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -33,14 +33,17 @@ Part = Callable[[Stack], None]
 
 SECTIONS = ("AWSTemplateFormatVersion", "Description", "Parameters", "Resources", "Outputs")
 ABOUT = {
-    "listen": "a command for every message",
-    "record": "the state of every ECS task",
-    "schedule": "ECS tasks and messages at the times jobs ask for",
+    "listen": "runs a command for every message",
+    "record": "records the state of every ECS task",
+    "schedule": "starts ECS tasks and sends messages when jobs are due",
 }
 
 
 def parts(options: TemplateSettings) -> dict[Part, bool]:
-    """Everything that a stack may hold, and whether this one does; some need what is above them."""
+    """Every part that a stack may have, and whether this stack has it.
+
+    Keep the order: some parts need earlier ones.
+    """
     listens, consumes = options.kind == "listen", options.kind != "schedule"
     declared = options.function_bucket is not None
     return {
@@ -68,9 +71,9 @@ def parts(options: TemplateSettings) -> dict[Part, bool]:
 def template(options: Mapping[str, Any]) -> Template:
     """The template of a service with these options, by their names: `service`, `max_size`...
 
-    `maxSize` is as good; a name of ecs-watchbot's that is no longer one is refused with ours.
-    None is as good as left out. No variable is read: the same options make the same stack
-    everywhere. Raises `SettingError` for the first option that is bad.
+    Accepts `maxSize` for `max_size`, and takes None for an option left out. For an outdated name of
+    ecs-watchbot, the error names our option. Reads no variable, so that the options alone determine
+    the stack. Raises `SettingError` for the first bad option.
     """
     fields = TemplateSettings.model_fields.items()
     defaults = {name: field.default for name, field in fields if not field.is_required()}
@@ -79,7 +82,7 @@ def template(options: Mapping[str, Any]) -> Template:
 
 
 def build(options: TemplateSettings) -> Template:
-    """Builds the template from settings that were loaded."""
+    """Builds the template from loaded settings."""
     check(options)
     stack = _asking(Stack(options=options))
     stack.document.set_version("2010-09-09")
@@ -92,7 +95,7 @@ def build(options: TemplateSettings) -> Template:
 
 
 def _asking(stack: Stack) -> Stack:
-    """What the options leave open, whoever deploys the stack is asked for."""
+    """Adds a stack parameter for each value that the options leave open."""
     options = stack.options
     asked: dict[str, Parameter] = {}
     if options.fargate and not options.subnets:

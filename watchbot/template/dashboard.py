@@ -1,4 +1,4 @@
-"""A dashboard of CloudWatch: the queue and the workers, if there are any, and the tasks."""
+"""Adds a CloudWatch dashboard of the queue and the workers, if there are any, and the tasks."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ _SERVICE = ("ClusterName", "${Cluster}", "ServiceName", "${Service}")
 
 
 def add_dashboard(stack: Stack) -> None:
-    """One dashboard, named after the stack."""
+    """Adds one dashboard, named after the stack."""
     stack.add(
         "Dashboard",
         cloudwatch.Dashboard,

@@ -1,4 +1,4 @@
-"""A finished template, as text, and several of them as one."""
+"""Holds a finished template, writes it as text, and merges several templates."""
 
 import json
 from collections.abc import Mapping
@@ -10,10 +10,9 @@ from watchbot.errors import UsageError
 
 
 class Template(dict[str, Any]):
-    """A template as CloudFormation's JSON has it, to be changed at will.
+    """A template as a dict in the form of CloudFormation's JSON, which the caller may change.
 
-    `ref` has what other resources of the stack may want to know, by name: `queue_url`, `topic`...
-    Each is a value for another property.
+    `ref` has values for properties of other resources, by name: `queue_url`, `topic`...
     """
 
     def __init__(self, sections: Mapping[str, Any], ref: Mapping[str, Any]) -> None:
@@ -22,9 +21,9 @@ class Template(dict[str, Any]):
 
 
 def merge(*templates: Mapping[str, Any]) -> dict[str, Any]:
-    """One template with all that is in these; the later one's description wins.
+    """Merges templates into one; the last description wins.
 
-    Raises `UsageError` when two of them give one name to different things.
+    Raises `UsageError` when two templates use one name for different things.
     """
     merged: dict[str, Any] = {}
     for template in templates:
@@ -47,7 +46,7 @@ def _joined(section: str, ours: dict[str, Any], theirs: Mapping[str, Any]) -> di
 
 
 def written(template: Mapping[str, Any], form: str) -> str:
-    """The template as a file holds it; `form` is json or yaml."""
+    """The template as text; `form` is json or yaml."""
     whole = json.dumps(template, indent=2)
     if form == "json":
         return whole + "\n"

@@ -1,4 +1,4 @@
-"""What runs: the cluster, the task definition, the service."""
+"""Adds the cluster, the task definition and the service."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from watchbot.settings.template import FARGATE, TemplateSettings
 from watchbot.template.stack import Stack, as_text, given
 from watchbot.template.variables import secret_variables, variables
 
-STOP_MARGIN_S = 10  # after the drain: two kills, and the last calls of SQS
-MOST_STOP_S = 120  # Fargate kills a container that takes longer
+STOP_MARGIN_S = 10  # after the drain: SIGTERM, SIGKILL, and the last calls to SQS
+MOST_STOP_S = 120  # Fargate kills a container that takes longer to stop
 
 
 def add_service(stack: Stack) -> None:
-    """The cluster, unless there is one; the task definition; the service."""
+    """Adds a cluster, unless the options name one, the task definition and the service."""
     if stack.options.cluster is None:
         stack.add(
             "Cluster",
@@ -27,8 +27,8 @@ def add_service(stack: Stack) -> None:
     if stack.options.service_discovery is not None:
         _add_discovery(stack)
     _add_service(stack)
-    stack.output("ClusterName", stack.cluster, "The cluster it runs in")
-    stack.output("ServiceName", stack.attribute("Service", "Name"), "The service in it")
+    stack.output("ClusterName", stack.cluster, "The ECS cluster of the service")
+    stack.output("ServiceName", stack.attribute("Service", "Name"), "The ECS service")
 
 
 def _add_task_definition(stack: Stack) -> None:
@@ -111,7 +111,7 @@ def _image(stack: Stack) -> Any:
 
 
 def _stop_timeout(drain_s: Any) -> int:
-    # Of a drain that is known at deployment alone, there is no sum.
+    # A sum needs a number, and a function of CloudFormation has its value only at deployment.
     return drain_s + STOP_MARGIN_S if isinstance(drain_s, int) else MOST_STOP_S
 
 
@@ -131,7 +131,7 @@ def _volume(mount: str, index: int) -> Any:
 def _ports(stack: Stack) -> list[Any]:
     options = stack.options
     served = [options.metrics_port, *([options.port] if options.kind == "schedule" else [])]
-    free = {} if options.own_network else {"HostPort": 0}  # any free one: many share a machine
+    free = {} if options.own_network else {"HostPort": 0}  # any free port of the shared machine
     return [ecs.PortMapping(ContainerPort=given(port), **free) for port in served]
 
 
@@ -153,10 +153,10 @@ def _add_service(stack: Stack) -> None:
         ecs.Service,
         Cluster=given(options.cluster) or stack.of("Cluster"),
         TaskDefinition=stack.of("TaskDefinition"),
-        # The number of watchers belongs to the scaling: a deployment would reset it.
+        # No DesiredCount, because a deployment would reset the number that the scaling has set.
         DesiredCount=None if options.kind == "listen" else 1,
         DeploymentConfiguration=ecs.DeploymentConfiguration(
-            # New tasks first: of one task, no share of it can be left running.
+            # Start new tasks first, because no share of a single task can stay running.
             MinimumHealthyPercent=100,
             MaximumPercent=200,
             DeploymentCircuitBreaker=ecs.DeploymentCircuitBreaker(
@@ -176,7 +176,7 @@ def _add_service(stack: Stack) -> None:
 
 def _capacity(capacity: dict[str, int]) -> dict[str, Any]:
     if list(capacity) in (["EC2"], ["FARGATE"]):
-        return {"LaunchType": next(iter(capacity))}  # works in a cluster without providers, too
+        return {"LaunchType": next(iter(capacity))}  # also works without capacity providers
     return {
         "CapacityProviderStrategy": [
             ecs.CapacityProviderStrategyItem(CapacityProvider=name, Weight=weight)
@@ -189,7 +189,7 @@ def _network(stack: Stack) -> Any:
     options = stack.options
     groups = given(options.security_groups)
     more = {"SecurityGroups": groups} if groups else {}
-    if options.fargate:  # ECS takes it there alone
+    if options.fargate:  # ECS accepts it only on Fargate
         more["AssignPublicIp"] = given(options.public_ip)
     return ecs.NetworkConfiguration(
         AwsvpcConfiguration=ecs.AwsvpcConfiguration(Subnets=given(options.subnets), **more)

@@ -1,16 +1,16 @@
-"""The custom resource: the function by which other stacks declare schedules, and its role."""
+"""Adds the custom resource: the function with which other stacks declare schedules."""
 
 from troposphere import awslambda, iam
 
 from watchbot.template.permissions import allow, assumed_by, policy, use_of_key
 from watchbot.template.stack import Stack, given
 
-PYTHON = "3.12"  # what `make lambda` builds for
+PYTHON = "3.12"  # the version for which `make lambda` builds
 TIMEOUT_S = 30  # CloudFormation itself waits an hour
 
 
 def add_function(stack: Stack) -> None:
-    """The function, and the role that it has."""
+    """Adds the function and its role."""
     options = stack.options
     statements = [
         allow("dynamodb:DeleteItem dynamodb:PutItem", stack.arn("StacksTable")),
@@ -35,7 +35,7 @@ def add_function(stack: Stack) -> None:
         ),
         Role=stack.arn("FunctionRole"),
         Timeout=TIMEOUT_S,
-        MemorySize=512,  # Lambda gives CPU by memory, and loading all of it takes a while
+        MemorySize=512,  # Lambda gives CPU in proportion, and the imports need CPU
         LoggingConfig=awslambda.LoggingConfig(LogGroup=stack.of("LogGroup")),
     )
     stack.output("Token", stack.of("Function"), "The function that stacks call", bare=True)

@@ -1,8 +1,8 @@
-"""The log group, and the metrics that CloudWatch reads from its lines.
+"""Adds the log group, and the metrics that CloudWatch reads from its lines.
 
-Each is read from text lines and from JSON lines, so that `structured_logging` may change at any
-time. Text has its figures at the end, each after its name: `duration_s 0.3 response_s 1.2
-receives 1`. A filter of CloudWatch reads a number only where it stands alone.
+CloudWatch reads each metric from text lines and from JSON lines, so that `structured_logging` may
+change at any time. A text line has its figures at the end, each after its name: `duration_s 0.3
+response_s 1.2 receives 1`. A metric filter reads a number only if it stands alone.
 """
 
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from troposphere import Sub, logs
 from watchbot.outcome import FAILURE
 from watchbot.template.stack import Stack, given
 
-# A line has all of them, or is another line.
+# A worker's result line has all of these figures; other lines have none.
 IN_JSON = "{ $.duration_s = * && $.response_s = * && $.receives = * }"
 IN_TEXT = "[..., a=duration_s, duration_s, b=response_s, response_s, c=receives, receives]"
 
 
 @dataclass(frozen=True, slots=True)
 class LineFilter:
-    """How a metric is read from one form of line."""
+    """A filter that reads a metric from one form of line."""
 
     metric: str
     form: str
@@ -46,12 +46,12 @@ READINGS = (
 
 
 def namespace() -> Any:
-    """Where the metrics of the stack are in CloudWatch."""
+    """The CloudWatch namespace of the stack's metrics."""
     return Sub("Watchbot/${AWS::StackName}")
 
 
 def add_log_group(stack: Stack) -> None:
-    """The log group."""
+    """Adds the log group."""
     options = stack.options
     stack.add(
         "LogGroup",
@@ -63,7 +63,7 @@ def add_log_group(stack: Stack) -> None:
 
 
 def add_log_metrics(stack: Stack) -> None:
-    """The filters that make metrics of a watcher's lines."""
+    """Adds the filters that make metrics of a watcher's lines."""
     for reading in READINGS:
         _add_filter(stack, reading)
 

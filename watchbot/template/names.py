@@ -1,4 +1,4 @@
-"""Options of `watchbot.template` by the names that ecs-watchbot's templates gave them."""
+"""Translates the option names of ecs-watchbot's templates into ours."""
 
 import difflib
 import re
@@ -25,7 +25,7 @@ _RENAMED = {
     "placementStrategy": "placement_strategies",
     "capacityProviders": "capacity",
     "capacityProviderStrategy": "capacity",
-    # The properties of the construct of version 10.
+    # Properties of the construct in version 10.
     "serviceName": "service",
     "memoryLimitMiB": "memory",
     "memoryReservationMiB": "soft_memory",
@@ -44,7 +44,7 @@ _RENAMED = {
 }
 _GONE = {
     "watchbotVersion": "the watcher is in your image",
-    "backoff": "messages that go back always wait",
+    "backoff": "returned messages always wait",
     "debugLogs": "log with --log-bodies instead, a variable of `env`",
     "failedPlacementAlarmPeriods": "ECS places tasks, and tries again by itself",
     "logAggregationFunction": "subscribe it to the log group in a template of your own",
@@ -58,10 +58,9 @@ _GONE = {
 
 
 def named(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options by our names; camelCase is taken for snake_case.
+    """The options by our names; takes camelCase for snake_case.
 
-    Raises `SettingError` for one that has another name here, is gone or misspelt, and for one that
-    is given twice.
+    Raises `SettingError` for an option that is renamed, removed, misspelt or given twice.
     """
     found: dict[str, Any] = {}
     for given, value in options.items():
@@ -69,7 +68,7 @@ def named(options: Mapping[str, Any]) -> dict[str, Any]:
         if name not in TemplateSettings.model_fields and (advice := _advice(given, name)):
             raise SettingError(given, advice)
         if name in found:
-            raise SettingError(given, f"is given as {name}, too; leave one out")
+            raise SettingError(given, f"is also given as {name}; leave out one of them")
         found[name] = value
     return found
 

@@ -1,6 +1,6 @@
-"""The roles of the tasks: what they may do, and what ECS may do to start them.
+"""Adds the roles of the tasks: permissions of the program, and permissions of ECS to start it.
 
-Least privilege: each statement names what it is about. `WILDCARDS` has each exception's reason.
+Each statement names its resources (least privilege). `WILDCARDS` has the reason of each exception.
 """
 
 import re
@@ -14,11 +14,11 @@ from watchbot.template.variables import secret_variables
 
 Statement = dict[str, Any]
 
-_NO_RESOURCE = "IAM knows no resource for it"
+_NO_RESOURCE = "IAM has no resource type for this action"
 _LATER = "a task gets its id when it starts"
-_ANY_IMAGE = "the image is a parameter: which repository it is in is not known yet"
+_ANY_IMAGE = "the image is a parameter, so its repository is not known yet"
 
-WILDCARDS = {  # why an action is allowed, or denied, for what a `*` matches
+WILDCARDS = {  # the reason for each action on resources with a `*`
     "ecr:GetAuthorizationToken": _NO_RESOURCE,
     "ecr:BatchCheckLayerAvailability": _ANY_IMAGE,
     "ecr:BatchGetImage": _ANY_IMAGE,
@@ -28,13 +28,13 @@ WILDCARDS = {  # why an action is allowed, or denied, for what a `*` matches
     "ecs:DescribeTasks": _LATER,
     "ecs:DescribeTaskDefinition": _NO_RESOURCE,
     "ecs:ListClusters": _NO_RESOURCE,
-    "ecs:ListTasks": "IAM knows it by machines, and Fargate has none",
-    "ecs:RunTask": "each deployment has a revision of its own",
+    "ecs:ListTasks": "its resource type is the container instance, and Fargate has none",
+    "ecs:RunTask": "each deployment makes a new revision",
     "ecs:StopTask": _LATER,
-    "sqs:*": "it denies: nothing goes without TLS",
+    "sqs:*": "the statement denies all actions without TLS",
 }
 
-_DATABASE = (  # what a transaction does is granted by its parts
+_DATABASE = (  # IAM grants a transaction by the actions of its parts
     "dynamodb:ConditionCheckItem dynamodb:DeleteItem dynamodb:DescribeTable"
     " dynamodb:DescribeTimeToLive dynamodb:GetItem dynamodb:PutItem dynamodb:Query"
     " dynamodb:UpdateItem"
@@ -44,13 +44,13 @@ _ECR_IMAGE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.[a-z.]+/(
 
 
 def allow(actions: str | list[str], resources: Any) -> Statement:
-    """A statement that allows this."""
+    """A statement that allows these actions on these resources."""
     named = actions.split() if isinstance(actions, str) else actions
     return {"Effect": "Allow", "Action": named, "Resource": resources}
 
 
 def assumed_by(service: str) -> dict[str, Any]:
-    """The policy that lets a service of AWS take a role."""
+    """A policy that lets an AWS service assume a role."""
     statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     return {"Version": "2012-10-17", "Statement": [statement]}
 
@@ -62,7 +62,7 @@ def policy(name: str, statements: list[Statement]) -> Any:
 
 
 def add_roles(stack: Stack) -> None:
-    """The role of the task, and the role that starts it."""
+    """Adds the role of the task, and the role with which ECS starts the task."""
     own = list(stack.options.permissions)
     granted = {"listen": _listen, "record": _record, "schedule": _schedule}[stack.options.kind]
     policies = [policy("watchbot", granted(stack))]
@@ -75,7 +75,7 @@ def add_roles(stack: Stack) -> None:
             AssumeRolePolicyDocument=assumed_by("ecs-tasks.amazonaws.com"),
             Policies=held,
         )
-    stack.output("TaskRoleName", stack.of("TaskRole"), "Attach to it what workers may do")
+    stack.output("TaskRoleName", stack.of("TaskRole"), "Attach policies for workers to this role")
 
 
 def _listen(stack: Stack) -> list[Statement]:
@@ -84,7 +84,7 @@ def _listen(stack: Stack) -> list[Statement]:
     own_tasks = Sub(_ecs_arn("task/${Cluster}/*"), Cluster=stack.cluster)
     statements = [
         _consume(stack),
-        # For WATCHBOT_MAX_ATTEMPTS: then the watcher itself gives messages up.
+        # For WATCHBOT_MAX_ATTEMPTS, with which the watcher itself moves messages.
         allow("sqs:SendMessage sqs:GetQueueAttributes", stack.arn("DeadLetterQueue")),
         allow("sns:Publish", topics),
         allow("ecs:GetTaskProtection ecs:UpdateTaskProtection", own_tasks),
@@ -103,7 +103,7 @@ def _listen(stack: Stack) -> list[Statement]:
 
 
 def _record(stack: Stack) -> list[Statement]:
-    asked = "ecs:DescribeTaskDefinition"  # which containers are essential
+    asked = "ecs:DescribeTaskDefinition"  # tells which containers are essential
     statements = [_consume(stack)]
     if stack.options.reconcile:
         asked += " ecs:ListClusters ecs:ListTasks"
@@ -150,7 +150,7 @@ def _start_tasks(stack: Stack) -> list[Statement]:
 
 
 def _definitions(named: Any) -> Any:
-    """Their ARNs; a family stands for all of its revisions."""
+    """The ARNs of task definitions; a family stands for all of its revisions."""
     if is_intrinsic(named):
         return given(named)
     return [
@@ -173,7 +173,7 @@ def _ecs_arn(resource: str) -> str:
 
 
 def use_of_key(stack: Stack) -> list[Statement]:
-    """What reading and sending encrypted messages needs, where there is a key of one's own."""
+    """Statements for reading and sending messages under the user's own key, if there is one."""
     key = stack.options.kms_key
     return [allow("kms:Decrypt kms:GenerateDataKey", given(key))] if key else []
 
@@ -205,7 +205,7 @@ def _pull(stack: Stack) -> list[Statement]:
 
 
 def _repository(stack: Stack) -> Any:
-    """The repository in ECR that the image is in; None where it is elsewhere."""
+    """The ARN of the image's ECR repository; None if the image is in another registry."""
     image = stack.options.image
     if isinstance(image, str):
         found = _ECR_IMAGE.match(image)
@@ -213,7 +213,7 @@ def _repository(stack: Stack) -> Any:
             return None
         account, region, name = found.groups()
         return Sub(f"arn:${{AWS::Partition}}:ecr:{region}:{account}:repository/{name}")
-    # Which one is not known yet: any of this account, in this region.
+    # The image is a parameter: allows every repository of this account and region.
     name = "*" if image else stack.options.service
     return Sub("arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/" + name)
 
@@ -229,5 +229,5 @@ def _read_secret(value: Any) -> Statement:
         )
     if value.split(":")[2] == "ssm":
         return allow("ssm:GetParameters", value)
-    # ...:secret:NAME:KEY:STAGE:VERSION names a part of a secret; the whole is what is granted.
+    # ...:secret:NAME:KEY:STAGE:VERSION names a part of a secret; IAM grants whole secrets only.
     return allow("secretsmanager:GetSecretValue", ":".join(value.split(":")[:7]))

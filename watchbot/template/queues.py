@@ -1,4 +1,4 @@
-"""Where messages come from: the queue, the queue for dead letters, and what is before them."""
+"""Adds the queue, the dead-letter queue, and the topics and rules that feed the queue."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from troposphere import Sub, events, sns, sqs
 from watchbot.settings.template import TWO_WEEKS_S
 from watchbot.template.stack import Stack, given
 
-ECS_EVENTS = (  # by their names: calls of ECS that CloudTrail tells of have the same source
+ECS_EVENTS = (  # named, because CloudTrail's events of ECS calls also have the source aws.ecs
     "ECS Task State Change",
     "ECS Container Instance State Change",
     "ECS Service Action",
@@ -16,7 +16,7 @@ ECS_EVENTS = (  # by their names: calls of ECS that CloudTrail tells of have the
 
 
 def add_queues(stack: Stack) -> None:
-    """The two queues."""
+    """Adds the queue and the dead-letter queue."""
     options = stack.options
     common = {
         "KmsMasterKeyId": given(options.kms_key),
@@ -43,24 +43,24 @@ def add_queues(stack: Stack) -> None:
         ),
         **common,
     )
-    stack.output("QueueUrl", stack.of("Queue"), "The queue to work on", ref="queue_url")
+    stack.output("QueueUrl", stack.of("Queue"), "The queue of the service", ref="queue_url")
     stack.output("QueueArn", stack.arn("Queue"), "Its ARN", ref="queue_arn")
     stack.ref["queue_name"] = stack.attribute("Queue", "QueueName").to_dict()
     stack.output(
         "DeadLetterQueueUrl",
         stack.of("DeadLetterQueue"),
-        "Where messages end that failed too often",
+        "The queue of messages that failed too often",
         ref="dead_letter_queue_url",
     )
 
 
 def _fifo_name(stack: Stack, what: str) -> Any:
-    # CloudFormation makes up no name that ends in .fifo, and SQS takes no other for such a queue.
+    # SQS requires a name that ends in .fifo, and CloudFormation's own names do not.
     return Sub(f"${{AWS::StackName}}-{stack.name(what)}.fifo") if stack.options.fifo else None
 
 
 def add_topic(stack: Stack) -> None:
-    """The topic whose messages come to the queue."""
+    """Adds the topic that feeds the queue."""
     options = stack.options
     stack.add(
         "Topic",
@@ -83,11 +83,11 @@ def add_topic(stack: Stack) -> None:
 
 
 def add_events(stack: Stack) -> None:
-    """The rule that sends to the queue what ECS tells of its tasks, in whatever cluster."""
+    """Adds the rule that sends the ECS events of all clusters to the queue."""
     stack.add(
         "EventsRule",
         events.Rule,
-        Description="What happens to the tasks of ECS, for watchbot record",
+        Description="Sends the events of ECS tasks to watchbot record",
         EventPattern={"source": ["aws.ecs"], "detail-type": list(ECS_EVENTS)},
         Targets=[
             events.Target(
@@ -100,7 +100,7 @@ def add_events(stack: Stack) -> None:
 
 
 def add_queue_policies(stack: Stack) -> None:
-    """Who may send to the queues without a role, and that nobody may without TLS."""
+    """Adds policies: the topic and the rule may send to the queues, and nobody without TLS."""
     for what in ("Queue", "DeadLetterQueue"):
         statements = [_tls_only(stack.arn(what))]
         if what == "Queue" and stack.has("Topic"):
@@ -135,7 +135,7 @@ def _let_send(service: str, queue: Any, source: Any) -> dict[str, Any]:
 
 
 def add_notifications(stack: Stack) -> None:
-    """The topic that is told of failures and alarms, unless there is one already."""
+    """Adds the topic for failures and alarms, unless the options name one."""
     options = stack.options
     if options.notification_topic is None:
         stack.add("NotificationTopic", sns.Topic, KmsMasterKeyId=given(options.kms_key))
@@ -150,6 +150,6 @@ def add_notifications(stack: Stack) -> None:
     stack.output(
         "NotificationTopicArn",
         stack.notified,
-        "Told of failures and alarms",
+        "The topic of failures and alarms",
         ref="notification_topic",
     )

@@ -1,4 +1,4 @@
-"""What options may not go together. Each rule is one sentence for who broke it."""
+"""Refuses options that exclude each other. Each rule yields a sentence for the user."""
 
 import difflib
 from collections.abc import Callable, Iterator
@@ -8,11 +8,11 @@ from watchbot.settings.base import describe, flag
 from watchbot.settings.template import FARGATE, TemplateSettings
 from watchbot.template.ecs import MOST_STOP_S, STOP_MARGIN_S
 
-Broken = Iterator[tuple[str, str]]  # the option, and what is wrong with it
+Broken = Iterator[tuple[str, str]]  # the option, and the error
 Rule = Callable[[TemplateSettings], Broken]
 
 GIB = 1024
-FARGATE_MEMORY = {  # MiB by CPU units: the least, the most, the step between
+FARGATE_MEMORY = {  # MiB by CPU units: minimum, maximum, step
     256: (512, 2 * GIB, 512),
     512: (1 * GIB, 4 * GIB, 1 * GIB),
     1024: (2 * GIB, 8 * GIB, 1 * GIB),
@@ -45,7 +45,7 @@ _SCHEDULE = (
     *("token", "port", "task_definitions", "task_roles", "destinations", "trigger_queues"),
     *("database_table", "function_bucket", "function_key"),
 )
-_KINDS: dict[tuple[str, ...], tuple[str, ...]] = {  # which of them take an option, if not all do
+_KINDS: dict[tuple[str, ...], tuple[str, ...]] = {  # the kinds that take an option, if not all do
     ("listen",): _LISTEN,
     ("listen", "record"): _QUEUE,
     ("record",): ("reconcile",),
@@ -89,8 +89,8 @@ def capacity(options: TemplateSettings) -> Broken:
     if not options.fargate and options.cluster is None:
         yield (
             "cluster",
-            f"is missing: {flag('capacity')} {' '.join(sorted(names))} is of a cluster that you"
-            " have; name that, or use FARGATE or FARGATE_SPOT",
+            f"is missing: {flag('capacity')} {' '.join(sorted(names))} belongs to a cluster of"
+            " yours; name that cluster, or use FARGATE or FARGATE_SPOT",
         )
 
 
@@ -103,7 +103,7 @@ def fargate_size(options: TemplateSettings) -> Broken:
         yield "cpu", f"must be one of {allowed} on Fargate, not {cpu}"
         return
     least, most, step = FARGATE_MEMORY[cpu]
-    # With the smallest CPU, 1536 is missing.
+    # The smallest CPU allows 512, 1024 and 2048, but not 1536.
     sizes = [512, 1024, 2048] if cpu == 256 else range(least, most + 1, step)
     if isinstance(memory, int) and memory not in sizes:
         few = ", ".join(str(each) for each in sizes)
@@ -118,7 +118,7 @@ def only_ec2(options: TemplateSettings) -> Broken:
         if getattr(options, name):
             yield name, f"is for EC2; leave it out, or set {flag('capacity')} EC2"
     if any(":" in mount for mount in options.mounts):
-        yield "mounts", "of the host are for EC2; name a path in the container alone"
+        yield "mounts", "of the host are for EC2; name only a path in the container"
     drain_s = options.drain_timeout
     if isinstance(drain_s, int) and drain_s > MOST_STOP_S - STOP_MARGIN_S:
         yield (
@@ -142,7 +142,7 @@ def soft_memory(options: TemplateSettings) -> Broken:
 
 def fifo(options: TemplateSettings) -> Broken:
     if options.fifo and options.webhook:
-        yield "webhook", f"cannot send to a FIFO queue: its calls have no group; no {flag('fifo')}"
+        yield "webhook", f"has no message groups, as a FIFO queue needs; leave out {flag('fifo')}"
     if options.fifo_topic and not options.fifo:
         yield "fifo_topic", f"is for FIFO queues; set {flag('fifo')}, too"
 
@@ -200,7 +200,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def check(options: TemplateSettings) -> None:
-    """Raises `SettingError` for the first rule that is broken."""
+    """Raises `SettingError` for the first broken rule."""
     for rule in RULES:
         for name, problem in rule(options):
             raise SettingError(describe(name), problem)

@@ -1,9 +1,9 @@
-"""How many tasks there are: from the backlog, by CloudWatch's arithmetic, with no function to run.
+"""Adds autoscaling from the backlog, by CloudWatch's metric math, without a Lambda function.
 
-Out: each minute there is a gap between the tasks that the backlog asks for and those that run. It
-is cut off at a tenth of `max_size`, and the tasks of the highest step below it are added. In: all
-but `min_size` go once nothing was visible or in flight for five minutes.
-docs/explanation/scaling.md tells why.
+Scaling out: each minute the alarm compares the tasks that the backlog needs with the running tasks.
+It cuts the gap at a tenth of `max_size`, and the policy adds the tasks of the highest step below
+the gap. Scaling in: after five minutes without a visible message or one in flight, all tasks above
+`min_size` stop. docs/explanation/scaling.md has the reasons.
 """
 
 from typing import Any
@@ -12,24 +12,24 @@ from troposphere import Sub, applicationautoscaling, cloudwatch
 
 from watchbot.template.stack import Stack, given
 
-# What may be added at once. Twenty steps are all that a policy may have.
+# The numbers of tasks that a step may add. A policy may have at most twenty steps.
 STEPS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 40, 60, 80, 120, 180, 260, 380, 500)
 LARGEST_SHARE = 0.1  # of max_size, added at once
 SETTLE_S = 180  # a task takes this long to start and to be counted
-EMPTY_MINUTES = 5  # SQS's counts are a minute old, and those of a message on its way are off
+EMPTY_MINUTES = 5  # SQS's counts are a minute old, and miss a message that changes its state
 
-# CEIL takes a series, no number: adding `running` times 0 makes it one.
+# CEIL takes a series, not a number; adding `running` times 0 makes a series.
 MOST = f"CEIL(running*0+${{Max}}*{LARGEST_SHARE})"
-# Where no task runs none reports, and of nothing FILL makes nothing; `visible` is always there.
+# Without a task there is no `running`, and FILL needs a series; `visible` always exists.
 RUNNING = "SUM([FILL(reported, 0), visible*0])"
 
 
 def gap(*, fifo: bool) -> str:
-    """How many tasks more the backlog asks for.
+    """The expression for the number of further tasks that the backlog needs.
 
-    Of a FIFO queue nobody knows the number of groups, and more tasks than groups have nothing to
-    do. So its backlog asks for more only while every worker has a message: as long as some have
-    none, what waits is behind another of its group.
+    For a FIFO queue nobody knows the number of message groups, and tasks beyond that number are
+    idle. So its backlog asks for more tasks only while every worker has a message. If a worker has
+    none, all waiting messages are behind another message of their group.
     """
     if not fifo:
         return "CEIL((visible+in_flight)/${Concurrency})-running"
@@ -37,7 +37,7 @@ def gap(*, fifo: bool) -> str:
 
 
 def add_scaling(stack: Stack) -> None:
-    """What scales the service, and the two alarms that drive it."""
+    """Adds the scaling target, its policies, and the two alarms that drive them."""
     options = stack.options
     stack.add(
         "ScalableTarget",
@@ -65,7 +65,7 @@ def _steps() -> list[Any]:
     bounds = zip(STEPS, (*STEPS[1:], None), strict=True)
     return [
         applicationautoscaling.StepAdjustment(
-            # Counted from the alarm's threshold, which is one task.
+            # Bounds count from the alarm's threshold, which is one task.
             MetricIntervalLowerBound=step - 1,
             ScalingAdjustment=step,
             **({"MetricIntervalUpperBound": beyond - 1} if beyond else {}),
@@ -108,7 +108,7 @@ def _add_backlog_alarm(stack: Stack) -> None:
         Metrics=[
             *_queue_metrics(stack),
             _metric(stack, "reported", "AWS/ECS", "CPUUtilization", "SampleCount"),
-            _expression("running", RUNNING),  # each task reports once a minute
+            _expression("running", RUNNING),  # a sample count: each task reports once a minute
             _expression("gap", wanted),
             _expression("most", at_once),
             _expression("add", "IF(gap>most, most, gap)", returned=True),
@@ -163,13 +163,13 @@ def _expression(name: str, expression: Any, *, returned: bool = False) -> Any:
 
 
 def queue_dimensions(stack: Stack, what: str) -> list[Any]:
-    """What tells a queue's metrics from those of others."""
+    """The dimensions of a queue's metrics."""
     name = stack.attribute(what, "QueueName")
     return [cloudwatch.MetricDimension(Name="QueueName", Value=name)]
 
 
 def service_dimensions(stack: Stack) -> list[Any]:
-    """What tells the service's metrics from those of others."""
+    """The dimensions of the service's metrics."""
     return [
         cloudwatch.MetricDimension(Name="ClusterName", Value=stack.cluster),
         cloudwatch.MetricDimension(Name="ServiceName", Value=stack.attribute("Service", "Name")),

@@ -1,4 +1,4 @@
-"""Ways for others to send messages: a user with an access key, and a webhook."""
+"""Adds ways for other programs to send messages: a user with an access key, and a webhook."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ MOST_PER_S, MOST_AT_ONCE = 50, 100
 
 
 def add_user(stack: Stack) -> None:
-    """A user that may send, and its key. The secret half is in Secrets Manager, in no output."""
+    """Adds a user that may send messages, and its key; the secret half is in Secrets Manager."""
     where = allow("sns:Publish", stack.of("Topic")) if stack.has("Topic") else None
     sends = where or allow("sqs:SendMessage", stack.arn("Queue"))
     stack.add("User", iam.User, Policies=[policy("send", [sends, *use_of_key(stack)])])
@@ -41,13 +41,18 @@ def add_user(stack: Stack) -> None:
             Secret=stack.attribute("UserKey", "SecretAccessKey"),
         ),
     )
-    stack.output("AccessKeyId", stack.of("UserKey"), "Of a user that may send", ref="access_key_id")
+    stack.output(
+        "AccessKeyId",
+        stack.of("UserKey"),
+        "The key id of a user that may send",
+        ref="access_key_id",
+    )
     stack.output("UserSecretArn", stack.of("UserSecret"), "The secret that holds the user's key")
     stack.ref["secret_access_key"] = stack.attribute("UserKey", "SecretAccessKey").to_dict()
 
 
 def add_webhook(stack: Stack) -> None:
-    """An HTTPS address; the JSON body that is posted there is published to the topic as it is."""
+    """Adds an HTTPS address that publishes each posted JSON body unchanged to the topic."""
     stack.add("WebhookApi", apigateway.RestApi, Name=Sub("${AWS::StackName}-" + stack.name("")))
     stack.add(
         "WebhookResource",
@@ -88,7 +93,7 @@ def _add_method(stack: Stack) -> None:
             IntegrationHttpMethod="POST",
             Uri=Sub("arn:${AWS::Partition}:apigateway:${AWS::Region}:sns:path//"),
             Credentials=stack.arn("WebhookRole"),
-            PassthroughBehavior="NEVER",  # what is no JSON is refused: 415
+            PassthroughBehavior="NEVER",  # refuses a body that is not JSON, with 415
             RequestParameters={
                 "integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"
             },
@@ -115,8 +120,8 @@ def _request(stack: Stack) -> Any:
 
 
 def _add_stage(stack: Stack) -> None:
-    # A deployment is a copy, made once: a method that changes needs another, by another name. The
-    # webhook would stay open else when it is given a key.
+    # A deployment is a snapshot of the methods, so a changed method needs a deployment with a new
+    # name. Else a webhook would stay open after --webhook-key.
     method = stack.document.resources[stack.name("WebhookMethod")].to_dict()
     digest = hashlib.sha256(json.dumps(method, sort_keys=True).encode()).hexdigest()[:8]
     deployment = f"WebhookDeployment{digest}"
@@ -145,7 +150,7 @@ def _add_stage(stack: Stack) -> None:
 
 
 def _access_log(stack: Stack) -> Any:
-    """A line of JSON for each call. The account's API Gateway must have a role that may write."""
+    """Settings that log each call as JSON. The account's API Gateway needs a role for that."""
     options = stack.options
     stack.add(
         "WebhookLogGroup",
@@ -178,6 +183,6 @@ def _add_key(stack: Stack) -> None:
     stack.output(
         "WebhookKeyId",
         stack.of("WebhookKey"),
-        "aws apigateway get-api-key --include-value tells the key of this id",
+        "The id of the API key; read it with: aws apigateway get-api-key --include-value",
         ref="webhook_key",
     )

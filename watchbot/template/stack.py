@@ -1,4 +1,4 @@
-"""A stack in the making: resources under a prefix, outputs, and values of CloudFormation."""
+"""Collects the resources, outputs and parameters of a stack, under a prefix."""
 
 import functools
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from watchbot.settings.values import is_intrinsic
 
 
 def given(value: Any) -> Any:
-    """An option's value, as troposphere takes it."""
+    """An option's value in troposphere's form."""
     if is_intrinsic(value):
         return GenericHelperFn(value)
     if isinstance(value, list | tuple):
@@ -32,20 +32,20 @@ def given(value: Any) -> Any:
 
 
 def as_text(value: Any) -> Any:
-    """The same for a number that must be written as a text."""
+    """An option's value in troposphere's form, with a number as text."""
     return str(value) if isinstance(value, int) else given(value)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """What the parts of a template are added to. `ref` is what `watchbot.template()` tells."""
+    """A template under construction. `ref` becomes the `ref` of the finished template."""
 
     options: TemplateSettings
     document: Template = field(default_factory=Template)
     ref: dict[str, Any] = field(default_factory=dict)
 
     def name(self, what: str) -> str:
-        """The logical name of a resource of ours."""
+        """The logical name of our resource `what`."""
         return self.options.prefix + what
 
     def add(self, what: str, kind: Any, **properties: Any) -> None:
@@ -60,19 +60,19 @@ class Stack:
         self.document.add_resource(resource)
 
     def has(self, what: str) -> bool:
-        """Whether there is such a resource of ours."""
+        """Whether the stack has our resource `what`."""
         return self.name(what) in self.document.resources
 
     def of(self, what: str) -> Any:
-        """What CloudFormation's Ref says of a resource of ours."""
+        """The value of CloudFormation's Ref for our resource `what`."""
         return Ref(self.name(what))
 
     def arn(self, what: str) -> Any:
-        """The ARN of a resource of ours whose Ref is something else."""
+        """The ARN of our resource `what`, if its Ref is not the ARN."""
         return GetAtt(self.name(what), "Arn")
 
     def attribute(self, what: str, attribute: str) -> Any:
-        """Another attribute of a resource of ours."""
+        """An attribute of our resource `what`."""
         return GetAtt(self.name(what), attribute)
 
     def output(
@@ -80,7 +80,7 @@ class Stack:
     ) -> None:
         """Adds an output, exported as STACK-WHAT; `ref` is its name in Python, if it has one.
 
-        A `bare` one has no prefix: others know it by a name that it had before watchbot.
+        A `bare` output has no prefix, because other stacks use its name from before watchbot.
         """
         name = what if bare else self.name(what)
         export = Export(Sub(f"${{AWS::StackName}}-{name}"))
@@ -96,11 +96,11 @@ class Stack:
             return self.of("Cluster")
         if isinstance(chosen, str):
             return chosen.rpartition("/")[2]
-        # Of "name/name" and of "...:cluster/name/...:cluster/name", the second word is the name.
+        # The second word of "name/name" and "...:cluster/name/...:cluster/name" is the name.
         twice = Join("/", [given(chosen), given(chosen)])
         return Select(1, Split("/", twice))
 
     @property
     def notified(self) -> Any:
-        """The topic that is told of failures and alarms."""
+        """The topic for failures and alarms."""
         return given(self.options.notification_topic) or self.of("NotificationTopic")

@@ -1,4 +1,4 @@
-"""Tables of DynamoDB: what is done, what stacks declare, and the database of schedules."""
+"""Adds DynamoDB tables: progress of jobs, schedules of stacks, and the database of schedules."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from watchbot.template.stack import Stack, given
 
 
 def add_progress_table(stack: Stack) -> None:
-    """The table where `watchbot progress` keeps what is done, in reduce mode."""
+    """Adds the table of `watchbot progress`, in reduce mode."""
     _add_table(stack, "ProgressTable", _keys(id="HASH"), TimeToLiveSpecification=_expires())
     stack.output("ProgressTable", stack.of("ProgressTable"), "What is done", ref="progress_table")
 
 
 def add_database_table(stack: Stack) -> None:
-    """The database of `watchbot schedule`. It outlives its stack: jobs are nowhere else."""
+    """Adds the database of `watchbot schedule`, which outlives the stack to keep the jobs."""
     index = dynamodb.GlobalSecondaryIndex(
         IndexName="work",
         KeySchema=_keys(work="HASH", at="RANGE"),
@@ -33,7 +33,7 @@ def add_database_table(stack: Stack) -> None:
 
 
 def add_stacks_table(stack: Stack) -> None:
-    """The table of the schedules that stacks declare."""
+    """Adds the table of the schedules that stacks declare."""
     _add_table(stack, "StacksTable", _keys(id="HASH"))
     stack.output(
         "SchedulerDynamoDBTable",

@@ -1,4 +1,4 @@
-"""What the program in the container is told, by its variables."""
+"""Sets the environment variables of the program in the container."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from watchbot.template.stack import Stack, as_text, given
 
 
 def variables(stack: Stack) -> dict[str, Any]:
-    """The plain ones, by their names; the caller's own come last."""
+    """The plain variables by name; the user's own come last."""
     options = stack.options
     consumer = {
         "QueueUrl": stack.of("Queue"),
@@ -28,14 +28,14 @@ def variables(stack: Stack) -> dict[str, Any]:
 
 
 def secret_variables(options: TemplateSettings) -> dict[str, Any]:
-    """Those that ECS reads from a secret when a task starts: where it is, by name."""
+    """The places of secrets by variable; ECS reads them when a task starts."""
     needed = {"record": ("database",), "schedule": ("database", "token")}.get(options.kind, ())
     named = {_variable(name): getattr(options, name) for name in needed}
     return {**{name: value for name, value in named.items() if value}, **options.secrets}
 
 
 def _of_listen(stack: Stack) -> dict[str, Any]:
-    # Workers have these, too: so they have the names that ecs-watchbot gave them.
+    # Workers read these variables, too, so they keep the names of ecs-watchbot.
     options = stack.options
     found = {
         "NotificationTopic": stack.notified,
@@ -67,7 +67,7 @@ def _of_record(stack: Stack) -> dict[str, Any]:
 
 def _of_schedule(stack: Stack) -> dict[str, Any]:
     found = {
-        "AWS_REGION": Ref("AWS::Region"),  # on EC2 nobody else says it, and a job may not
+        "AWS_REGION": Ref("AWS::Region"),  # ECS on EC2 does not set it
         _variable("cluster"): stack.cluster,
         _variable("host"): "0.0.0.0",  # noqa: S104 - of the container; there is a token
         _variable("port"): as_text(stack.options.port),

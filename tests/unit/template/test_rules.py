@@ -149,7 +149,7 @@ def test_names_of_ecs_watchbot_are_taken_where_they_mean_as_much() -> None:
         ({"watchbotVersion": "4"}, "watchbotVersion: is gone: the watcher is in your image"),
         ({"maxsice": 5}, "maxsice: is no option; did you mean max_size?"),
         ({"zzz": 5}, "--zzz (WATCHBOT_ZZZ): is no option"),
-        ({"maxSize": 5, "max_size": 6}, "max_size: is given as max_size, too"),
+        ({"maxSize": 5, "max_size": 6}, "max_size: is also given as max_size"),
     ],
 )
 def test_name_that_is_none_is_refused_with_ours(given: dict[str, Any], said: str) -> None:
