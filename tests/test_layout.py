@@ -189,3 +189,25 @@ def test_page_of_the_states_names_modules_that_are_there() -> None:
 
     for name in re.findall(r"`((?:listen|sqs)/\w+\.py)`", page):
         assert (ROOT / name).is_file(), f"states.md names {name}"
+
+
+def test_recipes_for_changes_name_files_that_are_there() -> None:
+    page = (ROOT.parent / "CONTRIBUTING.md").read_text()
+    named = set(re.findall(r"`((?:watchbot|tests|docs|generate)/[\w/.]+)`", page))
+
+    assert {name for name in named if not (ROOT.parent / name).exists()} == set()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *("An outcome", "An observer", "A runner", "A weight", "A SQL database", "A page"),
+        *("A source of payloads", "A dialect of schedules"),
+    ],
+)
+def test_change_has_a_recipe_that_names_its_place(change: str) -> None:
+    page = (ROOT.parent / "CONTRIBUTING.md").read_text()
+    recipe = re.search(rf"^\*\*{change}.*?(?=^\*\*|^## )", page, re.MULTILINE | re.DOTALL)
+
+    assert recipe, f"CONTRIBUTING.md has no recipe for: {change}"
+    assert re.search(r"- \[ \] .*`watchbot/\w+", recipe[0])

@@ -4,10 +4,9 @@ import contextlib
 import os
 import re
 import socket
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,30 +14,18 @@ import pytest
 import requests
 
 from tests.end_to_end.local.test_local import read_until
-from tests.support.cloud import BIN, Cloud
+from tests.support.cloud import Cloud
 
 PORT = ("--metrics-host", "127.0.0.1", "--metrics-port", "0")
 COUNT = 'echo "ran at $ApproximateReceiveCount"'
 
 
-@contextlib.contextmanager
-def limited(cloud: Cloud, files: str, *words: str) -> Iterator[subprocess.Popen[str]]:
-    """A `watchbot` command with so many descriptors, as `ulimit` has it."""
-    with subprocess.Popen(
-        ["/bin/sh", "-c", f'ulimit {files} && exec "$@"', "sh", str(BIN / "watchbot"), *words],
-        env=cloud.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+def limit(files: str) -> list[str]:
+    """What starts a command with this limit of open files, as `ulimit` has it."""
+    return ["/bin/sh", "-c", f'ulimit {files} && exec "$@"', "sh"]
 
 
-def place(url: str) -> tuple[str, int]:
+def address(url: str) -> tuple[str, int]:
     parts = urlsplit(url)
     assert parts.hostname
     assert parts.port
@@ -72,10 +59,10 @@ def test_connections_that_only_wait_cost_no_message(
     queue = cloud.queue(f"port-{said.__name__}".replace("_", "-"))
     words = ("listen", "--queue-url", queue, "--poll-wait", "1", "--concurrency", "4", *PORT, COUNT)
 
-    with limited(cloud, "-n 120", *words) as watcher, contextlib.ExitStack() as house:
+    with cloud.started(*words, within=limit("-n 120")) as watcher, contextlib.ExitStack() as house:
         (url,) = re.findall(r"url=(\S+)", read_until(watcher, "started"))
         for _ in range(300):
-            connection = house.enter_context(socket.create_connection(place(url), timeout=10))
+            connection = house.enter_context(socket.create_connection(address(url), timeout=10))
             with contextlib.suppress(OSError):  # some are closed again by then
                 connection.sendall(said(url))
         cloud.send_many(queue, [str(number) for number in range(30)])
@@ -142,7 +129,7 @@ def test_workers_get_the_limit_of_open_files_that_the_watcher_was_started_with(
     )
     words = ("--poll-wait", "1", "--exit-when-empty", "--concurrency", "60", together)
 
-    with limited(cloud, "-Sn 100", "listen", "--queue-url", queue, *words) as watcher:
+    with cloud.started("listen", "--queue-url", queue, *words, within=limit("-Sn 100")) as watcher:
         told = watcher.communicate(timeout=120)[0]
 
     assert watcher.returncode == 0, told
@@ -151,7 +138,7 @@ def test_workers_get_the_limit_of_open_files_that_the_watcher_was_started_with(
 
 def test_more_workers_than_the_hard_limit_carries_are_refused(cloud: Cloud) -> None:
     words = ("listen", "--queue-url", cloud.queue("too-many"), "--concurrency", "100", "true")
-    with limited(cloud, "-n 120", *words) as watcher:
+    with cloud.started(*words, within=limit("-n 120")) as watcher:
         told = watcher.communicate(timeout=60)[0]
 
     assert watcher.returncode == 2
@@ -165,7 +152,7 @@ def test_more_workers_than_the_hard_limit_carries_are_refused(cloud: Cloud) -> N
 def test_auto_asks_for_no_more_workers_than_the_hard_limit_carries(cloud: Cloud) -> None:
     queue = cloud.queue("auto")
     words = ("listen", "--queue-url", queue, "--concurrency", "auto", "true")
-    with limited(cloud, "-n 46", *words) as watcher:
+    with cloud.started(*words, within=limit("-n 46")) as watcher:
         told = read_until(watcher, "started")
 
     assert "started concurrency=1" in told
@@ -175,7 +162,7 @@ def test_unfinished_request_ends_in_its_time(cloud: Cloud) -> None:
     queue = cloud.queue("unfinished")
     with cloud.started("listen", "--queue-url", queue, *PORT, "true") as watcher:
         (url,) = re.findall(r"url=(\S+)", read_until(watcher, "started"))
-        with socket.create_connection(place(url), timeout=60) as connection:
+        with socket.create_connection(address(url), timeout=60) as connection:
             connection.sendall(half_a_request(url))
             began = time.monotonic()
             with contextlib.suppress(ConnectionResetError):

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -164,11 +164,14 @@ class Cloud:
 
     @contextlib.contextmanager
     def started(
-        self, *words: str, env: Mapping[str, str] | None = None
+        self, *words: str, env: Mapping[str, str] | None = None, within: Sequence[str] = ()
     ) -> Iterator[subprocess.Popen[str]]:
-        """A `watchbot` command that runs while the block does; `env` as in `watchbot`."""
+        """A `watchbot` command that runs while the block does; `env` as in `watchbot`.
+
+        `within` is what starts it: a shell, for one.
+        """
         with subprocess.Popen(
-            [str(BIN / "watchbot"), *words],
+            [*within, str(BIN / "watchbot"), *words],
             env=self._with(env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

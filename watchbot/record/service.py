@@ -120,6 +120,7 @@ class EventBatch:
     tasks: list[TaskState]
     others: list[OtherEvent]
     rejects: list[Reject]
+    in_ascii: bool = False
 
 
 class Recorder:
@@ -231,12 +232,18 @@ class Recorder:
                 return
 
     async def _write_apart(self, batch: EventBatch, error: DataRefused) -> None:
-        """Halves the batch until the message that the database refuses is alone; rejects it."""
+        """Halves the batch until the message that the database refuses is alone; rejects it.
+
+        A rejected message is written in ASCII: a database that is not in UTF-8 may refuse no less
+        than its event. Raises `error` if the database refuses that, too.
+        """
+        if batch.in_ascii:
+            raise error
         if len(batch.leases) == 1:
             reason = f"the database refuses it: {error.text}"
             message_id = batch.leases[0].message.id
             log.warning("event rejected", extra={"message_id": message_id, "reason": reason})
-            await self._insist(_rejected(batch.leases[0], reason))
+            await self._insist(_rejected(batch.leases[0], reason, in_ascii=True))
             return
         middle = len(batch.leases) // 2
         for half in (batch.leases[:middle], batch.leases[middle:]):
@@ -272,9 +279,10 @@ def _read(leases: Sequence[Lease]) -> EventBatch:
     return batch
 
 
-def _rejected(lease: Lease, error: str) -> EventBatch:
+def _rejected(lease: Lease, error: str, *, in_ascii: bool = False) -> EventBatch:
     message = lease.message
-    reject = Reject(
-        message_id=message.id, body=message.body, error=error, receive_count=message.receives
-    )
-    return EventBatch(leases=[lease], tasks=[], others=[], rejects=[reject])
+    body = message.body
+    if in_ascii:
+        body = body.encode("ascii", "backslashreplace").decode()
+    reject = Reject(message_id=message.id, body=body, error=error, receive_count=message.receives)
+    return EventBatch(leases=[lease], tasks=[], others=[], rejects=[reject], in_ascii=in_ascii)

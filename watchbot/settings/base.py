@@ -143,14 +143,8 @@ def asks_for_json(words: Sequence[str]) -> bool:
     return flag("structured_logging") in words or value.lower() in {"1", "true", "t", "yes", "on"}
 
 
-class _Environment(PydanticBaseSettingsSource):
-    """Reads `variables()`, case-sensitive; an empty variable counts as not set."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        values = (os.environ.get(variable) for variable in variables(field_name))
-        value = next((value for value in values if value), None)
-        one_of_many = value is not None and repeats(field)
-        return (value,) if one_of_many else value, field_name, False
+class Source(PydanticBaseSettingsSource):
+    """A source of values, by field; it says what each field is, and leaves out those it has not."""
 
     def __call__(self) -> dict[str, Any]:
         found = {
@@ -158,6 +152,16 @@ class _Environment(PydanticBaseSettingsSource):
             for name, field in self.settings_cls.model_fields.items()
         }
         return {name: value for name, value in found.items() if value is not None}
+
+
+class _Environment(Source):
+    """Reads `variables()`, case-sensitive; an empty variable counts as not set."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        values = (os.environ.get(variable) for variable in variables(field_name))
+        value = next((value for value in values if value), None)
+        one_of_many = value is not None and repeats(field)
+        return (value,) if one_of_many else value, field_name, False
 
 
 class Settings(BaseSettings):

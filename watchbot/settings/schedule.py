@@ -14,6 +14,7 @@ from watchbot.settings.base import (
     Port,
     PublicUrl,
     Settings,
+    Source,
     TopicArn,
     describe,
     flag,
@@ -41,7 +42,7 @@ _LEFT: Mapping[str, str] = {  # variables that set nothing, and what to do inste
 }
 
 
-class _EcsScheduler(PydanticBaseSettingsSource):
+class _EcsScheduler(Source):
     """Reads ecs-scheduler's variables; `{NAME}` in a value stands for another variable."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
@@ -50,13 +51,6 @@ class _EcsScheduler(PydanticBaseSettingsSource):
             if name == field_name and text:
                 return meant(_filled(variable, text)), field_name, False
         return None, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        found = {
-            name: self.get_field_value(field, name)[0]
-            for name, field in self.settings_cls.model_fields.items()
-        }
-        return {name: value for name, value in found.items() if value is not None}
 
 
 class StoreSettings(Settings):

@@ -154,6 +154,51 @@ async def test_event_that_the_database_refuses_is_counted_as_rejected(url: str) 
     assert reject["error"] == "the database refuses it: I know that one"
 
 
+class Latin(Picky):
+    """A database that stores nothing but ASCII, and nothing at all of what it hates."""
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        async with self._database.transaction() as transaction:
+            yield LatinTransaction(transaction)
+
+
+class LatinTransaction(PickyTransaction):
+    """One of its transactions."""
+
+    async def execute(self, sql: str, **values: Any) -> int:
+        rows = json.loads(str(values.get("rows", "[]")))
+        if not all(str(value).isascii() for row in rows for value in row.values()):
+            raise DataRefused("here", "no such character")
+        if any(Picky.hated in str(row) for row in rows):
+            raise DataRefused("here", "I know that one")
+        return await self._transaction.execute(sql, **values)
+
+
+@pytest.mark.parametrize("body", [an_event(1, group="service:gr\u00f6\u00dfe"), "no event: \u2026"])
+async def test_characters_that_the_database_has_not_are_rejected_in_ascii(
+    url: str, body: str
+) -> None:
+    queue = MemoryQueue()
+    queue.send(body)
+
+    async with a_record(url) as database:
+        await run(Latin(database), queue)
+        (reject,) = await database.fetch("SELECT error, body FROM ecs_event_reject")
+
+    assert reject["error"] == "the database refuses it: no such character"
+    assert reject["body"] == body.encode("ascii", "backslashreplace").decode()
+
+
+async def test_database_that_refuses_the_reject_too_ends_the_service(url: str) -> None:
+    queue = MemoryQueue()
+    queue.send(an_event(1, startedBy=Picky.hated))
+
+    async with a_record(url) as database:
+        with pytest.RaisesGroup(DataRefused, flatten_subgroups=True):
+            await run(Latin(database), queue)
+
+
 async def test_missing_exit_code_is_null_and_not_zero(url: str) -> None:
     containers = [{"name": "a", "exitCode": 0}, {"name": "b"}]
 

@@ -99,16 +99,23 @@ async def test_consumer_leaves_once_the_queue_is_empty_and_nothing_is_awaited() 
     assert consumer.left_s == float("inf")
 
 
-async def test_drain_waits_for_what_is_in_hand_until_its_time_is_over() -> None:
-    queue, stop = MemoryQueue(), Stop()
-    queue.send("held")
-    consumer, work = a_consumer(queue, drain_s=0.1, exit_when_empty=False)
-
+async def stopped_in_the_midst(consumer: Consumer, work: NotingWork, signals: int = 1) -> None:
+    """Runs the consumer until it has a message, then has it stopped by this number of signals."""
+    stop = Stop()
     with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(consumer.run, stop)
             await until(lambda: work.bodies)
-            stop.ask()
+            for _ in range(signals):
+                stop.ask()
+
+
+async def test_drain_waits_for_what_is_in_hand_until_its_time_is_over() -> None:
+    queue = MemoryQueue()
+    queue.send("held")
+    consumer, work = a_consumer(queue, drain_s=0.1, exit_when_empty=False)
+
+    await stopped_in_the_midst(consumer, work)
 
     assert work.heard == ["begin", "deliver", "drain", "received", "let_go", "settled"]
     assert (await queue.facts())["ApproximateNumberOfMessages"] == "1"
@@ -117,16 +124,11 @@ async def test_drain_waits_for_what_is_in_hand_until_its_time_is_over() -> None:
 
 
 async def test_second_signal_ends_the_last_poll_and_the_drain() -> None:
-    queue, stop = MemoryQueue(), Stop()
+    queue = MemoryQueue()
     queue.send("held")
     consumer, work = a_consumer(queue, drain_s=3600, exit_when_empty=False)
 
-    with anyio.fail_after(20):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(consumer.run, stop)
-            await until(lambda: work.bodies)
-            stop.ask()
-            stop.ask()
+    await stopped_in_the_midst(consumer, work, signals=2)
 
     assert work.heard[-2:] == ["let_go", "settled"]
 
