@@ -1,6 +1,7 @@
 # The two commands of a newcomer are `make demo` and `make test`. `make help` lists the rest.
 PYTHON ?= python3
 VENV ?= .venv
+SEEDS ?= 100000
 PYTHONS ?= 3.11 3.12 3.13
 BIN := $(VENV)/bin
 DEMO_READY := $(VENV)/.ready-demo
@@ -8,7 +9,7 @@ READY := $(VENV)/.ready
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all foreign lint type unit chaos bench docs dist pyz lambda audit format clean
+.PHONY: help demo test test-all foreign lint type unit chaos simulate bench docs dist pyz lambda audit format clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -63,6 +64,11 @@ pyz: $(READY) ## Builds the one-file binary in dist/, for this Python and this k
 
 lambda: $(READY) ## Builds the custom resource of schedules for AWS Lambda, a zip in dist/
 	$(BIN)/python -m release.function
+
+simulate: $(READY) ## Plays SEEDS histories (100000) of the watcher, then SEEDS/20 of the scheduler, on all cores
+	@status=0; $(BIN)/python -m tests.simulation.watcher --seeds $(SEEDS) || status=1; \
+	  $(BIN)/python -m tests.simulation.schedule --seeds $$(( ($(SEEDS) + 19) / 20 )) || status=1; \
+	  exit $$status
 
 bench: $(READY) ## Measures speed and memory, against rivals; about a quarter of an hour
 	$(BIN)/python -m tests.benchmarks --write

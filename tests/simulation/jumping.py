@@ -1,10 +1,22 @@
-"""An event loop whose clock jumps: where nothing is ready, it is at once the next moment."""
+"""An event loop whose clock jumps: where nothing is ready, it is at once the next moment.
+
+What runs in it may be told apart into processes: one of them can stand still while the world, the
+clocks included, goes on.
+"""
 
 import asyncio
-from collections.abc import Coroutine
+import heapq
+import itertools
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from contextvars import Context, ContextVar
 from typing import Any, TypeVar
 
+from anyio._backends._asyncio import CancelScope
+
 Result = TypeVar("Result")
+
+PROCESS: ContextVar[str] = ContextVar("PROCESS", default="")  # the one that a task belongs to
 
 
 class Livelock(AssertionError):
@@ -14,34 +26,100 @@ class Livelock(AssertionError):
 class JumpingLoop(asyncio.BaseEventLoop):
     """Its `time` is in seconds from 0. Raises `Livelock` after `most` steps."""
 
+    _ready: Any  # of asyncio: the handles to be called now, in order
+    _scheduled: list[asyncio.TimerHandle]  # and a heap of those to be called later
+
     def __init__(self, most: int) -> None:
         super().__init__()
         self.steps, self._most, self._seconds = 0, most, 0.0
-        self._selector = self  # the loop of asyncio asks it to wait
+        self._numbers = itertools.count()
+        self._held: dict[str, list[asyncio.Handle]] = {}  # of each process that stands still
+        self.set_task_factory(self._task)  # type: ignore[arg-type]  # wants a function of any task
 
     def time(self) -> float:
         return self._seconds
 
-    def select(self, timeout: float | None) -> list[Any]:
-        self.steps += 1
-        if timeout is None or self.steps > self._most:
-            why = "nothing is left to wait for" if timeout is None else f"{self.steps} steps"
-            raise Livelock(f"no livelock: {why} after {self._seconds:.1f} s")
-        self._seconds += timeout
-        return []
+    def freeze(self, process: str) -> None:
+        """Lets a process stand still until `thaw`: nothing of it is called."""
+        self._held.setdefault(process, [])
 
-    def _process_events(self, event_list: list[Any]) -> None:
-        """Has none: nothing comes from outside."""
+    def thaw(self, process: str) -> None:
+        """Lets a process go on; what has become due meanwhile is called now."""
+        self._ready.extend(self._held.pop(process, ()))
+
+    def _task(self, loop: "JumpingLoop", story: Coroutine[Any, Any, Result], **more: Any) -> Any:
+        return _Numbered(story, loop=loop, number=next(self._numbers), **more)
+
+    def _run_once(self) -> None:
+        self.steps += 1
+        if self.steps > self._most:
+            raise Livelock(f"{self.steps} steps after {self._seconds:.1f} s")
+        if not self._ready:
+            self._jump()
+        while self._scheduled and self._scheduled[0].when() <= self._seconds:
+            self._ready.append(self._next_timer())
+        for _ in range(len(self._ready)):
+            handle = self._ready.popleft()
+            if handle.cancelled():
+                continue
+            held = self._held.get(_context(handle).get(PROCESS, "")) if self._held else None
+            if held is None:
+                handle._run()
+            else:
+                held.append(handle)
+
+    def _jump(self) -> None:
+        while self._scheduled and self._scheduled[0].cancelled():
+            self._next_timer()
+        if not self._scheduled:
+            raise Livelock(f"nothing is left to wait for after {self._seconds:.1f} s")
+        self._seconds = max(self._seconds, self._scheduled[0].when())
+
+    def _next_timer(self) -> asyncio.TimerHandle:
+        timer = heapq.heappop(self._scheduled)
+        timer._scheduled = False  # type: ignore[attr-defined]  # else its cancel is counted
+        return timer
 
     def _write_to_self(self) -> None:
         """Has nobody to wake: there are no threads."""
+
+
+class _Numbered(asyncio.Task[Any]):
+    """A task that sets keep by its number: by its address, they would give another order."""
+
+    def __init__(self, story: Coroutine[Any, Any, Any], *, number: int, **more: Any) -> None:
+        self._number = number
+        super().__init__(story, **more)
+
+    def __hash__(self) -> int:
+        return self._number
 
 
 def run(loop: JumpingLoop, story: Coroutine[Any, Any, Result]) -> Result:
     """What `story` returns, played on this loop, which is closed then."""
     asyncio.set_event_loop(loop)
     try:
-        return loop.run_until_complete(story)
+        with _ordered_scopes():
+            return loop.run_until_complete(story)
     finally:
         asyncio.set_event_loop(None)
         loop.close()
+
+
+@contextmanager
+def _ordered_scopes() -> Iterator[None]:
+    # anyio cancels what it keeps in sets, in their order: that must not be one of addresses.
+    before = CancelScope.__hash__
+    CancelScope.__hash__ = _number_of  # type: ignore[method-assign,assignment]
+    try:
+        yield
+    finally:
+        CancelScope.__hash__ = before  # type: ignore[method-assign]
+
+
+def _number_of(scope: CancelScope) -> int:
+    return hash(scope._host_task)
+
+
+def _context(handle: asyncio.Handle) -> Context:
+    return handle._context  # type: ignore[attr-defined,no-any-return]  # asyncio shows it to nobody

@@ -4,6 +4,7 @@ import json
 import logging
 import socket
 from dataclasses import dataclass
+from typing import Protocol
 
 import aiohttp
 import anyio
@@ -21,6 +22,14 @@ class Answer:
 
     status: int
     content: dict[str, object]
+
+
+class Ask(Protocol):
+    """How the agent is asked; see `ask`."""
+
+    async def __call__(
+        self, method: str, url: str, request: object = None, *, within_s: float
+    ) -> Answer: ...
 
 
 async def ask(method: str, url: str, request: object = None, *, within_s: float) -> Answer:

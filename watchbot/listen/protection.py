@@ -14,7 +14,7 @@ import anyio
 
 from watchbot.aws import retry_pause
 from watchbot.listen import agent
-from watchbot.listen.agent import Answer
+from watchbot.listen.agent import Answer, Ask
 from watchbot.world import REAL, World
 
 PATH = "/task-protection/v1/state"
@@ -54,12 +54,13 @@ async def protecting(
     deployment_blocked: Callable[[], None],
     pace: Pace = PACE,
     world: World = REAL,
+    ask: Ask = agent.ask,
 ) -> AsyncIterator["Protection"]:
     """Opens a protection that follows `busy` and `idle`; leaving ends it.
 
     Calls `deployment_blocked` at most once, from the event loop; it must not raise.
     """
-    protection = Protection(agent_uri, deployment_blocked, pace, world)
+    protection = Protection(agent_uri, deployment_blocked, pace, world, ask)
     try:
         async with anyio.create_task_group() as following:
             following.start_soon(protection.run)
@@ -81,8 +82,9 @@ class Protection:
         deployment_blocked: Callable[[], None],
         pace: Pace = PACE,
         world: World = REAL,
+        ask: Ask = agent.ask,
     ) -> None:
-        self._world, self._now = world, world.now
+        self._world, self._now, self._call = world, world.now, ask
         self._agent_uri, self._deployment_blocked, self._pace = agent_uri, deployment_blocked, pace
         self._busy = False
         self._told: bool | None = False  # None: a call had no answer, so the state is unknown
@@ -153,7 +155,7 @@ class Protection:
             request["ExpiresInMinutes"] = self._pace.expires_min
         url = self._agent_uri.rstrip("/") + PATH
         try:
-            return _refusal(await agent.ask("PUT", url, request, within_s=self._pace.call_s))
+            return _refusal(await self._call("PUT", url, request, within_s=self._pace.call_s))
         except OSError as error:
             return AgentRefusal(code="NoAnswer", text=str(error), known=False)
 

@@ -117,12 +117,18 @@ class SpawnRunner:
             outcome, reason = self._told_to_end(running, limit_s)
         return Verdict(outcome=outcome, ending=ending, reason=reason, run=run, tail=output.tail)
 
+    async def execute(
+        self, start: Start, output: Output, care: "_Care", held: Callable[[], bool]
+    ) -> Ending:
+        """Runs a process to its end; see `process.run`. A simulation has processes of its own."""
+        return await process.run(start, output, care, held)
+
     async def _to_its_end(
         self, start: Start, output: Output, care: "_Care", held: Callable[[], bool]
     ) -> tuple[Ending | None, str | None]:
         """Runs a process; returns its ending, and the reason to leave its message or None."""
         try:
-            return await process.run(start, output, care, held), None
+            return await self.execute(start, output, care, held), None
         except StillRunning as still:
             if still.ending is not None and self._codes.outcome(still.ending.exit_code).removes:
                 return still.ending, None

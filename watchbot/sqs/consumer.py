@@ -24,6 +24,7 @@ from watchbot.sqs.valve import Valve
 LAST_POLL_S = 5  # a cancelled poll may lose messages, so the last one gets this long to return
 LAST_SETTLE_S = 4  # the time for settling after the drain
 LEAVE_S = 5  # from the end of the drain to the end of the container
+LAST_LOOK_S = 1  # what is left of that for the counts of the last line
 
 log = logging.getLogger(__name__)
 
@@ -164,9 +165,14 @@ class Consumer:
                 self._received.set()
                 self._work.received()
             signals.cancel_scope.cancel()
-        log.info("stopped", extra=await left_in(self._queue) if self._terms.exit_when_empty else {})
+        log.info("stopped", extra=await self._last_facts())
         if self._fatal is not None:
             raise self._fatal
+
+    async def _last_facts(self) -> dict[str, object]:
+        if not self._terms.exit_when_empty:
+            return {}
+        return await left_in(self._queue, LAST_LOOK_S if self.draining else math.inf)
 
     async def _receive(self, stop: Stop) -> None:
         if stop.draining.is_set():

@@ -94,7 +94,9 @@ class SimulatedEcs(FakeEcs):
         return self._known_at.get(arn, 0) <= asyncio.get_running_loop().time()
 
     def _happens(self, fault: str) -> bool:
-        return self._chance.random() < self._faults.get(fault, 0)
+        found = self._chance.random() < self._faults.get(fault, 0)
+        self._laws.injected += found
+        return found
 
     def _latency(self) -> float:
         return self._chance.uniform(0.01, 0.1 + self._faults.get("slow", 0))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.simulation.judging import Judge
 from tests.simulation.schedule.history import Planned
 from tests.simulation.schedule.real import LeasedRun
 
@@ -36,10 +37,6 @@ LAWS: Mapping[str, str] = {
 }
 
 
-class Broken(AssertionError):
-    """A law does not hold; the text begins with its name."""
-
-
 @dataclass(slots=True)
 class Ban:
     """Runs that were called off; of these, calls that were under way may still be made once."""
@@ -48,13 +45,12 @@ class Ban:
     under_way: bool
 
 
-class Laws:
-    """Watches all that happens. Keeps the first law that was broken, and a line for each event."""
+class Laws(Judge):
+    """Watches all that happens."""
 
     def __init__(self, jobs: Mapping[str, Planned], now: Callable[[], float]) -> None:
-        self.jobs, self.now = jobs, now
-        self.lines: list[str] = []
-        self.broken: Broken | None = None
+        super().__init__(LAWS, now)
+        self.jobs = jobs
         self.steady = True  # the clock was never set back
         self.doubtful = False  # a run was called off while an answer was missing
         self.versions: dict[str, int] = defaultdict(
@@ -68,15 +64,6 @@ class Laws:
         self._taken: dict[tuple[str, Key], tuple[int, bool]] = {}
         self._decided_at: dict[Key, float] = {}
         self.entered_at: Callable[[Key], float | None] = lambda key: None
-
-    def say(self, who: str, text: str) -> None:
-        self.lines.append(f"{self.now():8.3f}  {who:10}  {text}")
-
-    def check(self, holds: bool, law: str, text: str) -> None:
-        assert law in LAWS, law
-        if not holds:
-            self.say("LAW", f"{law}: {text}")
-            self.broken = self.broken or Broken(f"{law}: {text}")
 
     def taken(self, who: str, run: LeasedRun, versions: Mapping[str, int]) -> None:
         key = key_of(run.started_by)

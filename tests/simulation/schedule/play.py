@@ -4,19 +4,18 @@ import asyncio
 import functools
 import logging
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, cast
 
 from starlette.exceptions import HTTPException
 
-from tests.simulation.jumping import JumpingLoop, Livelock, run
+from tests.simulation.jumping import JumpingLoop, run
+from tests.simulation.playing import Played
 from tests.simulation.schedule.database import SHOWN_URL, InlineDatabase, connect
 from tests.simulation.schedule.ecs import SimulatedEcs
 from tests.simulation.schedule.history import Event, History
-from tests.simulation.schedule.laws import Ban, Broken, Key, Laws
+from tests.simulation.schedule.laws import Ban, Key, Laws
 from tests.simulation.schedule.real import (
     Clients,
     DatabaseDown,
@@ -48,16 +47,6 @@ SELECT (SELECT count(*) FROM schedule_run WHERE wake_at IS NOT NULL)
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Played:
-    """What came of a history: all that happened, a line each, and the first law that broke."""
-
-    lines: Sequence[str]
-    broken: Broken | None
-    seconds: float
-    runs: int
-
-
 def play(history: History) -> Played:
     """Plays it, the same way each time."""
     logging.getLogger("watchbot").setLevel(logging.CRITICAL)
@@ -67,13 +56,18 @@ def play(history: History) -> Played:
     world = _World(history, loop, with_tables)
     try:
         run(loop, world.story())
-    except Livelock as error:
-        world.laws.broken = world.laws.broken or Broken(str(error))
     except Exception as error:
-        world.laws.broken = Broken(f"no crash: {error!r}")
+        world.laws.gave_up(error)
     found = with_tables.execute("SELECT count(*) FROM schedule_run").fetchone()[0]
     with_tables.close()
-    return Played(world.laws.lines, world.laws.broken, loop.time(), found)
+    return Played(
+        lines=world.laws.lines,
+        broken=world.laws.broken,
+        seconds=loop.time(),
+        runs=found,
+        faults=world.laws.injected + len(history.events),
+        checked=world.laws.checked,
+    )
 
 
 @functools.cache
@@ -304,7 +298,9 @@ class _World:
         return link
 
     def _happens(self, fault: str) -> bool:
-        return self._chance.random() < self._faults.get(fault, 0)
+        found = self._chance.random() < self._faults.get(fault, 0)
+        self.laws.injected += found
+        return found
 
     def _now(self) -> datetime:
         now = START + timedelta(seconds=self._loop.time() - self._back_s)

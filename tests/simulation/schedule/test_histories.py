@@ -10,7 +10,7 @@ import pytest
 from tests.simulation.schedule.history import Event, History, Planned, history_of
 from tests.simulation.schedule.laws import LAWS
 from tests.simulation.schedule.play import play
-from tests.simulation.schedule.shrink import report, shrunk
+from tests.simulation.schedule.simulation import SIMULATION
 
 KEPT = sorted((Path(__file__).parent / "kept").glob("*.json"))
 SEEDS = 200
@@ -21,14 +21,14 @@ PARTS = 10  # so that several processes share them
 def test_laws_hold_in_random_histories(part: int) -> None:
     for seed in range(part, SEEDS, PARTS):
         if play(history_of(seed)).broken:
-            pytest.fail(f"seed {seed}\n{report(shrunk(history_of(seed)))}")
+            pytest.fail(f"seed {seed}\n{SIMULATION.report(SIMULATION.shrunk(history_of(seed)))}")
 
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
 def test_what_broke_a_law_once_breaks_none(path: Path) -> None:
     history = History.of_text(path.read_text(encoding="utf-8"))
 
-    assert play(history).broken is None, report(history)
+    assert play(history).broken is None, SIMULATION.report(history)
 
 
 def test_the_same_history_plays_the_same_under_another_seed_of_hashes() -> None:
@@ -62,10 +62,10 @@ def test_a_broken_law_is_found_and_its_history_made_small() -> None:
         seed=1, seconds=10, replicas=2, jobs=(job,), events=events, faults={"slow": 0.5}
     )
 
-    small = shrunk(history)
+    small = SIMULATION.shrunk(history)
 
     assert [event.what for event in small.events] == ["unheard_of"]
     assert not small.faults
     assert small.replicas == 1
-    assert "no crash" in report(small)
+    assert "no crash" in SIMULATION.report(small)
     assert all(law for law in LAWS.values())

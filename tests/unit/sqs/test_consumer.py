@@ -1,6 +1,6 @@
 """What `listen` and `record` share: the receiving, the drain, and the order of the end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import anyio
 import pytest
@@ -9,6 +9,7 @@ from anyio.abc import TaskGroup
 from watchbot.errors import Denied
 from watchbot.lifecycle import Stop
 from watchbot.sqs.consumer import Consumer, Terms
+from watchbot.sqs.counts import left_in
 from watchbot.sqs.lease import Lease
 from watchbot.sqs.memory import MemoryQueue
 from watchbot.sqs.message import Message
@@ -170,3 +171,12 @@ async def test_lease_that_is_lost_is_told() -> None:
     consumer.leases.holds(lease)
 
     assert work.heard == ["lost"]
+
+
+async def test_last_line_does_not_wait_for_counts_that_do_not_come() -> None:
+    class Silent(MemoryQueue):
+        async def facts(self) -> Mapping[str, str]:
+            await anyio.sleep_forever()
+            return {}
+
+    assert await left_in(Silent(), within_s=0) == {"left": "unknown: no answer in time"}

@@ -1,0 +1,208 @@
+"""A history: messages, what their workers do, what happens to watchers, how often calls fail."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from random import Random
+from typing import Any
+
+FAULTS = (
+    *("error", "lost", "slow", "throttled", "partial", "twice", "reordered"),
+    *("topic", "letters", "agent"),
+)
+OF_THE_QUEUE = frozenset(FAULTS[:7])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One run of a message: how long it takes, and how it ends.
+
+    `code` is the exit code; -9 stands for an end by SIGKILL, and 127 for one that does not start.
+    A `stubborn` one does not end at SIGTERM.
+    """
+
+    lasts: float
+    code: int = 0
+    stubborn: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A message: when it is sent, and its runs. Those after the last of them complete at once."""
+
+    name: str
+    at: float = 0
+    group: str = ""
+    runs: tuple[Planned, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What is done at a moment to a watcher, to the queue, or to the machine."""
+
+    at: float
+    what: str
+    watcher: int = 0
+    seconds: float = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """All that a seed makes; the same history plays the same every time.
+
+    `faults` is how often each happens, from 0 to 1. `options` are those of `watchbot listen`.
+    """
+
+    seed: int
+    seconds: float
+    watchers: int
+    fifo: bool = False
+    batch_size: int = 1
+    most_receives: int = 0  # of the queue's redrive policy; 0: it has none
+    options: Mapping[str, Any]
+    messages: tuple[Sent, ...]
+    events: tuple[Event, ...] = ()
+    faults: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def calm(self) -> bool:
+        """Whether nothing excuses a lost lease: the queue answers, and no watcher stands still."""
+        return not OF_THE_QUEUE & self.faults.keys() and self.has_only(
+            "terminate", "terminate_twice", "kill", "set_clock", "no_room"
+        )
+
+    @property
+    def gentle(self) -> bool:
+        """Whether nothing excuses a second run: it is calm, and watchers only get SIGTERM."""
+        return self.calm and self.has_only("terminate", "terminate_twice", "set_clock", "no_room")
+
+    def has_only(self, *deeds: str) -> bool:
+        """Whether nothing else happens."""
+        return all(event.what in deeds for event in self.events)
+
+    def to_text(self) -> str:
+        """As JSON, one message or event a line."""
+        facts = asdict(self)
+        events = ",\n  ".join(json.dumps(_set(event)) for event in facts.pop("events"))
+        messages = ",\n  ".join(json.dumps(_set(message)) for message in facts.pop("messages"))
+        lists = f'"messages": [\n  {messages}\n], "events": [\n  {events}\n]'
+        return f"{json.dumps(facts)[:-1]}, {lists}}}\n"
+
+    @classmethod
+    def of_text(cls, text: str) -> "History":
+        """The history that `to_text` wrote."""
+        facts = json.loads(text)
+        messages = tuple(_sent(each) for each in facts.pop("messages"))
+        events = tuple(Event(**each) for each in facts.pop("events"))
+        return cls(messages=messages, events=events, **facts)
+
+
+def history_of(seed: int) -> History:
+    """The history of a seed."""
+    chance = Random(seed)
+    seconds = chance.choice((5, 15, 40))
+    fifo, gentle = chance.random() < 0.4, chance.random() < 0.4
+    options = _options(chance)
+    long = chance.random() < 0.002  # some run for hours
+    watchers = chance.choice((1, 1, 1, 2, 3))
+    deeds = _GENTLE if gentle else _DEEDS
+    events = [_event(chance, seconds, watchers, deeds) for _ in range(chance.choice(_EVENTS))]
+    names = FAULTS[len(OF_THE_QUEUE) :] if gentle else FAULTS
+    often = {name: _often(chance, name) for name in names}
+    return History(
+        seed=seed,
+        seconds=seconds,
+        watchers=watchers,
+        fifo=fifo,
+        batch_size=chance.choice((1, 1, 1, 2, 5)),
+        most_receives=chance.choice((0, 0, 3, 20)),
+        options=options,
+        messages=tuple(
+            _message(chance, number, seconds, options, fifo=fifo, long=long)
+            for number in range(chance.choice((1, 2, 3, 4, 6, 12)))
+        ),
+        events=tuple(sorted(events, key=lambda event: event.at)),
+        faults={name: value for name, value in often.items() if value},
+    )
+
+
+def _options(chance: Random) -> dict[str, Any]:
+    drawn = {
+        "concurrency": chance.choice((1, 2, 3, 5)),
+        "visibility_timeout": chance.choice((5, 30, 180)),
+        "max_backoff": chance.choice((0, 5, 60)),
+        "poll_wait": chance.choice((0, 2, 20, 20)),
+        "breaker": chance.choice((0, 0, 5)),
+        "on_lost_lease": chance.choice(("continue", "kill")),
+        "max_job_duration": chance.choice((0, 0, 20)),
+        "kill_grace": chance.choice((0, 2, 10)),
+        "drain_timeout": chance.choice((0, 5, 25)),
+        "max_attempts": chance.choice((0, 0, 1, 3)),
+        "give_up_after": chance.choice((0, 300)),
+        "exit_when_empty": chance.random() < 0.15,
+        "writable_filesystem": chance.random() < 0.05,
+        "no_protection": chance.random() < 0.6,
+        "notify": chance.random() < 0.5,
+    }
+    drawn["exit_wait"] = chance.choice((0, 10, 900))
+    return drawn
+
+
+def _message(
+    chance: Random, number: int, seconds: int, options: Mapping[str, Any], **kind: bool
+) -> Sent:
+    visible_s = options["visibility_timeout"]
+    lasts = (0.001, 0.05, 1, 8, 40, visible_s * 2.5)
+    codes = (0,) * 6 + (1, 1, 3, 4, -9, 127)
+    runs = tuple(
+        Planned(
+            lasts=round(chance.choice(lasts) * chance.random(), 3),
+            code=chance.choice(codes),
+            stubborn=chance.random() < 0.1,
+        )
+        for _ in range(chance.choice((1, 1, 1, 2, 4)))
+    )
+    if kind["long"] and number == 0:
+        runs = (Planned(lasts=chance.choice((1, 3, 13)) * 3600),)
+    return Sent(
+        name=f"m{number}",
+        at=round(chance.choice((0, 0, 0, 0.7)) * chance.random() * seconds, 2),
+        group=chance.choice("ghi") if kind["fifo"] else "",
+        runs=runs,
+    )
+
+
+_EVENTS = (0, 1, 1, 2, 3, 6)
+_GENTLE = ("terminate", "terminate", "terminate", "terminate_twice", "set_clock", "no_room")
+_DEEDS = (
+    *("terminate", "terminate_twice", "set_clock", "no_room"),
+    *("kill", "kill", "freeze", "freeze", "away", "away"),
+    *("deny_delete", "deny_hide", "deny_receive", "delete_queue"),
+)
+
+
+def _event(chance: Random, seconds: int, watchers: int, deeds: tuple[str, ...]) -> Event:
+    what = chance.choice(deeds)
+    if what == "delete_queue" and chance.random() < 0.8:
+        what = "away"
+    return Event(
+        at=round(chance.uniform(0.05, seconds * 1.2), 2),
+        what=what,
+        watcher=chance.randrange(watchers),
+        seconds=round(chance.choice((0.5, 4, 20, 90)) * chance.random(), 2),
+    )
+
+
+def _often(chance: Random, name: str) -> float:
+    if chance.random() < 0.7:
+        return 0
+    return round(chance.uniform(0, 0.05 if name == "lost" else 0.3), 2)
+
+
+def _sent(facts: dict[str, Any]) -> Sent:
+    runs = tuple(Planned(**each) for each in facts.pop("runs", ()))
+    return Sent(**facts, runs=runs)
+
+
+def _set(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if value}

@@ -1,0 +1,387 @@
+"""The laws: each is a promise of docs/explanation/delivery.md, and the faults that excuse it.
+
+Those that name no fault hold under all that the simulation has.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tests.simulation.judging import Judge
+from tests.simulation.watcher.history import History
+from watchbot.listen.report import Report
+from watchbot.sqs.message import Message
+from watchbot.sqs.queue import Refusal
+
+LAWS: Mapping[str, str] = {
+    "finished first": "At least once: a message is deleted once its worker exited with 0 or 3, or "
+    "once the dead-letter queue has it; never otherwise",
+    "nothing lost": "At least once: whatever dies, a message that is not done is in the queue, or "
+    "in the dead-letter queue. Not where the queue itself is deleted",
+    "all done": "At least once: once all is well, each message is done, or dead, and no watcher "
+    "waits for ever. Not where the queue is deleted",
+    "nothing twice": "When a command runs twice: with SIGTERM alone, no message is done twice, and "
+    "never two runs of one at once. Not where the queue fails or repeats itself, where a "
+    "watcher is killed or stands still",
+    "renewed in time": "The lease: while a message is in hand, nobody else gets it. Not where the "
+    "queue fails or repeats itself, where its watcher is killed or stands still",
+    "started in hand": "When a command runs twice: a worker whose lease is lost is not started. "
+    "Not where the queue repeats itself",
+    "no dead receipt": "The lease: a message that was deleted, or whose lease the queue said is "
+    "lost, is not settled any more",
+    "one at a time": "FIFO: within a group one message runs at a time. "
+    "Runs whose lease is lost go on beside the next",
+    "in order": "FIFO: within a group messages run, and are deleted, in order",
+    "in hand": "The lease, FIFO: no more is received than there are slots; from a FIFO queue one "
+    "message at a time",
+    "slots": "a watcher runs at most `--concurrency` workers, each with a number of its own",
+    "no poll after SIGTERM": "SIGTERM, 1: no poll is started any more",
+    "no start after SIGTERM": "SIGTERM, 3: workers that run have their time; no other starts",
+    "gone in time": "SIGTERM: a watcher leaves within its drain (five seconds at least) and five "
+    "more, also when AWS does not answer; after a second signal within five. "
+    "Time in which it stood still is not counted",
+    "reported once": "each delivery is reported once to every observer. Not where the watcher was "
+    "killed, and not those that were never run, where the queue fails",
+    "given back": "a watcher at rest asks for as many messages as it has slots, up to ten, and "
+    "asks the queue for nothing else",
+    "dead by the rule": "At least once: a message is a dead letter after `--max-attempts` failed "
+    "runs or at its last receive, and never before",
+    "protected": "Scale-in: the task is protected while it works, and is not when it rests. "
+    "Not where the agent fails",
+    "breaker": "The breaker: where a run has succeeded since the start, it never opens; "
+    "while it is open, one message is in hand at most, those before it aside",
+    "no crash": "a watcher ends when it is told to, when its queue is empty (--exit-when-empty), "
+    "after its one message, or when AWS refuses for good; and logs no traceback",
+    "no livelock": "the loop's steps are bounded",
+}
+SLACK_S = 0.6  # for the last notices, and for calls of some milliseconds
+
+
+@dataclass(slots=True)
+class Known:
+    """A message as it really is."""
+
+    name: str
+    group: str
+    place: int
+    receipt: str = ""  # of the last who got it
+    hidden_until: float = -math.inf
+    receives: int = 0
+    gone: bool = False
+
+
+@dataclass(slots=True)
+class Delivery:
+    """A message in the hands of a watcher, as that may know."""
+
+    message_id: str
+    held_until: float
+    dead: str = ""  # why it must not be settled any more
+    reports: int = 0
+    started: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """A run of a message."""
+
+    watcher: str
+    message_id: str
+    receipt: str
+    slot: int
+    batch: object
+    began: float
+
+
+@dataclass(slots=True)
+class Life:
+    """A watcher's life, from its start to its end."""
+
+    slots: int
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
+    runs: list[Run] = field(default_factory=list)
+    open_polls: list[int] = field(default_factory=list)
+    asked_at: float = math.inf
+    forced_at: float = math.inf
+    stood_still_s: float = 0.0
+    killed: bool = False
+    settled_at: float = 0.0
+    protected: bool | None = None  # None: nobody asked for protection
+
+
+class Laws(Judge):
+    """Watches all that happens."""
+
+    def __init__(self, history: History, now: Callable[[], float]) -> None:
+        super().__init__(LAWS, now)
+        self.history = history
+        self.known: dict[str, Known] = {}
+        self.lives: dict[str, Life] = {}
+        self.finished = set[str]()
+        self.buried = set[str]()
+        self.failures: dict[str, int] = defaultdict(int)
+        self.runs = 0
+        self.deleted_queue = False
+        self.groups: dict[str, list[Known]] = defaultdict(list)
+
+    # What happens to the queue.
+
+    def sent(self, message_id: str, name: str, group: str) -> None:
+        known = Known(name, group, len(self.known))
+        self.known[message_id] = known
+        self.groups[group].append(known)
+        self.say("sender", f"sends {name}{f' of group {group}' if group else ''}")
+
+    def handed_out(self, message_id: str, receipt: str, visibility_s: float) -> None:
+        known = self.known[message_id]
+        if self.history.calm:
+            for watcher, life in self.lives.items():
+                for delivery in life.deliveries.values():
+                    ours = delivery.message_id == message_id and not delivery.reports
+                    text = f"{known.name} is in hand of {watcher}"
+                    self.check(life.killed or not ours, "renewed in time", text)
+        known.receipt, known.hidden_until = receipt, self.now() + visibility_s
+        known.receives += 1
+
+    def shown(self, message_id: str) -> None:
+        """Hears that the queue shows a message that somebody has."""
+        self.known[message_id].hidden_until = self.now()
+        self.say("queue", f"shows {self.known[message_id].name} again, by a fault of its own")
+
+    def hidden(self, message_id: str, receipt: str, seconds: float) -> None:
+        known = self.known.get(message_id)
+        if known and known.receipt == receipt and known.hidden_until > self.now():
+            known.hidden_until = self.now() + seconds
+
+    def deleted(self, message_id: str, receipt: str) -> None:
+        known = self.known[message_id]
+        if known.gone or known.receipt != receipt:
+            return  # a standard queue says yes to that, and does nothing
+        self._check_delete(message_id, known)
+        known.gone = True
+        self.say("queue", f"deletes {known.name}")
+
+    def undeleted(self, message_id: str, receipt: str) -> None:
+        """Hears of a delete that the queue says yes to, and forgets."""
+        known = self.known[message_id]
+        if known.receipt == receipt:
+            self._check_delete(message_id, known)
+            self.shown(message_id)
+
+    def _check_delete(self, message_id: str, known: Known) -> None:
+        done = message_id in self.finished or message_id in self.buried
+        self.check(done, "finished first", f"{known.name} is deleted, and no worker finished it")
+        if self.history.fifo:
+            for other in self._before(known):
+                self.check(False, "in order", f"{known.name} is deleted before {other.name}")
+
+    def _before(self, known: Known) -> list[Known]:
+        """The messages before this one in its group that are not done, nor dead."""
+        most = self.history.most_receives or math.inf
+        return [
+            other
+            for other in self.groups[known.group]
+            if other.place < known.place
+            and not other.gone
+            and not (other.receives >= most and other.hidden_until <= self.now())
+        ]
+
+    # What a watcher asks of the queue.
+
+    def lives_on(self, watcher: str, slots: int) -> None:
+        self.lives[watcher] = Life(slots)
+        self.say(watcher, "starts")
+
+    def polls(self, watcher: str, count: int) -> None:
+        life = self.lives[watcher]
+        if life.killed:
+            return
+        self.check(life.asked_at >= self.now(), "no poll after SIGTERM", watcher)
+        self.check(count == 1 or not self.history.fifo, "in hand", f"{watcher} asks for {count}")
+        life.open_polls.append(count)
+        held = sum(not each.reports for each in life.deliveries.values())
+        asked = sum(life.open_polls)
+        text = f"{watcher} has {held}, and asks for {asked} more"
+        self.check(held + asked <= life.slots, "in hand", text)
+
+    def polled(self, watcher: str, count: int) -> None:
+        if count in self.lives[watcher].open_polls:
+            self.lives[watcher].open_polls.remove(count)
+
+    def received(self, watcher: str, messages: Sequence[Message], visibility_s: float) -> None:
+        life = self.lives[watcher]
+        for message in messages:
+            until = message.asked_at + visibility_s
+            life.deliveries[message.receipt] = Delivery(message.id, until)
+            self.say(watcher, f"receives {self._shown(message.receipt)}")
+
+    def settles(self, watcher: str, operation: str, receipts: Sequence[str]) -> None:
+        life = self.lives[watcher]
+        if life.killed:
+            return
+        life.settled_at = self.now()
+        for receipt in receipts:
+            delivery = life.deliveries[receipt]
+            text = f"{watcher} asks for a {operation} of {self._shown(receipt)}: {delivery.dead}"
+            self.check(not delivery.dead, "no dead receipt", text)
+
+    def answered(
+        self, watcher: str, operation: str, receipts: Sequence[str], refusals: Sequence[object]
+    ) -> None:
+        for receipt, refusal in zip(receipts, refusals, strict=True):
+            delivery = self.lives[watcher].deliveries[receipt]
+            if operation == "delete" and refusal is None:
+                delivery.dead = "it was deleted"
+            elif not isinstance(refusal, Refusal) or not refusal.lost:
+                continue
+            elif operation == "delete" or not delivery.reports:
+                # While a message is being settled, only the answer to that tells.
+                delivery.dead = f"the queue said {refusal.code}"
+
+    def extended(self, watcher: str, receipt: str, until: float) -> None:
+        self.lives[watcher].deliveries[receipt].held_until = until
+
+    # What a watcher runs.
+
+    def starts(self, run: Run) -> None:
+        life, known = self.lives[run.watcher], self.known[run.message_id]
+        self.runs += 1
+        shown = self._shown(run.receipt)
+        self.say(run.watcher, f"starts {shown} in slot {run.slot}")
+        self._check_slots(run, life)
+        self.check(life.asked_at >= self.now(), "no start after SIGTERM", f"{run.watcher}: {shown}")
+        delivery = life.deliveries[run.receipt]
+        self.check(not delivery.dead, "started in hand", f"{shown}: {delivery.dead}")
+        if "twice" not in self.history.faults:
+            held = known.receipt == run.receipt and known.hidden_until > self.now()
+            self.check(held, "started in hand", f"{shown} is not hidden for {run.watcher}")
+        if self.history.gentle:
+            beside = [each for each in self._running() if each.message_id == run.message_id]
+            self.check(not beside, "nothing twice", f"two runs of {known.name} at once")
+        if self.history.fifo:
+            self._check_order(run, known)
+        delivery.started = True
+        life.runs.append(run)
+
+    def _check_slots(self, run: Run, life: Life) -> None:
+        taken = {each.slot: each.batch for each in life.runs}
+        text = f"{run.watcher} starts in slot {run.slot}, and runs in {sorted(taken)}"
+        most = self.history.options["concurrency"]
+        if self.history.options["writable_filesystem"]:
+            most = 1
+        free = taken.get(run.slot, run.batch) is run.batch and 0 <= run.slot < most
+        self.check(free, "slots", text)
+
+    def _check_order(self, run: Run, known: Known) -> None:
+        for other in self._running():
+            if other.batch is not run.batch and self._is_held(other):
+                same = self.known[other.message_id].group == known.group
+                beside = self._shown(other.receipt)
+                self.check(not same, "one at a time", f"{known.name} starts beside {beside}")
+        with_it = {self.known[each.message_id].name for each in self._running_in(run.batch)}
+        late = [each.name for each in self._before(known) if each.name not in with_it]
+        self.check(not late, "in order", f"{known.name} starts before {', '.join(late)}")
+
+    def _running(self) -> list[Run]:
+        return [run for life in self.lives.values() for run in life.runs]
+
+    def _running_in(self, batch: object) -> list[Run]:
+        return [run for run in self._running() if run.batch is batch]
+
+    def _is_held(self, run: Run) -> bool:
+        known = self.known[run.message_id]
+        return known.receipt == run.receipt and known.hidden_until > self.now()
+
+    def ends(self, run: Run, how: str, *, finished: bool) -> None:
+        """Hears that a run has ended; `finished`: by itself, with an exit code that removes."""
+        life = self.lives[run.watcher]
+        life.runs.remove(run)
+        if self.history.calm and "agent" not in self.history.faults:
+            lasted = life.protected or life.killed or self.now() - run.began < SLACK_S
+            text = f"{run.watcher} runs {self._shown(run.receipt)}, and ECS may end it"
+            self.check(lasted or life.protected is None, "protected", text)
+        self.say(run.watcher, f"ends {self._shown(run.receipt)}: {how}")
+        if finished:
+            again = run.message_id in self.finished
+            if self.history.gentle:
+                self.check(not again, "nothing twice", f"{self._shown(run.receipt)} is done again")
+            self.finished.add(run.message_id)
+
+    # What a watcher says.
+
+    def reported(self, watcher: str, report: Report) -> None:
+        life = self.lives[watcher]
+        delivery = life.deliveries[report.message.receipt]
+        delivery.reports += 1
+        shown = self._shown(report.message.receipt)
+        self.say(watcher, f"reports {shown} {report.outcome.name}: {report.how}")
+        self.check(delivery.reports == 1 or life.killed, "reported once", f"{watcher}: {shown}")
+        if report.outcome.failed:
+            self.failures[delivery.message_id] += 1
+
+    def dead_letter(self, message_id: str) -> None:
+        """Hears that the dead-letter queue has taken a message from a watcher."""
+        known = self.known[message_id]
+        self.buried.add(message_id)
+        self.say("dead letters", f"take {known.name}")
+        # The report of the last failure comes when the letter is sent.
+        least = self.history.options["max_attempts"] - 1
+        last = known.receives >= (self.history.most_receives or 4 * (least + 1))
+        enough = self.failures[message_id] >= least or last
+        text = f"{known.name} after {self.failures[message_id] + 1} failures"
+        self.check(enough, "dead by the rule", text)
+
+    # What happens to a watcher.
+
+    def asked_to_stop(self, watcher: str, *, forced: bool) -> None:
+        life = self.lives[watcher]
+        self.say(watcher, "gets a second SIGTERM" if forced else "gets SIGTERM")
+        life.asked_at = min(life.asked_at, self.now())
+        if forced:
+            life.forced_at = min(life.forced_at, self.now())
+
+    def killed(self, watcher: str) -> None:
+        self.lives[watcher].killed = True
+        self.say(watcher, "gets SIGKILL")
+
+    def stood_still(self, watcher: str, seconds: float) -> None:
+        self.lives[watcher].stood_still_s += seconds
+
+    def left(self, watcher: str, drain_s: float) -> None:
+        life = self.lives[watcher]
+        self.say(watcher, "has left")
+        by = min(life.asked_at + max(drain_s, 5) + 5, life.forced_at + 5)
+        late_s = self.now() - by - life.stood_still_s - SLACK_S
+        self.check(late_s <= 0, "gone in time", f"{watcher} is {late_s:.1f} s late")
+        self.check(not life.runs, "gone in time", f"{watcher} left {len(life.runs)} runs behind")
+        for receipt, delivery in life.deliveries.items():
+            text = f"{watcher} said nothing of {self._shown(receipt)}"
+            excused = not delivery.started and not self.history.calm
+            self.check(delivery.reports == 1 or excused, "reported once", text)
+
+    def at_rest(self, watcher: str) -> None:
+        """Hears that all is done, and a watcher has had time to notice."""
+        life = self.lives[watcher]
+        if life.runs:
+            return  # of a message that is done, or somebody else's
+        if not self.history.options["breaker"]:
+            most = 1 if self.history.fifo else min(life.slots, 10)
+            others = set(life.open_polls) - {most}
+            self.check(not others, "given back", f"{watcher} asks for {others}, not {most}")
+        if "agent" not in self.history.faults:
+            self.check(not life.protected, "protected", f"{watcher} rests, and is protected")
+        quiet_s = self.now() - life.settled_at
+        self.check(quiet_s > 20, "given back", f"{watcher} settled something {quiet_s:.0f} s ago")
+
+    def id_of(self, name: str) -> str:
+        """The id of the message of this name."""
+        return next(found for found, known in self.known.items() if known.name == name)
+
+    def is_dead(self, watcher: str) -> bool:
+        """Whether a watcher was killed."""
+        return watcher in self.lives and self.lives[watcher].killed
+
+    def _shown(self, receipt: str) -> str:
+        message_id, _, receive = receipt.partition(" ")
+        return f"{self.known[message_id].name}/{receive}"

@@ -1,0 +1,183 @@
+"""A watcher of the simulation, put together as `watchbot.listen.service` does it."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from random import Random
+from typing import Any, cast
+
+import anyio
+
+from tests.simulation.watcher.laws import Laws
+from tests.simulation.watcher.processes import BatchRunner, Machine, SimulatedRunner
+from tests.simulation.watcher.queue import SimulatedQueue, Weather, Wire
+from watchbot.aws import Client
+from watchbot.errors import Unreachable
+from watchbot.lifecycle import Stop
+from watchbot.listen.agent import Answer
+from watchbot.listen.breaker import Breaker
+from watchbot.listen.dead_letters import DeadLetters
+from watchbot.listen.failures import Failures
+from watchbot.listen.lines import Lines
+from watchbot.listen.machine import Machine as RealMachine
+from watchbot.listen.notices import Notices
+from watchbot.listen.notify import Notifier
+from watchbot.listen.observers import Observer
+from watchbot.listen.protection import protecting
+from watchbot.listen.report import Report
+from watchbot.listen.watcher import Parts, Watcher
+from watchbot.settings.listen import WatcherSettings
+from watchbot.sqs.destination import Result
+from watchbot.sqs.memory import MemoryQueue
+from watchbot.sqs.outgoing import Outgoing, Unsent
+from watchbot.sqs.valve import Valve
+from watchbot.world import World
+
+LATEST_S = 8
+
+
+@dataclass(slots=True, kw_only=True)
+class Surroundings:
+    """What all watchers of a history share."""
+
+    queue: SimulatedQueue
+    dead: MemoryQueue
+    settings: WatcherSettings
+    options: dict[str, Any]
+    batch_size: int
+    weather: Weather
+    chance: Random
+    laws: Laws
+
+
+async def watch(around: Surroundings, machine: Machine, stop: Stop, wire: Wire) -> None:
+    """Runs a watcher to its end."""
+    settings, world, laws = around.settings, machine.world, around.laws
+    async with AsyncExitStack() as house:
+        valve = Valve(world)
+        breaker = Breaker(settings.breaker, valve, world)
+        observers: list[Observer] = [Lines(world), breaker, Failures()]
+        notifier = None
+        if around.options["notify"]:
+            notifier = await _open_notifier(house, around, world)
+            observers.append(Notices(notifier, breaker))
+        observers.append(Hearing(laws, machine.watcher, breaker))
+        protection = None
+        if not settings.no_protection:
+            agent = Agent(around, machine.watcher)
+            protection = await house.enter_async_context(
+                protecting("http://agent", valve.close, world=world, ask=agent.ask)
+            )
+        runner = BatchRunner if around.batch_size > 1 else SimulatedRunner
+        parts = Parts(
+            queue=wire,
+            runner=runner(settings, machine, stop),
+            machine=RealMachine(machine.check, valve, world),
+            valve=valve,
+            breaker=breaker,
+            observers=observers,
+            dead_letters=_dead_letters(around),
+            protection=protection,
+        )
+        watcher = Watcher(settings, parts, batch_size=around.batch_size)
+        if notifier is not None:
+            tell = notifier
+            house.callback(lambda: tell.hurry(watcher.left_s))
+        await watcher.run(stop)
+
+
+async def _open_notifier(house: AsyncExitStack, around: Surroundings, world: World) -> Notifier:
+    topic = cast(Client, Topic(around))
+    notifier = Notifier(topic, "arn:aws:sns:us-east-1:123456789012:t", "s", {}, world)
+    publishing = await house.enter_async_context(anyio.create_task_group())
+    publishing.start_soon(notifier.run)
+    house.callback(publishing.cancel_scope.cancel)
+    house.push_async_callback(notifier.close)
+    return notifier
+
+
+def _dead_letters(around: Surroundings) -> DeadLetters | None:
+    attempts, most = around.options["max_attempts"], around.laws.history.most_receives
+    if not attempts:
+        return None
+    return DeadLetters(Letters(around), max_attempts=attempts, last_receive=most or 4 * attempts)
+
+
+class Hearing:
+    """An observer that tells the laws what it hears."""
+
+    def __init__(self, laws: Laws, watcher: str, breaker: Breaker) -> None:
+        self._laws, self._watcher, self._breaker = laws, watcher, breaker
+        self._succeeded = False
+
+    def observe(self, report: Report) -> None:
+        self._laws.reported(self._watcher, report)
+        if report.outcome.name == "completed" and report.ending is not None:
+            self._succeeded = True
+        opened = self._breaker.open and self._succeeded
+        self._laws.check(not opened, "breaker", f"{self._watcher}: open after a success")
+
+
+class Letters:
+    """The dead-letter queue as a destination."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+
+    @property
+    def fifo(self) -> bool:
+        return self._around.dead.fifo
+
+    def fit(self, message: Outgoing) -> Outgoing:
+        return message
+
+    async def send(self, messages: Sequence[Outgoing]) -> list[Result]:
+        await asyncio.sleep(0.005)
+        if self._around.queue.happens("letters"):
+            await asyncio.sleep(self._around.chance.uniform(0, LATEST_S))
+            if self._around.chance.random() < 0.5:
+                raise Unreachable(service="SQS", operation="send", code="Sim", text="as simulated")
+            return [Unsent(code="InternalError", text="as simulated", passing=True)] * len(messages)
+        return [self._send(message) for message in messages]
+
+    def _send(self, message: Outgoing) -> str:
+        laws = self._around.laws
+        found = self._around.dead.send(
+            message.body, group=message.group_id, MessageDeduplicationId=message.dedup_id or ""
+        )
+        laws.dead_letter(laws.id_of(message.body))
+        return found
+
+
+class Topic:
+    """A client of SNS."""
+
+    service = "sns"
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+
+    async def call(self, operation: str, **given: Any) -> Any:
+        await asyncio.sleep(0.005)
+        if self._around.queue.happens("topic"):
+            await asyncio.sleep(self._around.chance.choice((0, 10)))
+            raise Unreachable(service="SNS", operation=operation, code="Sim", text="as simulated")
+        entries = given.get("PublishBatchRequestEntries", ())
+        return {"MessageId": "1", "Successful": [{"Id": each["Id"]} for each in entries]}
+
+
+class Agent:
+    """The agent of ECS."""
+
+    def __init__(self, around: Surroundings, watcher: str) -> None:
+        self._around, self._life = around, around.laws.lives[watcher]
+        self._life.protected = False
+
+    async def ask(self, method: str, url: str, request: Any = None, *, within_s: float) -> Answer:
+        await asyncio.sleep(0.005)
+        if self._around.queue.happens("agent"):
+            await asyncio.sleep(within_s)
+            raise OSError("no answer, as simulated")
+        self._life.protected = request["ProtectionEnabled"]
+        return Answer(status=200, content={"protection": {}})
