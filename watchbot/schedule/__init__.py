@@ -1,1 +1,1 @@
-"""`watchbot schedule`: starts ECS tasks, or sends messages, at the times that jobs ask for."""
+"""Starts ECS tasks, or sends messages, when jobs are due: `watchbot schedule`."""

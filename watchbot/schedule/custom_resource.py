@@ -1,7 +1,7 @@
-"""The custom resource of clockwork, for AWS Lambda: a stack's schedule becomes a row of a table.
+"""Handles clockwork's custom resource in AWS Lambda: writes a stack's schedule to a table.
 
-CloudFormation waits an hour for an answer that does not come. So one is always sent, whatever
-goes wrong, and before Lambda's time is over.
+CloudFormation waits an hour for a missing answer. So the handler always answers, whatever error
+occurs, and before Lambda's time limit.
 """
 
 import hashlib
@@ -22,8 +22,8 @@ from watchbot.schedule.job.job import Job
 from watchbot.schedule.job.problems import messages
 from watchbot.settings.base import AwsEndpoint
 
-MAX_ANSWER_BYTES = 4096  # CloudFormation takes no more
-MARGIN_S = 3  # of Lambda's time, to send the answer in
+MAX_ANSWER_BYTES = 4096  # CloudFormation's limit
+MARGIN_S = 3  # before Lambda's time limit, to send the answer
 _SEND_S = 2.5
 
 _NEEDED = (
@@ -51,12 +51,12 @@ class StackAnswer:
 
 
 def handler(event: Event, context: Context) -> None:
-    """Does what CloudFormation asks for, and answers."""
+    """Handles a request of CloudFormation, and sends the answer."""
     verdict = StackAnswer(physical_id=_failed_id(event), reason="it took too long")
     try:
         time_s = context.get_remaining_time_in_millis() / 1000 - MARGIN_S
         verdict = anyio.run(_decide, event, time_s)
-    except Exception as error:  # whatever it is: an answer that is missing costs an hour
+    except Exception as error:  # any error must be answered: a missing answer costs an hour
         log.exception("request failed unexpectedly")
         verdict = StackAnswer(physical_id=_failed_id(event), reason=repr(error))
     finally:
@@ -64,14 +64,14 @@ def handler(event: Event, context: Context) -> None:
 
 
 def answer_by_hand(text: bytes) -> None:
-    """Answers a request that is written as JSON, as the handler does.
+    """Handles a request in JSON as the Lambda handler does.
 
-    Raises `UsageError` for what is no request, `WatchbotError` when the answer cannot be sent.
+    Raises `UsageError` if `text` is no request, and `WatchbotError` if the answer cannot be sent.
     """
     try:
         event = json.loads(text)
     except ValueError as error:
-        raise UsageError(f"standard input is no JSON: {error}") from None
+        raise UsageError(f"standard input is not JSON: {error}") from None
     if not isinstance(event, dict):
         raise UsageError("standard input is no request of CloudFormation: it is no JSON object")
     needed = [*_NEEDED, *(["PhysicalResourceId"] if event.get("RequestType") != "Create" else [])]
@@ -87,7 +87,7 @@ def answer_by_hand(text: bytes) -> None:
 
 
 class _Patient:
-    """Nobody ends us."""
+    """A Lambda context without a time limit."""
 
     def get_remaining_time_in_millis(self) -> int:
         return 60_000
@@ -109,10 +109,10 @@ def answer(event: Event, verdict: StackAnswer) -> bytes:
 
 
 def physical_id(event: Event) -> str:
-    """The name of a stack's schedule: the same for the same request, however often it comes.
+    """The physical id of a stack's schedule, which a repeated request does not change.
 
-    Another table, or another region, makes it another resource: CloudFormation then deletes the
-    old one. Names that clockwork gave stay as they are, as long as the table does.
+    A change of table or region changes the id, so that CloudFormation deletes the old resource.
+    Keeps ids that clockwork gave, unless the table changes.
     """
     now, before = event["ResourceProperties"], event.get("OldResourceProperties", {})
     if event["RequestType"] == "Delete":
@@ -169,7 +169,7 @@ def _table_of(properties: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _failed_id(event: Event) -> str:
-    """After a failed Create, CloudFormation deletes what is under the name that it is told."""
+    """The physical id for a failed request; after a failed Create CloudFormation deletes it."""
     if event["RequestType"] == "Create":
         return physical_id(event)
     return str(event["PhysicalResourceId"])

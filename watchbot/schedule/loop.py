@@ -1,4 +1,4 @@
-"""A step that is taken again and again, for as long as the service runs."""
+"""Repeats a step for as long as the service runs."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -11,17 +11,17 @@ from watchbot.watchdog import Watchdog
 from watchbot.world import REAL, World
 
 RETRY_CAP_S = 5
-STUCK_S = 600  # a step takes seconds; a database that is away fails it
+STUCK_S = 600  # a healthy step takes seconds, and an unreachable database makes it fail
 
-Step = Callable[[], Awaitable[float]]  # the seconds to the next
+Step = Callable[[], Awaitable[float]]  # returns the seconds to the next step
 
 log = logging.getLogger(__name__)
 
 
 class Loop:
-    """Takes a step after the seconds that the last one asked for, or as soon as there is news.
+    """Runs a step after the seconds that the last step returned, or at once after `tell`.
 
-    A database that fails is the loop's `trouble` until a step succeeds.
+    If the database fails, `trouble` has the error until a step succeeds.
     """
 
     def __init__(self, step: Step, world: World = REAL) -> None:
@@ -36,16 +36,16 @@ class Loop:
         self._news.set()
 
     def overdue(self) -> str | None:
-        """Why only a restart can help: a step is stuck; or None."""
+        """The reason why only a restart can help (a step is stuck), or None."""
         return self._watchdog.overdue()
 
     def end(self) -> None:
-        """No more steps; the one under way is finished."""
+        """Begins no further step; the step under way still finishes."""
         self._over = True
         self._news.set()
 
     async def run(self) -> None:
-        """Takes steps until `end`. Raises what a step raises, but no `DatabaseError`."""
+        """Runs steps until `end`. Raises a step's errors, except `DatabaseError`."""
         failures = 0
         while not self._over:
             try:
@@ -56,7 +56,7 @@ class Loop:
                 self.trouble = str(error)
                 log.warning("database failed", extra={"reason": str(error)})
                 pause_s = retry_pause(failures, cap_s=RETRY_CAP_S, chance=self._chance)
-                if not self._over:  # all other news can wait for the database
+                if not self._over:  # `tell` does not shorten the pause after a failure
                     self._news = anyio.Event()
             else:
                 failures, self.trouble = 0, None

@@ -1,4 +1,4 @@
-"""The fires of a job, and the runs that people ask for themselves."""
+"""Computes a job's fires, and adds the runs that people ask for."""
 
 import itertools
 import json
@@ -12,17 +12,17 @@ from watchbot.schedule.store.stored import StoredJob
 
 MAX_BACKFILL = 1000  # runs that one request may ask for
 
-_TICK = timedelta(milliseconds=1)  # the ledger's times are no finer
-_INSTANT = timedelta(microseconds=1)  # so that a fire at the start itself is in
+_TICK = timedelta(milliseconds=1)  # the resolution of the ledger's times
+_INSTANT = timedelta(microseconds=1)  # includes a fire at the start itself
 
 
 def upcoming(stored: StoredJob, after: datetime, count: int) -> list[datetime]:
-    """The next fires of a job after then, as if it were not paused."""
+    """The next fires of a job after `after`, even if the job is paused."""
     return list(itertools.islice(stored.job.fires(after, stored.created_at), count))
 
 
 def between(stored: StoredJob, start: datetime, end: datetime) -> list[datetime]:
-    """Its fires from `start` to `end`, one more than `MAX_BACKFILL` at most."""
+    """The job's fires from `start` to `end`; at most `MAX_BACKFILL` + 1."""
 
     def found() -> Iterator[datetime]:
         fires = stored.job.fires(start - _INSTANT, stored.created_at)

@@ -1,4 +1,4 @@
-"""Plans what is due, and starts it: two loops, which any number of replicas may run at once."""
+"""Plans due runs, and starts them: two loops, which several replicas may run at once."""
 
 import logging
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from watchbot.settings.schedule import ScheduleSettings
 from watchbot.world import REAL, World
 
 LOCKED_S = 0.02
-LOOK_S = 1  # how often each loop looks, also where it expects nothing: others write, too
+LOOK_S = 1  # the longest pause of a loop, because other replicas also write
 LAST_WORD_S = 5
 FORGET_EVERY_S = 3600
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class Scheduler:
-    """One replica. `others` are steps that are taken beside its own."""
+    """One replica of the scheduler. `others` are further steps that it repeats."""
 
     def __init__(
         self,
@@ -55,22 +55,22 @@ class Scheduler:
         self._draining = False
 
     def unhealthy(self) -> str | None:
-        """Why only a restart can help, or None. A database that is away is no reason."""
+        """The reason why only a restart can help, or None. An unreachable database is none."""
         return next(filter(None, (loop.overdue() for loop in self._loops)), None)
 
     def unready(self) -> str | None:
-        """Why nothing would be started now, or None."""
+        """The reason why no run would start now, or None."""
         if self._draining:
             return "draining"
         return next(filter(None, (loop.trouble for loop in self._loops)), None)
 
     def look(self) -> None:
-        """Looks at the jobs at once: one of them, or a run, has been written."""
+        """Makes the loops look at once, because a job or a run has changed."""
         for loop in self._loops:
             loop.wake()
 
     async def run(self, stop: Stop) -> None:
-        """Plans and starts until the stop; returns when nothing is in hand any more."""
+        """Plans and starts runs until `stop`; returns when no run is in hand any more."""
         log.info("started", extra={"database": self._store.shown_url})
         topic = self._settings.notification_topic
         outcomes = Outcomes(self._store, self._means, topic)
@@ -94,7 +94,7 @@ class Scheduler:
     async def _cut_short(self, stop: Stop, work: anyio.CancelScope) -> None:
         with anyio.move_on_after(self._settings.drain_timeout):
             await stop.forced.wait()
-        work.cancel()  # another replica goes on from there, under the same tokens
+        work.cancel()  # another replica continues these runs, with their tokens
 
     async def _let_go(self) -> None:
         try:
@@ -126,16 +126,16 @@ class Scheduler:
             metrics.schedule_runs.labels(metrics.schedule_label(job_id), "missed").inc(count)
         if planned.more:
             return 0
-        # What is due and was not planned, another replica has locked for a moment.
+        # Another replica has locked the due jobs that this pass skipped.
         return max(await self._store.seconds_to_plan(LOOK_S), LOCKED_S)
 
     async def _take(self) -> float:
         free = self._settings.concurrency - len(self._in_hand)
         if not free:
-            return LOOK_S  # whoever ends says so
+            return LOOK_S  # a run that ends wakes the loop
         runs, now = await self._ledger.take(free)
         for run in runs:
-            # One that is still worked at here was taken again: the database was away for long.
+            # This replica has taken its own run again: the database was away for a long time.
             if run.key not in self._in_hand:
                 self._in_hand[run.key] = run
                 self._work.start_soon(self._attempt, Attempt(run, now, self._means))
@@ -150,9 +150,9 @@ class Scheduler:
         except Lost:
             log.warning("run lost to another replica", extra=_facts(attempt.run))
         except DatabaseError as error:
-            # Its lease ends by itself, and whoever takes it then goes on from the last note.
+            # The lease expires, and another replica continues from the last note.
             log.warning("run not noted", extra={**_facts(attempt.run), "reason": str(error)})
-        del self._in_hand[key]  # not of one that was cut short: that is let go of at the end
+        del self._in_hand[key]  # a cancelled run stays, and is released at the end
         self._taking.wake()
 
     async def _make(self, attempt: Attempt) -> None:
@@ -160,7 +160,7 @@ class Scheduler:
             result = await attempt.make()
         except (Lost, DatabaseError):
             raise
-        except Exception as error:  # of one run, it must not stop the others
+        except Exception as error:  # an error of one run must not stop the others
             log.exception("run failed unexpectedly", extra=_facts(attempt.run))
             result = attempt.again(repr(error))
         if isinstance(result, Later):
@@ -176,7 +176,7 @@ class Scheduler:
         try:
             await self._ledger.put_off(run, later.seconds, later.reason, later.failed)
         except CalledOff as error:
-            # What cannot be found out now, whoever takes the run next finds out.
+            # The next replica that takes the run finds out the rest.
             ending = await attempt.call_off(error.reason)
             if isinstance(ending, RunEnd):
                 await self._end(attempt.run, ending)
@@ -185,7 +185,7 @@ class Scheduler:
 
     async def _end(self, run: LeasedRun, ending: RunEnd) -> None:
         ill = ending.status in ENDS_ILL
-        if ill:  # before it is noted: told twice is better than not at all
+        if ill:  # before the note: two notices are better than none
             await notify(self._clients, self._settings.notification_topic, run, ending)
         ended_at = await self._ledger.finish(run, ending)
         schedule = metrics.schedule_label(run.job.id)

@@ -1,8 +1,8 @@
-"""`watchbot schedule`: the store, the API, the scheduler. Start reading here.
+"""Runs `watchbot schedule`: the store, the API, the scheduler. Start reading here.
 
-The `store` plans: it enters each run that is due in the ledger, in one step with the job's next
-fire. The `starter` takes runs from the ledger and starts each under a token by which ECS
-recognizes a repeated call. Replicas share only the store.
+The `store` plans: it enters each due run in the ledger, in one step with the job's next fire. The
+`starter` takes runs from the ledger and starts each under a token, by which ECS recognizes a
+repeated call. Replicas share only the store.
 """
 
 import logging
@@ -27,16 +27,16 @@ log = logging.getLogger(__name__)
 
 
 async def schedule(settings: ScheduleSettings, stop: Stop) -> int:
-    """Starts what jobs ask for until told to stop; the exit code.
+    """Runs the scheduler until `stop`; returns the exit code.
 
-    Raises `UsageError` or `DatabaseError` for what is wrong before the first run.
+    Raises `UsageError` or `DatabaseError` for an error that shows before the first run.
     """
     check_door(settings.host, settings.token)
     for told in old_variables():
         log.warning("old variable", extra={"reason": told})
     connections = settings.concurrency + 4
-    descriptors.make_room(others=4 * connections)  # of the database, ECS, SQS and SNS
-    await to_thread.run_sync(load_model)  # before the first request, which would wait for it
+    descriptors.make_room(others=4 * connections)  # connections to database, ECS, SQS and SNS
+    await to_thread.run_sync(load_model)  # so that the first request need not wait
     async with AsyncExitStack() as house:
         store = await house.enter_async_context(
             open_store(settings, connections=connections, days=settings.retention)

@@ -170,7 +170,7 @@ def test_import_leaves_a_job_that_differs_and_says_so(cloud: Cloud, tmp_path: Pa
     assert (again.returncode, again.stdout) == (0, "report: unchanged\n")
     assert differs.returncode == 1
     assert differs.stdout.startswith(
-        "report: not imported: there is a job of this name, with other"
+        "report: not imported: a job with this name exists, with other"
     )
 
 

@@ -274,7 +274,7 @@ def test_table_of_another_program_is_refused(cloud: Cloud) -> None:
     )
     done = cloud.watchbot("schedule", "--database", "dynamodb://others", "--port", "0")
 
-    assert_refused(done, 2, "--database", "others", "none of the scheduler's")
+    assert_refused(done, 2, "--database", "others", "not the scheduler's")
 
 
 def test_database_that_goes_away_and_comes_back(cloud: Cloud) -> None:

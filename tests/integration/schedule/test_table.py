@@ -203,7 +203,7 @@ async def test_table_that_is_being_made_is_waited_for(cloud: Cloud, table: str) 
 
 async def test_table_of_somebody_else_is_left_alone(cloud: Cloud, table: str) -> None:
     make(cloud, table, ["id"])
-    with pytest.raises(SettingError, match=f"--database .*{table} is none of the scheduler's"):
+    with pytest.raises(SettingError, match=f"--database .*{table} is not the scheduler's"):
         async with open_store(settings(cloud, table)):
             pass
 

@@ -1,5 +1,5 @@
-"""Times that repeat: three ways to write them, one engine, and an explicit rule for DST.
+"""Reads schedules in three dialects and finds their fires, with an explicit rule for DST.
 
-`parse` (in `dialects`) reads a text. What it gives says when it fires next. Read `calendar` for
-the search, and `zone` and `timetable` for what happens where clocks are turned.
+`parse` (in `dialects`) turns a text into a `Timetable`, which knows the next fire. Read `calendar`
+for the search, and `zone` and `timetable` for changes of the clocks.
 """

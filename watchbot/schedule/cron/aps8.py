@@ -1,7 +1,8 @@
-"""ecs-scheduler's eight fields: second minute hour day_of_week week day month year.
+"""Reads ecs-scheduler's eight fields: second minute hour day_of_week week day month year.
 
-Fields at the right may be left out, and take everything then. All fields must match; weekdays
-count from 0, Monday. Only in `day` may an underscore stand for a space: `2nd_wed`, `last_fri`.
+The last fields may be missing, and a missing field matches every value. All fields must match.
+Weekdays count from Monday, 0. Only in `day` may an underscore stand for a space: `2nd_wed`,
+`last_fri`.
 """
 
 import random
@@ -23,7 +24,7 @@ _RANDOM = {"second": 60, "minute": 60, "hour": 24}
 
 
 def resolve(text: str) -> str:
-    """The schedule with each `?` of second, minute and hour made a number by chance."""
+    """The schedule with a random number for each `?` of second, minute and hour."""
     words = text.split()
     for index, name in enumerate(NAMES[: len(words)]):
         if words[index] == "?" and name in _RANDOM:
@@ -32,7 +33,7 @@ def resolve(text: str) -> str:
 
 
 def read(text: str) -> Calendar:
-    """The calendar of a schedule. Raises `BadSchedule`, with the name of the field."""
+    """The calendar of a schedule. Raises `BadSchedule`, which names the field."""
     given = _by_name(text)
     weekdays = _WEEKDAY.read(given["day_of_week"])
     weeks = fields.WEEK.read(given["week"])
@@ -50,7 +51,7 @@ def read(text: str) -> Calendar:
 
 
 def is_floating(text: str) -> bool:
-    """Whether it fires hourly or oftener, by what is written for minute and hour."""
+    """Whether the schedule fires hourly or more often, according to its minute and hour."""
     given = _by_name(text)
     return given["minute"].startswith("*") or given["hour"].startswith("*")
 

@@ -1,19 +1,19 @@
-"""The search for the next time that matches, on a wall clock that nobody turns.
+"""Searches for the next matching time, on a wall clock without DST.
 
-Sets of numbers are bits of one number: bit 5 of `hours` stands for five o'clock. The next member
-of a set is then one shift away, however the set was written.
+A set of numbers is an int whose bits are the members: bit 5 of `hours` means five o'clock. So the
+search finds the next member of any set with one shift.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-LAST = -1  # of a weekday: the last one in the month
+LAST = -1  # the last of a weekday in the month
 _LENGTHS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def bits(numbers: Iterable[int]) -> int:
-    """The set of these numbers."""
+    """The set of these numbers, as bits."""
     found = 0
     for number in numbers:
         found |= 1 << number
@@ -26,20 +26,20 @@ def least(members: int, start: int = 0) -> int:
     return start + (rest & -rest).bit_length() - 1 if rest else -1
 
 
-_WEEKDAYS = [  # _WEEKDAYS[first][weekday]: those days of a month that begins on weekday `first`
+_WEEKDAYS = [  # _WEEKDAYS[first][weekday]: these days of a month that begins on weekday `first`
     [bits(range(1 + (weekday - first) % 7, 32, 7)) for weekday in range(7)] for first in range(7)
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Days:
-    """Days of a month, as one field names them: all that are in any part. Monday is 0."""
+    """Days of a month from one field: the union of its parts. Monday is 0."""
 
     numbers: int = 0  # bits 1 to 31
     weekdays: tuple[int, ...] = ()
     nth: tuple[tuple[int, int], ...] = ()  # (weekday, 2): the second; (weekday, LAST)
-    from_end: tuple[int, ...] = ()  # 0: the last day; 3: the third before it
-    workdays: tuple[int, ...] = ()  # the day from Monday to Friday nearest to this one; LAST
+    from_end: tuple[int, ...] = ()  # 0: the last day; 3: the third day before it
+    workdays: tuple[int, ...] = ()  # the workday (Monday to Friday) nearest to a day; LAST
 
     def of_month(self, first: int, length: int) -> int:
         """The set of days in a month of `length` days that begins on weekday `first`."""
@@ -66,7 +66,7 @@ def _workday(day: int, first: int, length: int) -> int:
     if day > length:
         return 0
     weekday = (first + day - 1) % 7
-    if weekday == 5:  # Saturday: the day before, if that is of this month
+    if weekday == 5:  # Saturday: the day before, if it is in this month
         day += -1 if day > 1 else 2
     elif weekday == 6:
         day += 1 if day < length else -2
@@ -75,7 +75,7 @@ def _workday(day: int, first: int, length: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
-    """Which wall times match. A field of days that is None takes every day."""
+    """A set of wall times. A field of days that is None matches every day."""
 
     seconds: int
     minutes: int
@@ -83,12 +83,12 @@ class Calendar:
     months: int
     days: Days | None = None
     weekdays: Days | None = None
-    either: bool = False  # a day needs to be in one of the two fields, not in both
+    either: bool = False  # True: a day must be in one of the two fields; False: in both
     weeks: int = 0  # ISO weeks; 0: all
     years: tuple[int, ...] = ()  # in order; none: all
 
     def next(self, wall: datetime, until: datetime) -> datetime | None:
-        """The first matching time at or after `wall`, and before `until`; whole seconds."""
+        """The first matching time from `wall` on and before `until`, in whole seconds."""
         year, month = wall.year, wall.month
         days = self._days(year, month) >> wall.day << wall.day
         time = (least(self.hours), least(self.minutes), least(self.seconds))
@@ -97,7 +97,7 @@ class Calendar:
             if later:
                 time = later
             else:
-                days &= days - 1  # nothing left of this day
+                days &= days - 1  # no matching time is left on this day
         while not days:
             year, month = self._month_after(year, month)
             if (year, month) > (until.year, until.month):

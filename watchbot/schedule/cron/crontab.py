@@ -1,7 +1,7 @@
-"""The fields of cron: minute hour day month weekday, with seconds in front or not.
+"""Reads the fields of cron: minute hour day month weekday, optionally with seconds in front.
 
-A day matches when it is in the one field or in the other, once both name some. EventBridge writes
-the same with a year behind, counts weekdays from 1, and wants `?` in one of the two day fields.
+If both day fields name days, a day matches when it is in either field. EventBridge adds a year at
+the end, counts weekdays from 1, and requires `?` in one of the two day fields.
 """
 
 import re
@@ -29,7 +29,7 @@ MACROS = {
 
 @dataclass(frozen=True, slots=True)
 class Weekdays:
-    """How weekdays are numbered: cron's 0 and 7 are Sunday, EventBridge's 1 is."""
+    """A numbering of weekdays: Sunday is 0 or 7 in cron, and 1 in EventBridge."""
 
     field: CronField
     sunday: int
@@ -55,7 +55,7 @@ _NTH = re.compile(r"(\w+)#([1-5])", re.ASCII)
 
 
 def expand(text: str) -> str:
-    """Six fields. Raises `BadSchedule` for another number of them, and for an unknown @name."""
+    """Expands a text to six fields. Raises `BadSchedule` for another count or an unknown @name."""
     if text.startswith("@"):
         if text.lower() not in MACROS:
             raise BadSchedule(f"{text[:40]!r}: there are {', '.join(MACROS)}")
@@ -67,27 +67,27 @@ def expand(text: str) -> str:
 
 
 def read(text: str) -> Calendar:
-    """The calendar of six fields. Raises `BadSchedule`, with the name of the field."""
+    """The calendar of six fields. Raises `BadSchedule`, which names the field."""
     second, *rest = text.split()
     return _calendar(second, rest, _CRON)
 
 
 def read_eventbridge(inside: str) -> Calendar:
-    """The calendar of what is in `cron(...)`. Raises `BadSchedule`."""
+    """The calendar of the fields inside `cron(...)`. Raises `BadSchedule`."""
     words = inside.split()
     if len(words) != 6:
         raise BadSchedule(f"cron(...) has six fields, minute to year; this has {len(words)}")
     if (words[2] == "?") == (words[4] == "?"):
-        raise BadSchedule("cron(...): one of day and weekday, and one alone, must be ?")
+        raise BadSchedule("cron(...): exactly one of day and weekday must be ?")
     if "#" in words[4] and "," in words[4]:
-        raise BadSchedule(f"weekday {words[4][:40]!r}: with #, EventBridge takes nothing beside it")
+        raise BadSchedule(f"weekday {words[4][:40]!r}: # must stand alone in EventBridge")
     if words[4].upper() == "L":
         words[4] = "7"
     return _calendar("0", words, _EVENTBRIDGE)
 
 
 def is_floating(text: str) -> bool:
-    """Whether it fires hourly or oftener, by what is written for minute and hour."""
+    """Whether the schedule fires hourly or more often, according to its minute and hour."""
     _, minute, hour, *_ = text.split()
     return minute.startswith("*") or hour.startswith("*")
 

@@ -1,7 +1,7 @@
-"""The three ways to write a schedule, and which one a text is written in.
+"""Reads the three dialects of schedules, and finds out the dialect of a text.
 
 - `aps8`, of ecs-scheduler: eight fields from second to year, all of which must match.
-- `cron`: five fields, or six with seconds in front; `@daily` and its like.
+- `cron`: five fields, or six with seconds in front; `@daily` and other names.
 - `eventbridge`: `cron(...)`, `rate(5 minutes)`, `at(2026-12-24T18:00:00)`.
 """
 
@@ -36,7 +36,7 @@ _ORIGIN = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """How times are read: the zone, what happens where clocks are turned, where `rate` begins."""
+    """Rules for times: the zone, the rule for DST, and the time from which `rate` counts."""
 
     timezone: str = "UTC"
     dst: Dst = "debian"
@@ -44,7 +44,7 @@ class Clock:
 
 
 def parse(text: str, dialect: Dialect | None = None, clock: Clock | None = None) -> Timetable:
-    """When a schedule fires; without `dialect`, its shape decides, as `dialect_of` says.
+    """The timetable of a schedule; without `dialect`, `dialect_of` chooses the dialect.
 
     Raises `BadSchedule` for a text that is empty, cannot be read, or never fires.
     """
@@ -64,7 +64,7 @@ def parse(text: str, dialect: Dialect | None = None, clock: Clock | None = None)
 
 
 def dialect_of(text: str, otherwise: Dialect = "aps8") -> Dialect:
-    """`eventbridge` for `name(...)`, `cron` for `@name`; else what the caller is used to."""
+    """`eventbridge` for `name(...)`, `cron` for `@name`, and `otherwise` for any other text."""
     text = text.strip()
     if _CALL.fullmatch(text):
         return "eventbridge"
@@ -72,7 +72,7 @@ def dialect_of(text: str, otherwise: Dialect = "aps8") -> Dialect:
 
 
 def _hint(text: str, dialect: Dialect, *, given: bool) -> str:
-    """Where the dialect that was meant takes the text: how that one is asked for."""
+    """A hint how to ask for another dialect, if that dialect can read the text."""
     meant = dialect_of(text, dialect) if given else "cron"
     if meant == dialect:
         return ""
@@ -80,7 +80,7 @@ def _hint(text: str, dialect: Dialect, *, given: bool) -> str:
         _READERS[meant](text, Clock())
     except BadSchedule:
         return ""
-    return f'; it was read as {dialect}, and would be right with "dialect": "{meant}"'
+    return f'; it was read as {dialect}, and would be valid with "dialect": "{meant}"'
 
 
 def _aps8(text: str, clock: Clock) -> Timetable:
@@ -110,7 +110,7 @@ def _rate_call(inside: str, clock: Clock) -> Timetable:
     if rate is None or int(rate[1]) == 0:
         raise BadSchedule(f"rate({inside[:40]}): write a whole number and minutes, hours or days")
     unit, several = rate[2].lower(), int(rate[1]) > 1
-    if several != bool(rate[3]):  # EventBridge takes no other
+    if several != bool(rate[3]):  # EventBridge requires `1 minute` and `2 minutes`
         right = f"{unit}s" if several else unit
         raise BadSchedule(f"rate({inside[:40]}): write rate({int(rate[1])} {right})")
     every = int(rate[1]) * _UNITS[unit]
@@ -121,7 +121,7 @@ def _rate_call(inside: str, clock: Clock) -> Timetable:
 
 def _at_call(inside: str, clock: Clock) -> Timetable:
     try:
-        if not _AT.fullmatch(inside):  # EventBridge takes no other way to write it
+        if not _AT.fullmatch(inside):  # EventBridge takes only this format
             raise ValueError("no date and time")
         wall = datetime.fromisoformat(inside)
     except ValueError as error:
@@ -137,7 +137,7 @@ def _recurring(calendar: Calendar, clock: Clock, *, floating: bool) -> Timetable
     first = calendar.years[0] if calendar.years else 2000
     begin = datetime(first, 1, 1)
     if calendar.next(begin, begin.replace(year=first + HORIZON_YEARS)) is None:
-        raise BadSchedule("no day ever matches all of it; it would never fire")
+        raise BadSchedule("no day matches all fields; it would never fire")
     return Recurring(calendar=calendar, zone=zone, dst=clock.dst, floating=floating)
 
 

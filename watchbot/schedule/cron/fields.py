@@ -1,4 +1,4 @@
-"""One field of a schedule: numbers, names, ranges, steps and lists, as a set of numbers."""
+"""Reads a field of a schedule (numbers, names, ranges, steps, lists) into a set of numbers."""
 
 import re
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ _NUMBER = re.compile(r"[0-9]{1,4}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CronField:
-    """What a field is called, and which numbers and names it takes.
+    """The name of a field, and the numbers and names that it takes.
 
-    `ends` are names that mean another number at the end of a range: `fri-sun`. In a field that
-    `wraps`, a range that goes down goes on at the beginning.
+    `ends` has names that mean another number at the end of a range, as in `fri-sun`. If `wraps`, a
+    range may go down and continue from the lowest number.
     """
 
     name: str
@@ -31,10 +31,10 @@ class CronField:
     names: Mapping[str, int] = field(default_factory=dict)
     ends: Mapping[str, int] = field(default_factory=dict)
     wraps: bool = False
-    about: str = ""  # the numbers, said when one is wrong
+    about: str = ""  # added to the error for a number out of range
 
     def read(self, text: str) -> set[int]:
-        """The numbers that `text` names. Raises `BadSchedule`, with the name of the field."""
+        """The numbers that `text` names. Raises `BadSchedule`, which names the field."""
         found: set[int] = set()
         for part in text.split(","):
             found |= self.read_part(part)
@@ -66,7 +66,7 @@ class CronField:
         return self.ends.get(word.lower(), last) if last < first else last
 
     def number(self, word: str) -> int:
-        """The number that a word is. Raises `BadSchedule`."""
+        """The number of a word. Raises `BadSchedule`."""
         found = self.names.get(word.lower())
         if found is None:
             if not _NUMBER.fullmatch(word):
@@ -77,11 +77,11 @@ class CronField:
         return found
 
     def is_all(self, numbers: set[int]) -> bool:
-        """Whether nothing is left out."""
+        """Whether `numbers` has every number of the field."""
         return len(numbers) == self.high - self.low + 1
 
     def refuse(self, part: str, problem: str = "cannot be read") -> NoReturn:
-        """Raises `BadSchedule`."""
+        """Raises `BadSchedule`, which names the field and `part`."""
         raise BadSchedule(f"{self.name} {part[:40]!r}: {problem}")
 
     def _step(self, step: int, part: str) -> int:

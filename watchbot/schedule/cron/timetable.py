@@ -1,4 +1,4 @@
-"""When something fires next: by a calendar in a time zone, at an interval, or once."""
+"""Finds the next fire: by a calendar in a time zone, at an interval, or once."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,28 +9,28 @@ from watchbot.schedule.cron.calendar import Calendar
 from watchbot.schedule.cron.zone import end_of_gap, first_moment, offset_at, stretches
 
 Dst = Literal["debian", "skip"]
-HORIZON_YEARS = 50  # nothing is searched for further ahead
+HORIZON_YEARS = 50  # the search ends here
 
 _SECOND = timedelta(seconds=1)
-_LATEST = datetime(9998, 1, 1, tzinfo=UTC)  # times end two years later; zones are hours ahead
+_LATEST = datetime(9998, 1, 1, tzinfo=UTC)  # Python's times end with 9999; zones are hours ahead
 
 
 class Timetable(Protocol):
-    """Moments, one after the other."""
+    """A sequence of fires."""
 
     def next(self, after: datetime) -> datetime | None:
-        """The first moment after this one, in UTC; None: there is none within fifty years."""
+        """The first fire after `after`, in UTC; None if there is none within fifty years."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recurring:
-    """Fires when the clocks of a zone show a time that matches.
+    """Fires when the clocks of a zone show a matching time.
 
-    `floating` are those that fire hourly or oftener: at every real moment at which the clocks
-    show a time that matches, twice where an hour comes twice, not at all where it is left out. All
-    others fire once where a time comes twice. Where a time is left out, they fire at the moment at
-    which the clocks are turned; or not at all, if `dst` is `skip`.
+    A `floating` schedule fires hourly or more often. It fires at every moment at which the clocks
+    show a matching time: twice in an hour that DST repeats, and not at all in an hour that DST
+    skips. Other schedules fire once at a repeated time. For a skipped time they fire at the moment
+    when the clocks change; with `dst` `skip` they do not fire.
     """
 
     calendar: Calendar
@@ -63,7 +63,7 @@ class Recurring:
         wall = self.calendar.next(start + offset_at(self.zone, start) + _SECOND, end)
         while wall:
             found = self._moment(wall)
-            # An hour that comes twice has fired its times already when it comes again.
+            # In the second pass of a repeated hour, its times have fired already.
             if found and found > start:
                 return found
             wall = self.calendar.next(wall + _SECOND, end)
@@ -78,7 +78,7 @@ class Recurring:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """Fires every so often, counted from `anchor`, from which on it does so."""
+    """Fires at a fixed interval, from `anchor` on."""
 
     every: timedelta
     anchor: datetime
@@ -92,7 +92,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Once:
-    """Fires at one moment, which was written as a time of `zone`."""
+    """Fires once, at a wall time of `zone`."""
 
     moment: datetime
     zone: ZoneInfo
@@ -102,7 +102,7 @@ class Once:
 
 
 def at_wall(zone: ZoneInfo, wall: datetime) -> datetime:
-    """The moment at which the clocks of `zone` show `wall` first, or are turned past it."""
+    """The moment at which the clocks of `zone` first show `wall`, or skip it."""
     found = end_of_gap(zone, wall) or first_moment(zone, wall)
     return found.replace(tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""A schedule in words, derived from its fires, so that every dialect reads alike."""
+"""Describes a schedule in words, from its fires, so that all dialects read alike."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -12,11 +12,11 @@ _MONTHS = (
 ).split()
 _PLACES = {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth", LAST: "last"}
 _UNITS = {"day": 86_400, "hour": 3600, "minute": 60, "second": 1}
-_MOST_TIMES = 12  # of a day, that are told one by one
+_MOST_TIMES = 12  # the most times of a day that are listed
 
 
 def in_words(timetable: Timetable, timezone: str) -> str:
-    """The sentence, as `every day at 07:00 Europe/Berlin`."""
+    """The schedule in words, as `every day at 07:00 Europe/Berlin`."""
     if isinstance(timetable, Recurring):
         return f"{_recurring(timetable.calendar)} {timezone}"
     if isinstance(timetable, Interval):
@@ -58,7 +58,7 @@ def _within_the_hour(minutes: Sequence[int], seconds: Sequence[int]) -> str:
 def _in_hours(within: str, hours: Sequence[int]) -> str:
     if len(hours) == 24:
         return within
-    # A night goes on behind midnight.
+    # Hours of a night may go on past midnight.
     first = next(hour for hour in hours if (hour - 1) % 24 not in hours)
     if all((first + index) % 24 in hours for index in range(len(hours))):
         return f"{within}, from {first:02}:00 to {(first + len(hours) - 1) % 24:02}:59"
@@ -121,13 +121,13 @@ def _times_of(count: int, unit: str) -> str:
 
 
 def _step(numbers: Sequence[int], size: int) -> int:
-    """How far apart they are, if they go all around the clock from 0 on; else 0."""
+    """The step between the numbers, if they go all around the clock from 0; else 0."""
     step = size // len(numbers)
     return step if len(numbers) > 1 and list(numbers) == list(range(0, size, step)) else 0
 
 
 def _runs(numbers: Sequence[int], name: Callable[[int], str]) -> list[str]:
-    """The numbers by their names, three and more in a row as a range."""
+    """The names of the numbers, with three or more in a row as a range."""
     found: list[list[int]] = []
     for number in numbers:
         if found and number == found[-1][-1] + 1:

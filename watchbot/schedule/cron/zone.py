@@ -1,4 +1,4 @@
-"""A time zone as the stretches of time between two turns of its clocks."""
+"""Splits a time zone into stretches between two changes of its clocks."""
 
 import functools
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from watchbot.errors import BadSchedule
 
-_STEP = timedelta(hours=12)  # no zone turns its clocks twice in such a time
+_STEP = timedelta(hours=12)  # no zone changes its clocks twice within this time
 _SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A time in which the clocks run on: from `start` to `end`, naive UTC, `offset` ahead."""
+    """A time without a change of the clocks: from `start` to `end` (naive UTC), with one offset."""
 
     start: datetime
     end: datetime
@@ -22,17 +22,17 @@ class Stretch:
 
 
 def find_zone(name: str) -> ZoneInfo:
-    """The zone of this name, as `Europe/Berlin`. Raises `BadSchedule`."""
+    """The zone with this name, as `Europe/Berlin`. Raises `BadSchedule`."""
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # some names are directories
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: it is a directory
         raise BadSchedule(
             f"there is no time zone {name!r}; write one like Europe/Berlin"
         ) from error
 
 
 def offset_at(zone: ZoneInfo, moment: datetime) -> timedelta:
-    """How far the clocks of `zone` are ahead of UTC at a moment of naive UTC."""
+    """The UTC offset of `zone` at a moment (naive UTC)."""
     offset = moment.replace(tzinfo=UTC).astimezone(zone).utcoffset()
     return offset or timedelta()
 
@@ -63,7 +63,7 @@ def _of_year(zone: ZoneInfo, year: int) -> tuple[Stretch, ...]:
 
 
 def _turn(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
-    """The first second at which the offset of `after` holds."""
+    """The first second with the offset of `after`."""
     offset = offset_at(zone, before)
     while after - before > _SECOND:
         middle = before + timedelta(seconds=(after - before) // _SECOND // 2)
@@ -75,9 +75,9 @@ def _turn(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
 
 
 def end_of_gap(zone: ZoneInfo, wall: datetime) -> datetime | None:
-    """When, in naive UTC, the clocks went past `wall` without showing it; None if they show it."""
-    # In a gap, fold=1 counts as if the clocks were turned already: that is before they are. With
-    # fold=0 it is after. Between the two is the turn, even where a zone leaves out a whole day.
+    """The moment (naive UTC) at which the clocks skip `wall`; None if they show `wall`."""
+    # In a gap, fold=1 uses the offset after the change, which gives a moment before the change;
+    # fold=0 gives a moment after it. The change is in between, even if a zone skips a whole day.
     before = wall - _offset(zone, wall, fold=1)
     if before + offset_at(zone, before) == wall:
         return None
@@ -85,7 +85,7 @@ def end_of_gap(zone: ZoneInfo, wall: datetime) -> datetime | None:
 
 
 def first_moment(zone: ZoneInfo, wall: datetime) -> datetime:
-    """When, in naive UTC, the clocks show `wall` for the first time."""
+    """The moment (naive UTC) at which the clocks show `wall` for the first time."""
     return wall - _offset(zone, wall, fold=0)
 
 

@@ -1,1 +1,1 @@
-"""The HTTP API and the web pages."""
+"""Serves the HTTP API and the web pages."""

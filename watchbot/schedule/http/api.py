@@ -1,4 +1,4 @@
-"""All that is served: ecs-scheduler's contract, `/v1`, the pages; one guard, one way to say no."""
+"""Joins ecs-scheduler's API, `/v1` and the pages, behind one guard and one error format."""
 
 import logging
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 def application(settings: ScheduleSettings, store: Store, scheduler: Scheduler) -> ASGIApp:
-    """The API over this store; `scheduler` is told of what has changed."""
+    """The ASGI application for this store; tells `scheduler` of changes."""
     limits = JobRules(
         followed=source_of(settings.stacks_table),
         endpoints=Endpoints(settings.aws, settings.allow_endpoint),
@@ -61,7 +61,7 @@ def application(settings: ScheduleSettings, store: Store, scheduler: Scheduler) 
 
 
 def _with_guests(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
-    """Tells browsers that pages of these sites may use the API, before a token is asked for."""
+    """Answers CORS requests for pages of `origins`, before the check of the token."""
     shown = ["ETag", "Location"]
     return CORSMiddleware(
         app, origins, allow_methods=["*"], allow_headers=["*"], expose_headers=shown

@@ -1,4 +1,4 @@
-"""The body of a request: a JSON object of a bearable size; and what is said of one that is not."""
+"""Reads the body of a request, a JSON object of limited size, and refuses other bodies."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ Asked = TypeVar("Asked", bound=BaseModel)
 
 
 class BadBody(Exception):
-    """A body that cannot be used; `problems` is a tree of its own shape."""
+    """A body that cannot be used; `problems` is a tree in the body's shape."""
 
     def __init__(self, problems: Mapping[str, Any]) -> None:
         super().__init__(str(problems))
@@ -51,9 +51,9 @@ async def read_object(request: Request) -> dict[str, Any]:
 
 
 async def read_body(request: Request, model: type[Asked]) -> Asked:
-    """The body as this model; none is an empty object.
+    """The body as this model; a missing body counts as an empty object.
 
-    Raises `HTTPException` (415, 400) or `BadBody`, which names all fields that are wrong.
+    Raises `HTTPException` (415, 400) or `BadBody`, which names all wrong fields.
     """
     found = await read_object(request) if await request.body() else {}
     try:
@@ -63,7 +63,7 @@ async def read_body(request: Request, model: type[Asked]) -> Asked:
 
 
 def unwritable(value: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
-    """The paths of texts that no store can hold, by name."""
+    """Yields a path and an error for each text that no store can hold."""
     if isinstance(value, str):
         if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
             yield path or "_schema", [_UNWRITABLE]
@@ -83,13 +83,13 @@ def _refuse(constant: str) -> Any:
 
 
 async def answer_status(_: Request, error: Exception) -> Response:
-    """A refusal that is a status, as JSON."""
+    """Answers an HTTP error as JSON."""
     refused = cast(HTTPException, error)
     return JSONResponse({"message": refused.detail}, refused.status_code, refused.headers)
 
 
 async def answer_problems(_: Request, error: Exception) -> Response:
-    """The errors of a body, by field."""
+    """Answers a bad body with its errors by field."""
     problems = error.problems if isinstance(error, BadBody) else None
     if isinstance(error, ValidationError):
         problems = messages(error, Job)
@@ -99,10 +99,11 @@ async def answer_problems(_: Request, error: Exception) -> Response:
 
 
 class Gate:
-    """Lets through what no other web site has sent, with a body of a bearable size.
+    """Refuses requests from other web sites, and bodies that are too big.
 
-    A browser sends some requests for any site that asks it to, and says which one that was.
-    `public_url` is where a proxy serves us; `guests` are other sites that may ask, `*` all.
+    A browser sends some requests on behalf of any site, and names that site in a header.
+    `public_url` is our address behind a proxy. `guests` are other sites that may send requests; `*`
+    means all sites.
     """
 
     def __init__(
@@ -134,7 +135,7 @@ class Gate:
         await self._app(scope, receive_some, send)
 
     def _foreign(self, path: str, headers: Headers) -> str | None:
-        """Why a request is not for us to serve: another web site has sent it. None: none has."""
+        """The reason to refuse a request of another web site, or None."""
         origin, host = headers.get("origin"), headers.get("host", "")
         if not origin or origin.partition("//")[2] == host or site_of(origin) in self._ours:
             return None

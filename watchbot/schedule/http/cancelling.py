@@ -1,4 +1,4 @@
-"""Calling off runs that are not over, one or a backfill; and how far a backfill has come."""
+"""Cancels unfinished runs, a single one or a backfill, and shows a backfill's progress."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -24,7 +24,7 @@ class Nothing(JobPart):
 
 
 class Cancelling:
-    """Its paths under `/v1`, over this store; `look` is called when a run is to end."""
+    """Handlers of the paths under `/v1`, for this store; call `look` when a run must end."""
 
     def __init__(self, store: Store, look: Callable[[], None]) -> None:
         self._store, self._look = store, look
@@ -58,7 +58,7 @@ class Cancelling:
 async def cancel_run(
     store: Store, job_id: str, due_at: datetime, cause: Cause | None = None
 ) -> int:
-    """Cancels the runs of this time; how many they were. Raises `HTTPException` (404, 409)."""
+    """Cancels the runs of this time; returns their number. Raises `HTTPException` (404, 409)."""
     cancel = Cancel(reason=CANCELLED, due_at=due_at, cause=cause)
     count = await store.runs.call_off(job_id, cancel) if is_name(job_id) else None
     if count is None:
@@ -69,13 +69,13 @@ async def cancel_run(
 
 
 async def cancel_backfill(store: Store, job_id: str) -> int:
-    """Cancels the runs of its backfills that are not over; how many they were."""
+    """Cancels the unfinished runs of the job's backfills; returns their number."""
     cancel = Cancel(reason=CANCELLED, cause="backfill")
     return (await store.runs.call_off(job_id, cancel) if is_name(job_id) else None) or 0
 
 
 async def backfill_progress(store: Store, job_id: str) -> dict[str, int]:
-    """How many runs its backfills have, and what has become of them, as far as they are kept."""
+    """The number of stored runs of the job's backfills, by status."""
     states = await store.runs.backfilled(job_id) if is_name(job_id) else {}
     waiting, active = states.pop("due", 0), states.pop("active", 0)
     skipped, done = states.pop("skipped", 0), states.pop("started", 0)

@@ -1,4 +1,4 @@
-"""The bodies and parameters of requests that our own code reads, for OpenAPI."""
+"""Describes for OpenAPI the bodies and parameters that our own code reads."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ _JOB = {"name": "job_id", "in": "path", "required": True, "schema": {"type": "st
 
 
 def takes(model: type[BaseModel] | None = None, *, job: bool = False) -> dict[str, Any]:
-    """The options of a route that reads such a body, of one `job` by its name."""
+    """Route options for a body of this model; with `job`, for a path with a job's name."""
     extra: dict[str, Any] = {"parameters": [_JOB]} if job else {}
     if model is not None:
         schema = model.model_json_schema() if model is not Job else {"$ref": f"{_SCHEMAS}Job"}
@@ -23,7 +23,7 @@ def takes(model: type[BaseModel] | None = None, *, job: bool = False) -> dict[st
 
 
 def pages() -> dict[str, Any]:
-    """The options of the route that lists jobs."""
+    """Route options for the list of jobs."""
     asked = spec()["paths"]["/jobs"]["get"]["parameters"]
     parameters = [
         {
@@ -36,18 +36,18 @@ def pages() -> dict[str, Any]:
 
 
 def complete(app: FastAPI) -> None:
-    """Adds the shape of a job, and what is answered to a request that is wrong."""
+    """Adds the schema of a job, and the answers to wrong requests."""
     document = app.openapi()
     definitions = json.dumps(spec()["definitions"]).replace("#/definitions/", _SCHEMAS)
     document.setdefault("components", {})["schemas"] = json.loads(definitions)
     for methods in document["paths"].values():
         for described in methods.values():
-            described["responses"].pop("422", None)  # we say 400
+            described["responses"].pop("422", None)  # we answer 400 instead
             described["responses"]["400"] = {"description": "A field is wrong."}
 
 
 def queries(route: Any) -> set[str]:
-    """The names that a route may find in its query."""
+    """The names of a route's query parameters."""
     extra = (route.openapi_extra or {}).get("parameters", ())
     own = {parameter.alias for parameter in route.dependant.query_params}
     return own | {each["name"] for each in extra if each["in"] == "query"}

@@ -1,4 +1,4 @@
-"""The fields of a job in a body, before the check: which we ignore, and which replace others."""
+"""Prepares the fields of a job in a body for the check: drops some and renames some."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,21 +11,21 @@ from watchbot.schedule.job.endpoints import Endpoints
 from watchbot.schedule.job.job import Job, resolved
 from watchbot.schedule.job.problems import messages
 
-# Only shown. Whoever changes a job that was read sends these back; they are left unread.
+# Fields of answers only. A client that changes a job sends them back, and the API ignores them.
 SHOWN = frozenset(
     "estimatedNextRun lastRun lastRunTasks link nextFires note parsedSchedule scheduleReads "
     "scheduleWarning".split()
 )
-_OLD_NAMES = {"scheduledEnd": "scheduleEnd"}  # as ecs-scheduler's description misspelt it
+_OLD_NAMES = {"scheduledEnd": "scheduleEnd"}  # the misspelling in ecs-scheduler's description
 _MISSING = "Missing data for required field."
 
 
 def new_job(
     given: Mapping[str, Any], otherwise: Dialect, endpoints: Endpoints | None = None
 ) -> Job:
-    """The job that a body describes. `otherwise` is the dialect of a schedule that does not say.
+    """The job that a body describes. `otherwise` is the dialect of a schedule without `dialect`.
 
-    `endpoints` are the servers that it may name; None: any.
+    `endpoints` are the servers that the job may name; None: any.
 
     Raises `ValidationError` or `BadBody`.
     """
@@ -43,18 +43,18 @@ def changed_job(
     otherwise: Dialect,
     endpoints: Endpoints | None = None,
 ) -> Job:
-    """The job that a body makes of the fields of an old one. Raises `ValidationError`."""
+    """The job that results from an old job's fields and a body. Raises `ValidationError`."""
     merged = without_nulls({**old, **taken(given), "id": old["id"]})
     return Job.model_validate(resolved(_in_dialect(merged, given, otherwise)), context=endpoints)
 
 
 def taken(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that are read, each under its name of today."""
+    """The fields that the API reads, each under its current name."""
     return {_OLD_NAMES.get(name, name): value for name, value in given.items() if name not in SHOWN}
 
 
 def without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what is null: that unsets a field, as if it had never been given."""
+    """The fields without nulls, because null unsets a field."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -62,7 +62,7 @@ def _in_dialect(
     fields: dict[str, Any], given: Mapping[str, Any], otherwise: Dialect
 ) -> dict[str, Any]:
     text = given.get("schedule")
-    # What is written without its dialect in ecs-scheduler's way is stored as it always was.
+    # A schedule in ecs-scheduler's dialect, without `dialect`, is stored without it.
     if otherwise == "aps8" or not isinstance(text, str) or "dialect" in fields:
         return fields
     return {**fields, "dialect": dialect_of(text, otherwise)}

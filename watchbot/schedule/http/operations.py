@@ -1,4 +1,4 @@
-"""The operations of the API, read from its own descriptions: Swagger 2 or OpenAPI 3."""
+"""Reads the operations of the API from its descriptions, Swagger 2 or OpenAPI 3."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One method on one path; `answers` are status codes with what they say."""
+    """A method on a path; `answers` has a description for each status code."""
 
     method: str
     path: str
@@ -34,14 +34,14 @@ class Operation:
 
 
 def spec() -> dict[str, Any]:
-    """ecs-scheduler's contract, as Swagger 2 describes it; the fields of a job are in it."""
+    """ecs-scheduler's API in Swagger 2, with the fields of a job."""
     text = (files("watchbot.schedule.http") / "spec.json").read_text(encoding="utf-8")
     described: dict[str, Any] = json.loads(text)
     return described
 
 
 def operations(document: Document, prefix: str = "") -> tuple[Operation, ...]:
-    """All that the document describes, in its order; `prefix` is where its paths begin."""
+    """All operations of a document, in order; each path begins with `prefix`."""
     return tuple(
         Operation(
             method=method.upper(),
@@ -91,7 +91,7 @@ def _of_body(document: Document, schema: Document) -> Iterator[Parameter]:
 
 
 def _resolved(document: Document, schema: Document) -> Document:
-    """What a `$ref` points to; of several that may be given, the first that is no null."""
+    """The schema behind a `$ref`; of several alternatives, the first that is not null."""
     for choice in schema.get("anyOf", ()):
         if choice.get("type") != "null":
             return _resolved(document, choice)

@@ -1,4 +1,4 @@
-"""Jobs and their runs as web pages, with the buttons to run, pause and resume one.
+"""Shows jobs and their runs as web pages, with buttons to run, pause and resume a job.
 
 A button is a form. `pages.site` checks the token; `body.Gate` refuses requests that other web
 sites send.
@@ -26,15 +26,15 @@ from watchbot.schedule.http.week import WIDTH, week
 from watchbot.schedule.runs import run_now, upcoming
 from watchbot.schedule.store.store import Store
 
-SIZE = 50  # jobs of a page
+SIZE = 50  # jobs on a page
 RUNS, FIRES = 100, 10
-MAX_DIGITS = 6  # of the number of a page
+MAX_DIGITS = 6  # of a page's number
 
 
 class SchedulePages:
-    """The pages, over this store; `look` is called when there is a run to start.
+    """The pages for this store; they call `look` when there is a run to start.
 
-    `operations` are what the API can do, for the page that shows it.
+    `operations` are the operations of the API, for the page that lists them.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class SchedulePages:
             number=number,
             more=total > (number + 1) * SIZE,
             last=await self._store.runs.last([stored.job.id for stored in jobs]),
-            week=await anyio.to_thread.run_sync(week, jobs, now),  # thousands of fires
+            week=await anyio.to_thread.run_sync(week, jobs, now),  # slow: thousands of fires
             width=WIDTH,
         )
 
@@ -135,14 +135,14 @@ class SchedulePages:
 
 
 def _number(text: str) -> int:
-    """The number of a page. Raises `BadBody` for a text that is no whole number from 0 on."""
+    """The number of a page. Raises `BadBody` unless `text` is a whole number from 0."""
     if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
         raise BadBody({"page": ["Must be a whole number, 0 for the first page."]})
     return int(text)
 
 
 def _outcome(run: Mapping[str, Any]) -> str:
-    """The text of a run's pill, which is also the name of its colour."""
+    """The text of a run's pill, which also names its colour."""
     told = run["outcome"]
     if told:
         return str(told)

@@ -1,4 +1,4 @@
-"""How the schedule of a job is read: in words, by its next fires, and if that may be a slip."""
+"""Shows how the API reads a job's schedule: in words, next fires, and a warning of a mistake."""
 
 import contextlib
 from collections.abc import Mapping
@@ -17,20 +17,20 @@ FIRES = 3
 
 
 def reading(stored: StoredJob, now: datetime) -> dict[str, Any]:
-    """The schedule of a job in words, and its next fires as if it were not paused."""
+    """The schedule of a job in words, and its next fires, even if it is paused."""
     fires = [to_text(fire) for fire in upcoming(stored, now, FIRES)]
     return {"scheduleReads": words(stored.job, stored.created_at), "nextFires": fires}
 
 
 def words(job: Job, created: datetime) -> str:
-    """When a job fires, as `every day at 07:00 Europe/Berlin`."""
+    """The schedule of a job in words, as `every day at 07:00 Europe/Berlin`."""
     return in_words(job.timetable(created), job.timezone)
 
 
 def slip(job: Job, now: datetime) -> dict[str, Any]:
-    """How five fields without a dialect are read, and what they would be in a crontab.
+    """Explains how the API reads five fields without a dialect, and how a crontab would.
 
-    Nothing for any other schedule: what it means is plain from what was written.
+    Empty for any other schedule, because only this one is ambiguous.
     """
     text = job.schedule
     if job.dialect or dialect_of(text) != "aps8" or len(text.split()) != 5:
@@ -46,6 +46,6 @@ def slip(job: Job, now: datetime) -> dict[str, Any]:
 
 
 def warning(told: Mapping[str, Any]) -> str:
-    """The slip in one line, for a log."""
+    """The explanation as one line for a log."""
     line = f"it fires {told['scheduleReads']}"
     return f"{line}; {told['scheduleWarning']}" if "scheduleWarning" in told else line

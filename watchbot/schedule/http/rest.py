@@ -1,7 +1,7 @@
-"""The REST API of ecs-scheduler, as its clients know it: `/`, `/jobs`, `/jobs/ID`, `/spec`.
+"""Serves ecs-scheduler's REST API for its clients: `/`, `/jobs`, `/jobs/ID`, `/spec`.
 
-Under `/v1/jobs` are the same jobs by the same methods, but that a schedule is standard cron where
-it does not say, and that every answer shows how it is read.
+`/v1/jobs` serves these jobs with these methods, but reads a schedule without `dialect` as standard
+cron, and shows in every answer how it reads the schedule.
 """
 
 import hashlib
@@ -31,18 +31,18 @@ from watchbot.schedule.store.declared import refuse_declared
 from watchbot.schedule.store.store import Jobs, Store
 from watchbot.schedule.store.stored import StoredJob, Taken
 
-COUNT = 10  # jobs of a page, if the address does not say
+COUNT = 10  # jobs on a page, by default
 MOST = 1000
-TRIES = 10  # of a change that others keep overtaking
+TRIES = 10  # of a change, while other clients change the job
 _MOST_SKIPPED = 2**31
-_PAGE = ("skip", "count")  # what may be asked of the list of jobs
+_PAGE = ("skip", "count")  # query parameters of the list of jobs
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Where jobs are served, and what a schedule is written in that does not say."""
+    """The path of jobs, and the dialect of a schedule without `dialect`."""
 
     base: str
     dialect: Dialect
@@ -50,7 +50,7 @@ class Style:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRules:
-    """The source that jobs are kept in step with, and the servers that they may name."""
+    """Limits for jobs: the table of stacks that declares some, and the servers to name."""
 
     followed: str | None = None
     endpoints: Endpoints | None = None
@@ -62,9 +62,9 @@ STANDARD = Style("/v1/jobs", "cron")
 
 
 class Rest:
-    """Its routes, over the jobs of this store; `look` is called when one has changed.
+    """Handlers of the routes, for the jobs of this store; call `look` when a job has changed.
 
-    `limits` are what whoever runs the scheduler has set.
+    `limits` come from the operator's settings.
     """
 
     def __init__(
@@ -106,9 +106,9 @@ class Rest:
         jobs, total = await self._jobs.page(skip, count)
         now = await self._store.now()
         body: dict[str, Any] = {"jobs": [self._shown(job, now) for job in jobs]}
-        before = min(skip, total)  # jobs; of an address beyond the end, all
+        before = min(skip, total)  # jobs before this page; all jobs for a page beyond the end
         if before and count:
-            # No more than there are before this page: else two pages would overlap.
+            # At most the jobs before this page, because two pages must not overlap.
             body["prev"] = self._page(max(before - count, 0), min(count, before))
         if count and skip + count < total:
             body["next"] = self._page(skip + count, count)
@@ -151,12 +151,12 @@ class Rest:
         refuse_declared(old, self._limits.followed)
         only = old.generation if "if-match" in request.headers else None
         if not await self._jobs.remove(old.job.id, only):
-            await found(self._jobs, old.job.id)  # somebody else was faster, or has changed it
+            await found(self._jobs, old.job.id)  # another client has changed or removed it
             raise HTTPException(412, f"Job {old.job.id} has changed.")
         return answer(request, {"id": old.job.id})
 
     async def _written(self, job: Job) -> dict[str, Any]:
-        """The answer for a stored job: ecs-scheduler's, or the whole job."""
+        """The answer for a stored job: ecs-scheduler's short one, or the whole job."""
         now = await self._store.now()
         if self._dialect != "aps8":
             return self._shown(await found(self._jobs, job.id), now)
@@ -179,7 +179,7 @@ class Rest:
 
 
 async def found(jobs: Jobs, job_id: str) -> StoredJob:
-    """The job of this name. Raises `HTTPException` (404)."""
+    """The job with this name. Raises `HTTPException` (404)."""
     job = await jobs.find(job_id) if is_name(job_id) else None
     if job is None:
         raise HTTPException(404, f"Job {job_id} does not exist.")
@@ -187,12 +187,12 @@ async def found(jobs: Jobs, job_id: str) -> StoredJob:
 
 
 def link(job_id: str, base: str = "/jobs") -> dict[str, str]:
-    """Where a job is."""
+    """The link to a job."""
     return {"rel": "item", "title": f"Job for {job_id}", "href": f"{base}/{quote(job_id)}"}
 
 
 def only_known(request: Request, known: Iterable[str] = ()) -> None:
-    """Lets through an address that asks for nothing else. Raises `BadBody`."""
+    """Raises `BadBody` if the query has a parameter that is not in `known`."""
     known = set(known)
     problems = {name: [unknown(name, known)] for name in request.query_params if name not in known}
     if problems:
@@ -200,7 +200,7 @@ def only_known(request: Request, known: Iterable[str] = ()) -> None:
 
 
 def shown(stored: StoredJob, now: datetime, base: str = "/jobs") -> dict[str, Any]:
-    """A job as the API shows it: what was written, how it is read, what has become of it."""
+    """A job as the API shows it: its fields, its schedule in words, and its state."""
     facts: dict[str, Any] = {"taskCount": 1, **stored.fields, "link": link(stored.job.id, base)}
     facts |= reading(stored, now)
     if stored.last_run_at:
@@ -219,7 +219,7 @@ def answer(
     *,
     tag: str = "",
 ) -> Response:
-    """JSON with an ETag; 304 for whoever has it already."""
+    """Answers JSON with an ETag; 304 if the client has this version already."""
     response = JSONResponse(body, status, headers)
     etag = f'"{tag}{hashlib.sha256(response.body).hexdigest()[:20]}"'
     if request.method in ("GET", "HEAD") and etag in _tags(request, "if-none-match"):
@@ -229,7 +229,7 @@ def answer(
 
 
 def _resource(**methods: Callable[..., Any]) -> type[HTTPEndpoint]:
-    """An endpoint of these methods, and OPTIONS; any other is 405."""
+    """An endpoint with these methods and OPTIONS; it answers 405 to others."""
     allowed = [method.upper() for method in methods] + ["OPTIONS"]
     allowed += ["HEAD"] if "get" in methods else []
 
@@ -248,7 +248,7 @@ def _resource(**methods: Callable[..., Any]) -> type[HTTPEndpoint]:
 
 
 def _unless_changed(request: Request, old: StoredJob) -> None:
-    """Lets through whoever names the generation that is there, or none. Raises `HTTPException`."""
+    """Raises `HTTPException` if the request names another generation than the stored one."""
     tags = _tags(request, "if-match")
     named = any(tag.lstrip('"').startswith(f"{old.generation}.") for tag in tags)
     if tags and "*" not in tags and not named:
@@ -261,14 +261,14 @@ def _tags(request: Request, header: str) -> list[str]:
 
 
 def _asked_page(request: Request) -> tuple[int, int]:
-    """How many jobs are left out, and how many are shown. Raises `BadBody`."""
+    """The number of jobs to skip, and the number to show. Raises `BadBody`."""
     only_known(request, _PAGE)
     found: dict[str, int] = {"skip": 0, "count": COUNT}
     problems: dict[str, list[str]] = {}
     for name, most in zip(_PAGE, (_MOST_SKIPPED, MOST), strict=True):
         try:
             found[name] = min(max(int(request.query_params.get(name, found[name])), 0), most)
-        except ValueError:  # also a number of more digits than Python reads
+        except ValueError:  # also for more digits than Python reads
             problems[name] = ["Not a valid integer."]
     if problems:
         raise BadBody(problems)

@@ -1,4 +1,4 @@
-"""The API under `/v1`: jobs, as standard cron has them; run now, pause, next fires, runs."""
+"""Serves the API under `/v1`: jobs in standard cron, run now, pause, next fires, runs."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -38,19 +38,19 @@ MAX_RUNS = 1000
 
 
 class Note(JobPart):
-    """Why a job is paused."""
+    """A body with the reason of a pause."""
 
     note: Annotated[str, Field(max_length=500)] | None = None
 
 
 class RunNow(JobPart):
-    """Whether a run is only to be shown."""
+    """A body that says whether to show a run without starting it."""
 
     dry_run: bool = False
 
 
 class Backfill(RunNow):
-    """The time of which the fires are to be run."""
+    """A body with the time span whose fires should run."""
 
     start: Moment
     end: Moment
@@ -58,7 +58,7 @@ class Backfill(RunNow):
 
 
 class Question(JobPart):
-    """A schedule of which the fires are asked for."""
+    """A body with a schedule, to ask for its fires."""
 
     schedule: str
     timezone: str = "UTC"
@@ -69,9 +69,9 @@ class Question(JobPart):
 
 
 class V1:
-    """Its paths, over this store; `look` is called when there is a run to start.
+    """Handlers of the paths, for this store; they call `look` when there is a run to start.
 
-    `limits` are what whoever runs the scheduler has set.
+    `limits` come from the operator's settings.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class V1:
         known = is_name(job_id)
         rows = await self._store.runs.of_job(job_id, limit, before) if known else []
         if not rows:
-            await found(self._store.jobs, job_id)  # its runs outlive a job
+            await found(self._store.jobs, job_id)  # 404 only without runs: they outlive a job
         return {"runs": rows}
 
     async def run(self, job_id: str, request: Request) -> dict[str, Any]:
@@ -181,7 +181,7 @@ class V1:
 
 
 async def set_suspended(jobs: Jobs, job_id: str, *, suspended: bool, note: str | None) -> StoredJob:
-    """Pauses or resumes a job; as it is then. Raises `HTTPException` (404, 409)."""
+    """Pauses or resumes a job; returns its new state. Raises `HTTPException` (404, 409)."""
     for _ in range(TRIES):
         old = await found(jobs, job_id)
         job = Job.model_validate({**old.fields, "suspended": suspended})
@@ -191,9 +191,9 @@ async def set_suspended(jobs: Jobs, job_id: str, *, suspended: bool, note: str |
 
 
 def wrong_request(error: RequestValidationError) -> dict[str, list[str]]:
-    """What is wrong with the address of a request, by the names in its query."""
+    """The errors of a request's query, by parameter."""
     told: dict[str, list[str]] = {}
-    for each in error.errors():  # a union adds to a path which of its members was tried
+    for each in error.errors():  # for a union, pydantic adds the tried member to the path
         told.setdefault(str(each["loc"][1]), []).append(each["msg"])
     return told
 

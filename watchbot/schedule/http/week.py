@@ -1,4 +1,4 @@
-"""The next seven days as figures for SVG: one line a job, a mark for each fire."""
+"""Computes figures for the SVG of the next seven days: a line for each job, a mark for a fire."""
 
 import itertools
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from watchbot.schedule.store.stored import StoredJob
 WIDTH, LEFT, TOP, LANE = 1200, 190, 26, 20
 MARK = 3.0
 DAYS = 7
-MOST = 400  # marks of one line; a job that fires oftener is one bar
+MOST = 400  # marks on a line; a job with more fires gets one bar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A fire, or a bar of many."""
+    """A fire, or a bar for many fires."""
 
     x: float
     width: float
@@ -35,7 +35,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Week:
-    """The figures that the template draws."""
+    """Figures that the template draws."""
 
     height: float
     lines: Sequence[Line]
@@ -43,7 +43,7 @@ class Week:
 
 
 def week(jobs: Sequence[StoredJob], now: datetime) -> Week:
-    """The fires of the jobs from now on."""
+    """The figures for the jobs' fires from `now` on."""
     lines = [
         Line(
             job_id=stored.job.id,

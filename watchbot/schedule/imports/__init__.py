@@ -1,1 +1,1 @@
-"""Jobs from elsewhere: files, other schedulers, and the table that stacks write to."""
+"""Imports jobs from files, from other schedulers, and from the table of stacks."""

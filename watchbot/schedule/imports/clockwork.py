@@ -1,7 +1,7 @@
-"""A row of clockwork's table, and the properties of its custom resource, as the fields of a job.
+"""Converts rows of clockwork's table and properties of its custom resource to fields of a job.
 
-A row of clockwork has five texts. What a job has beyond them is one more, `job`, as JSON; the
-programs of clockwork leave that unread.
+A row of clockwork has five texts. Fields of a job without such a text are in a sixth text, `job`,
+as JSON, which clockwork itself ignores.
 """
 
 import json
@@ -24,7 +24,7 @@ _ABOUT_ITSELF = {"ServiceToken", "ServiceTimeout", "SchedulerDynamoDBTable", "Re
 
 
 def fields_of_row(texts: Mapping[str, str]) -> dict[str, Any]:
-    """The fields of a row's job, without its id. Raises `ValueError` for a row that has none."""
+    """The fields of a row's job, without its id. Raises `ValueError` for a row without a job."""
     if not texts.get("cron_time") and "job" not in texts:
         raise ValueError("it has no cron_time")
     more = json.loads(texts.get("job", "{}"))
@@ -35,7 +35,7 @@ def fields_of_row(texts: Mapping[str, str]) -> dict[str, Any]:
         "dialect": "cron",
         "taskDefinition": texts.get("definition_arn"),
         "cluster": texts.get("ecs_cluster_arn"),
-        # Its workers started a task at each time, whatever still ran.
+        # Clockwork started a task at each time, even while an earlier task ran.
         "overlap": "allow",
         **more,
     }
@@ -43,7 +43,7 @@ def fields_of_row(texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def row_of_fields(job_id: str, name: str, fields: Mapping[str, Any]) -> dict[str, str]:
-    """The row of a job, readable for clockwork as far as clockwork could do the same."""
+    """The row of a job; clockwork can read it, except for features that clockwork lacks."""
     texts = {
         "id": job_id,
         "name": name,
@@ -57,9 +57,9 @@ def row_of_fields(job_id: str, name: str, fields: Mapping[str, Any]) -> dict[str
 
 
 def fields_of_properties(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that the properties of a custom resource name.
+    """The fields of a job from the properties of a custom resource.
 
-    Raises `BadSchedule` for a property that is not known, or is given under both its names.
+    Raises `BadSchedule` for an unknown property, and for one given under both its names.
     """
     fields: dict[str, Any] = {"overlap": "allow"}
     for name, value in properties.items():

@@ -1,7 +1,7 @@
-"""`watchbot schedule import`: takes jobs of a file, or of what came before, into the store.
+"""Imports jobs from a file, or from an earlier scheduler, into the store.
 
-What they had is left as it is. A job whose name is there already is left alone, and is no error if
-it has these fields: an import may be done again.
+Does not change the source. Skips a job whose name the store has already; that is no error if the
+fields are equal, so that an import can be repeated.
 """
 
 import json
@@ -22,12 +22,12 @@ from watchbot.schedule.store.stored import NeverFires, Taken
 from watchbot.settings.schedule import ImportSettings
 
 IMPORTED, WOULD_BE, UNCHANGED = "imported", "would be imported", "unchanged"
-_DIFFERS = "not imported: there is a job of this name, with other fields; it is left as it is"
+_DIFFERS = "not imported: a job with this name exists, with other fields"
 _GOOD = (IMPORTED, WOULD_BE, UNCHANGED)
 
 
 async def import_jobs(settings: ImportSettings, stop: Stop) -> int:
-    """Takes over all jobs of a source, and says so for each; the exit code.
+    """Imports all jobs of a source, and prints a line for each; returns the exit code.
 
     Raises `SettingError`, `DatabaseError` or `AwsError` when the source cannot be read.
     """
@@ -44,7 +44,7 @@ async def import_jobs(settings: ImportSettings, stop: Stop) -> int:
 
 
 async def _take(found: Found, store: Store, endpoints: Endpoints, *, dry_run: bool) -> str:
-    """Takes one job, but for a dry run; what became of it."""
+    """Imports one job, unless this is a dry run; returns the result in words."""
     job_id, fields = found
     if isinstance(fields, str):
         return fields

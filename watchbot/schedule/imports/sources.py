@@ -1,4 +1,4 @@
-"""The sources of an import: one reader for each kind."""
+"""Reads the sources of an import, with a reader for each kind."""
 
 import base64
 import functools
@@ -21,26 +21,27 @@ from watchbot.schedule.imports.stacks import scan
 from watchbot.settings.base import AwsEndpoint, describe
 from watchbot.sql.database import open_database
 
-MOST_HITS = 10_000  # that one search gives
+MOST_HITS = 10_000  # Elasticsearch's limit for one search
 ANSWER_S = 10
 NO_SOURCE = (
     "must be FILE.json; sqlite:///FILE, s3://BUCKET/PREFIX or http://HOST:9200/INDEX of "
-    "ecs-scheduler; or dynamodb://TABLE of it or of clockwork"
+    "ecs-scheduler; or dynamodb://TABLE of ecs-scheduler or clockwork"
 )
 
-Found = tuple[str, dict[str, Any] | str]  # a job's name, and its fields; or why there are none
+Found = tuple[str, dict[str, Any] | str]  # a job's name, and its fields or an error
 
 
 def jobs_in(source: str, aws: AwsEndpoint) -> AsyncIterator[Found]:
-    """The jobs that are kept at `source`.
+    """Yields the jobs at `source`.
 
-    Raises `SettingError` for what is no source; while they are read, `DatabaseError` or `AwsError`.
+    Raises `SettingError` for a text that names no source; while reading, `DatabaseError` or
+    `AwsError`.
     """
     try:
         parts = urlsplit(source)
         named = bool(parts.netloc or parts.path.strip("/")) and parts.port != 0
         reader = _READERS.get(parts.scheme) if named else None
-    except ValueError:  # of a port, or an address in brackets, that is none
+    except ValueError:  # a bad port, or a bad address in brackets
         reader = None
     if reader is None:
         raise SettingError(describe("source"), NO_SOURCE)
@@ -133,20 +134,20 @@ def _search(url: str) -> list[dict[str, Any]]:
 
 
 def _hits(answer: Any) -> list[dict[str, Any]]:
-    """The hits of a search. Raises `ValueError` for what is no answer to one."""
+    """The hits of a search. Raises `ValueError` if the answer is not a search result."""
     within = answer.get("hits") if isinstance(answer, dict) else None
     hits = within.get("hits") if isinstance(within, dict) else None
     if not isinstance(hits, list) or not all(isinstance(hit, dict) for hit in hits):
-        raise ValueError("what came is not the result of a search")
+        raise ValueError("the answer is not the result of a search")
     return hits
 
 
 class _Here(urllib.request.HTTPRedirectHandler):
-    """Goes nowhere else: a password would go with it."""
+    """Refuses redirects, because a password would go to the other server."""
 
     def redirect_request(self, *asked: Any) -> None:
         asked[1].close()  # the answer
-        raise OSError(f"it sends us to {asked[-1][:200]}; name that, if it is right")
+        raise OSError(f"the server redirects to {asked[-1][:200]}; name that if you trust it")
 
 
 _OPENER = urllib.request.build_opener(_Here)

@@ -1,6 +1,6 @@
-"""Keeps jobs in step with a table that stacks write their schedules to.
+"""Keeps jobs in step with the table to which stacks write their schedules.
 
-A table that cannot be read changes nothing: no job is removed because of a failed call.
+If the table cannot be read, no job changes: a failed call removes no job.
 """
 
 import json
@@ -26,21 +26,21 @@ log = logging.getLogger(__name__)
 
 
 async def scan(client: Client, table: str) -> AsyncIterator[dict[str, str]]:
-    """All rows of a table; of each, what is text. Raises `AwsError`."""
+    """Yields the text attributes of each row of a table. Raises `AwsError`."""
     async for page in Table(client, table).pages("scan", ConsistentRead=True):
         for item in page["Items"]:
             yield {name: value["S"] for name, value in item.items() if "S" in value}
 
 
 class Stacks:
-    """The jobs of one table."""
+    """Keeps the jobs of one table in step."""
 
     def __init__(self, clients: Clients, table: str, jobs: Jobs) -> None:
         self._clients, self._table, self._jobs = clients, table, jobs
         self._source = str(source_of(table))
 
     async def follow(self) -> float:
-        """Adds, changes and removes jobs as the table says; the seconds to the next time.
+        """Adds, changes and removes jobs as the table says; returns the seconds to the next pass.
 
         Raises `DatabaseError`.
         """
@@ -75,7 +75,7 @@ class Stacks:
     async def _store(self, job: Job) -> None:
         old = await self._jobs.find(job.id)
         if old and old.source_fields == job.stored():
-            return  # what the API has changed since stays
+            return  # keeps a later change through the API
         try:
             if old:
                 await self._jobs.change(old, job, by_source=True)

@@ -1,1 +1,1 @@
-"""A job: its fields, their types and limits, and the words that refuse a wrong one."""
+"""Defines a job: its fields, their types and limits, and the errors for wrong ones."""

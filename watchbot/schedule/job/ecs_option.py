@@ -1,4 +1,4 @@
-"""Options of a job that RunTask takes as they are, checked by what ECS's own API says of them."""
+"""Checks options of a job that go unchanged to RunTask against ECS's description of its API."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,14 +12,14 @@ SERVICE = "ecs"
 
 
 def load_model() -> None:
-    """Loads ECS's description of its API, once a process; it takes about 0.2 s of CPU."""
+    """Loads ECS's description of its API, once in a process; this takes about 0.2 s of CPU."""
     shapes(SERVICE)
 
 
 def typed(member: str, value: Any) -> Any:
-    """`value` with texts turned into the numbers and booleans that RunTask has there.
+    """`value` with texts converted to numbers and booleans where RunTask wants these.
 
-    CloudFormation sends every number and boolean as a text. Returns any other value unchanged.
+    CloudFormation sends every number and boolean as a text. Leaves other values unchanged.
     """
     found = shapes(SERVICE)["RunTaskRequest"]["members"].get(member)
     if found is None:
@@ -30,12 +30,12 @@ def typed(member: str, value: Any) -> Any:
 
 
 def of_request(member: str) -> Callable[[Any], Any]:
-    """A check of what RunTask's request has under this name."""
+    """A check for the member `member` of RunTask's request."""
     return _check("RunTaskRequest", member)
 
 
 def of_container(member: str) -> Callable[[Any], Any]:
-    """A check of what the override of a container has under this name."""
+    """A check for the member `member` of a container override."""
     return _check("ContainerOverride", member)
 
 

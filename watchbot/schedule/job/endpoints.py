@@ -1,4 +1,4 @@
-"""Which servers a job may name: whoever is named gets calls that are signed for AWS."""
+"""Limits the servers that a job may name, because these get calls signed for AWS."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -12,14 +12,14 @@ from watchbot.settings.whereabouts import is_of_aws
 
 
 class Endpoints:
-    """AWS's own, those of `aws` that stand in for AWS, and the hosts that were `added`."""
+    """Allowed servers: AWS's own, the endpoints of `aws`, and the hosts in `added`."""
 
     def __init__(self, aws: AwsEndpoint, added: Sequence[str] = ()) -> None:
         hosts = [host.strip().lower() for each in added for host in each.split(",")]
         self._hosts = {*hosts, *(urlsplit(url).netloc.lower() for url in aws.servers)} - {""}
 
     def refusal(self, url: str) -> str | None:
-        """Why a job may not name this URL; None if it may."""
+        """The reason why a job may not name this URL; None if it may."""
         try:
             parts = urlsplit(url)
             if is_of_aws(url):
@@ -31,7 +31,7 @@ class Endpoints:
             return None
         return (
             f"{parts.netloc[:100]} is not a server of AWS; "
-            "whoever runs the scheduler may allow it by --allow-endpoint."
+            "the operator of the scheduler may allow it by --allow-endpoint."
         )
 
 
@@ -43,7 +43,7 @@ def _allowed(value: str, info: ValidationInfo) -> str:
     return value
 
 
-# Read with `Endpoints` as the context, it must be one of them.
+# The validation context may have `Endpoints`, which must allow the URL.
 JobQueueUrl = Annotated[
     str, StringConstraints(pattern=r"^https?://[^\s/]+/\S+\z"), AfterValidator(_allowed)
 ]

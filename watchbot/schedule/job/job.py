@@ -1,4 +1,4 @@
-"""A job: the fields of the REST API, their types and limits, and which exclude each other."""
+"""Defines a job: the fields of the REST API, their types and limits, and exclusions."""
 
 import contextlib
 import functools
@@ -38,16 +38,16 @@ from watchbot.schedule.job.task import (
     overrides_bytes,
 )
 
-MAX_TASKS = 50  # that one run starts
+MAX_TASKS = 50  # the most tasks that one run starts
 _FAMILY = (
     r"^(?:[0-9A-Za-z_-]+(?::[0-9]+)?|arn:[a-z-]+:ecs:[a-z0-9-]*:[0-9]+:task-definition/[\w:-]+)\z"
 )
-_LETTERS, _LONGEST_NAME = "[0-9A-Za-z_-]+", 255  # of a name
+_LETTERS, _LONGEST_NAME = "[0-9A-Za-z_-]+", 255  # of a job's name
 _LONGEST_TIME = 64
 _AS_IN_MAIL = re.compile(r"(?:\w{3}, ?)?\d{1,2} \w{3} \d{4} \d\d:\d\d(?::\d\d)? \S+", re.ASCII)
-_TOKEN_LIFE_S = 82_800  # ECS knows a token for 24 hours; an hour of it is ours
+_TOKEN_LIFE_S = 82_800  # ECS keeps a token for 24 hours; one hour is our margin
 
-_MOST_OVERRIDDEN = 8192  # characters that ECS takes
+_MOST_OVERRIDDEN = 8192  # ECS's limit in characters
 
 Overlap = Literal["allow", "skip", "buffer_one", "replace", "top_up"]
 Name = Annotated[str, StringConstraints(pattern=rf"^{_LETTERS}\z", max_length=_LONGEST_NAME)]
@@ -56,7 +56,7 @@ Cluster = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_:/-]+\z", max_l
 
 
 def _whole(value: Any) -> Any:
-    # As the API always had it: 3.7 is 3.
+    # ecs-scheduler reads 3.7 as 3.
     return int(value) if isinstance(value, float) and abs(value) < 1e9 else value
 
 
@@ -72,7 +72,7 @@ def _truth(value: Any) -> Any:
 
 
 def _moment(value: Any) -> Any:
-    """ISO 8601, compact or not, and what e-mail and HTTP write: `Fri, 02 Jan 2026 03:04:05 GMT`."""
+    """Reads ISO 8601, also compact, and dates of HTTP: `Fri, 02 Jan 2026 03:04:05 GMT`."""
     if isinstance(value, datetime):
         return value
     if isinstance(value, str) and len(value) < _LONGEST_TIME:
@@ -117,23 +117,23 @@ class Misfire(JobPart):
     """The policy for fires that passed while no scheduler ran."""
 
     policy: Literal["skip", "last", "all"] = "last"
-    grace: Annotated[int, Field(ge=0, le=31_536_000)] = 3600  # s; what is later is missed
-    max: Annotated[int, Field(ge=1, le=1000)] = 100  # of `all`, the newest
+    grace: Annotated[int, Field(ge=0, le=31_536_000)] = 3600  # s; a later fire is missed
+    max: Annotated[int, Field(ge=1, le=1000)] = 100  # for `all`: runs only the newest
 
 
 class Retry(JobPart):
     """How often and how long to try to start a run, and which queue gets a run that failed."""
 
     attempts: Annotated[int, Field(ge=1, le=185)] = 20
-    max_age: Annotated[int, Field(ge=1, le=_TOKEN_LIFE_S)] = 3600  # s after its time
+    max_age: Annotated[int, Field(ge=1, le=_TOKEN_LIFE_S)] = 3600  # s after the run's time
     dead_letter_queue: JobQueueUrl | None = None
 
 
 class Job(JobPart):
-    """A job: what is started, and when."""
+    """A job: a target, and the schedule on which it starts."""
 
     id: Name
-    # Before `schedule`: that one is read with them.
+    # These fields come before `schedule`, because its validator reads them.
     timezone: str = "UTC"
     dialect: Dialect | None = None
     dst: Dst = "debian"
@@ -145,7 +145,7 @@ class Job(JobPart):
     task_count: Count = 1
     max_count: Count | None = None
     trigger: Trigger | None = None
-    pass_due_at: Truth = True  # tasks and messages are told which time they run for
+    pass_due_at: Truth = True  # tasks and messages get the run's time
     overrides: Overrides = ()
     network_configuration: NetworkConfiguration | None = None
     launch_type: Literal["EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES"] | None = None
@@ -164,14 +164,14 @@ class Job(JobPart):
     suspended: Truth = False
     misfire: Misfire = Misfire()
     overlap: Overlap = "top_up"
-    jitter: Annotated[int, Field(ge=0, le=86_400)] = 0  # s, within which a run starts
+    jitter: Annotated[int, Field(ge=0, le=86_400)] = 0  # s; delays a run by a random part of this
     retry: Retry = Retry()
     pause_after_failures: Annotated[int, Field(ge=1, le=1000)] | None = None
 
     @field_validator("timezone", mode="before")
     @classmethod
     def _no_zone_is_utc(cls, value: Any) -> Any:
-        return "UTC" if value == "" else value  # as ecs-scheduler took it
+        return "UTC" if value == "" else value  # as in ecs-scheduler
 
     @field_validator("timezone")
     @classmethod
@@ -188,8 +188,8 @@ class Job(JobPart):
     def _schedule_is_read(cls, value: str, info: ValidationInfo) -> str:
         others = info.data
         if "dialect" not in others:
-            return value  # it is wrong, and is told
-        # So is a zone that is not there, but that is no reason not to look at this one.
+            return value  # another validator refuses it
+        # With a wrong zone, still checks the schedule, so that one answer has all errors.
         clock = Clock(timezone=others.get("timezone", "UTC"), dst=others.get("dst", "debian"))
         try:
             parse(value, others["dialect"], clock)
@@ -240,16 +240,16 @@ class Job(JobPart):
 
     @property
     def family(self) -> str:
-        """The task definition to run: where none is named, that of the job's name."""
+        """The task definition to run; by default the one with the job's name."""
         return self.task_definition or self.id
 
     def timetable(self, created: datetime) -> Timetable:
-        """When it fires; `rate(...)` counts from its start, or from when it was created."""
+        """The job's timetable; `rate(...)` counts from the job's start, or from its creation."""
         clock = Clock(timezone=self.timezone, dst=self.dst, anchor=self.schedule_start or created)
         return parse(self.schedule, self.dialect, clock)
 
     def fires(self, after: datetime, created: datetime) -> Iterator[datetime]:
-        """Its fires after then, one after the other, within its start and its end."""
+        """Yields the fires after `after`, in order, between the job's start and its end."""
         timetable = self.timetable(created)
         if self.schedule_start:
             after = max(after, self.schedule_start - timedelta(milliseconds=1))
@@ -260,7 +260,7 @@ class Job(JobPart):
             after = found
 
     def stored(self) -> str:
-        """As JSON, without what was not given."""
+        """The job as JSON, without fields that were not given."""
         return self.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True)
 
 
@@ -270,7 +270,7 @@ def is_name(text: str) -> bool:
 
 
 def resolved(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a body with each `?` of an aps8 schedule made a number."""
+    """The fields of a body, with a random number for each `?` of an aps8 schedule."""
     text = fields.get("schedule")
     if isinstance(text, str) and (fields.get("dialect") or dialect_of(text)) == "aps8":
         return {**fields, "schedule": aps8.resolve(text)}
@@ -279,5 +279,5 @@ def resolved(fields: dict[str, Any]) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=512)
 def read_job(text: str) -> Job:
-    """A job as it was stored. Raises pydantic's `ValidationError`."""
+    """Reads a stored job. Raises pydantic's `ValidationError`."""
     return Job.model_validate_json(text)

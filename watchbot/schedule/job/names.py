@@ -1,4 +1,4 @@
-"""The names of fields: which of them a body may have, and which one was meant by a slip."""
+"""Knows the names of fields, and finds the nearest one for a misspelt name."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-_MEANT = {  # what other schedulers call it
+_MEANT = {  # names in other schedulers
     "cron": "schedule",
     "disabled": "suspended",
     "enabled": "suspended",
@@ -31,7 +31,7 @@ def unknown(name: str, known: Iterable[str]) -> str:
 
 
 def known_at(model: type[BaseModel], path: Sequence[Any]) -> set[str]:
-    """The names that the fields of `model` may have at a path within it."""
+    """The field names of `model` at a path inside it."""
     models = [model]
     for part in path:
         models = [
@@ -40,7 +40,7 @@ def known_at(model: type[BaseModel], path: Sequence[Any]) -> set[str]:
             for name, field in each.model_fields.items()
             if part == (field.alias or name)
             for inner in _models(field.annotation)
-        ] or models  # a number in a list, or what a union adds, is no field
+        ] or models  # an index of a list, or a union's member, is no field
     return {field.alias or name for each in models for name, field in each.model_fields.items()}
 
 

@@ -1,10 +1,10 @@
-"""The base of the parts of a body: fields that JSON names in camel case, as ECS does."""
+"""The base of the parts of a body, whose fields have camel case names in JSON, as in ECS."""
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 
 class JobPart(BaseModel):
-    """A part that takes no other fields than its own: a slip of the pen is told."""
+    """A part of a body; refuses unknown fields, to report misspelt names."""
 
     model_config = ConfigDict(alias_generator=to_camel, frozen=True, extra="forbid")

@@ -1,4 +1,4 @@
-"""The errors of a body, by field, in ecs-scheduler's words."""
+"""Turns pydantic's errors into a body's errors by field, in ecs-scheduler's words."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -34,7 +34,7 @@ _WORDS = {
 
 
 def messages(invalid: ValidationError, model: type[BaseModel]) -> dict[str, Any]:
-    """The problems as a tree of the body's own shape; its leaves are lists of sentences."""
+    """The errors as a tree in the body's shape, with lists of sentences as leaves."""
     tree: dict[str, Any] = {}
     for error in invalid.errors(include_url=False, include_input=False):
         *within, name = path = _path(error)
@@ -43,12 +43,12 @@ def messages(invalid: ValidationError, model: type[BaseModel]) -> dict[str, Any]
         else:
             _put(tree, path, _sentence(error))
     if "schedule" in tree:
-        tree["parsedSchedule"] = tree["schedule"]  # where clients of ecs-scheduler look
+        tree["parsedSchedule"] = tree["schedule"]  # clients of ecs-scheduler read this field
     return tree
 
 
 def _path(error: Any) -> list[str]:
-    # A union adds to the path which of its members was tried: that is no field of the body.
+    # pydantic adds a union's tried member to the path, but the body has no such field.
     path = [str(part) for part in error["loc"]]
     if path[:1] == ["target"]:
         path = [path[0], *(part for part in path[1:] if part not in ("sns", "sqs"))]
@@ -87,7 +87,7 @@ def _put(tree: dict[str, Any], path: Sequence[str], sentence: str) -> None:
     for branch in branches:
         found = tree.setdefault(branch, {})
         if not isinstance(found, dict):
-            return  # the branch itself is wrong, and was told
+            return  # the branch itself has an error already
         tree = found
     told = tree.setdefault(leaf, [])
     if isinstance(told, list) and sentence not in told:

@@ -1,4 +1,4 @@
-"""A message as the target of a job: to a topic, or to a queue."""
+"""Defines a message to a topic or queue as the target of a job."""
 
 from typing import Annotated, Literal
 
@@ -14,7 +14,7 @@ _GROUP = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 class _Message(JobPart):
     message: str
-    group_id: _GROUP | None = None  # FIFO; the job's id, if it is not given
+    group_id: _GROUP | None = None  # for FIFO; default: the job's id
 
     @field_validator("message")
     @classmethod

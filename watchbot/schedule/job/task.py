@@ -1,4 +1,4 @@
-"""How ECS tasks are described in a job, checked as ECS would, when the job is written."""
+"""Defines the ECS tasks of a job; checks them when the job is written, as ECS would later."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from watchbot.schedule.job.part import JobPart
 
 _Variable = Annotated[str, StringConstraints(min_length=1)]
 
-TAG = "ECS_SCHEDULER_OVERRIDE_TAG"  # ecs-scheduler's mark, by which its tasks are known
+TAG = "ECS_SCHEDULER_OVERRIDE_TAG"  # ecs-scheduler's mark on its tasks
 
 
 class Override(JobPart):
@@ -31,7 +31,7 @@ class Override(JobPart):
 
 
 def _named(value: dict[str, Any]) -> dict[str, Any]:
-    # ECS's description does not say that a name is needed; ECS does.
+    # ECS requires a name, although the description of its API does not say so.
     if not all(each.get("name") for each in value.get("containerOverrides", ())):
         raise PydanticCustomError("ecs", "Each of containerOverrides needs a name.")
     return value
@@ -42,7 +42,7 @@ def _form(value: Any) -> str:
 
 
 Whole = Annotated[dict[str, Any], AfterValidator(of_request("overrides")), AfterValidator(_named)]
-# ecs-scheduler's list of containers; or all that RunTask takes, as it takes it.
+# Either ecs-scheduler's list of containers, or RunTask's own structure.
 Overrides = Annotated[
     Annotated[tuple[Override, ...], Tag("listed")]
     | Annotated[
@@ -56,7 +56,7 @@ Overrides = Annotated[
 
 
 class CapacityProvider(JobPart):
-    """Where a share of the tasks runs."""
+    """A capacity provider and its share of the tasks."""
 
     capacity_provider: Annotated[str, StringConstraints(min_length=1, max_length=255)]
     weight: Annotated[int, Field(ge=0, le=1000)] = 0
@@ -64,7 +64,7 @@ class CapacityProvider(JobPart):
 
 
 class AwsVpc(JobPart):
-    """The network that tasks of mode awsvpc are in."""
+    """The network of tasks with network mode awsvpc."""
 
     subnets: Annotated[tuple[str, ...], Field(min_length=1, max_length=16)]
     security_groups: Annotated[tuple[str, ...], Field(max_length=5)] = ()
@@ -72,7 +72,7 @@ class AwsVpc(JobPart):
 
 
 class NetworkConfiguration(JobPart):
-    """As RunTask has it."""
+    """RunTask's network configuration."""
 
     awsvpc_configuration: AwsVpc
 
@@ -83,10 +83,9 @@ def task_overrides(
     told: Mapping[str, str],
     containers: Sequence[str],
 ) -> dict[str, Any]:
-    """The overrides as RunTask takes them; `told` is in the environment of all `containers`.
+    """The overrides in RunTask's form; adds `told` to the environment of all `containers`.
 
-    A variable that the job sets itself stays as it is. Containers that are listed in
-    ecs-scheduler's way get its mark.
+    Keeps variables that the job sets itself. Containers from ecs-scheduler's list get its mark.
     """
     whole: dict[str, Any] = dict(overrides) if isinstance(overrides, Mapping) else {}
     listed = whole.get("containerOverrides", ()) if whole else _entries(overrides, job_id)
@@ -114,5 +113,5 @@ def _entries(overrides: Any, job_id: str) -> Iterator[dict[str, Any]]:
 def overrides_bytes(
     overrides: Sequence[Override] | Mapping[str, Any], job_id: str, told: Mapping[str, str]
 ) -> int:
-    """How long they are as JSON, of which ECS takes 8192 characters."""
+    """The length of the overrides as JSON; ECS takes 8192 characters."""
     return len(json.dumps(task_overrides(overrides, job_id, told, ())))

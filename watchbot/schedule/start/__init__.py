@@ -1,1 +1,1 @@
-"""Starting a run: whether its turn has come, the calls to ECS, SQS and SNS, and the outcome."""
+"""Starts runs: waits for their turn, calls ECS, SQS and SNS, and finds the outcomes."""

@@ -1,4 +1,4 @@
-"""Clients of AWS, one for each service and region, opened when they are needed first."""
+"""Opens AWS clients on first use, one for each service and region."""
 
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -12,7 +12,7 @@ from watchbot.settings.base import AwsEndpoint
 
 
 class Clients:
-    """Open until left."""
+    """A context that closes all its clients on leaving."""
 
     def __init__(
         self, aws: AwsEndpoint, connections: int, endpoints: Endpoints | None = None
@@ -37,8 +37,8 @@ class Clients:
     async def near(self, service: str, address: str = "") -> Client:
         """A client of `service` in the region that an ARN or a queue URL names.
 
-        It tries each call once: whoever asks knows what may be asked again. Raises `NotConfigured`,
-        and `Rejected` for a server that jobs may not name.
+        The client tries each call once, because the caller knows which calls it may repeat. Raises
+        `NotConfigured`, and `Rejected` for a server that jobs may not name.
         """
         problem = self.endpoints.refusal(address) if address.lower().startswith("http") else None
         if problem:

@@ -1,4 +1,4 @@
-"""ECS, as a run sees it: which tasks of its job run, starting more, stopping them."""
+"""Calls ECS for a run: lists the tasks of its job, starts tasks, stops them."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -9,10 +9,10 @@ from watchbot.schedule.job.job import Job
 from watchbot.schedule.job.task import TAG, task_overrides
 from watchbot.schedule.store.run import Call, LeasedRun, job_mark
 
-DESCRIBED_AT_ONCE = 100  # ECS takes no more
+DESCRIBED_AT_ONCE = 100  # ECS's limit
 
 
-_AS_THEY_ARE = {  # RunTask's parameters that a job has under the name beside
+_AS_THEY_ARE = {  # RunTask's parameters, and the fields of a job that go there unchanged
     "enableECSManagedTags": "enable_ecs_managed_tags",
     "enableExecuteCommand": "enable_execute_command",
     "group": "group",
@@ -28,24 +28,24 @@ _AS_THEY_ARE = {  # RunTask's parameters that a job has under the name beside
 
 
 class ConflictingCall(Exception):
-    """A call was made before in other words: by another version of this program."""
+    """Another version of this program made the call with other parameters."""
 
 
 class Cluster:
-    """One cluster. Every call raises `AwsError`."""
+    """A cluster of ECS. Every call raises `AwsError`."""
 
     def __init__(self, ecs: Client, name: str, old_mark: str) -> None:
         self.name = name
         self._ecs, self._name, self._old_mark = ecs, name, old_mark
 
     async def running(self, job: Job) -> list[str]:
-        """The tasks of this job that run, or are about to: ecs-scheduler's, and no backfill's."""
+        """The job's running and pending tasks; includes ecs-scheduler's, excludes backfills'."""
         tasks = await self._of_family(job, "RUNNING")
         return [task["taskArn"] for task in tasks if self._is_of(job, task)]
 
     async def started(self, run: LeasedRun) -> list[dict[str, Any]]:
         """The tasks that a run has started, as far as ECS still knows them."""
-        # Not listed by their startedBy: that filter bears no other, and so finds no stopped ones.
+        # Not listed by startedBy: that filter excludes others, and so finds no stopped tasks.
         tasks = await self._of_family(run.job, "RUNNING") + await self._of_family(
             run.job, "STOPPED"
         )
@@ -61,9 +61,9 @@ class Cluster:
         return tasks
 
     async def start(self, run: LeasedRun, call: Call) -> tuple[list[dict[str, Any]], list[Any]]:
-        """Starts up to ten tasks: those that were started, and what ECS says of the others.
+        """Starts up to ten tasks; returns the started tasks, and ECS's failures of the others.
 
-        Raises `ConflictingCall` when ECS knows its token, but not from the same request.
+        Raises `ConflictingCall` when ECS knows the token from a call with other parameters.
         """
         try:
             answer = await self._ecs.call("run_task", **request(run, call, self._name))
@@ -74,12 +74,12 @@ class Cluster:
         return [_short(task) for task in answer.get("tasks", ())], answer.get("failures", [])
 
     async def containers(self, job: Job) -> list[str]:
-        """The names of the containers that a task of this job has."""
+        """The names of the containers of this job's tasks."""
         answer = await self._ecs.call("describe_task_definition", taskDefinition=job.family)
         return [each["name"] for each in answer["taskDefinition"]["containerDefinitions"]]
 
     async def stop(self, arns: Sequence[str], reason: str) -> None:
-        """Stops tasks; one that is gone is stopped."""
+        """Stops tasks; ignores tasks that ECS does not know any more."""
         for arn in arns:
             try:
                 await self._ecs.call("stop_task", cluster=self._name, task=arn, reason=reason)
@@ -112,12 +112,12 @@ class Cluster:
             for pair in container.get("environment", ())
             if pair["name"] == TAG
         }
-        # ecs-scheduler left its mark on jobs with overrides alone, and its name on all.
+        # ecs-scheduler put its mark only on jobs with overrides, and its name on all tasks.
         return job.id in tags or (by == self._old_mark and not tags and not job.overrides)
 
 
 def request(run: LeasedRun, call: Call, cluster: str) -> dict[str, Any]:
-    """RunTask's parameters: the same for the same call, whoever makes it, and whenever."""
+    """RunTask's parameters; they depend on run and call only, so that a repeat is identical."""
     job = run.job
     optional = {
         **{name: getattr(job, field) for name, field in _AS_THEY_ARE.items()},
@@ -140,7 +140,7 @@ def _dumped(part: Any) -> Any:
 
 
 def _short(task: dict[str, Any]) -> dict[str, Any]:
-    """A task as the API shows it. On Fargate there is no host."""
+    """A task in the API's form. On Fargate it has no host."""
     return {"taskId": task["taskArn"], "hostId": task.get("containerInstanceArn")}
 
 

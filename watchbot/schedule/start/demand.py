@@ -1,7 +1,7 @@
 """Decides what a run does, from the tasks it wants and those under way: pure functions.
 
-Runs of one job are decided one at a time, each in its turn; the `turn` says how that is kept. On
-each try it is decided again, for as long as a run has started nothing.
+The scheduler decides the runs of one job one at a time; `turn` describes how. Each try decides
+anew, until the run has started something.
 """
 
 import math
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from watchbot.schedule.job.job import MAX_TASKS, Job, Overlap
 
-TURN_S = 1  # until a run that has to wait for its turn is looked at again
-LOOK_AGAIN_S = 5  # for the end of the tasks that a run waits for
-LONGEST_WAIT_S = 600  # of a run that many others of a backfill go before
+TURN_S = 1  # the pause of a run that waits for its turn
+LOOK_AGAIN_S = 5  # the pause of a run that waits for the end of tasks
+LONGEST_WAIT_S = 600  # the longest pause of a run behind many others of a backfill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,14 +24,14 @@ class StartTasks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skip:
-    """Start none, and do not come back."""
+    """Start no task; the run is over."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Start none yet; decide again after this number of seconds."""
+    """Start no task yet; decide again after `seconds`."""
 
     reason: str
     seconds: float = LOOK_AGAIN_S
@@ -42,10 +42,10 @@ Decision = StartTasks | Skip | Wait
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnderWay:
-    """The other work of a job at the moment when one of its runs is decided.
+    """The other work of a job while the scheduler decides one of its runs.
 
-    `tasks` run; `begun` runs were decided before, and are not over: they have `missing` tasks to
-    start still. `ahead` are earlier runs that nobody has decided yet.
+    `tasks` is the number of running tasks. `begun` is the number of runs that are decided but not
+    over; they must still start `missing` tasks. `ahead` is the number of earlier undecided runs.
     """
 
     tasks: int = 0
@@ -55,7 +55,7 @@ class UnderWay:
 
 
 def expected(job: Job, waiting: int | None) -> int:
-    """How many tasks are wanted; `waiting` is how many messages are, if that is the trigger."""
+    """The number of tasks that a run wants; `waiting` is the backlog if the trigger is a queue."""
     most = job.max_count or MAX_TASKS
     if waiting is None:
         return min(most, job.task_count)
@@ -65,7 +65,7 @@ def expected(job: Job, waiting: int | None) -> int:
 
 
 def decide(overlap: Overlap, wanted: int, now: UnderWay) -> Decision:
-    """Decides for a run that wants `wanted` tasks, by what the job has under way."""
+    """Decides a run that wants `wanted` tasks, from the job's other work."""
     if wanted == 0:
         return Skip(reason="no message waits in the queue")
     if overlap == "allow":
@@ -85,7 +85,7 @@ def decide(overlap: Overlap, wanted: int, now: UnderWay) -> Decision:
 
 
 def decide_backfill(wanted: int, at_once: int, under_way: int, ahead: int) -> Decision:
-    """The same for a run of a backfill, of which so many may be under way `at_once`."""
+    """Decides a run of a backfill that wants `wanted` tasks and may run `at_once` runs at once."""
     if wanted == 0:
         return Skip(reason="no message waits in the queue")
     free = at_once - under_way

@@ -1,4 +1,4 @@
-"""A run whose target is a message: sends it."""
+"""Sends the message of a run whose target is a topic or a queue."""
 
 from watchbot.moment import to_text
 from watchbot.schedule.job.target import QueueTarget, TopicTarget
@@ -10,7 +10,7 @@ from watchbot.sqs.outgoing import Outgoing, Unsent
 
 
 class Refused(Exception):
-    """The topic or the queue did not take the message. `passing`: it may take it later."""
+    """The topic or queue refused the message. `passing`: a retry may succeed."""
 
     def __init__(self, unsent: Unsent) -> None:
         super().__init__(f"{unsent.code}: {unsent.text}")
@@ -27,14 +27,14 @@ async def send(clients: Clients, run: LeasedRun, target: TopicTarget | QueueTarg
 
 
 async def destination_of(clients: Clients, target: TopicTarget | QueueTarget) -> Destination:
-    """Where the message goes."""
+    """The destination of the message."""
     if isinstance(target, TopicTarget):
         return TopicDestination(await clients.near("sns", target.topic_arn), target.topic_arn)
     return QueueDestination(await clients.near("sqs", target.queue_url), target.queue_url)
 
 
 def outgoing(run: LeasedRun, target: TopicTarget | QueueTarget, *, fifo: bool) -> Outgoing:
-    """The message; its attributes say which job it is of, and when that was due."""
+    """The message to send; its attributes name the job and the time of the run."""
     attributes = {"Job": run.job.id, "DueAt": to_text(run.due_at), "Cause": run.cause}
     attributes |= run.told
     return Outgoing(
@@ -44,6 +44,6 @@ def outgoing(run: LeasedRun, target: TopicTarget | QueueTarget, *, fifo: bool) -
             name: Attribute(type="String", value=value) for name, value in attributes.items()
         },
         group_id=target.group_id or (run.job.id[:128] if fifo else None),
-        # Within five minutes a FIFO queue takes it once, however often it is sent.
+        # A FIFO queue drops duplicates within five minutes.
         dedup_id=run.token(0) if fifo else None,
     )

@@ -1,4 +1,4 @@
-"""Who is told of a run that failed: the job's dead-letter queue, and a topic."""
+"""Reports a failed run to the job's dead-letter queue and to a topic."""
 
 import hashlib
 import json
@@ -17,13 +17,13 @@ from watchbot.schedule.store.run import LeasedRun, RunEnd
 from watchbot.sqs.outgoing import Outgoing, Unsent
 from watchbot.sqs.publish import Publisher
 
-_SUBJECT = 100  # characters that SNS takes
+_SUBJECT = 100  # SNS's limit in characters
 
 log = logging.getLogger(__name__)
 
 
 async def notify(clients: Clients, topic: str | None, run: LeasedRun, ending: RunEnd) -> None:
-    """Sends a notice of a run that failed; tries again where that may help, and logs a failure."""
+    """Reports a failed run, and retries passing errors. Logs a report that fails for good."""
     facts = {
         "job": run.job.id,
         "dueAt": to_text(run.due_at),
@@ -53,7 +53,7 @@ async def notify_of_tasks(
     outcome: str,
     tasks: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Tells the topic of a run whose tasks were started, and failed, in the way of `notify`."""
+    """Reports a run whose tasks have failed to the topic, as `notify` does."""
     facts = {
         "job": run["job"],
         "dueAt": run["due_at"],
@@ -71,14 +71,14 @@ async def notify_of_tasks(
 
 
 class _Told:
-    """What is told of one run. `token` is the same whenever that run is told of."""
+    """A report about one run. All reports about a run have one `token`."""
 
     def __init__(self, clients: Clients, job: str, token: str) -> None:
         self._clients, self._job = clients, job
         self._token = hashlib.sha256(token.encode()).hexdigest()
 
     async def send(self, target: QueueTarget | TopicTarget, status: str = "") -> None:
-        """Sends it to a queue; or to a topic, with the status in the subject."""
+        """Sends the report to a queue; or to a topic, with the status in the subject."""
         reason: str | None = None
         try:
             destination = await destination_of(self._clients, target)

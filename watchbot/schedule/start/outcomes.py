@@ -1,4 +1,4 @@
-"""The outcomes of tasks: from the record, if this store has one; else from ECS."""
+"""Finds the outcomes of tasks: from the record, if this store has one, else from ECS."""
 
 import logging
 from collections.abc import Mapping, Sequence, Set
@@ -27,7 +27,7 @@ from watchbot.task_outcome import (
     outcome_of,
 )
 
-AT_ONCE = 100  # runs looked at in one go
+AT_ONCE = 100  # runs that one look covers
 EVERY_S = 15
 OFTEN, SELDOM = timedelta(seconds=15), timedelta(minutes=10)
 NOTIFYING_S = 5  # what notices may take, also when this replica is told to stop
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 class Outcomes:
-    """Looks at what was started until it has ended; tells `topic` of what failed."""
+    """Looks at started runs until their tasks have ended; reports failures to `topic`."""
 
     def __init__(self, store: Store, means: Means, topic: str | None = None) -> None:
         self._runs, self._record = store.runs, store.record
@@ -45,7 +45,7 @@ class Outcomes:
         self._essential: dict[str, dict[str, bool]] = {}  # by task definition, by container
 
     async def look(self) -> float:
-        """Looks at some of those whose turn it is; the seconds to the next look.
+        """Looks at some runs that are due for a look; returns the seconds to the next look.
 
         Raises `DatabaseError`.
         """
@@ -64,12 +64,12 @@ class Outcomes:
                     to_notify = await self._note(run, {arn: ends[arn] for arn in run.arns}, now)
                     if to_notify:
                         failed.append(run)
-        finally:  # what was noted is told, whatever became of the others: nobody looks at it again
+        finally:  # a noted failure must be reported now, because nobody looks at it again
             await self._notify(failed, ends)
         return 0 if len(runs) == AT_ONCE else EVERY_S
 
     async def _asked(self, cluster: str, arns: Sequence[str], new: Set[str]) -> dict[str, TaskEnd]:
-        """The outcomes by ECS. A task that ECS has forgotten is `unknown`, but for a `new` one."""
+        """The outcomes from ECS. A task unknown to ECS is `unknown`, unless it is in `new`."""
         if not arns:
             return {}
         ecs = await self._means.clients.near("ecs", cluster)
@@ -98,7 +98,7 @@ class Outcomes:
             try:
                 answer = await ecs.call("describe_task_definition", taskDefinition=definition)
             except (NotFound, Rejected):
-                return {}  # it was deleted
+                return {}  # the cluster was deleted
             containers = answer["taskDefinition"]["containerDefinitions"]
             self._essential[definition] = {
                 each["name"]: each.get("essential", True) for each in containers
@@ -112,7 +112,7 @@ class Outcomes:
         """
         outcome = together([end.outcome for end in ends.values()])
         over = outcome != ACTIVE
-        # Long runs are looked at less and less often.
+        # The longer a run takes, the longer the pause between two looks.
         pause = min(max((now - run.started_at) / 10, OFTEN), SELDOM)
         try:
             await self._runs.note_outcome(run, outcome, None if over else now + pause)
@@ -124,7 +124,7 @@ class Outcomes:
         if over:
             metrics.schedule_outcomes.labels(schedule, outcome).inc()
             log.info("run ended", extra={**_facts(run), "outcome": outcome})
-        return outcome in FAILURES and run.status not in ENDS_ILL  # those are told
+        return outcome in FAILURES and run.status not in ENDS_ILL  # those are reported already
 
     async def _notify(self, runs: Sequence[Started], ends: Mapping[str, TaskEnd]) -> None:
         with anyio.move_on_after(NOTIFYING_S, shield=True) as limit:
@@ -151,14 +151,14 @@ def together(outcomes: Sequence[str]) -> str:
 
 
 def _open(runs: Sequence[Started], ends: Mapping[str, TaskEnd]) -> list[str]:
-    """Returns the tasks that are not known to have ended."""
+    """Tasks that are not known to have ended."""
     return [
         arn for run in runs for arn in run.arns if arn not in ends or ends[arn].outcome == ACTIVE
     ]
 
 
 def _new(runs: Sequence[Started], now: datetime) -> Set[str]:
-    """Returns the tasks that ECS may not know yet."""
+    """Tasks that ECS may not know yet."""
     return {arn for run in runs if now - run.started_at < NEW for arn in run.arns}
 
 

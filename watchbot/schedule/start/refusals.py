@@ -1,6 +1,6 @@
-"""What becomes of a run when RunTask, or another call that it needs, is refused: one table.
+"""Decides what becomes of a run whose call to AWS is refused, by one table.
 
-ECS has few codes, and says much of what matters in the text alone. So a refusal is known by both.
+ECS has few error codes, and tells many causes only in the text. So the table matches both.
 """
 
 import re
@@ -11,9 +11,9 @@ from watchbot.errors import AwsError, Denied, NotConfigured, NotFound, Rejected,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusalKind:
-    """One kind of refusal. `code` and `text` are regular expressions; `passes`: it may not last.
+    """A kind of refusal. `code` and `text` are regular expressions; `passes`: a retry may succeed.
 
-    A call that was refused so has started nothing.
+    A refused call has started no task.
     """
 
     code: str = ""
@@ -21,7 +21,7 @@ class RefusalKind:
     kind: type[AwsError] = AwsError
     passes: bool
     why: str
-    sample: str  # as AWS writes it
+    sample: str  # AWS's own text
 
 
 REFUSALS = (
@@ -73,7 +73,7 @@ REFUSALS = (
     RefusalKind(
         text=r"unable to assume the|unable to assume role|not authorized to perform",
         passes=True,
-        why="a role, or its policy, may have been made just now, and arrive late",
+        why="a new role or policy takes a while to reach all of AWS's servers",
         sample="ClientException: ECS was unable to assume the role that was provided for this task",
     ),
     RefusalKind(
@@ -85,7 +85,7 @@ REFUSALS = (
     RefusalKind(
         kind=Denied,
         passes=True,
-        why="policies arrive late; it is logged as a warning once, at the first try",
+        why="a new policy takes a while to take effect; the first try logs a warning",
         sample="AccessDeniedException: User is not authorized to perform: ecs:RunTask",
     ),
     RefusalKind(
@@ -97,20 +97,20 @@ REFUSALS = (
     RefusalKind(
         kind=NotFound,
         passes=False,
-        why="the queue or topic that is named is not there",
+        why="the queue or topic does not exist",
         sample="QueueDoesNotExist: The specified queue does not exist",
     ),
     RefusalKind(
         code=r"ClusterNotFound",
         passes=False,
-        why="the cluster that is named is not there",
+        why="the cluster does not exist",
         sample="ClusterNotFoundException: Cluster not found",
     ),
     RefusalKind(
         code=r"ClientException",
         text=r"taskdefinition|task definition",
         passes=False,
-        why="the task definition that is named is not there, or is inactive",
+        why="the task definition does not exist, or is inactive",
         sample="ClientException: TaskDefinition not found",
     ),
     RefusalKind(
@@ -135,25 +135,25 @@ REFUSALS = (
     RefusalKind(
         kind=Rejected,
         passes=False,
-        why="AWS says that the request itself is wrong; it would say so again",
+        why="AWS says that the request itself is wrong, and a retry would fail",
         sample="InvalidParameterException: Override for container named web is not a container "
         "in the TaskDefinition",
     ),
 )
 _NO_ANSWER = RefusalKind(
     passes=True,
-    why="there was no answer, or AWS itself failed; the call is made again under its token",
+    why="there was no answer, or AWS failed; watchbot repeats the call under its token",
     sample="ServerException: Service Unavailable",
 )
 
 
 def refusal_of(error: AwsError) -> RefusalKind:
-    """The row that a fault of AWS is of."""
+    """The row for an error of AWS."""
     return next((row for row in REFUSALS if _is(row, error)), _NO_ANSWER)
 
 
 def table() -> tuple[RefusalKind, ...]:
-    """All rows, in the order in which they are tried."""
+    """All rows, in the order of matching."""
     return (*REFUSALS, _NO_ANSWER)
 
 
@@ -162,7 +162,7 @@ def _is(row: RefusalKind, error: AwsError) -> bool:
     return bool(
         named
         and isinstance(error, row.kind)
-        # Words in what a network says are no refusal of AWS.
+        # The text of a network error is no refusal of AWS, whatever its words.
         and (not row.text or isinstance(error, (Rejected, Denied, Throttled, NotFound)))
         and re.search(row.code, error.code)
         and re.search(row.text, error.text, re.IGNORECASE)

@@ -1,7 +1,7 @@
-"""Starts a run: counts what is needed, asks ECS for it ten at a time, and notes each step.
+"""Starts a run: decides the number of tasks, asks ECS for ten at a time, and notes each step.
 
-What is to be asked is stored before it is asked. Whoever goes on from there, after a crash, asks
-the same again under the same token, and ECS answers as it did the first time.
+The starter stores each call before it makes the call. After a crash another replica repeats the
+call under its token, and ECS gives its first answer again.
 """
 
 import logging
@@ -32,7 +32,7 @@ from watchbot.schedule.store.run import Call, CalledOff, LeasedRun, Other, RunEn
 from watchbot.schedule.store.store import Ledger
 from watchbot.world import REAL
 
-AT_ONCE = 10  # tasks that one call of RunTask starts at most
+AT_ONCE = 10  # the most tasks of one RunTask call
 TOKEN_LIFE = timedelta(hours=23)  # ECS forgets a token after 24
 RETRY_CAP_S = 60
 _QUEUE_LENGTH = "ApproximateNumberOfMessages"
@@ -42,9 +42,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Later:
-    """The run is not over; work goes on after this number of seconds. `failed` counts as a try.
+    """The run is not over, and continues after `seconds`. `failed`: this counts as a try.
 
-    `told`: a person should know of it now.
+    `told`: log it as a warning now.
     """
 
     seconds: float
@@ -59,32 +59,32 @@ class Means:
 
     clients: Clients
     ledger: Ledger
-    cluster: str = "default"  # of jobs that name none
-    old_mark: str = "ecs-scheduler"  # the `startedBy` of tasks from before
+    cluster: str = "default"  # for jobs without a cluster
+    old_mark: str = "ecs-scheduler"  # the `startedBy` of ecs-scheduler's tasks
     chance: random.Random = REAL.chance
 
     async def cluster_of(self, run: LeasedRun) -> Cluster:
-        """The cluster that the tasks of a run are in."""
+        """The cluster of a run's tasks."""
         return await self.cluster_named(run.job.cluster or self.cluster)
 
     async def cluster_named(self, name: str) -> Cluster:
-        """A cluster, by its name or ARN."""
+        """The cluster with this name or ARN."""
         return Cluster(await self.clients.near("ecs", name), name, self.old_mark)
 
 
 class Busy(Exception):
-    """Another run of the job is being decided."""
+    """The scheduler decides another run of the job now."""
 
 
 class Attempt:
-    """One try to start a run; `run` is how far it has come."""
+    """A try to start a run; `run` has its progress."""
 
     def __init__(self, run: LeasedRun, now: datetime, means: Means) -> None:
         self.run = run
         self._now, self._means = now, means
 
     async def make(self) -> RunEnd | Later:
-        """How it went. Raises `Lost` and `DatabaseError`."""
+        """Makes the try; returns its result. Raises `Lost` and `DatabaseError`."""
         if self.run.called_off:
             return await self.call_off(self.run.called_off)
         if self.run.flaw:
@@ -105,7 +105,7 @@ class Attempt:
             return await self.call_off(error.reason)
 
     async def call_off(self, reason: str) -> RunEnd | Later:
-        """The end of a run that is to start no more, whatever it has started before."""
+        """Ends a run that must not start further tasks."""
         run = self.run
         if run.call and run.call.doubtful and not run.job.target:
             try:
@@ -115,10 +115,10 @@ class Attempt:
         return ended(run, reason) if run.tasks else RunEnd(status="skipped", reason=reason)
 
     def again(self, reason: str, *, told: bool = False) -> RunEnd | Later:
-        """One more try, unless it had all of them."""
+        """Asks for one more try, or ends the run if it had all of its tries."""
         retry = self.run.job.retry
         age_s = (self._now - self.run.created_at).total_seconds()
-        # Jitter, and the runs that it waited for, may have taken long before its first try.
+        # Jitter, or waiting for other runs, may have delayed the first try.
         waited = self.run.attempts == 0 or self.run.cause == "backfill"
         too_old = age_s >= retry.max_age and not waited
         if self.run.attempts + 1 >= retry.attempts or too_old:
@@ -144,7 +144,7 @@ class Attempt:
         return RunEnd(status="started", tasks=self.run.tasks)
 
     async def _begin(self, cluster: Cluster) -> RunEnd | Later | None:
-        """Decides what the run starts, and notes that; None when it is to start something."""
+        """Decides what the run starts, and notes the decision; None if it starts something."""
         others = await self._others(cluster)
         decision = await self._decide(others)
         if isinstance(decision, Skip):
@@ -174,7 +174,7 @@ class Attempt:
         return failures
 
     async def _told_containers(self, cluster: Cluster) -> Sequence[str]:
-        """The containers of its tasks, which are told its time; none where nobody may know them."""
+        """The containers that get the run's time; none if ECS denies to describe them."""
         if not self.run.told:
             return ()
         try:
@@ -183,7 +183,7 @@ class Attempt:
             facts = {"job": self.run.job.id, "reason": str(error)}
             log.warning("containers not told which time they run for", extra=facts)
         except (NotFound, Rejected):
-            pass  # RunTask says better what is wrong with it
+            pass  # RunTask's own error is better
         return ()
 
     async def _go_on(
@@ -192,7 +192,7 @@ class Attempt:
         decided: Sequence[Other] | None = None,
         containers: Sequence[str] = (),
     ) -> None:
-        """Notes what is known now, and the call that is next; it is made only after that."""
+        """Stores the run's progress and its next call, before the call is made."""
         missing = (run.wanted or 0) - len(run.tasks)
         number = run.call.number + 1 if run.call else 0
         call = Call(
@@ -205,15 +205,15 @@ class Attempt:
         try:
             await self._means.ledger.note(run, decided)
         except CalledOff:
-            # What it had asked for was answered: it is not asked for again.
+            # The run's call has its answer, so nobody repeats it.
             self.run = replace(self.run, tasks=run.tasks, failures=run.failures, call=None)
             if run.tasks and missing <= 0:
-                return  # all was started before that was said
+                return  # the run had started all tasks before it was called off
             raise
         self.run = run
 
     async def _others(self, cluster: Cluster) -> Others | None:
-        """The job's other work under way, if the decision depends on it. Raises `Busy`."""
+        """The job's other runs, if the decision depends on them. Raises `Busy`."""
         if not self.run.takes_turns:
             return None
         open_runs = await self._means.ledger.claim(self.run)
@@ -236,7 +236,7 @@ class Attempt:
         return decide(run.job.overlap, wanted, now)
 
     async def _replace(self, cluster: Cluster, others: Others) -> None:
-        """Ends what the job has under way: runs that would start more, then tasks."""
+        """Ends the job's other work: first runs that would start tasks, then running tasks."""
         reason = f"replaced by a later run of the job {self.run.job.id}"
         begun = [other for other in others.runs if other.begun and not other.over]
         await self._means.ledger.end_others(self.run, begun, reason)
@@ -245,7 +245,7 @@ class Attempt:
             await there.stop(arns, reason)
 
     async def _waiting(self) -> int | None:
-        """How many messages wait in the queue of the trigger."""
+        """The number of messages in the trigger's queue."""
         trigger = self.run.job.trigger
         if trigger is None or trigger.type != "sqs":
             return None
@@ -257,7 +257,7 @@ class Attempt:
         return int(answer["Attributes"][_QUEUE_LENGTH])
 
     async def _find(self, cluster: Cluster, call: Call, reason: str) -> RunEnd:
-        """Looks for what became of a call that cannot be made again."""
+        """Looks for the tasks of a call that cannot be repeated."""
         tasks = tuple(await cluster.started(self.run))
         self.run = replace(self.run, tasks=tasks, call=replace(call, doubtful=True))
         if len(tasks) >= (self.run.wanted or 0):
@@ -266,7 +266,7 @@ class Attempt:
 
 
 def ended(run: LeasedRun, reason: str) -> RunEnd:
-    """The end of a run that could not be started as a whole."""
+    """The end of a run that did not start all of its tasks."""
     if run.call and run.call.doubtful:
         reason = f"tasks may have been started, look for startedBy {run.started_by}: {reason}"
         return RunEnd(status="uncertain", reason=reason, tasks=run.tasks)

@@ -1,9 +1,8 @@
-"""The turn of a run among those of its job, and what the others have under way.
+"""Orders the decisions about a job's runs, and finds out the job's other work.
 
-A job has one claim, which names the run that is decided. It is held until that run is put off or
-over, or until nobody works at it any more; no other may be decided meanwhile. A decision is noted
-on the condition that the claim still names its run. So each decision sees all that were made
-before it.
+A job has one claim, which names the run to decide. The claim lasts until that run is put off or
+over, or until no replica works at it. Meanwhile no other run of the job may be decided. A decision
+is stored only if the claim still names its run. So each decision sees all earlier ones.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,19 +14,19 @@ from watchbot.schedule.start.cluster import Cluster
 from watchbot.schedule.start.demand import UnderWay
 from watchbot.schedule.store.run import LeasedRun, Other
 
-NEW = timedelta(minutes=1)  # ECS may not know a task yet that it has just started
+NEW = timedelta(minutes=1)  # how long ECS may not know a task that it has started
 _OVER = "STOPPED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Others:
-    """The other runs of a job, with those of their tasks that are not done."""
+    """The other runs of a job, and their unfinished tasks."""
 
     runs: Sequence[Other]
     tasks: frozenset[str]
 
     def by_cluster(self, otherwise: str) -> dict[str, list[str]]:
-        """The tasks that are not done, by the cluster that they are in."""
+        """The unfinished tasks, by cluster."""
         known = {arn: o.cluster or otherwise for o in self.runs for arn in o.arns}
         found: dict[str, list[str]] = {}
         for arn in sorted(self.tasks):
@@ -46,7 +45,7 @@ class Others:
         )
 
     def runs_under_way(self, run: LeasedRun) -> int:
-        """How many runs have tasks that are not done, or are about to start some."""
+        """The number of runs with unfinished tasks, or with tasks still to start."""
         return sum(
             _is_begun(other, run) and (not other.over or not self.tasks.isdisjoint(other.arns))
             for other in self.runs
@@ -54,7 +53,7 @@ class Others:
 
 
 def of_its_kind(run: LeasedRun, others: Iterable[Other]) -> list[Other]:
-    """The others that a run has to look at: a backfill at backfills alone, and no other at them."""
+    """The other runs that count for `run`: backfills count only for backfills."""
     backfill = run.cause == "backfill"
     return [other for other in others if (other.cause == "backfill") == backfill]
 
@@ -66,10 +65,10 @@ async def others_of(
     elsewhere: Sequence[Cluster],
     now: datetime,
 ) -> Others:
-    """Asks ECS which tasks of these runs are not done. Raises `AwsError`.
+    """Asks ECS for the unfinished tasks of these runs. Raises `AwsError`.
 
-    They are asked for by name: a list is late, and has those of one task definition alone. What
-    is listed beside them was started by ecs-scheduler, or under another ledger.
+    Asks by task id, because ECS's lists lag and cover only one task definition. The lists add tasks
+    that ecs-scheduler started, or a scheduler with another ledger.
     """
     mine = of_its_kind(run, runs)
     found = frozenset[str]()
@@ -94,7 +93,7 @@ async def _not_done(runs: Sequence[Other], cluster: Cluster, now: datetime) -> f
 
 
 def _is_begun(other: Other, run: LeasedRun) -> bool:
-    # A later one that has started nothing is decided again: else the two would wait for each other.
+    # Leaves out later runs that have started no task: else two runs would wait for each other.
     return other.begun and (not other.sure or other.key < run.order)
 
 

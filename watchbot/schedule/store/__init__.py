@@ -1,1 +1,1 @@
-"""The store of jobs and runs: its protocols, what both kinds share, and the two kinds."""
+"""Stores jobs and runs: protocols, shared code, and implementations in SQL and DynamoDB."""

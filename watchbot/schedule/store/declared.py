@@ -1,4 +1,4 @@
-"""A job that a table declares is deleted there: the API alone could not keep it away."""
+"""Refuses to delete a job that a stack's table declares, because the table would bring it back."""
 
 from starlette.exceptions import HTTPException
 
@@ -6,17 +6,17 @@ from watchbot.schedule.store.stored import StoredJob
 
 
 def source_of(table: str | None) -> str | None:
-    """The `source` of the jobs that a table of stacks declares."""
+    """The `source` of jobs that a table of stacks declares."""
     return f"dynamodb://{table}" if table else None
 
 
 def refuse_declared(job: StoredJob, followed: str | None) -> None:
-    """Raises `HTTPException` (409) for a job whose source is the one that is followed."""
+    """Raises `HTTPException` (409) if the job's source is the table that we follow."""
     if followed and job.source == followed:
         table = followed.removeprefix("dynamodb://")
         text = (
-            f"Job {job.job.id} is declared by the row with this id in the table {table}, which a "
-            "stack writes: it would be back within a minute. Remove it from the stack, or delete "
-            "the row; or pause the job."
+            f"The row with this id in the table {table}, which a stack writes, declares the job "
+            f"{job.job.id}: the job would be back within a minute. Remove it from the stack, or "
+            "delete the row; or pause the job."
         )
         raise HTTPException(409, text)

@@ -1,4 +1,4 @@
-"""Which of the fires that are due are run, and which were missed: a pure function."""
+"""Decides which due fires run and which were missed: pure functions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,17 +7,17 @@ from typing import Literal
 
 from watchbot.schedule.job.job import Job, Misfire
 
-ON_TIME = timedelta(seconds=10)  # later than this nobody was there; no policy is asked before
-LISTED = timedelta(days=1)  # older fires, beyond the grace, are one entry
-_INSTANT = timedelta(microseconds=1)  # so that a fire at the first moment itself is in
-AT_ONCE = 2000  # fires that one step looks at; twice as many as the most that `all` may run
+ON_TIME = timedelta(seconds=10)  # the misfire policy applies only to fires later than this
+LISTED = timedelta(days=1)  # older fires, beyond the grace, share one entry
+_INSTANT = timedelta(microseconds=1)  # includes a fire at the first moment itself
+AT_ONCE = 2000  # fires of one step: twice the largest `max` of the policy `all`
 
 Verdict = Literal["due", "missed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fire:
-    """A time at which a job was due. `reason` says why it was missed."""
+    """A time when a job was due. `reason` says why the fire was missed."""
 
     due_at: datetime
     verdict: Verdict = "due"
@@ -26,17 +26,16 @@ class Fire:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """The fires of one step, and the first that is not among them, if there is one."""
+    """The fires of one step, and the first later fire, or None."""
 
     fires: list[Fire]
     next_fire_at: datetime | None
 
 
 def step(job: Job, created: datetime, first: datetime, now: datetime) -> Step:
-    """What to do about the fires from then, `first`, to now.
+    """The step for the fires from `first` to `now`.
 
-    After a long outage there may be many: then the next fire is in the past, and another step
-    goes on from there.
+    After a long outage the step's next fire may also be in the past; another step continues there.
     """
     past: list[datetime] = []
     for due_at in job.fires(first - _INSTANT, created):
@@ -58,7 +57,7 @@ def _pass_over(job: Job, created: datetime, past: list[datetime], now: datetime)
     folded = Fire(
         due_at=past[0],
         verdict="missed",
-        reason=f"nobody was there; so were all others until {until}",
+        reason=f"no scheduler ran; all further fires until {until} were missed, too",
     )
     return Step(fires=[folded], next_fire_at=next(job.fires(horizon, created), None))
 
@@ -80,4 +79,4 @@ def _caught_up(misfire: Misfire, late: list[datetime], on_time: list[datetime]) 
 
 
 def _missed(due_at: datetime) -> Fire:
-    return Fire(due_at=due_at, verdict="missed", reason="nobody was there")
+    return Fire(due_at=due_at, verdict="missed", reason="no scheduler ran")

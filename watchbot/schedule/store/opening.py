@@ -1,4 +1,4 @@
-"""The one place that opens a store, by the scheme of its URL."""
+"""Opens a store by the scheme of its URL."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,14 +16,14 @@ PLACES = "must be sqlite:///FILE, postgresql://USER:PASSWORD@HOST:5432/NAME or d
 async def open_store(
     settings: StoreSettings, *, connections: int = 10, days: float = 30
 ) -> AsyncIterator[Store]:
-    """The store at `settings.database`, its tables made; closed on leaving.
+    """Opens the store at `settings.database`, creates its tables, and closes it on leaving.
 
     The store deletes runs that ended at least `days` ago. Raises `SettingError` for a URL that
     names no store, `MissingExtra`, and `DatabaseError` when it cannot be opened.
     """
     url = urlsplit(settings.database)
     if url.scheme not in {"dynamodb", "postgres", "postgresql", "sqlite"}:
-        # Not repeated: what is no URL may still hold a password.
+        # The error does not repeat the value, which may hold a password.
         raise SettingError(describe("database"), PLACES)
     if url.scheme == "dynamodb":
         if not url.netloc or url.path.strip("/"):

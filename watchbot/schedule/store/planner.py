@@ -13,7 +13,7 @@ from watchbot.schedule.store.misfire import Fire, step
 from watchbot.schedule.store.run import LedgerEntry
 from watchbot.schedule.store.stored import understood
 
-LOOK_AGAIN = timedelta(minutes=1)  # at what another version may be able to read
+LOOK_AGAIN = timedelta(minutes=1)  # until the next try of a job that this version cannot read
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 class Planned:
     """The result of one pass: the number of runs entered, and of missed runs by job.
 
-    `more`: there may be others that are due already.
+    `more`: further jobs may be due already.
     """
 
     due: int = 0
@@ -31,7 +31,7 @@ class Planned:
 
     @classmethod
     def of(cls, entries: Sequence[LedgerEntry], *, more: bool) -> "Planned":
-        """A pass that wrote these."""
+        """The result of a pass that wrote these entries."""
         missed = Counter(entry.job_id for entry in entries if entry.status == "missed")
         return cls(due=len(entries) - missed.total(), missed=missed, more=more)
 
@@ -49,7 +49,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPlan:
-    """What it comes to: entries, and the job's next fire, if it has one; `note`: why not."""
+    """A job's plan: its entries, and its next fire or None; `note` says why there is none."""
 
     entries: list[LedgerEntry]
     next_fire_at: datetime | None
@@ -57,7 +57,7 @@ class JobPlan:
 
 
 def plan_job(due: Due, now: datetime) -> JobPlan:
-    """The plan of a due job. An unreadable job gets a note that says why, and is tried later."""
+    """The plan of a due job. An unreadable job gets a note with the reason, and a later try."""
     job, flaw = understood(due.fields, due.id)
     if flaw:
         log.error("job cannot be read", extra={"job": due.id, "reason": flaw})
@@ -68,7 +68,7 @@ def plan_job(due: Due, now: datetime) -> JobPlan:
 
 
 def sooner(due: Due, now: datetime) -> datetime | None:
-    """The next fire of a job by a clock that was set back; None where the one it has stands."""
+    """The earlier next fire of a job after a set-back of the clock; None if it does not change."""
     job, flaw = understood(due.fields, due.id)
     found = None if flaw else next(job.fires(now, due.created_at), None)
     return found if found and found < due.next_fire_at else None
@@ -81,7 +81,7 @@ def _entry(job: Job, due: Due, fire: Fire) -> LedgerEntry:
         due_at=fire.due_at,
         cause="schedule",
         generation=due.generation,
-        job=due.fields if runs else "{}",  # nobody will start it
+        job=due.fields if runs else "{}",  # a missed run needs no fields
         status=fire.verdict,
         reason=fire.reason,
         wake_at=fire.due_at + _jitter(job, fire.due_at) if runs else None,
@@ -89,7 +89,7 @@ def _entry(job: Job, due: Due, fire: Fire) -> LedgerEntry:
 
 
 def _jitter(job: Job, due_at: datetime) -> timedelta:
-    """The same for the same run, whoever asks."""
+    """The random delay of a run; computed from job and time, so that all replicas agree."""
     if not job.jitter:
         return timedelta()
     seed = hashlib.sha256(f"{job.id}|{to_text(due_at)}".encode()).digest()

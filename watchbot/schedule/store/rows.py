@@ -1,6 +1,6 @@
-"""Reads jobs and runs from what a store keeps: rows of SQL or items of DynamoDB.
+"""Reads jobs and runs from rows of SQL or items of DynamoDB.
 
-Both give the same names and texts. What is not set is None in the one and not there in the other.
+Both have the same names and texts. An unset value is None in a row, and absent in an item.
 """
 
 import json
@@ -20,7 +20,7 @@ _TRIED = ("started", *ENDS_ILL)
 
 
 def stored_job(row: Row, job_id: str, next_fire_at: str | None) -> StoredJob:
-    """A job, with what has become of it."""
+    """A stored job with its state."""
     job, flaw = understood(row["fields"], job_id)
     return StoredJob(
         job=job,
@@ -38,7 +38,7 @@ def stored_job(row: Row, job_id: str, next_fire_at: str | None) -> StoredJob:
 
 
 def job_due(row: Row, job_id: str, next_fire_at: str) -> Due:
-    """A job that is to be planned."""
+    """A due job for the planner."""
     return Due(
         id=job_id,
         fields=row["fields"],
@@ -49,10 +49,10 @@ def job_due(row: Row, job_id: str, next_fire_at: str) -> Due:
 
 
 def run_to_start(row: Row, job_now: Row | None, *, doubtful: bool = False) -> LeasedRun:
-    """A run that somebody has taken, and how far it has come; `job_now` is its job as it is now.
+    """A leased run and its progress; `job_now` is the current state of its job.
 
-    `doubtful`: nobody knows what came of its call. While it is sure that it has started nothing,
-    it is decided again, and as its job is now.
+    `doubtful`: the result of the run's call is unknown. As long as the run has surely started
+    nothing, the scheduler decides it again, with the job's current fields.
     """
     run = _as_written(row)
     if run.call and doubtful:
@@ -71,7 +71,7 @@ def run_to_start(row: Row, job_now: Row | None, *, doubtful: bool = False) -> Le
 
 
 def other_run(row: Row, now: datetime) -> Other:
-    """A run as another of its job sees it."""
+    """A run for the decision about another run of its job."""
     tasks = [task["taskId"] for task in _list(row.get("tasks"))]
     wanted, wake_at = row.get("wanted"), _time(row.get("wake_at"))
     tried = bool(row["attempts"] or row.get("reason") or row.get("owner"))
@@ -90,7 +90,7 @@ def other_run(row: Row, now: datetime) -> Other:
 
 
 def _not_made(row: Row) -> bool:
-    """Whether it is sure that the call of this run, if it has one, was not made."""
+    """Whether the run has surely not made its call, or has none."""
     call = row.get("call")
     return not call or not (row.get("owner") or json.loads(call)["doubtful"])
 
@@ -116,7 +116,7 @@ def _as_written(row: Row) -> LeasedRun:
 
 
 def run_started(row: Row) -> Started:
-    """A run whose tasks are to be looked at."""
+    """A run with tasks to look at."""
     return Started(
         job_id=row["job_id"],
         cluster=json.loads(row["job"]).get("cluster"),
@@ -129,13 +129,13 @@ def run_started(row: Row) -> Started:
 
 
 def run_shown(row: Row) -> dict[str, Any]:
-    """A run as the API shows it."""
+    """A run in the API's form."""
     return {
         "dueAt": row["due_at"],
         "cause": row["cause"],
         "status": row["status"],
         "reason": row.get("reason"),
-        # The last try ended the run; those before it were counted when they put it off.
+        # `attempts` counts only the tries that put the run off; the last try ended the run.
         "attempts": row["attempts"] + (row["status"] in _TRIED),
         "wanted": row.get("wanted"),
         "tasks": _list(row.get("tasks")),

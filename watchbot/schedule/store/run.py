@@ -1,4 +1,4 @@
-"""A run: one time at which a job was due, and how far the work at it has come."""
+"""Defines a run: a time when a job was due, and the progress of the work at it."""
 
 import hashlib
 import json
@@ -13,20 +13,20 @@ from watchbot.schedule.job.job import Job
 Cause = Literal["schedule", "manual", "backfill"]
 Status = Literal["due", "started", "partial", "skipped", "missed", "failed", "uncertain"]
 ENDS_ILL = ("partial", "failed", "uncertain")
-LEASE = timedelta(seconds=5)  # what a replica that died holds up its runs for
+LEASE = timedelta(seconds=5)  # how long a dead replica delays its runs
 RENEW_S = 1.5
 LOOKED_AT = timedelta(seconds=15)  # how long a look at the tasks of a run may take
 
 
-Key = tuple[str, str]  # of a run among those of its job: its time, as text, and its cause
+Key = tuple[str, str]  # a run's time, as text, and its cause; unique within its job
 
 
 class Lost(Exception):
-    """Somebody else has the run now, or it is over."""
+    """Another replica has the run now, or the run is over."""
 
 
 class CalledOff(Exception):
-    """The run is to end, and to start no more: somebody has said so while it was worked at."""
+    """The run must end and start nothing more: it was called off while a replica worked at it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -35,7 +35,7 @@ class CalledOff(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
-    """A run to be: a time at which a job was due. `job` is its fields then, as JSON."""
+    """A new run for the ledger: a time when a job was due, and the job's fields then, as JSON."""
 
     job_id: str
     due_at: datetime
@@ -45,29 +45,30 @@ class LedgerEntry:
     status: Status
     reason: str | None = None
     wake_at: datetime | None = None
-    concurrency: int | None = None  # of a backfill: how many may be under way at once
+    concurrency: int | None = None  # of a backfill: the most runs under way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call of RunTask that is under way: the same again is answered as the first time."""
+    """A call of RunTask under way. ECS answers an identical repeat as it did the first call."""
 
     number: int
     count: int
-    at: str  # when it was made first
-    containers: Sequence[str] = ()  # that are told which time they run for
-    doubtful: bool = False  # it was made, and nobody knows what came of it
+    at: str  # the time of the first try
+    containers: Sequence[str] = ()  # containers that get the run's time
+    doubtful: bool = False  # the call was made, but its result is unknown
 
     def stored(self) -> str:
-        """As JSON."""
+        """The call as JSON."""
         return json.dumps(asdict(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeasedRun:
-    """A run that somebody works at. `flaw` says why its job cannot be read, if it cannot.
+    """A run that a replica works at.
 
-    `called_off` says why it is to start no more, if it is.
+    `flaw` says why its job cannot be read, or is None. `called_off` says why the run must not start
+    anything more, or is None.
     """
 
     job: Job
@@ -86,19 +87,19 @@ class LeasedRun:
 
     @property
     def started_nothing(self) -> bool:
-        """Whether it is sure that it has started nothing."""
+        """Whether the run has surely started nothing."""
         return not self.tasks and not (self.call and self.call.doubtful)
 
     @property
     def takes_turns(self) -> bool:
-        """Whether what it starts depends on the other runs of its job."""
+        """Whether the decision about this run depends on other runs of its job."""
         if self.job.target:
             return False
         return self.cause == "backfill" or self.job.overlap != "allow"
 
     @property
     def order(self) -> Key:
-        """By which the runs of a job are in order."""
+        """A key that sorts the runs of a job."""
         return to_text(self.due_at), self.cause
 
     @property
@@ -108,7 +109,7 @@ class LeasedRun:
 
     @property
     def started_by(self) -> str:
-        """The mark on its tasks, of which ECS takes 128 characters."""
+        """The `startedBy` of the run's tasks; ECS takes 128 characters."""
         milliseconds = round(self.due_at.timestamp() * 1000)
         return f"{job_mark(self.job.id)}{milliseconds}/{self.cause[0]}"
 
@@ -125,8 +126,8 @@ class LeasedRun:
         }
 
     def token(self, number: int) -> str:
-        """By which ECS, or a FIFO queue, knows that a call is the same as one before."""
-        # One that was skipped may be asked for again: that is another call.
+        """The token by which ECS, or a FIFO queue, recognizes a repeated call."""
+        # A user may ask again for a skipped run, which needs another token.
         made = to_text(self.created_at)
         whole = "|".join([*self.key, str(self.generation), made, str(number)])
         return hashlib.sha256(whole.encode()).hexdigest()
@@ -134,11 +135,12 @@ class LeasedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Other:
-    """A run as another run of its job sees it: one that is not over, or whose tasks may run.
+    """A run of the job that is not over, or whose tasks may run, for a decision about another run.
 
-    `begun`: it was decided or tried; `over`: it starts no more. `missing` tasks are to be started
-    still, if that is known. `sure`: it has started nothing, and is decided again on its next try.
-    One that is `asleep` has its jitter to wait for, and goes before none.
+    `begun`: a replica has decided or tried it. `over`: it starts nothing more. `missing` is the
+    number of tasks that it must still start, or None if unknown. `sure`: it has surely started
+    nothing, so its next try decides again. `asleep`: it waits for its jitter, and no run waits
+    for it.
     """
 
     due_at: datetime
@@ -154,13 +156,13 @@ class Other:
 
     @property
     def key(self) -> Key:
-        """As `Run.order`."""
+        """A key that sorts the runs of a job, as `LeasedRun.order`."""
         return to_text(self.due_at), self.cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnd:
-    """How the work at a run ended."""
+    """The end of the work at a run."""
 
     status: Status
     reason: str | None = None
@@ -169,7 +171,7 @@ class RunEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """A run whose tasks were started, and have not been seen to end."""
+    """A run whose tasks have started, and whose end nobody has seen."""
 
     job_id: str
     cluster: str | None
@@ -181,7 +183,7 @@ class Started:
 
 
 def job_mark(job_id: str) -> str:
-    """The prefix of `startedBy` of each task of a job."""
+    """The prefix of `startedBy` for the tasks of a job."""
     name = job_id if len(job_id) <= 80 else f"{job_id[:60]}-{_short_hash(job_id)}"
     return f"wb/{name}/"
 
@@ -192,7 +194,7 @@ def _short_hash(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
-    """Which runs of a job are called off, and why; without a time or a cause: all of them."""
+    """A choice of a job's runs to call off, and the reason; without time and cause: all runs."""
 
     reason: str
     due_at: datetime | None = None

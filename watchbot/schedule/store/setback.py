@@ -1,25 +1,25 @@
-"""A clock that is set back: noticed by what was written of it before, by whichever replica."""
+"""Notices when a clock was set back, by comparing it with the last stored time of any replica."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-TOLERANCE = timedelta(seconds=10)  # no clock of several servers is steadier than some seconds
+TOLERANCE = timedelta(seconds=10)  # clocks of several servers differ by some seconds
 WRITTEN_EVERY = timedelta(seconds=30)
-WAKES_WITHIN = timedelta(minutes=1)  # what was put off until a time that has gone away again
+WAKES_WITHIN = timedelta(minutes=1)  # for runs that were put off to a time that is far ahead now
 
 Anew = Callable[[datetime], Awaitable[timedelta | None]]
 
 
 def set_back(seen: datetime | None, now: datetime) -> timedelta | None:
-    """By how much a clock was set back since it was seen; None: it was not."""
+    """The set-back of a clock since the time `seen`; None if there is none."""
     return seen - now if seen and seen - now > TOLERANCE else None
 
 
 class ClockWatch:
-    """Looks at a clock often, and at what is stored of it seldom.
+    """Watches a clock: compares it often with its last value, and rarely with the stored time.
 
-    `anew` compares a time with the one that is stored. Where the clock was set back it plans
-    anew; it stores the time, and says by how much it was set back.
+    `anew` compares a time with the stored time, and then stores it. If the clock was set back,
+    `anew` plans again and returns the set-back.
     """
 
     def __init__(self, anew: Anew) -> None:
@@ -28,7 +28,7 @@ class ClockWatch:
         self._stored: datetime | None = None
 
     async def look(self, now: datetime) -> timedelta | None:
-        """By how much the clock was set back since somebody looked last; None: it was not."""
+        """The set-back of the clock since the last look of any replica; None if there is none."""
         known = self._stored is not None and now - self._stored < WRITTEN_EVERY
         if known and not set_back(self._seen, now):
             self._seen = now

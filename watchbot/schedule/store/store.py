@@ -1,6 +1,6 @@
-"""The protocols of a store of jobs and runs, of which there are two kinds: `sql`, `dynamodb`.
+"""Protocols of a store of jobs and runs, with the implementations `sql` and `dynamodb`.
 
-Every call raises `DatabaseError`.
+Every call may raise `DatabaseError`.
 """
 
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ class Jobs(Protocol):
         ...
 
     async def find(self, job_id: str) -> StoredJob | None:
-        """The job of this name."""
+        """The job with this name, or None."""
         ...
 
     async def of_source(self, source: str) -> set[str]:
-        """The names of the jobs that were added with this source."""
+        """The names of the jobs with this source."""
         ...
 
     async def add(self, job: Job, *, source: str | None = None) -> None:
@@ -36,52 +36,50 @@ class Jobs(Protocol):
     async def change(
         self, old: StoredJob, job: Job, note: str | None = None, *, by_source: bool = False
     ) -> bool:
-        """Stores `job` in the place of `old`; False when somebody else has changed that one.
+        """Stores `job` in the place of `old`; False if another client has changed `old`.
 
-        `note` says why it is paused; `by_source`, that it is the source that has changed it. The
-        runs of a job that is now suspended are called off, as `Runs.call_off` does. Raises
-        `NeverFires`.
+        `note` says why the job is paused. `by_source`: the job's source made the change. Calls off
+        the runs of a job that is now suspended, as `Runs.call_off` does. Raises `NeverFires`.
         """
         ...
 
     async def remove(self, job_id: str, generation: int | None = None) -> bool:
-        """Removes a job; False when it is not there, or not of this generation.
+        """Removes a job; False if it does not exist, or has another generation.
 
-        Its runs are called off, as `Runs.call_off` does. What has become of others stays in the
-        ledger.
+        Calls off its runs, as `Runs.call_off` does. Finished runs stay in the ledger.
         """
         ...
 
 
 class Runs(Protocol):
-    """The runs as the API and the planning see them: one entry for each time a job was due.
+    """The runs for the API and the planner: an entry for each time when a job was due.
 
-    The entry's key (job, time, cause) keeps two replicas from entering one run twice.
+    The entry's key (job, time, cause) prevents two replicas from entering one run twice.
     """
 
     async def enter(self, entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
-        """Writes entries; those that are new.
+        """Writes entries; returns those that are new.
 
-        Of a backfill, one that was skipped or has failed before is new once more.
+        In a backfill, a run that was skipped or has failed counts as new again.
         """
         ...
 
     async def call_off(self, job_id: str, cancel: Cancel) -> int | None:
-        """Calls off these runs of a job; how many they were. None: there are none of that time.
+        """Calls off these runs of a job; returns their number, or None if no run has that time.
 
-        What has surely started nothing is over at once. What somebody works at, or may have
-        started tasks, starts no more, and is over at its next step.
+        A run that has surely started nothing is over at once. A run that a replica works at, or
+        that may have started tasks, starts nothing more and is over at its next step.
         """
         ...
 
     async def backfilled(self, job_id: str) -> dict[str, int]:
-        """How many runs of its backfills a job has, by status; `active`: their tasks run."""
+        """The number of a job's backfill runs by status; `active` means that tasks run."""
         ...
 
     async def of_job(
         self, job_id: str, limit: int, before: datetime | None
     ) -> list[dict[str, Any]]:
-        """The runs of a job, the newest first, as the API shows them."""
+        """The runs of a job, the newest first, in the API's form."""
         ...
 
     async def last(self, job_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -92,13 +90,16 @@ class Runs(Protocol):
         ...
 
     async def take_started(self, most: int) -> tuple[list[Started], datetime]:
-        """Runs whose tasks are to be looked at now, and when that is; nobody else gets them now."""
+        """Takes runs whose tasks are due for a look; returns them with the store's time.
+
+        No other replica gets these runs meanwhile.
+        """
         ...
 
     async def note_outcome(self, run: Started, outcome: str, look_at: datetime | None) -> None:
-        """Stores what became of a run's tasks, and when to look again; the job counts failures.
+        """Stores the outcome of a run's tasks, and when to look again; the job counts failures.
 
-        Raises `Lost` when that is settled already.
+        Raises `Lost` if the outcome is final already.
         """
         ...
 
@@ -131,43 +132,43 @@ class Ledger(Protocol):
         ...
 
     async def claim(self, run: LeasedRun) -> Sequence[Other] | None:
-        """Claims the job, so that this run of it may be decided; its other runs that are open.
+        """Claims the job for the decision about this run; returns the job's other open runs.
 
-        None: another run has the claim. It is held until that one is put off, or over, or until
-        nobody works at it any more.
+        Returns None if another run has the claim. The claim lasts until its run is put off or over,
+        or until no replica works at it.
         """
         ...
 
     async def note(self, run: LeasedRun, decided: Sequence[Other] | None = None) -> None:
-        """Stores how far the run has come. Raises `Lost` or `CalledOff`.
+        """Stores the run's progress. Raises `Lost` or `CalledOff`.
 
-        `decided` are the others by which it was decided what it starts: then it is stored only if
-        the job is still claimed for it.
+        `decided` has the other runs on which a decision depends. With `decided`, stores the
+        progress only if this run still has the job's claim.
         """
         ...
 
     async def end_others(self, run: LeasedRun, others: Sequence[Other], reason: str) -> None:
-        """Calls off these runs of the same job."""
+        """Calls off other runs of the run's job."""
         ...
 
     async def put_off(self, run: LeasedRun, seconds: float, reason: str, failed: bool) -> None:
-        """Lets go of a run until later; `failed` counts an attempt.
+        """Puts off a run, and gives up its lease; `failed` counts an attempt.
 
         Raises `Lost` or `CalledOff`.
         """
         ...
 
     async def finish(self, run: LeasedRun, ending: RunEnd) -> datetime:
-        """Ends a run, and tells its job; when that was. Raises `Lost`."""
+        """Ends a run, and updates its job; returns the time of the end. Raises `Lost`."""
         ...
 
 
 class Store(Protocol):
-    """A store that is open."""
+    """An open store."""
 
     @property
     def shown_url(self) -> str:
-        """Its URL, without a password."""
+        """The store's URL without a password."""
         ...
 
     @property
@@ -182,7 +183,7 @@ class Store(Protocol):
 
     @property
     def record(self) -> TaskRecord:
-        """The record of tasks beside it: of nothing, where `watchbot record` keeps none there."""
+        """The record of tasks in this database; empty unless `watchbot record` writes there."""
         ...
 
     async def now(self) -> datetime:
@@ -190,15 +191,15 @@ class Store(Protocol):
         ...
 
     async def look_at_clock(self) -> timedelta | None:
-        """By how much the store's clock was set back since somebody looked; None: it was not.
+        """The set-back of the store's clock since the last look; None if there is none.
 
-        If it was, the next fire of each job is sought anew, and what was put off until a time that
-        has gone away again is looked at within a minute.
+        After a set-back, computes the next fire of each job again, and makes runs that were put off
+        to a time far ahead due within a minute.
         """
         ...
 
     async def plan(self) -> Planned:
-        """One pass over the jobs that are due: enters their runs and moves them on, in one step."""
+        """Plans the due jobs, in one pass: enters their runs and moves the jobs on, in one step."""
         ...
 
     async def seconds_to_plan(self, most: float) -> float:
@@ -206,5 +207,5 @@ class Store(Protocol):
         ...
 
     def ledger(self, owner: str) -> Ledger:
-        """The runs, for a replica of this name."""
+        """The ledger of a replica with this name."""
         ...

@@ -1,4 +1,4 @@
-"""A stored job and its changes, for every kind of store."""
+"""Defines a stored job and its changes, for every kind of store."""
 
 import json
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from watchbot.schedule.job.job import Job, read_job
 
-# What decides when a job fires: where one of these has changed, its next fire is sought anew.
+# Fields that decide when a job fires; after a change of one, the next fire is computed again.
 _TIMES = {"schedule", "timezone", "dialect", "dst", "schedule_start", "schedule_end"}
 _NEVER = {"schedule": "@yearly", "scheduleEnd": "1970-01-01T00:00:00Z", "suspended": True}
 _LONGEST_NOTE = 500  # characters
@@ -17,10 +17,10 @@ _LONGEST_NOTE = 500  # characters
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredJob:
-    """A job, and what has become of it."""
+    """A stored job with its state."""
 
     job: Job
-    fields: dict[str, Any]  # as they were written
+    fields: dict[str, Any]  # as the user wrote them
     generation: int
     created_at: datetime
     next_fire_at: datetime | None
@@ -28,13 +28,13 @@ class StoredJob:
     last_run_tasks: list[dict[str, Any]]
     failures: int
     note: str | None = None
-    source: str | None = None  # what it is kept in step with
-    source_fields: str | None = None  # what its source said last, if it has one
+    source: str | None = None  # the table that declares the job
+    source_fields: str | None = None  # the fields that the source gave last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What a new version of a job makes of the stored one. `moved`: its next fire is another."""
+    """A change of a stored job to a new version. `moved`: the next fire changes, too."""
 
     fields: str
     source_fields: str | None
@@ -45,7 +45,7 @@ class Change:
 
 
 def unstored(job: Job, now: datetime) -> StoredJob:
-    """A job as it would be if it were stored now."""
+    """A job in its stored form, without storing it."""
     return StoredJob(
         job=job,
         fields={},
@@ -59,25 +59,25 @@ def unstored(job: Job, now: datetime) -> StoredJob:
 
 
 class Taken(Exception):
-    """There is a job of this name."""
+    """A job with this name exists."""
 
     def __init__(self) -> None:
-        super().__init__("there is a job of this name")
+        super().__init__("a job with this name exists")
 
 
 class NeverFires(Exception):
-    """It has no fire to come: its end, or its one time, is past."""
+    """The job has no further fire: its end, or its only time, is past."""
 
     def __init__(self) -> None:
         super().__init__("It would never fire: all its times are past.")
 
 
 def understood(fields: str, job_id: str) -> tuple[Job, str | None]:
-    """The job that these fields describe, and what is wrong with them.
+    """The job that these fields describe, and an error or None.
 
-    Another version of this program, or of the list of time zones, may have accepted what cannot be
-    read here. That job keeps no other from running, and may be changed or removed: what stands for
-    it fires never.
+    Another version of this program, or of the time zone list, may have accepted fields that this
+    one cannot read. Then the returned job is a substitute that never fires, so that other jobs run
+    and the user can change or remove this one.
     """
     try:
         return read_job(fields), None
@@ -89,7 +89,7 @@ def understood(fields: str, job_id: str) -> tuple[Job, str | None]:
 
 
 def first_fire(job: Job, now: datetime, created: datetime) -> datetime | None:
-    """Its first fire after now; None while it is suspended. Raises `NeverFires`."""
+    """The job's first fire after `now`; None if it is suspended. Raises `NeverFires`."""
     found = next(job.fires(now, created), None)
     if found is None:
         raise NeverFires
@@ -106,7 +106,7 @@ def changed(
     next_fire_at = old.next_fire_at
     if other_times:
         next_fire_at = first_fire(job, now, old.created_at)
-    elif moved:  # a job whose times are past may be paused and resumed as any other
+    elif moved:  # a user may pause and resume a job even if all its times are past
         next_fire_at = None if job.suspended else next(job.fires(now, old.created_at), None)
     return Change(
         fields=job.stored(),
@@ -119,7 +119,7 @@ def changed(
 
 
 def paused(fields: str, failures: int, reason: str) -> tuple[str, str] | None:
-    """The fields and the note of a job that now has failed so often in a row that it is paused."""
+    """The new fields and the note of a job that must be paused after `failures`; else None."""
     most = json.loads(fields).get("pauseAfterFailures")
     if not most or failures < most:
         return None

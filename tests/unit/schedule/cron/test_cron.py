@@ -237,7 +237,7 @@ def test_rate_counts_from_its_anchor() -> None:
         ("at(20261224T180000)", "eventbridge", "at\\(2026"),
         ("rate(1 minutes)", "eventbridge", "rate\\(1 minute\\)"),
         ("rate(5 minute)", "eventbridge", "rate\\(5 minutes\\)"),
-        ("cron(0 9 ? * MON#1,TUE#2 *)", "eventbridge", "nothing beside it"),
+        ("cron(0 9 ? * MON#1,TUE#2 *)", "eventbridge", "must stand alone"),
         ("cron(0 9 ? * * *)", "cron", '"dialect": "eventbridge"'),
         ("0 0 9 7", "aps8", "0 is Monday"),
         ("0 9 * * sat-mon", "cron", "goes upwards"),
@@ -252,7 +252,7 @@ def test_refused(text: str, dialect: Dialect, said: str) -> None:
 
 def test_who_left_out_the_dialect_is_told_of_it() -> None:
     with pytest.raises(
-        BadSchedule, match='read as aps8, and would be right with "dialect": "cron"'
+        BadSchedule, match='read as aps8, and would be valid with "dialect": "cron"'
     ):
         parse("0 9 * * mon-fri")
 

@@ -1,1 +1,1 @@
-"""The scheduler's store in a table of DynamoDB."""
+"""Stores jobs and runs in a DynamoDB table."""

@@ -1,4 +1,4 @@
-"""Calling off the runs of a job in DynamoDB: at once, or at their next step."""
+"""Calls off the runs of a job in DynamoDB: at once, or at their next step."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -32,10 +32,10 @@ async def call_off(
     kept: timedelta,
     cancel: Cancel,
 ) -> int:
-    """Ends these runs of a job, or marks those that somebody works at; how many they are.
+    """Ends these runs of a job, or marks those that a replica works at; returns their number.
 
-    One that is entered just now may not be in the index yet. Whoever takes it sees that its job
-    is gone, or is paused.
+    A new run may not be in the index yet. The replica that takes it sees that the job is deleted or
+    paused.
     """
     count = 0
     due_at = cancel.due_at

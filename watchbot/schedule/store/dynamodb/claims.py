@@ -1,7 +1,7 @@
-"""The claim of a job in DynamoDB: which of its runs was decided last, and which had begun then.
+"""Keeps the claim of a job in DynamoDB: the run decided last, and the runs begun at that time.
 
-The claim is an item of its own. It names the runs that had begun when it was last decided, since
-the index, which is late at times, may miss one; what it names is read as it is now.
+The claim is an item of its own. It names the runs that had begun at the last decision, because the
+index lags and may miss a run. Reads of the named runs are consistent.
 """
 
 import json
@@ -18,11 +18,11 @@ from watchbot.schedule.store.rows import other_run
 from watchbot.schedule.store.run import LeasedRun, Other
 
 NOBODY = "-"
-READ_AHEAD = 20  # runs before this one that are read anew: the first tells most
+READ_AHEAD = 20  # the most earlier runs that are read again from the table
 
 
 async def claim(table: StoreTable, run: LeasedRun, me: str, now: datetime) -> list[Other] | None:
-    """The other open runs of the job, which is ours now; None while another run has it."""
+    """Claims the job for a run; returns its other open runs, or None while another run has it."""
     key, mine = claim_key(run.job.id), _name(run.key[1], run.cause)
     seen = await table.get(**key)
     if seen and (seen["owner"], seen["run"]) != (me, mine) and await _held(table, run, seen, now):
@@ -36,7 +36,7 @@ async def claim(table: StoreTable, run: LeasedRun, me: str, now: datetime) -> li
 
 
 def to_decide(table: StoreTable, run: LeasedRun, me: str, others: Sequence[Other]) -> Write:
-    """A part of a transaction: the claim is still ours, and this run has begun now."""
+    """The part of a transaction that checks the claim, and adds this run to the begun ones."""
     begun = [_name(*other.key) for other in others if other.begun]
     mine = _name(run.key[1], run.cause)
     return table.to_update(
@@ -50,7 +50,7 @@ def to_decide(table: StoreTable, run: LeasedRun, me: str, others: Sequence[Other
 
 
 async def unclaim(table: StoreTable, run: LeasedRun, me: str) -> None:
-    """Gives the claim back, if it is still ours."""
+    """Gives the claim back, if this replica still has it."""
     await table.update(
         claim_key(run.job.id),
         "SET #owner = :nobody",

@@ -1,4 +1,4 @@
-"""The jobs as items of the table."""
+"""Stores jobs as items of the table."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -79,12 +79,12 @@ class TableJobs:
         return removed
 
     async def note(self, job_id: str, text: str, unless: str = "", **values: Any) -> None:
-        """Notes something of a job, if it is still there, and not what `unless` says."""
+        """Updates a job if it still exists, and if the condition `unless` does not hold."""
         condition = f"{_THERE} AND NOT {unless}" if unless else _THERE
         await self._table.update(job_key(job_id), text, condition, **values)
 
     async def count_failure(self, job_id: str, reason: str) -> None:
-        """Counts a run that failed; pauses the job when it has had its number of them in a row."""
+        """Counts a failed run; pauses the job after its limit of failures in a row."""
         job = await self._table.update(job_key(job_id), "ADD #failures :one", _THERE, one=1)
         pause = paused(job["fields"], job["failures"], reason) if job else None
         if job and pause:
@@ -100,7 +100,7 @@ class TableJobs:
                 await call_off(self._table, job_id, now, self._kept, SUSPENDED)
 
     async def _write(self, job_id: str, read: int, attributes: Mapping[str, Any]) -> bool:
-        """Whether the job was still of the generation that was read, and is changed."""
+        """Changes the job if it still has the generation `read`; returns whether it did."""
         written = await self._table.update(
             job_key(job_id),
             assigned(attributes),
@@ -120,7 +120,7 @@ def job_key(job_id: str) -> dict[str, str]:
 
 
 def moved(next_fire_at: datetime | None) -> dict[str, str | None]:
-    """What says when the job is due; nothing, if it is not to fire."""
+    """The attributes that put a job into the index at its next fire, or remove it from there."""
     fires = next_fire_at is not None
     return {
         "work": "plan" if fires else None,

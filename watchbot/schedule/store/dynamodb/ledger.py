@@ -1,4 +1,4 @@
-"""The runs in the table, as one replica works at them."""
+"""Leases runs of the table to one replica, and stores its progress."""
 
 import json
 import random
@@ -38,7 +38,7 @@ from watchbot.schedule.store.run import (
 )
 
 _GOES_ON = "#owner = :me AND attribute_not_exists(#called_off)"
-SPARE = 4  # times as many are looked at as are taken: other replicas take the same at once
+SPARE = 4  # reads this many times more runs than it takes, because other replicas take some
 
 
 class TableLedger:
@@ -105,7 +105,7 @@ class TableLedger:
             at=to_text(await self._now() + timedelta(seconds=seconds)),
             attempts=run.attempts + failed,
             reason=reason,
-            # What was found out about it on taking it is in the run alone.
+            # `take` has found out some facts that only the run object has.
             call=run.call.stored() if run.call else None,
         )
         await self._unclaim(run)
@@ -127,7 +127,7 @@ class TableLedger:
             expires=None if ending.tasks else expiry(now, self._kept),
         )
         await self._unclaim(run)
-        # Not in one transaction: runs of one job that end together would be in each other's way.
+        # No transaction, because runs of one job that end together would conflict.
         if began:
             await self._note_start(run, ending, now)
         if ending.status in ENDS_ILL:
@@ -139,7 +139,7 @@ class TableLedger:
             await unclaim(self._table, run, self._owner)
 
     async def _take(self, item: Item, now: datetime) -> LeasedRun | None:
-        """One that the index says is due; None when it is not, or another has it."""
+        """Takes a run that the index lists as due; None if it is not due, or another took it."""
         before = await self._table.replace(
             key_of(item),
             "SET #owner = :owner, #at = :until",
@@ -152,7 +152,7 @@ class TableLedger:
         if before is None:
             return None
         job = await self._table.get(**job_key(before["job_id"]))
-        # A call that its owner was cut off from may have been made; one that was put off was not.
+        # A call of a run with an owner may have been made; the call of a run put off was not.
         return run_to_start(before, job or None, doubtful="owner" in before)
 
     async def _end_leases(self, runs: Sequence[LeasedRun], after: timedelta) -> None:
@@ -173,7 +173,7 @@ class TableLedger:
         attributes = {
             "last_run_at": to_text(now),
             "last_run_tasks": json.dumps(ending.tasks),
-            **({} if ending.tasks else {"failures": 0}),  # of tasks their outcome tells
+            **({} if ending.tasks else {"failures": 0}),  # with tasks, their outcome counts
         }
         await self._jobs.note(
             run.job.id,
@@ -185,7 +185,7 @@ class TableLedger:
     async def _decide(
         self, run: LeasedRun, decided: Sequence[Other], attributes: Mapping[str, Any]
     ) -> None:
-        """Stores a decision together with the claim by which it was made."""
+        """Stores a decision in one transaction with a check of its claim."""
         to_run = self._table.to_update(
             run_key(*run.key),
             assigned(attributes),
@@ -202,7 +202,7 @@ class TableLedger:
                 raise await self._why_refused(run)
             if codes[1] == CONDITION_FAILED:
                 raise Lost
-            await anyio.sleep(retry_pause(failures))  # its lease was renewed just then
+            await anyio.sleep(retry_pause(failures))  # conflicts with a renewal of the lease
         raise DatabaseDown(
             self._table.shown_url, f"a transaction was refused: {sorted(set(codes))}"
         )

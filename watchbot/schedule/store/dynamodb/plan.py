@@ -1,4 +1,4 @@
-"""Enters what is due, and moves each job on to its next fire: one transaction for each job."""
+"""Enters due runs, and moves each job on to its next fire, in a transaction for each job."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,14 +13,14 @@ from watchbot.schedule.store.rows import job_due
 from watchbot.schedule.store.run import LedgerEntry
 
 BATCH = 200  # jobs of one pass
-MOST_ENTRIES = 99  # of a transaction, which may have 100 parts
-MOST_BYTES = 3_000_000  # of one transaction: DynamoDB takes 4 MB
+MOST_ENTRIES = 99  # the most entries of a transaction, which may have 100 parts
+MOST_BYTES = 3_000_000  # of a transaction: DynamoDB's limit is 4 MB
 
 _OVERTAKEN = {CONDITION_FAILED, "TransactionConflict"}
 
 
 async def plan(table: StoreTable, now: datetime, kept: timedelta) -> Planned:
-    """One pass over the jobs that are due. One that is refused keeps back no other."""
+    """Plans the due jobs, in one pass. A refused job does not hold up the others."""
     refusals: list[DatabaseError] = []
 
     async def enter(job: Item) -> JobPlan | None:
@@ -66,7 +66,7 @@ async def _enter(table: StoreTable, job: Item, now: datetime, kept: timedelta) -
         ]
         if len(left) == len(new):
             raise DatabaseDown(table.shown_url, f"a transaction was refused: {sorted(set(codes))}")
-        new = left  # the others are in the ledger: the job was deleted, and made again
+        new = left  # the ledger has the others: the job was deleted and made again
 
 
 def _put(table: StoreTable, entry: LedgerEntry, now: datetime, kept: timedelta) -> Write:
@@ -75,10 +75,10 @@ def _put(table: StoreTable, entry: LedgerEntry, now: datetime, kept: timedelta) 
 
 
 def _piece(job: Item, now: datetime) -> JobPlan:
-    """As much of a job's plan as one transaction takes."""
+    """The part of a job's plan that fits into one transaction."""
     plan = plan_job(job_due(job, job["sk"], job["at"]), now)
     most = min(MOST_ENTRIES, MOST_BYTES // (len(job["fields"].encode()) + 1000))
     if len(plan.entries) <= most:
         return plan
-    # What comes after these is judged anew, and no other way: it is as late then as it is now.
+    # A later pass plans the rest, with the same verdicts: those fires are as late then as now.
     return replace(plan, entries=plan.entries[:most], next_fire_at=plan.entries[most].due_at)

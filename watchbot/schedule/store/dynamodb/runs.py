@@ -1,4 +1,4 @@
-"""The ledger's items: entering them, asking for them, and what became of their tasks."""
+"""Stores runs as items of the table: enters them, queries them, notes their outcomes."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,15 +23,15 @@ from watchbot.schedule.store.rows import run_shown, run_started
 from watchbot.schedule.store.run import LOOKED_AT, Cancel, LedgerEntry, Lost, Started
 from watchbot.task_outcome import FAILURES, SUCCESS
 
-AT_ONCE = 20  # writes side by side
+AT_ONCE = 20  # concurrent writes
 PAGE = 100  # runs of one answer
-NEWEST = 10  # where one is sought: each that is read is paid for
+NEWEST = 10  # runs of an answer in a search for one run, because AWS charges for each read
 
 
 class TableRuns:
     """See `watchbot.schedule.store.store.Runs`.
 
-    Runs that are over have an attribute `expires`: DynamoDB itself deletes them after that time.
+    Finished runs have an attribute `expires`; DynamoDB itself deletes them after that time.
     """
 
     def __init__(self, table: StoreTable, jobs: TableJobs, now: Now, kept: timedelta) -> None:
@@ -137,7 +137,7 @@ class TableRuns:
         )
         if written is None:
             raise Lost
-        # Not in one transaction: runs of one job that end together would be in each other's way.
+        # No transaction, because runs of one job that end together would conflict.
         if outcome in FAILURES:
             await self._jobs.count_failure(run.job_id, f"its tasks ended: {outcome}")
         elif outcome == SUCCESS:
@@ -153,10 +153,10 @@ def run_key(job_id: str, due_at: str, cause: str) -> dict[str, str]:
 
 
 def unless_there(entry: LedgerEntry) -> tuple[str, dict[str, str]]:
-    """On which condition an entry is new, and its values.
+    """The condition under which an entry is new, and the condition's values.
 
-    A time that was missed, and comes again since the clock was set back, is due then. One of a
-    backfill may be asked for again.
+    A missed time that comes again after a set-back of the clock is due again. A backfill may ask
+    again for a run that was skipped or failed.
     """
     new = "attribute_not_exists(#pk)"
     if entry.status != "due":
@@ -168,7 +168,7 @@ def unless_there(entry: LedgerEntry) -> tuple[str, dict[str, str]]:
 
 
 def run_item(entry: LedgerEntry, now: datetime, kept: timedelta) -> Item:
-    """The item of an entry."""
+    """The item for an entry."""
     due_at = to_text(entry.due_at)
     return given(
         {

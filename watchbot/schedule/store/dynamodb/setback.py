@@ -1,4 +1,4 @@
-"""Plans anew in DynamoDB when its clock was set back."""
+"""Plans again in DynamoDB after a set-back of its clock."""
 
 from datetime import datetime, timedelta
 
@@ -13,10 +13,10 @@ CLOCK = {"pk": "clock", "sk": "clock"}
 
 
 async def plan_anew(table: StoreTable, now: datetime) -> timedelta | None:
-    """By how much the clock was set back since it was stored; stores it. Raises `DatabaseError`."""
+    """Stores the time; returns the clock's set-back since the last one. Raises `DatabaseError`."""
     seen = (await table.get(**CLOCK)).get("seen_at")
     found = set_back(to_time(seen) if seen else None, now)
-    if found:  # all of it may be done twice
+    if found:  # two replicas may do all of this
         await _plan_jobs(table, now)
         for work in ("start", "look"):
             await _wake(table, work, now)
@@ -57,7 +57,7 @@ async def _wake(table: StoreTable, work: Work, now: datetime) -> None:
     soon = to_text(now + WAKES_WITHIN)
 
     async def wake(run: Item) -> None:
-        # What has its jitter to wait for is due at a time of its own.
+        # A run that waits for its jitter keeps its own time.
         tried = run["attempts"] or "reason" in run or "owner" in run
         if work == "look" or tried:
             await table.update(

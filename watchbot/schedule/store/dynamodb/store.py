@@ -1,4 +1,4 @@
-"""Jobs and runs in a table of DynamoDB."""
+"""Opens a DynamoDB table as a store of jobs and runs."""
 
 import functools
 import logging
@@ -21,8 +21,8 @@ from watchbot.schedule.store.setback import ClockWatch
 from watchbot.settings.base import AwsEndpoint
 from watchbot.task_record import NoTaskRecord
 
-# Replicas do not look at the same instant: the first plans, and the others find that it has. With
-# no locks to pass over, each would else write what is due, and be refused.
+# Replicas look at different moments: the first one plans, and the others find nothing to do. Else,
+# without locks, each replica would write the due runs, and DynamoDB would refuse most writes.
 SPREAD_S = 0.1
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 async def open_table(
     name: str, aws: AwsEndpoint, connections: int, days: float
 ) -> AsyncIterator["TableStore"]:
-    """The table of this name, which is made if it is not there."""
+    """Opens the table with this name as a store; creates the table if it does not exist."""
     clock = ServerClock()
     async with open_client("dynamodb", aws, attempts=1, connections=connections) as client:
         table = StoreTable(client, name, clock.told)
@@ -42,7 +42,7 @@ async def open_table(
 
 
 class TableStore:
-    """A table as a store; `now` is its clock, and runs are kept for so long."""
+    """A table as a store; `now` is its clock, and it keeps finished runs for `kept`."""
 
     def __init__(self, table: StoreTable, now: Now, kept: timedelta) -> None:
         self._table, self._now, self._kept = table, now, kept

@@ -1,12 +1,12 @@
-"""The table: its keys and its index, and the calls to it.
+"""Calls the table, and defines its keys and its index.
 
-All jobs are items under one key, `jobs`, sorted by their names; the runs of a job are under a key
-of their own, `run#NAME`, sorted by their times. What somebody has to see to has two attributes
-more: `work`, what it is (to plan a job, to start a run, to look at its tasks), and `at`, when. The
-index `work` holds these alone, in the order of time, and is the only one.
+All jobs are items under the key `jobs`, sorted by name. The runs of a job are under the key
+`run#NAME`, sorted by time. An item with pending work has two more attributes: `work` is the kind of
+work (plan a job, start a run, look at its tasks), and `at` is its time. The index `work`, the only
+index, has these items alone, sorted by time.
 
-An index is late by some milliseconds or more. It is where work is found; what is done then is done
-on the condition that the item itself is still as it was.
+An index lags by milliseconds or more. So replicas find work in the index, but write only on the
+condition that the item itself is unchanged.
 """
 
 import logging
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 JOBS = "jobs"
 INDEX = "work"
-TRIES = 6  # of a call that DynamoDB had no room for, or that met another at the same item
+TRIES = 6  # of a call that DynamoDB throttled, or that conflicted with another call
 READY_S = 60
 
 Work = Literal["plan", "start", "look"]
@@ -55,7 +55,7 @@ _INDEX: dict[str, Any] = {
 
 
 class StoreTable(Table):
-    """A table whose calls raise `DatabaseError`. `told` is given the date of each answer."""
+    """A table whose calls raise `DatabaseError`. Passes the date of each answer to `told`."""
 
     def __init__(self, client: Client, name: str, told: Callable[[str], None]) -> None:
         super().__init__(client, name)
@@ -63,8 +63,8 @@ class StoreTable(Table):
         self._told = told
 
     async def call(self, operation: str, **parameters: Any) -> Any:
-        # Only what was surely not done is tried again here. Of what may have been done the caller
-        # knows whether doing it twice is the same.
+        # Retries only calls that DynamoDB has surely not executed. For any other failed call, only
+        # the caller knows whether it may run twice.
         failures = 0
         while True:
             try:
@@ -80,7 +80,7 @@ class StoreTable(Table):
                 return answer
 
     async def waiting(self, work: Work, now: datetime, most: int) -> list[Item]:
-        """At most this number of the items that are due by now, the earliest first."""
+        """Up to `most` items with work that is due by `now`, the earliest first."""
         found = self.query(
             "#work = :work AND #at <= :now",
             IndexName=INDEX,
@@ -91,14 +91,14 @@ class StoreTable(Table):
         return await first(found, most)
 
     async def next(self, work: Work) -> str | None:
-        """When there is work of this kind, if there is any."""
+        """The time of the next work of this kind, or None."""
         found = self.query("#work = :work", IndexName=INDEX, Limit=1, work=work)
         items = await first(found, 1)
         return items[0]["at"] if items else None
 
     def waiting_runs(self, job_id: str) -> AsyncGenerator[Item]:
-        """The runs of a job that wait for their start, as far as the index has them."""
-        # Not filtered by the table's keys: whether an index allows that, AWS does not say.
+        """Yields the runs of a job that wait for their start, as far as the index has them."""
+        # No filter on the table's keys, because AWS does not say whether an index allows one.
         return self.query(
             "#work = :work",
             IndexName=INDEX,
@@ -108,10 +108,10 @@ class StoreTable(Table):
         )
 
     async def prepare(self) -> bool:
-        """Makes the table, if it is not there; whether it did.
+        """Creates the table if it does not exist; returns whether it did.
 
-        Raises `SettingError` for a table of somebody else and for a server that has no
-        transactions, and `NotConfigured`.
+        Raises `SettingError` for a table of another program and for a server without transactions,
+        and `NotConfigured`.
         """
         facts = await self._described()
         made = facts is None and await self._create()
@@ -122,8 +122,8 @@ class StoreTable(Table):
         if facts["KeySchema"] != _KEYS or not has_ours:
             raise SettingError(
                 describe("database"),
-                f"the table {self.name} is none of the scheduler's; name another, or none that "
-                "exists: it is made then",
+                f"the table {self.name} is not the scheduler's; name another one, or a new name: "
+                "watchbot creates the table",
             )
         await self._need_transactions()
         await self._forget_what_expires()
@@ -145,7 +145,7 @@ class StoreTable(Table):
             ) from error
 
     async def _forget_what_expires(self) -> None:
-        """Has DynamoDB delete what is over: whoever made the table may have died before."""
+        """Turns on DynamoDB's expiry, in case the table's creator died before it did."""
         try:
             answer = await self.call("describe_time_to_live", TableName=self.name)
             if answer["TimeToLiveDescription"]["TimeToLiveStatus"] in ("DISABLED", "DISABLING"):
@@ -157,11 +157,11 @@ class StoreTable(Table):
                 log.info("expiry enabled", extra={"table": self.name})
         except DatabaseDown:
             raise
-        except DatabaseError as error:  # jobs run without it, and the table grows
+        except DatabaseError as error:  # not fatal: jobs run, but the table grows
             log.warning("expiry not enabled", extra={"table": self.name, "reason": str(error)})
 
     async def _create(self) -> bool:
-        """Begins to make it; False when another replica has."""
+        """Begins to create the table; False if another replica has begun."""
         names = {each["AttributeName"] for each in (*_KEYS, *_INDEX["KeySchema"])}
         try:
             await self.call(
@@ -184,7 +184,7 @@ class StoreTable(Table):
     async def _ready(self) -> Any:
         with anyio.move_on_after(READY_S):
             while True:
-                facts = await self._described()  # for a moment it may not be there yet
+                facts = await self._described()  # a new table may be unknown for a moment
                 if facts and facts["TableStatus"] == "ACTIVE":
                     return facts
                 await anyio.sleep(1)
@@ -198,12 +198,12 @@ class StoreTable(Table):
             if isinstance(error.__cause__, NotFound):
                 return None
             if isinstance(error.__cause__, NotConfigured):
-                raise error.__cause__ from None  # it says what to set
+                raise error.__cause__ from None  # that error says what to set
             raise
         return answer["Table"]
 
     def _named(self, error: AwsError) -> Exception:
-        """A refusal that is an answer stays what it is."""
+        """The error to raise: unchanged if the caller expects it, else a `DatabaseError`."""
         if isinstance(error, Rejected) and error.code in _OURS:
             return error
         kind = DatabaseDown if error.transient or _not_now(error) else DatabaseError
@@ -211,7 +211,7 @@ class StoreTable(Table):
 
 
 async def first(found: AsyncGenerator[Item], most: int) -> list[Item]:
-    """At most this number of the items that a query finds."""
+    """The first items of a query, at most `most`."""
     items: list[Item] = []
     async with aclosing(found):
         async for item in found:
@@ -227,17 +227,17 @@ def runs_key(job_id: str) -> str:
 
 
 def claim_key(job_id: str) -> dict[str, str]:
-    """The key of what says which run of a job was decided last."""
+    """The key of a job's claim."""
     return {"pk": f"claim#{job_id}", "sk": "claim"}
 
 
 def key_of(item: Item) -> dict[str, str]:
-    """The key of an item that was found."""
+    """The key of an item."""
     return {"pk": item["pk"], "sk": item["sk"]}
 
 
 def assigned(attributes: Mapping[str, Any]) -> str:
-    """The text of an update that sets these, and removes those that are None."""
+    """The update expression that sets these attributes, and removes those that are None."""
     kept = [f"#{name} = :{name}" for name, value in attributes.items() if value is not None]
     gone = [f"#{name}" for name, value in attributes.items() if value is None]
     parts = [f"SET {', '.join(kept)}" if kept else "", f"REMOVE {', '.join(gone)}" if gone else ""]
@@ -245,19 +245,19 @@ def assigned(attributes: Mapping[str, Any]) -> str:
 
 
 def given(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that are not None: DynamoDB's indexes know no empty values."""
+    """The attributes without those that are None, because an index cannot have null keys."""
     return {name: value for name, value in attributes.items() if value is not None}
 
 
 def expiry(now: datetime, kept: timedelta) -> int:
-    """When DynamoDB may delete what is over now, in seconds since 1970."""
+    """The time when DynamoDB may delete an item that is finished now, in seconds since 1970."""
     return round((now + kept).timestamp())
 
 
 def _not_now(error: AwsError) -> bool:
-    """Whether a call was surely not made, and may be a moment later."""
+    """Whether DynamoDB has surely not executed a call, and a retry may succeed."""
     if isinstance(error, Rejected):
         conflict = error.code == "TransactionConflictException"
-        at_fault = {*error.reasons} - {"None"}  # of a transaction, where each part has its reason
+        at_fault = {*error.reasons} - {"None"}  # each part of a transaction has a reason
         return conflict or (bool(at_fault) and at_fault <= _NO_ROOM)
     return isinstance(error, Throttled)

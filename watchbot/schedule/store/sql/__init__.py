@@ -1,1 +1,1 @@
-"""The scheduler's store in SQLite or PostgreSQL."""
+"""Stores jobs and runs in SQLite or PostgreSQL."""

@@ -1,4 +1,4 @@
-"""Calling off the runs of a job in SQL: at once where nothing was begun, else at the next step."""
+"""Calls off the runs of a job in SQL: at once if nothing was begun, else at the next step."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from watchbot.moment import to_text
 from watchbot.schedule.store.run import Cancel
 from watchbot.sql.database import Transaction
 
-# A call that is noted may have been made, unless it is known that it was not.
+# A stored call may have been made, unless the row says that it was not.
 _NOTHING_STARTED = """
 status = 'due' AND tasks = '[]' AND (
   owner IS NULL AND (call IS NULL OR replace(call, '"doubtful": true', '') = call)
@@ -15,7 +15,7 @@ status = 'due' AND tasks = '[]' AND (
 
 
 async def call_off(transaction: Transaction, job_id: str, now: datetime, cancel: Cancel) -> int:
-    """Ends these runs of a job, or marks those that somebody works at; how many they are."""
+    """Ends these runs of a job, or marks those that a replica works at; returns their number."""
     values = {"id": job_id, "reason": cancel.reason, "now": to_text(now)}
     only = ""
     if cancel.due_at:

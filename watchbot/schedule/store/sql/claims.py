@@ -1,4 +1,4 @@
-"""The claim of a job in SQL: which of its runs was decided last, and what else it has open."""
+"""Keeps the claim of a job in SQL: the run decided last, and the job's other open runs."""
 
 from datetime import datetime
 
@@ -20,9 +20,9 @@ AND (wake_at IS NOT NULL OR look_at IS NOT NULL)
 async def claim(
     transaction: Transaction, dialect: Dialect, run: LeasedRun, me: str, now: datetime
 ) -> list[Other] | None:
-    """The other open runs of the job, which is ours now; None while another run has it."""
+    """Claims the job for a run; returns its other open runs, or None while another run has it."""
     key = _key(run)
-    # Read once the row is locked: what its holder had written before is seen then.
+    # Reads after locking the row, so that it sees all writes of the claim's last holder.
     await transaction.execute(
         "INSERT INTO schedule_claim (job_id, due_at, cause, owner) "
         "VALUES (:job_id, :due_at, :cause, :me) ON CONFLICT DO NOTHING",
@@ -51,7 +51,7 @@ async def claim(
 
 
 async def still_claimed(transaction: Transaction, run: LeasedRun, me: str) -> None:
-    """Holds the claim until the end of the transaction. Raises `Lost` when it is not ours."""
+    """Locks the claim until the end of the transaction. Raises `Lost` if another run has it."""
     held = await transaction.execute(
         f"UPDATE schedule_claim SET owner = :me WHERE {_MINE}", **_key(run), me=me
     )
@@ -60,7 +60,7 @@ async def still_claimed(transaction: Transaction, run: LeasedRun, me: str) -> No
 
 
 async def unclaim(transaction: Transaction, run: LeasedRun, me: str) -> None:
-    """Gives the claim back, if it is still ours."""
+    """Gives the claim back, if this replica still has it."""
     await transaction.execute(f"DELETE FROM schedule_claim WHERE {_MINE}", **_key(run), me=me)
 
 

@@ -1,4 +1,4 @@
-"""The database's clock."""
+"""Reads the database's clock."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -19,7 +19,7 @@ Now = Callable[[Reader], Awaitable[datetime]]
 
 
 def database_clock(database: Database) -> Now:
-    """The time, as a database tells it."""
+    """A function that returns a database's time."""
 
     async def now(reader: Reader) -> datetime:
         (row,) = await reader.fetch(f"SELECT {database.dialect.now} AS now")

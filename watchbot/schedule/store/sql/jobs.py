@@ -1,4 +1,4 @@
-"""The jobs in a table of SQL."""
+"""Stores jobs in an SQL table."""
 
 from datetime import datetime
 
@@ -94,7 +94,7 @@ class SqlJobs:
 
 
 async def count_failure(transaction: Transaction, job_id: str, reason: str, now: datetime) -> None:
-    """Counts a run that failed; pauses the job when it has had its number of them in a row."""
+    """Counts a failed run; pauses the job after its limit of failures in a row."""
     rows = await transaction.fetch(
         "UPDATE schedule_job SET failures = failures + 1 WHERE id = :id RETURNING fields, failures",
         id=job_id,

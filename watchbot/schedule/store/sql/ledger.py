@@ -1,4 +1,4 @@
-"""The runs in SQL, as one replica works at them."""
+"""Leases runs in SQL to one replica, and stores its progress."""
 
 import json
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from watchbot.sql.dialect import Row
 
 _KEY = {"job_id": "text", "due_at": "timestamptz", "cause": "text"}
 
-# A call that its owner was cut off from may have been made; one that was put off was not.
+# A call of a run with an owner may have been made; the call of a run put off was not.
 _TAKE = """
 WITH free (j, d, c, doubtful) AS (
   SELECT job_id, due_at, cause, owner IS NOT NULL FROM schedule_run
@@ -117,7 +117,7 @@ class SqlLedger:
     async def finish(self, run: LeasedRun, ending: RunEnd) -> datetime:
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
-            # The job first: whoever deletes it takes the rows in this order, too.
+            # The job's row first, as a delete of the job does, so that no deadlock is possible.
             await self._note_in_job(transaction, run, ending, now)
             began = ending.status == "started" or ending.tasks
             await self._write(
@@ -160,14 +160,14 @@ class SqlLedger:
                 id=run.job.id,
                 now=to_text(now),
                 tasks=json.dumps(ending.tasks),
-                told=bool(ending.tasks),  # of tasks their outcome tells
+                told=bool(ending.tasks),  # with tasks, their outcome counts
             )
         if ending.status in ENDS_ILL:
             reason = f"{ending.status}: {ending.reason}"
             await count_failure(transaction, run.job.id, reason, now)
 
     async def _jobs_of(self, transaction: Transaction, rows: Sequence[Row]) -> dict[str, Row]:
-        """The jobs of these runs as they are now."""
+        """The current rows of these runs' jobs."""
         ids = [{"id": job_id} for job_id in sorted({row["job_id"] for row in rows})]
         if not ids:
             return {}

@@ -1,4 +1,4 @@
-"""Writes what is due into the ledger, and moves each job on to its next fire: one transaction."""
+"""Enters due runs in the ledger, and moves each job on to its next fire, in one transaction."""
 
 import json
 from datetime import datetime
@@ -13,7 +13,7 @@ from watchbot.sql.database import Database, Transaction
 from watchbot.sql.dialect import Dialect, Row
 
 BATCH = 200  # jobs of one transaction
-MOST_ENTRIES = 4000  # and fires, about: after an outage a job may have missed thousands
+MOST_ENTRIES = 4000  # about the most fires of one transaction: an outage may miss thousands
 
 _MOVED = {"id": "text", "next_fire_at": "timestamptz", "note": "text"}
 _DUE = """
@@ -23,7 +23,7 @@ ORDER BY next_fire_at LIMIT :most {lock_free}
 
 
 async def plan(database: Database, now_of: Now) -> Planned:
-    """One pass over the jobs that are due. Raises `DatabaseError`."""
+    """Plans the due jobs, in one pass. Raises `DatabaseError`."""
     async with database.transaction() as transaction:
         now = await now_of(transaction)
         sql = _DUE.format(lock_free=database.dialect.lock_free)
@@ -39,7 +39,7 @@ async def plan(database: Database, now_of: Now) -> Planned:
 
 
 async def seconds_to_next(database: Database, now_of: Now, most: float) -> float:
-    """How long no job is due; `most` at most."""
+    """Seconds until a job is due; at most `most`."""
     now = await now_of(database)
     (row,) = await database.fetch(
         "SELECT min(next_fire_at) AS at FROM schedule_job WHERE next_fire_at IS NOT NULL"

@@ -1,4 +1,4 @@
-"""The ledger's rows in SQL: entering them, asking for them, and what became of their tasks."""
+"""Stores runs as rows in SQL: enters them, queries them, notes their outcomes."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -50,7 +50,7 @@ _BACKFILLED = """
 SELECT CASE WHEN look_at IS NOT NULL THEN 'active' ELSE status END AS state, count(*) AS count
 FROM schedule_run WHERE job_id = :job_id AND cause = 'backfill' GROUP BY 1
 """
-# A time that was missed, and comes again since the clock was set back, is due then.
+# A missed time that comes again after a set-back of the clock is due again.
 _AFRESH = (
     "owner = NULL, attempts = 0, wanted = NULL, call = NULL, tasks = '[]', failures = '[]', "
     "started_at = NULL, outcome = NULL, called_off = NULL"
@@ -120,7 +120,7 @@ class SqlRuns:
     async def note_outcome(self, run: Started, outcome: str, look_at: datetime | None) -> None:
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
-            # The job first: whoever deletes it takes the rows in this order, too.
+            # The job's row first, as a delete of the job does, so that no deadlock is possible.
             if outcome in FAILURES:
                 told = f"its tasks ended: {outcome}"
                 await count_failure(transaction, run.job_id, told, now)
@@ -151,7 +151,7 @@ class SqlRuns:
 async def enter(
     transaction: Transaction, dialect: Dialect, entries: Iterable[LedgerEntry], now: datetime
 ) -> list[LedgerEntry]:
-    """Writes entries; those that are new."""
+    """Writes entries; returns those that are new."""
     by_key = {(entry.job_id, to_text(entry.due_at), entry.cause): entry for entry in entries}
     if not by_key:
         return []

@@ -1,4 +1,4 @@
-"""Plans anew in SQL when the database's clock was set back."""
+"""Plans again in SQL after a set-back of the database's clock."""
 
 from datetime import datetime, timedelta
 
@@ -13,7 +13,7 @@ _WRITE = """
 INSERT INTO schedule_clock (name, seen_at) VALUES ('store', :now)
 ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at
 """
-# What has its jitter to wait for is due at a time of its own.
+# A run that waits for its jitter keeps its own time.
 _WAKE = """
 UPDATE schedule_run SET wake_at = :soon WHERE wake_at > :soon
 AND (attempts > 0 OR reason IS NOT NULL OR owner IS NOT NULL)
@@ -21,7 +21,7 @@ AND (attempts > 0 OR reason IS NOT NULL OR owner IS NOT NULL)
 
 
 async def plan_anew(database: Database, now: datetime) -> timedelta | None:
-    """By how much the clock was set back since it was stored; stores it. Raises `DatabaseError`."""
+    """Stores the time; returns the clock's set-back since the last one. Raises `DatabaseError`."""
     async with database.transaction() as transaction:
         rows = await transaction.fetch(_READ.format(lock=database.dialect.lock))
         found = set_back(to_time(rows[0]["seen_at"]) if rows else None, now)

@@ -1,4 +1,4 @@
-"""Jobs and runs in SQLite or PostgreSQL."""
+"""Opens a SQLite or PostgreSQL database as a store of jobs and runs."""
 
 import functools
 import logging
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def open_sql(url: str, connections: int, days: float) -> AsyncIterator["SqlStore"]:
-    """The database of this URL, its tables brought up to date."""
+    """Opens the database at this URL as a store, and migrates its tables."""
     most = min(connections, MOST_CONNECTIONS)
     async with open_database(url, connections=most) as database:
         for name in await migrate(database, COMPONENT, PACKAGE):
@@ -35,7 +35,7 @@ async def open_sql(url: str, connections: int, days: float) -> AsyncIterator["Sq
 
 
 class SqlStore:
-    """A database as a store; `now` is its clock, and runs are kept for so long."""
+    """A database as a store; `now` is its clock, and it keeps finished runs for `kept`."""
 
     def __init__(self, database: Database, now: Now, kept: timedelta) -> None:
         self._database, self._now = database, now
