@@ -91,9 +91,9 @@ _method_names = functools.cache(method_names_from_class)
 def _mend() -> None:
     """Replaces parts of moto with ours, for the rest of this process."""
     for owner, name, ours in (
-        (models, "EmbeddedQueue", EmbeddedQueue),
+        (models, "Queue", EmbeddedQueue),
         (models.sqs_backends, "backend", Backend),
-        (ecs_models, "EmbeddedTask", EmbeddedTask),
+        (ecs_models, "Task", EmbeddedTask),
         # moto keeps every message ever sent, and every delivered copy.
         (models.Message, "instances_tracked", deque(maxlen=0)),
         # Pure functions of a few names, which moto computes up to 90 times for each sent message.
