@@ -47,7 +47,8 @@ def _made_for(python: str) -> list[str]:
 
 def _leave_out_what_is_not_loaded(content: Path) -> None:
     """Half of all there is: a small zip starts sooner."""
-    shutil.rmtree(content / "uvloop")
+    for unused in ("uvloop", "s3transfer", "boto3/data", "boto3/examples"):
+        shutil.rmtree(content / unused)
     for service in (content / "botocore/data").iterdir():
         if service.is_dir() and service.name not in SERVICES:
             shutil.rmtree(service)

@@ -26,6 +26,7 @@ LAYERS = [  # a module imports from its own folder and from the lines above it
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 
 OWNERS = {  # one door to each dangerous thing
+    "aioboto3": {"aws.py"},
     "aiobotocore": {"aws.py"},
     "aiohttp": {"listen/agent.py"},
     "boto3": set[str](),

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import aioboto3
 import anyio
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
@@ -15,7 +16,7 @@ from botocore import exceptions as boto
 
 from watchbot import __version__, metrics
 from watchbot.answers import watch_answers
-from watchbot.credentials import ask_nobody, judged
+from watchbot.credentials import judged, prepare
 from watchbot.errors import (
     AwsError,
     Denied,
@@ -170,10 +171,10 @@ async def _opened(
 ) -> Client:
     failures = 0
     while True:
-        session = get_session()
+        core = get_session()
         try:
-            ask_nobody(session)
-            opening = session.create_client(
+            prepare(core)
+            opening = aioboto3.Session(botocore_session=core).client(
                 service,
                 region_name=aws.region or aws.default_region,
                 endpoint_url=aws.endpoint_url,
@@ -181,10 +182,10 @@ async def _opened(
             )
             raw = await house.enter_async_context(opening)
             watch_answers(raw.meta.events)
-            return Client(service, raw, session.profile)
+            return Client(service, raw, core.profile)
         except Exception as fault:  # a credential process or agent may raise any class
             failures += 1
-            error = _translated(service, "client", fault, session.profile, opening=True)
+            error = _translated(service, "client", fault, core.profile, opening=True)
             if not error.transient or failures == OPEN_TRIES:
                 raise error from fault
             await anyio.sleep(retry_pause(failures))

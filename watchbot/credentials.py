@@ -17,6 +17,10 @@ _FETCHES = {
 }
 _ENDED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 
+# By name: botocore has it from 1.41 on, and the one that aioboto3 brings may be older.
+_LOGIN: tuple[type[BaseException], ...] = tuple(
+    getattr(boto, name) for name in ("LoginError",) if hasattr(boto, name)
+)
 _SSO = (boto.SSOError, boto.TokenRetrievalError, boto.NoAuthTokenError)
 _AWAY = (boto.MetadataRetrievalError, boto.CredentialRetrievalError)
 
@@ -33,7 +37,40 @@ def judged(fault: BaseException, profile: str | None, *, opening: bool = False) 
     return _by_kind(fault, profile) or (_by_process(fault) if opening else None)
 
 
-def ask_nobody(session: Any) -> None:
+# botocore has no types, so mypy takes its class for `Any`, which strict refuses as a base.
+class UnreadSignIn(boto.BotoCoreError):  # type: ignore[misc]
+    """The profile has only the sign-in of `aws login`, and this botocore cannot read it."""
+
+    fmt = "this version does not read the sign-in of `aws login`"
+
+
+def prepare(session: Any) -> None:
+    """Changes the credential sources of a botocore session before a client is made from it.
+
+    It asks for an MFA code only at a terminal, and raises `UnreadSignIn` instead of "no
+    credentials" for a profile whose only credentials are the sign-in of `aws login`.
+    """
+    _ask_nobody(session)
+    session.get_component("credential_provider").providers.append(_SignIn(session))
+
+
+class _SignIn:
+    """The last source in botocore's chain: it is reached when no other has credentials.
+
+    A botocore that reads this sign-in has its own source, earlier in the chain.
+    """
+
+    METHOD = CANONICAL_NAME = "unread-sign-in"
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    async def load(self) -> None:
+        if "login_session" in self._session.get_scoped_config():
+            raise UnreadSignIn
+
+
+def _ask_nobody(session: Any) -> None:
     """Lets the session ask for an MFA code only if standard input is a terminal.
 
     Else boto would read the code from standard input, which may hold the messages to send.
@@ -63,7 +100,16 @@ def _by_kind(fault: BaseException, profile: str | None) -> Found | None:
     option = f" --profile {profile}" if profile else ""
     kinds: list[tuple[tuple[type[BaseException], ...], Found]] = [
         (_SSO, (SignInNeeded, f"sign in again: aws sso login{option}")),
-        ((boto.LoginError,), (SignInNeeded, f"sign in again: aws login{option}")),
+        (
+            (UnreadSignIn,),
+            (
+                NotConfigured,
+                "set AWS_PROFILE to a profile with this line: credential_process = "
+                f"aws configure export-credentials --profile {profile or 'default'} "
+                "--format process",
+            ),
+        ),
+        (_LOGIN, (SignInNeeded, f"sign in again: aws login{option}")),
         (
             (boto.RefreshWithMFAUnsupportedError, EOFError),
             (

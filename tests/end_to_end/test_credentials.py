@@ -71,6 +71,15 @@ CASES = [
     pytest.param(
         ("[profile work]\n", "work", 2, "set AWS_PROFILE or AWS_ACCESS_KEY_ID"), id="none"
     ),
+    pytest.param(
+        (
+            "[profile work]\nlogin_session = arn:aws:iam::123456789012:user/ann\n",
+            "work",
+            2,
+            "credential_process = aws configure export-credentials --profile work",
+        ),
+        id="signed in by aws login",
+    ),
     pytest.param(("[profile work\n", "work", 2, "mend ~/.aws/config"), id="no configuration"),
     pytest.param(
         (

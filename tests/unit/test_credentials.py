@@ -3,7 +3,7 @@
 import pytest
 from botocore import exceptions as boto
 
-from watchbot.credentials import judged
+from watchbot.credentials import UnreadSignIn, judged
 from watchbot.errors import AwsError, CredentialsAway, Denied, NotConfigured, SignInNeeded
 
 
@@ -22,7 +22,12 @@ def refusal(code: str, operation: str, status: int = 403) -> boto.ClientError:
             SignInNeeded,
             "aws sso login --profile work",
         ),
-        (boto.LoginError(), SignInNeeded, "aws login --profile work"),
+        *[
+            (boto.LoginError(), SignInNeeded, "aws login --profile work")
+            for known in (hasattr(boto, "LoginError"),)  # botocore has it from 1.41 on
+            if known
+        ],
+        (UnreadSignIn(), NotConfigured, "aws configure export-credentials --profile work"),
         (boto.RefreshWithMFAUnsupportedError(), SignInNeeded, "MFA"),
         (EOFError("EOF when reading a line"), SignInNeeded, "MFA"),
         (refusal("ExpiredToken", "ReceiveMessage"), SignInNeeded, "get new ones (profile work)"),
