@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "watchbot"
 FILES = sorted(ROOT.rglob("*.py"))
+TESTS = Path(__file__).parent
 
 LAYERS = [  # a module imports from its own folder and from the lines above it
     "extras",
@@ -212,3 +213,21 @@ def test_change_has_a_recipe_that_names_its_place(change: str) -> None:
 
     assert recipe, f"CONTRIBUTING.md has no recipe for: {change}"
     assert re.search(r"- \[ \] .*`watchbot/\w+", recipe[0])
+
+
+every_file_of_the_tests = pytest.mark.parametrize(
+    "path", sorted(TESTS.rglob("*.py")), ids=lambda p: p.relative_to(TESTS).as_posix()
+)
+
+
+@every_file_of_the_tests
+def test_nothing_imports_a_test(path: Path) -> None:
+    for name in imports(ast.parse(path.read_text())):
+        assert not re.match(r"tests\..*\btest_", name), f"{name} belongs in tests/support"
+
+
+@pytest.mark.parametrize("tier", ["unit", "contract"])
+def test_folders_of_a_tier_are_those_of_the_package(tier: str) -> None:
+    for path in (TESTS / tier).rglob("test_*.py"):
+        folder = path.parent.relative_to(TESTS / tier)
+        assert (ROOT / folder).is_dir(), f"watchbot/{folder} is not there, as {path.name} says"

@@ -1,15 +1,12 @@
 """Bad input: one line that says what is wrong, the exit code, no traceback, nothing touched."""
 
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.support.cloud import Cloud
-
-TOPIC = "arn:aws:sns:us-east-1:123456789012:t"
-NOTHING_LISTENS = "http://127.0.0.1:9"
+from tests.support.programs import NOTHING_LISTENS, assert_refused
 
 
 @pytest.fixture(scope="module")
@@ -18,15 +15,6 @@ def queue(cloud: Cloud) -> str:
     url = cloud.queue("untouched")
     cloud.send(url, "keep me")
     return url
-
-
-def assert_refused(done: subprocess.CompletedProcess[str], code: int, *said: str) -> None:
-    lines = done.stderr.splitlines()
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("watchbot: ")
-    for word in said:
-        assert word in lines[0]
-    assert done.returncode == code
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.end_to_end.local.test_local import read_until
 from tests.support.cloud import BIN
 from tests.support.lint import complaints
+from tests.support.programs import read_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -8,10 +8,9 @@ from contextlib import ExitStack
 import pytest
 import requests
 
-from tests.end_to_end.listen.test_scrape import served
-from tests.end_to_end.local.test_local import read_until
 from tests.support.cloud import Cloud
 from tests.support.gate import Hold, running_gate
+from tests.support.programs import read_until, served
 
 
 def test_watcher_is_well(cloud: Cloud) -> None:

@@ -11,11 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.listen.test_faults import first_child, own_namespace
-from tests.end_to_end.listen.test_scrape import served
-from tests.end_to_end.listen.test_shutdown import is_gone, listen, wait_for
-from tests.end_to_end.local.test_local import read_until
 from tests.support.cloud import BIN, Cloud
+from tests.support.programs import (
+    first_child,
+    is_gone,
+    listen,
+    own_namespace,
+    read_until,
+    served,
+    wait_for,
+)
 
 IGNORED = "[signal.signal(n, signal.SIG_IGN) for n in {}]"
 BLOCKED = "signal.pthread_sigmask(signal.SIG_BLOCK, {})"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.end_to_end.local.test_local import read_until
 from tests.support.cloud import Cloud
+from tests.support.programs import read_until
 
 pytestmark = pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
 

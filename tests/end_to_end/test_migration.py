@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.schedule.test_import import in_sqlite, put
 from tests.support.cloud import BIN, Cloud
 from tests.support.log_filters import reading
+from tests.support.old_jobs import in_sqlite, put
 
 PAGES = Path(__file__).parents[2] / "docs/how-to"
 

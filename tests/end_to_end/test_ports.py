@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.end_to_end.local.test_local import read_until
 from tests.support.cloud import Cloud
+from tests.support.programs import read_until
 
 PORT = ("--metrics-host", "127.0.0.1", "--metrics-port", "0")
 COUNT = 'echo "ran at $ApproximateReceiveCount"'

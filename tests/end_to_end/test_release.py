@@ -1,6 +1,5 @@
 """What is handed out: the wheel, the source distribution, and the one-file binary."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -11,20 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.listen.test_scrape import served
+from tests.support.building import PYTHON, ROOT, made
 from tests.support.cloud import BIN, Cloud
+from tests.support.programs import served
 from watchbot import __version__
-
-ROOT = Path(__file__).parents[2]
-PYTHON = getattr(sys, "_base_executable", sys.executable)  # without any of our packages
-
-
-def made(*words: str | Path, **env: str) -> None:
-    done = subprocess.run(
-        words, cwd=ROOT, env={**os.environ, **env}, capture_output=True, text=True, timeout=300,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import requests
 
-from tests.end_to_end.local.test_local import read_until
 from tests.support.cloud import Cloud
 from tests.support.gate import Gate, Refuse, running_gate
 from tests.support.postgres import PASSWORD, PostgresServer, running_postgres
+from tests.support.programs import read_until
 
 LEVELS = {20, 30, 40, 50, 60}
 

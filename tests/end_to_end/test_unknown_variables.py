@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.local.test_local import read_until
 from tests.support.cloud import Cloud
+from tests.support.programs import read_until
 
 NAMED = 'variable=WATCHBOT_CONCURENCY advice="did you mean WATCHBOT_CONCURRENCY?"'
 

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.end_to_end.local.test_local import read_until
 from tests.support.cloud import Cloud
+from tests.support.programs import read_until
 from watchbot.progress import Progress
 
 MIB = 1_048_576

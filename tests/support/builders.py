@@ -4,6 +4,9 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from watchbot.listen.care import Ending
+from watchbot.listen.report import Report, Run, not_run
+from watchbot.outcome import FAILED
 from watchbot.sqs.message import Attribute, Message
 from watchbot.world import REAL, World, now
 
@@ -67,3 +70,17 @@ class FakeClient:
         if self._script:
             raise self._script.pop(0)
         return {}
+
+
+def a_report(number: int = 0, **more: Any) -> Report:
+    """The report of a run that failed with exit code 1, of message `number`."""
+    message = a_message(f"m{number}", body=f"body {number}", ApproximateReceiveCount="2")
+    facts: dict[str, Any] = {
+        "message": message,
+        "content": not_run(message, FAILED, "").content,
+        "outcome": FAILED,
+        "ending": Ending(exit_code=1),
+        "run": Run(id="r", duration_s=1.5),
+        "tail": "first\nlast words\n",
+    }
+    return Report(**{**facts, **more})

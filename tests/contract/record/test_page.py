@@ -11,8 +11,8 @@ import anyio
 import pytest
 
 from examples.record.lives import Life, lives
-from tests.contract.record.test_record import an_event, states
 from tests.support.databases import a_record
+from tests.support.task_events import an_event, states
 from watchbot.pages.site import site
 from watchbot.record.api import Api
 from watchbot.record.event import TaskState, read

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from tests.contract.record.test_record import an_event, states
 from tests.support.databases import a_record
+from tests.support.task_events import an_event, states
 from watchbot.aws import Client
 from watchbot.errors import Throttled
 from watchbot.record.answers import reconciled_at

@@ -13,11 +13,12 @@ import pytest
 from examples.record.lives import SIDECARS, Life, lives
 from tests.support.databases import a_record
 from tests.support.postgres import PostgresServer
+from tests.support.task_events import an_event, states
 from watchbot import metrics
 from watchbot.errors import DataRefused
 from watchbot.lifecycle import Stop
 from watchbot.record.answers import missed
-from watchbot.record.event import TaskState, read
+from watchbot.record.event import TaskState
 from watchbot.record.retention import forget
 from watchbot.record.service import Recorder
 from watchbot.record.writer import Reject, learn_definition, write
@@ -27,24 +28,6 @@ from watchbot.sql.dialect import Row
 from watchbot.sqs.memory import MemoryQueue
 
 END = datetime(2026, 11, 21, 4, tzinfo=UTC)
-
-
-def an_event(version: int = 1, status: str = "RUNNING", **more: Any) -> str:
-    detail = {
-        "taskArn": "arn:aws:ecs:eu-west-1:123456789012:task/blue/1",
-        "clusterArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/blue",
-        "taskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/job:3",
-        "lastStatus": status,
-        "version": version,
-        "containers": [{"name": "main", "lastStatus": status}],
-        **more,
-    }
-    envelope = {"detail-type": "ECS Task State Change", "id": f"e{version}", "detail": detail}
-    return json.dumps({**envelope, "time": "2026-11-21T03:00:00Z"})
-
-
-def states(*bodies: str) -> list[TaskState]:
-    return [state for body in bodies if isinstance(state := read(body, "m"), TaskState)]
 
 
 async def run(database: Database, queue: MemoryQueue, concurrency: int = 2) -> None:

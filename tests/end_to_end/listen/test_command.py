@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.listen.test_shutdown import listen
-from tests.end_to_end.local.test_local import read_until
-from tests.end_to_end.test_bad_input import assert_refused
 from tests.support.cloud import Cloud
+from tests.support.programs import assert_refused, listen, read_until
 
 
 def a_script(path: Path, text: str) -> str:

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import resource
-import shutil
 import signal
 import subprocess
 import threading
@@ -19,12 +18,13 @@ from typing import Any
 import pytest
 import requests
 
-from tests.end_to_end.listen.test_shutdown import is_gone, wait_for
-from tests.end_to_end.local.test_local import read_until
 from tests.support.cloud import BIN, Cloud
 from tests.support.gate import JSON, Garble, Gate, Hold, Lose, Refuse, Request, running_gate
+from tests.support.programs import first_child, is_gone, own_namespace, read_until, wait_for
 
 HIDE, DELETE, RECEIVE = "ChangeMessageVisibilityBatch", "DeleteMessageBatch", "ReceiveMessage"
+
+
 ANSWERS_S = 0.4  # how late a slow SQS answers
 
 
@@ -224,8 +224,14 @@ def test_settling_that_hangs_is_tried_again_within_the_lease(
 
 
 HTML = Garble(403, b"<html>Forbidden</html>")
+
+
 NO_TEXT = Garble(200, b"\xff\xfe\x00", JSON)
+
+
 NO_OBJECT = Garble(200, b"[]", JSON)
+
+
 PUBLISH = ""  # SNS speaks another protocol, in which the gate sees no name
 
 
@@ -592,6 +598,8 @@ def test_workers_that_cannot_be_cleaned_up_after_cost_no_receive(
 
 
 FILLER = {f"FILLER{number}": "x" * 100_000 for number in range(2)}
+
+
 KIB = 1024
 
 
@@ -634,15 +642,6 @@ def test_dead_orphans_are_reaped(cloud: Cloud) -> None:
     assert not Path(f"/proc/{pid}").exists()
 
 
-def own_namespace() -> list[str]:
-    """The words that run a command as process 1."""
-    unshare = shutil.which("unshare")
-    words = [unshare or "unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
-    if not unshare or subprocess.run([*words, "true"], capture_output=True).returncode:
-        pytest.skip("this user may not make a process namespace")
-    return words
-
-
 def test_watcher_is_good_as_process_1(cloud: Cloud, tmp_path: Path) -> None:
     queue = cloud.queue("init")
     cloud.send(queue, "x")
@@ -679,12 +678,6 @@ def test_process_1_hears_sigterm_from_its_first_moments(cloud: Cloud) -> None:
         outside.communicate(timeout=60)
 
     assert outside.returncode == 0
-
-
-def first_child(process: int) -> int:
-    """The first child of a process, or 0."""
-    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    return int(children[0]) if children else 0
 
 
 def is_python(process: int) -> bool:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.listen.test_shutdown import wait_for
-from tests.end_to_end.local.test_local import read_until
 from tests.support.cloud import BIN, Cloud
 from tests.support.log_filters import reading
+from tests.support.programs import read_until, wait_for
 
 LINES = 20_000  # of a hundred bytes: far more than a pipe and the watcher keep
 

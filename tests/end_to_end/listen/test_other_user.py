@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.local.test_local import read_until
 from tests.support.cloud import BIN, Cloud
 from tests.support.other_user import as_nobody, setuid_sleep
+from tests.support.programs import read_until
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import time
 
 import requests
 
-from tests.end_to_end.local.test_local import read_until
 from tests.support.cloud import Cloud
+from tests.support.programs import read_until
 
 SETTLED = 'watchbot_messages_settled_total{outcome="completed"} 1.0'
 

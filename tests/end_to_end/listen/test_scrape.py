@@ -13,24 +13,14 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.end_to_end.local.test_local import read_until
 from tests.support.cloud import Cloud
+from tests.support.programs import read_until, served
 from watchbot.metrics import CATALOGUE
 
 needs_prometheus = pytest.mark.skipif(
     shutil.which("prometheus") is None or shutil.which("promtool") is None,
     reason="Prometheus is not installed: apt-get install prometheus",
 )
-SERVED = ("--poll-wait", "1", "--metrics-host", "127.0.0.1", "--metrics-port", "0")
-
-
-@contextmanager
-def served(cloud: Cloud, queue: str, *words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A running watcher, and where it serves its metrics."""
-    with cloud.started("listen", "--queue-url", queue, *SERVED, *words) as watcher:
-        said = read_until(watcher, "url=")
-        (url,) = re.findall(r"url=(\S+)", said)
-        yield watcher, f"{url}/metrics"
 
 
 def scrape(url: str) -> str:

@@ -8,35 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.local.test_local import read_until
 from tests.support.cloud import Cloud
-
-
-def wait_for(path: Path, lines: int = 1) -> list[str]:
-    """The lines of a file, once there are so many."""
-    ends = time.monotonic() + 30
-    while time.monotonic() < ends:
-        if path.exists() and len(found := path.read_text().split("\n")[:-1]) >= lines:
-            return found
-        time.sleep(0.01)  # a file announces nothing
-    raise AssertionError(f"{path} never had {lines} lines")
-
-
-def is_gone(pid: int) -> bool:
-    """Whether a process ends within ten seconds."""
-    ends = time.monotonic() + 10
-    while time.monotonic() < ends:
-        try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX":
-                return True
-        except FileNotFoundError:
-            return True
-        time.sleep(0.01)  # the kernel announces no such end to a stranger
-    return False
-
-
-def listen(queue: str, *words: str) -> tuple[str, ...]:
-    return ("listen", "--queue-url", queue, "--poll-wait", "1", *words)
+from tests.support.programs import is_gone, listen, read_until, wait_for
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -9,8 +9,8 @@ from pathlib import Path
 import certifi
 import pytest
 
-from tests.end_to_end.local.test_local import read_until
 from tests.support.cloud import BIN, Cloud
+from tests.support.programs import read_until
 
 OURS = [
     "ca/bundle.pem",

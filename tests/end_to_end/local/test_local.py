@@ -3,31 +3,13 @@
 import re
 import signal
 import subprocess
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.support.cloud import Cloud
-
-HANG_S = 120  # a process that has not said it by then never will
-
-
-def read_until(process: subprocess.Popen[str], pattern: str) -> str:
-    """What the process prints, up to the line in which `pattern` is found."""
-    assert process.stdout is not None
-    said = ""
-    end = threading.Timer(HANG_S, process.kill)
-    end.start()
-    try:
-        for line in process.stdout:
-            said += line
-            if re.search(pattern, line):
-                return said
-    finally:
-        end.cancel()
-    raise AssertionError(f"never said {pattern!r}, but: {said}")
+from tests.support.programs import read_until
 
 
 @pytest.mark.parametrize("options", [[], ["--fifo"]], ids=["standard", "fifo"])

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from examples.record.lives import lives
-from tests.end_to_end.local.test_local import read_until
 from tests.support.browser import chromium
 from tests.support.cloud import Cloud
+from tests.support.programs import read_until
 
 
 def test_timeline_in_a_browser(cloud: Cloud, tmp_path: Path) -> None:

@@ -13,10 +13,9 @@ import pytest
 import requests
 
 from examples.record.lives import Life, lives
-from tests.end_to_end.local.test_local import read_until
-from tests.end_to_end.test_bad_input import assert_refused
 from tests.support.cloud import Cloud
 from tests.support.postgres import PASSWORD, running_postgres
+from tests.support.programs import assert_refused, read_until
 
 
 @pytest.fixture

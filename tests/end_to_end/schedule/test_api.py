@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.end_to_end.local.test_local import read_until
 from tests.support.cloud import Cloud
+from tests.support.programs import read_until
 
 JSON = {"content-type": "application/json"}
 NEVER_SOON = "0 0 0 * * 1 1 2190"

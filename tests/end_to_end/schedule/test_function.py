@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.test_release import PYTHON, made
-from tests.integration.schedule.test_stacks import an_event, answers
+from tests.support.building import PYTHON, made
 from tests.support.cloud import Cloud
+from tests.support.custom_resource import an_event, answers
 from watchbot.schedule.custom_resource import physical_id
 
 THIS = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import requests
 
-from tests.end_to_end.local.test_local import read_until
 from tests.support.cloud import Cloud
+from tests.support.programs import read_until
 
 SITE, OTHER = "https://console.example.com", "https://evil.example.com"
 

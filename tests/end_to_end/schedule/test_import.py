@@ -9,39 +9,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
-from tests.end_to_end.test_bad_input import assert_refused
-from tests.support.cloud import REGION, Cloud
-
-OLD: dict[str, dict[str, Any]] = {
-    "nightly": {"schedule": "0 0 2 * * *", "taskDefinition": "report", "taskCount": 3},
-    "blank": {"schedule": "", "taskDefinition": "report"},
-    "queue": {"schedule": "0 */5", "trigger": {"type": "sqs", "queueName": "q"}, "maxCount": None},
-}
-
-
-def client(cloud: Cloud, service: str) -> Any:
-    return boto3.client(
-        service,
-        region_name=REGION,
-        endpoint_url=cloud.url,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-
-
-def in_sqlite(_: Cloud, folder: Path) -> str:
-    path = folder / "jobs.db"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute(
-            "CREATE TABLE jobs (id TEXT PRIMARY KEY NOT NULL, data JSONTEXT NOT NULL)"
-        )
-        rows = [(job_id, json.dumps(fields)) for job_id, fields in OLD.items()]
-        connection.executemany("INSERT INTO jobs VALUES (?, ?)", rows)
-        connection.commit()
-    return f"sqlite:///{path}"
+from tests.support.cloud import Cloud
+from tests.support.old_jobs import OLD, client, in_sqlite, put
+from tests.support.programs import assert_refused
 
 
 def in_s3(cloud: Cloud, _: Path) -> str:
@@ -88,20 +60,6 @@ def index() -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-def put(cloud: Cloud, table: str, key: str, *items: dict[str, str]) -> None:
-    dynamodb = client(cloud, "dynamodb")
-    dynamodb.create_table(
-        TableName=table,
-        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    for item in items:
-        dynamodb.put_item(
-            TableName=table, Item={name: {"S": value} for name, value in item.items()}
-        )
 
 
 def taking(cloud: Cloud, folder: Path, source: str, *options: str) -> dict[str, str]:

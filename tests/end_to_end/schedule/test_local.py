@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.end_to_end.local.test_local import read_until
-from tests.end_to_end.test_bad_input import NOTHING_LISTENS, TOPIC, assert_refused
 from tests.support.cloud import Cloud
+from tests.support.programs import NOTHING_LISTENS, TOPIC, assert_refused, read_until
 
 
 @contextlib.contextmanager

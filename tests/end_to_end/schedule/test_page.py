@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.end_to_end.local.test_local import read_until
 from tests.support.browser import chromium
 from tests.support.cloud import Cloud
+from tests.support.programs import read_until
 
 
 @pytest.fixture(scope="module")

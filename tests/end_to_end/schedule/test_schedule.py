@@ -11,11 +11,10 @@ import boto3
 import pytest
 import requests
 
-from tests.end_to_end.local.test_local import read_until
-from tests.end_to_end.test_bad_input import assert_refused
 from tests.support.cloud import REGION, Cloud
 from tests.support.gate import Refuse, running_gate
 from tests.support.postgres import running_postgres
+from tests.support.programs import assert_refused, read_until
 
 EVERY_SECOND = {"schedule": "* * * * * *", "dialect": "cron"}
 

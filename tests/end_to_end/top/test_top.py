@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.listen.test_scrape import served
-from tests.end_to_end.local.test_local import read_until
 from tests.support.cloud import BIN, Cloud
+from tests.support.programs import read_until, served
 from tests.support.silent import silent_server
 from watchbot.extras import how_to_add
 

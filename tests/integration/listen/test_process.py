@@ -1,109 +1,23 @@
 """Real processes: how they start, print and end, and that they leave nothing behind."""
 
-import itertools
-import math
 import os
 import resource
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import anyio
 import pytest
 
+from tests.support.processes import Heard, Watched, a_start, gone
 from watchbot.errors import UsageError
 from watchbot.listen import process, spawn
 from watchbot.listen.care import Ending
 from watchbot.listen.orphans import orphans
-from watchbot.listen.output import Stream
-from watchbot.listen.spawn import SpawnError, Start
-
-PATH = os.environb[b"PATH"]
+from watchbot.listen.spawn import SpawnError
 
 both_ways = pytest.mark.parametrize("fast", [True, False], ids=["posix_spawn", "subprocess"])
-
-
-_numbers = itertools.count()
-
-
-class Heard:
-    """What a process printed. Once it is `full`, it stays so until `make_room`."""
-
-    def __init__(self, *, most: float = math.inf) -> None:
-        self.stdout, self.stderr = b"", b""
-        self._most = most
-        self._room: list[Callable[[], None]] = []
-
-    @property
-    def full(self) -> bool:
-        return len(self.stdout) >= self._most
-
-    def when_room(self, callback: Callable[[], None]) -> None:
-        self._room.append(callback)
-
-    def make_room(self) -> None:
-        self._most = math.inf
-        for callback in self._room:
-            callback()
-
-    def feed(self, stream: Stream, data: bytes) -> None:
-        if stream == "stdout":
-            self.stdout += data
-        else:
-            self.stderr += data
-
-
-class Watched:
-    """Grants a process so many seconds once it is told to end, and notes what is said of it."""
-
-    remind_s = 0.05
-
-    def __init__(self, grace_s: float = 0, patience_s: float = 30) -> None:
-        self.grace_s, self.patience_s = grace_s, patience_s
-        self.stuck: list[tuple[list[int], str]] = []
-        self.left: dict[int, str] = {}
-
-    async def grace(self) -> None:
-        await anyio.sleep(self.grace_s)
-
-    async def patience(self) -> None:
-        await anyio.sleep(self.patience_s)
-
-    def still_runs(self, processes: Sequence[int], reason: str) -> None:
-        self.stuck.append((list(processes), reason))
-
-    def killed(self, processes: Mapping[int, str]) -> None:
-        self.left.update(processes)
-
-
-def a_start(script: str, *, stdin: bytes = b"", **variables: bytes) -> Start:
-    environment = {name.encode(): value for name, value in variables.items()}
-    mark = f"MARK={next(_numbers)}".encode()
-    environment[b"MARK"] = mark.removeprefix(b"MARK=")
-    return Start(
-        command=spawn.resolve([script], shell=True),
-        environment={b"PATH": PATH, **environment},
-        stdin=stdin,
-        mark=mark,
-    )
-
-
-def runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
-
-
-async def gone(pid: int) -> bool:
-    """Whether this process ends within a second: SIGKILL is sent, but takes its time."""
-    for _ in range(100):
-        if not runs(pid):
-            return True
-        await anyio.sleep(0.01)
-    return False
 
 
 @both_ways

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import anyio
 import pytest
 
-from tests.integration.listen.test_process import Heard, Watched, a_start, gone
 from tests.support.other_user import nobody, setuid_sleep
+from tests.support.processes import Heard, Watched, a_start, gone
 from watchbot.listen import process
 from watchbot.listen.care import Ending, StillRunning
 

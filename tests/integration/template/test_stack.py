@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import watchbot
-from tests.integration.schedule.test_stacks import an_event, ask
 from tests.support.cloud import Cloud, running_cloud
 from tests.support.cloudformation import Stacks, running_stacks
+from tests.support.custom_resource import an_event, ask
 from tests.support.log_filters import reading
 from tests.support.stacks import VARIANTS, options, record
 from watchbot.schedule.custom_resource import handler

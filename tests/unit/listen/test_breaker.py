@@ -1,5 +1,4 @@
-from tests.support.builders import Clock, a_world
-from tests.unit.listen.test_notify import a_report
+from tests.support.builders import Clock, a_report, a_world
 from watchbot.listen.breaker import FIRST_PAUSE_S, LONGEST_PAUSE_S, Breaker
 from watchbot.outcome import COMPLETED, FAILED, REJECTED, RETURNED
 from watchbot.sqs.valve import Valve

@@ -4,29 +4,17 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.support.builders import FakeClient, a_message
+from tests.support.builders import FakeClient, a_message, a_report
 from tests.support.topic import FakeTopic
 from watchbot.errors import Denied, Throttled
-from watchbot.listen.care import Ending
 from watchbot.listen.notify import ALIKE_A_MINUTE, CALLS_AT_ONCE, MAX_WAITING, Notifier
-from watchbot.listen.report import Report, Run, not_run
+from watchbot.listen.report import Report, not_run
 from watchbot.outcome import FAILED, REJECTED
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:t"
+
+
 FACTS = {"service": "SNS", "operation": "publish", "code": "x", "text": "y"}
-
-
-def a_report(number: int = 0, **more: Any) -> Report:
-    message = a_message(f"m{number}", body=f"body {number}", ApproximateReceiveCount="2")
-    facts: dict[str, Any] = {
-        "message": message,
-        "content": not_run(message, FAILED, "").content,
-        "outcome": FAILED,
-        "ending": Ending(exit_code=1),
-        "run": Run(id="r", duration_s=1.5),
-        "tail": "first\nlast words\n",
-    }
-    return Report(**{**facts, **more})
 
 
 async def told(client: FakeClient | FakeTopic, *reports: Report) -> list[dict[str, Any]]:

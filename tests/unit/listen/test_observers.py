@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.support.builders import FakeClient
-from tests.unit.listen.test_notify import a_report
+from tests.support.builders import FakeClient, a_report
 from watchbot.listen.breaker import Breaker
 from watchbot.listen.notices import Notices
 from watchbot.listen.notify import Notifier

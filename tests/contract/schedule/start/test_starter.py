@@ -1,120 +1,25 @@
 """Starting runs on an ECS that keeps RunTask's promises, and on one that breaks down."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from tests.contract.record.test_record import an_event, states
-from tests.support.fake_ecs import FakeEcs, no_answer, nothing
-from tests.support.house import House, SqlRows, a_house, a_job
-from watchbot.aws import Client
-from watchbot.errors import AwsError, Denied, Rejected, Throttled
+from tests.support.fake_ecs import no_answer, nothing
+from tests.support.house import SqlRows, a_job
+from tests.support.starting import TOPIC, World, a_world
+from tests.support.task_events import an_event, states
+from watchbot.errors import Denied, Rejected, Throttled
 from watchbot.moment import to_text
 from watchbot.record import tables as record
 from watchbot.record.writer import write
-from watchbot.schedule.job.job import Job
 from watchbot.schedule.job.task import TAG
-from watchbot.schedule.start.clients import Clients
-from watchbot.schedule.start.outcomes import Outcomes
-from watchbot.schedule.start.starter import Attempt, Later, Means
-from watchbot.schedule.store.run import Call, LeasedRun, RunEnd
+from watchbot.schedule.start.starter import Attempt, Later
+from watchbot.schedule.store.run import Call, RunEnd
 from watchbot.sql.migrate import migrate
-
-TOPIC = "arn:aws:sns:us-east-1:123456789012:failures"
-
-
-class FakeSqs:
-    """A queue with so many messages."""
-
-    service = "sqs"
-
-    def __init__(self) -> None:
-        self.waiting = 0
-        self.sent: list[dict[str, Any]] = []
-
-    async def call(self, operation: str, **given: Any) -> Any:
-        if operation == "get_queue_url":
-            return {"QueueUrl": f"https://queues/{given['QueueName']}"}
-        if operation == "get_queue_attributes":
-            return {"Attributes": {"ApproximateNumberOfMessages": str(self.waiting)}}
-        self.sent += given["Entries"]
-        return {"Successful": [{"Id": each["Id"], "MessageId": "m"} for each in given["Entries"]]}
-
-
-class FakeSns:
-    """A topic; it raises `error`, if there is one."""
-
-    service = "sns"
-
-    def __init__(self) -> None:
-        self.published: list[dict[str, Any]] = []
-        self.error: AwsError | None = None
-
-    async def call(self, operation: str, **given: Any) -> Any:
-        assert operation == "publish_batch"
-        entries = given["PublishBatchRequestEntries"]
-        self.published += [{"TopicArn": given["TopicArn"], **entry} for entry in entries]
-        if self.error:
-            raise self.error
-        return {"Successful": [{"Id": entry["Id"], "MessageId": "m"} for entry in entries]}
-
-
-class World(House):
-    """A house with an ECS, an SQS and an SNS."""
-
-    def __init__(self, house: House) -> None:
-        super().__init__(house.store, house.clock, house.rows)
-        self.ecs, self.sqs, self.sns = FakeEcs(), FakeSqs(), FakeSns()
-
-    async def near(self, service: str, place: str = "") -> Client:
-        return cast(Client, {"ecs": self.ecs, "sqs": self.sqs, "sns": self.sns}[service])
-
-    def means(self) -> Means:
-        return Means(clients=cast(Clients, self), ledger=self.one)
-
-    def outcomes(self) -> Outcomes:
-        """What one replica sees of the tasks."""
-        return Outcomes(self.store, self.means(), topic=TOPIC)
-
-    async def attempt(self) -> list[RunEnd | Later]:
-        """What came of one attempt at each run that is due."""
-        results = []
-        for run in await self.take(self.one, most=100):
-            attempt = Attempt(run, self.clock.moment, self.means())
-            result = await attempt.make()
-            results.append(result)
-            await self.note(attempt.run, result)
-        return results
-
-    async def note(self, run: LeasedRun, result: RunEnd | Later) -> None:
-        if isinstance(result, Later):
-            await self.one.put_off(run, result.seconds, result.reason, result.failed)
-        else:
-            await self.one.finish(run, result)
-
-    async def fire(self) -> list[RunEnd | Later]:
-        """A minute goes by; what is due then is attempted."""
-        self.clock.on(minutes=1)
-        await self.plan()
-        return await self.attempt()
-
-    async def row(self) -> dict[str, Any]:
-        (row,) = await self.rows.runs()
-        return row
-
-
-@asynccontextmanager
-async def a_world(place: str, *jobs: Job) -> AsyncIterator[World]:
-    async with a_house(place) as house:
-        world = World(house)
-        for job in jobs:
-            await world.jobs.add(job)
-        yield world
 
 
 @pytest.fixture

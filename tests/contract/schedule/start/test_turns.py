@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.schedule.start.test_starter import World, a_world
 from tests.support.house import NOON, a_job
+from tests.support.starting import World, a_world
 from watchbot.errors import Rejected
 from watchbot.schedule.job.job import Job
 from watchbot.schedule.runs import backfill, run_now
