@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "watchbot"
 FILES = sorted(ROOT.rglob("*.py"))
 TESTS = Path(__file__).parent
+MOST_LINES = 400  # of a file of the tests
 
 LAYERS = [  # a module imports from its own folder and from the lines above it
     "extras",
@@ -218,6 +219,12 @@ def test_change_has_a_recipe_that_names_its_place(change: str) -> None:
 every_file_of_the_tests = pytest.mark.parametrize(
     "path", sorted(TESTS.rglob("*.py")), ids=lambda p: p.relative_to(TESTS).as_posix()
 )
+
+
+@every_file_of_the_tests
+def test_file_of_the_tests_is_short(path: Path) -> None:
+    lines = len(path.read_text().splitlines())
+    assert lines <= MOST_LINES, f"{lines} lines: split it by subject"
 
 
 @every_file_of_the_tests

@@ -84,3 +84,8 @@ def a_report(number: int = 0, **more: Any) -> Report:
         "tail": "first\nlast words\n",
     }
     return Report(**{**facts, **more})
+
+
+def job_fields(**changed: Any) -> dict[str, Any]:
+    """The least that a job says, and what is `changed` of it."""
+    return {"id": "j", "schedule": "0 0 12", **changed}

@@ -1,10 +1,14 @@
 """A destination in memory, which refuses what a test tells it to."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+import anyio
+import anyio.lowlevel
 
 from watchbot.errors import AwsError
 from watchbot.sqs.destination import Result
 from watchbot.sqs.outgoing import Outgoing, Unsent
+from watchbot.sqs.publish import Publisher
 
 
 async def no_pause(seconds: float) -> None:
@@ -59,3 +63,14 @@ class FakeDestination:
             return refusals.pop(0)
         self.taken.append(message)
         return f"id-{message.body}"
+
+
+async def published(
+    destination: FakeDestination, messages: Iterable[Outgoing], results: list[Result] | None = None
+) -> list[Result]:
+    """The results; they are in `results` too, for when this raises."""
+    results = [] if results is None else results
+    with anyio.fail_after(5):
+        async for result in Publisher(destination, pause=no_pause).publish(messages):
+            results.append(result)
+    return results

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import http.server
 import json
 import threading
 import time
@@ -149,3 +150,15 @@ def running_gate(url: str) -> Iterator[Gate]:
         finally:
             server.shutdown()
             thread.join()
+
+
+HIDE, DELETE, RECEIVE = "ChangeMessageVisibilityBatch", "DeleteMessageBatch", "ReceiveMessage"
+
+
+def through(gate: Gate, **more: str) -> dict[str, str]:
+    return {"AWS_ENDPOINT_URL": gate.url, **more}
+
+
+def entries(request: Request) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = request.body["Entries"]
+    return found

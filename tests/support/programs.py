@@ -97,3 +97,9 @@ def assert_refused(done: subprocess.CompletedProcess[str], code: int, *said: str
     for word in said:
         assert word in lines[0]
     assert done.returncode == code
+
+
+def stop(watcher: subprocess.Popen[str]) -> str:
+    """What it says from SIGTERM to its end."""
+    watcher.terminate()
+    return watcher.communicate(timeout=60)[0]

@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tests.support import sqs_digest
+from tests.support import sqs_digest, sqs_wire
+from tests.support.sqs_wire import Answer, Request
 from watchbot.errors import Rejected
 from watchbot.sqs.memory import MemoryQueue
-from watchbot.sqs.message import Attribute, Message
+from watchbot.sqs.message import Message
 from watchbot.sqs.queue import MAX_BATCH, Refusal
 
 BATCH_BYTES = 1_048_576
@@ -22,9 +23,6 @@ DEFAULTS = {
     "MaximumMessageSize": "1048576",
     "MessageRetentionPeriod": "345600",
 }
-
-Request = Mapping[str, Any]
-Answer = dict[str, Any]
 
 
 class Fault(Exception):
@@ -204,7 +202,7 @@ async def send(served: Served, request: Request) -> Answer:
     message_id = queue.send(
         body,
         delay_s=served.seconds(request, "DelaySeconds", "DelaySeconds"),
-        attributes=_attributes(request.get("MessageAttributes", {})),
+        attributes=sqs_wire.attributes(request.get("MessageAttributes", {})),
         group=request.get("MessageGroupId"),
         **system,
     )
@@ -241,7 +239,7 @@ async def receive(served: Served, request: Request) -> Answer:
         *request.get("AttributeNames", ()),
     }
     wanted = request.get("MessageAttributeNames", ())
-    handed_out = [_handed_out(message, system, wanted) for message in messages]
+    handed_out = [sqs_wire.handed_out(message, system, wanted) for message in messages]
     return {"Messages": handed_out} if handed_out else {}
 
 
@@ -266,7 +264,7 @@ async def hide_batch(served: Served, request: Request) -> Answer:
 async def describe(served: Served, request: Request) -> Answer:
     wanted = request.get("AttributeNames", ())
     attributes = {**served.attributes, **await served.queue.facts()}
-    return {"Attributes": attributes if "All" in wanted else _only(attributes, wanted)}
+    return {"Attributes": attributes if "All" in wanted else sqs_wire.only(attributes, wanted)}
 
 
 async def tag(served: Served, request: Request) -> Answer:
@@ -357,48 +355,3 @@ def _batch(entries: Sequence[Request], refusals: Sequence[Refusal | None]) -> An
 
 def _failed(entry: Request, code: str, text: str) -> Answer:
     return {"Id": entry["Id"], "Code": code, "Message": text, "SenderFault": True}
-
-
-def _handed_out(message: Message, system: set[str], wanted: Sequence[str]) -> Answer:
-    answer: Answer = {
-        "MessageId": message.id,
-        "ReceiptHandle": message.receipt,
-        "MD5OfBody": sqs_digest.of_text(message.body),
-        "Body": message.body,
-    }
-    if system:
-        every = "All" in system
-        answer["Attributes"] = message.system if every else _only(message.system, system)
-    if chosen := {
-        name: _on_the_wire(item)
-        for name, item in message.attributes.items()
-        if any(_chooses(pattern, name) for pattern in wanted)
-    }:
-        answer["MessageAttributes"] = chosen
-        answer["MD5OfMessageAttributes"] = sqs_digest.of_attributes(chosen)
-    return answer
-
-
-def _chooses(pattern: str, name: str) -> bool:
-    if pattern in ("All", ".*", name):
-        return True
-    return pattern.endswith(".*") and name.startswith(pattern[:-1])
-
-
-def _attributes(given: Mapping[str, Mapping[str, str]]) -> dict[str, Attribute]:
-    return {
-        name: Attribute(
-            type=item["DataType"], value=item.get("StringValue") or item.get("BinaryValue", "")
-        )
-        for name, item in given.items()
-    }
-
-
-def _on_the_wire(item: Attribute) -> dict[str, str]:
-    # In JSON, as in ours, a binary value is base64 text.
-    place = "BinaryValue" if item.type.partition(".")[0] == "Binary" else "StringValue"
-    return {"DataType": item.type, place: item.value}
-
-
-def _only(attributes: Mapping[str, str], names: Sequence[str] | set[str]) -> dict[str, str]:
-    return {name: value for name, value in attributes.items() if name in names}

@@ -13,7 +13,8 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import cast
 
-from tests.support.sqs_actions import Answer, Fault, Sqs
+from tests.support.sqs_actions import Fault, Sqs
+from tests.support.sqs_wire import Answer
 from watchbot.errors import Rejected
 from watchbot.lifecycle import Stop, run
 

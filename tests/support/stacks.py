@@ -1,6 +1,10 @@
 """Stacks that tests make: one option set for each thing that a template may hold."""
 
+import functools
+import json
 from typing import Any
+
+import watchbot
 
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/pictures/resize:abc123"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:ops"
@@ -167,3 +171,45 @@ def with_parameters(made: dict[str, Any], names: list[str]) -> dict[str, Any]:
     """The template, with parameters for these options."""
     parameters = {parameter(name): {"Type": LATER[name][0], **LATER[name][1]} for name in names}
     return {**made, "Parameters": {**made.get("Parameters", {}), **parameters}}
+
+
+def resources(type_: str, **chosen: Any) -> dict[str, dict[str, Any]]:
+    """The properties of the resources of a type, by their names."""
+    return of_type(type_, made_of(options(**chosen)))
+
+
+def made_of(chosen: dict[str, Any]) -> dict[str, Any]:
+    """The template; made once for alike options, so nothing may be changed in it."""
+    return _made_of(json.dumps(chosen))
+
+
+@functools.cache
+def _made_of(chosen: str) -> dict[str, Any]:
+    made: dict[str, Any] = watchbot.template(json.loads(chosen))
+    return made
+
+
+def of_type(type_: str, made: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        name: resource.get("Properties", {})
+        for name, resource in made["Resources"].items()
+        if resource["Type"] == f"AWS::{type_}"
+    }
+
+
+def container(**chosen: Any) -> dict[str, Any]:
+    (task,) = resources("ECS::TaskDefinition", **chosen).values()
+    found: dict[str, Any] = task["ContainerDefinitions"][0]
+    return found
+
+
+def variables(**chosen: Any) -> dict[str, Any]:
+    return {each["Name"]: each["Value"] for each in container(**chosen)["Environment"]}
+
+
+def service(**chosen: Any) -> dict[str, Any]:
+    (found,) = resources("ECS::Service", **chosen).values()
+    return found
+
+
+ECS = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}"

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
-from tests.support.fake_ecs import FakeEcs
+from tests.support.fake_ecs import FakeEcs, no_answer
 from tests.support.house import House, a_house
 from watchbot.aws import Client
-from watchbot.errors import AwsError
+from watchbot.errors import AwsError, Rejected
 from watchbot.schedule.job.job import Job
 from watchbot.schedule.start.clients import Clients
 from watchbot.schedule.start.outcomes import Outcomes
@@ -104,3 +104,28 @@ async def a_world(place: str, *jobs: Job) -> AsyncIterator[World]:
         for job in jobs:
             await world.jobs.add(job)
         yield world
+
+
+def counts(world: World) -> list[int]:
+    return [call["count"] for call in world.ecs.calls]
+
+
+def for_good() -> Rejected:
+    """A refusal that no waiting mends."""
+    text = "TaskDefinition is inactive"
+    return Rejected(service="ECS", operation="run_task", code="ClientException", text=text)
+
+
+def breaking(times: int, error: Exception | None = None) -> Any:
+    """Raises so often, from the call of that number on, or once at that call."""
+    calls = 0
+
+    def broken() -> None:
+        nonlocal calls
+        calls += 1
+        if error and calls <= times:
+            raise error
+        if not error and calls == times:
+            raise no_answer()
+
+    return broken

@@ -1,134 +1,15 @@
 """What every queue promises: the one in memory, and SQS over HTTP, served by moto and by us."""
 
 import base64
-import functools
 import json
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import anyio
 import pytest
 
-from tests.support.cloud import REGION, Cloud
-from tests.support.sqs_server import running_sqs_server
-from watchbot.aws import Client, open_client
+from tests.support.queues import MAX_RECEIVES, Open, take
 from watchbot.errors import Rejected
-from watchbot.settings.base import AwsEndpoint
-from watchbot.sqs.memory import MemoryQueue
-from watchbot.sqs.message import Attribute, Message
-from watchbot.sqs.queue import Queue, SqsQueue
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bench:
-    """A queue under test, a way to send to it, and its dead-letter queue."""
-
-    queue: Queue
-    dead_letters: Queue
-    send: Callable[..., Awaitable[str]]
-
-
-MAX_RECEIVES = 2
-Open = Callable[[str], AbstractAsyncContextManager[Bench]]
-
-
-@asynccontextmanager
-async def in_memory(cloud: Cloud, suffix: str) -> AsyncIterator[Bench]:
-    dead_letters = MemoryQueue(f"dead{suffix}")
-    queue = MemoryQueue(f"queue{suffix}", dead_letter=dead_letters, max_receives=MAX_RECEIVES)
-
-    async def send(body: str, **more: object) -> str:
-        return queue.send(body, **more)  # type: ignore[arg-type]
-
-    yield Bench(queue=queue, dead_letters=dead_letters, send=send)
-
-
-@asynccontextmanager
-async def at_moto(cloud: Cloud, suffix: str) -> AsyncIterator[Bench]:
-    async with over_http(cloud.url, suffix) as bench:
-        yield bench
-
-
-@asynccontextmanager
-async def at_our_server(cloud: Cloud, suffix: str) -> AsyncIterator[Bench]:
-    async with running_sqs_server() as sqs, over_http(sqs.url, suffix) as bench:
-        yield bench
-
-
-@asynccontextmanager
-async def over_http(endpoint_url: str, suffix: str) -> AsyncIterator[Bench]:
-    aws = AwsEndpoint(region=REGION, endpoint_url=endpoint_url)
-    async with open_client("sqs", aws, attempts=1, wait_s=20) as client:
-        name = uuid.uuid4().hex
-        kind = {"FifoQueue": "true"} if suffix else {}
-        dead_letters = await create(client, f"{name}-dead{suffix}", **kind)
-        redrive = json.dumps(
-            {
-                "deadLetterTargetArn": (await dead_letters.facts())["QueueArn"],
-                "maxReceiveCount": MAX_RECEIVES,
-            }
-        )
-        queue = await create(client, f"{name}{suffix}", RedrivePolicy=redrive, **kind)
-        send = functools.partial(send_over_http, client, queue)
-        yield Bench(queue=queue, dead_letters=dead_letters, send=send)
-
-
-async def create(client: Client, name: str, **attributes: str) -> SqsQueue:
-    answer = await client.call("create_queue", QueueName=name, Attributes=attributes)
-    return SqsQueue(client, answer["QueueUrl"])
-
-
-async def send_over_http(
-    client: Client,
-    queue: SqsQueue,
-    body: str,
-    *,
-    attributes: Mapping[str, Attribute] | None = None,
-    **more: str,
-) -> str:
-    parameters: dict[str, object] = {}
-    if queue.fifo:
-        parameters["MessageGroupId"] = more["group"]
-        parameters["MessageDeduplicationId"] = more.get("MessageDeduplicationId", uuid.uuid4().hex)
-    elif "group" in more:
-        parameters["MessageGroupId"] = more["group"]
-    if "AWSTraceHeader" in more:
-        trace = {"DataType": "String", "StringValue": more["AWSTraceHeader"]}
-        parameters["MessageSystemAttributes"] = {"AWSTraceHeader": trace}
-    answer = await client.call(
-        "send_message",
-        QueueUrl=queue.url,
-        MessageBody=body,
-        MessageAttributes={key: on_the_wire(item) for key, item in (attributes or {}).items()},
-        **parameters,
-    )
-    message_id: str = answer["MessageId"]
-    return message_id
-
-
-def on_the_wire(item: Attribute) -> dict[str, object]:
-    if item.type.startswith("Binary"):
-        return {"DataType": item.type, "BinaryValue": base64.b64decode(item.value)}
-    return {"DataType": item.type, "StringValue": item.value}
-
-
-@pytest.fixture(params=[in_memory, at_moto, at_our_server], ids=["memory", "moto", "server"])
-def opened(request: pytest.FixtureRequest, cloud: Cloud) -> Open:
-    """Opens a fresh queue; "" for a standard one, ".fifo" for the other kind."""
-    open_bench: Callable[[Cloud, str], AbstractAsyncContextManager[Bench]] = request.param
-    return functools.partial(open_bench, cloud)
-
-
-@pytest.fixture(params=[in_memory, at_our_server], ids=["memory", "server"])
-def opened_ours(request: pytest.FixtureRequest, cloud: Cloud) -> Open:
-    """The same, for what moto is known to get wrong."""
-    return functools.partial(request.param, cloud)
-
-
-async def take(queue: Queue, count: int = 10, *, wait_s: int = 0, hidden_s: int = 30) -> list[str]:
-    return [message.body for message in await queue.receive(count, wait_s, hidden_s)]
+from watchbot.sqs.message import Attribute
 
 
 async def test_message_comes_as_it_was_sent(opened: Open) -> None:
@@ -246,19 +127,6 @@ async def test_receipt_of_an_earlier_receive_hides_nothing(opened: Open) -> None
         assert await take(bench.queue) == []
 
 
-async def test_fifo_receipt_that_ran_out_deletes_nothing(opened: Open) -> None:
-    async with opened(".fifo") as bench:
-        await bench.send("a", group="g")
-        (old,) = await bench.queue.receive(1, 0, 30)
-        await bench.queue.hide([(old, 0)])
-
-        (refusal,) = await bench.queue.delete([old])
-
-        assert refusal is not None
-        assert refusal.lost
-        assert await take(bench.queue) == ["a"]
-
-
 async def test_message_received_too_often_is_a_dead_letter(opened: Open) -> None:
     async with opened("") as bench:
         sent = await bench.send("poison")
@@ -269,67 +137,6 @@ async def test_message_received_too_often_is_a_dead_letter(opened: Open) -> None
         assert await take(bench.queue) == []
         (dead,) = await bench.dead_letters.receive(1, 0, 30)
         assert (dead.id, dead.body) == (sent, "poison")
-
-
-async def test_fifo_group_keeps_its_order_and_waits_for_its_head(opened: Open) -> None:
-    async with opened(".fifo") as bench:
-        for number in range(3):
-            await bench.send(f"a{number}", group="a")
-        await bench.send("b0", group="b")
-
-        (head,) = await bench.queue.receive(1, 0, 30)
-        assert head.body == "a0"
-        assert await take(bench.queue) == ["b0"]
-
-        await bench.queue.delete([head])
-        assert await take(bench.queue) == ["a1", "a2"]
-
-
-async def test_fifo_message_that_goes_back_is_first_again(opened: Open) -> None:
-    async with opened(".fifo") as bench:
-        for number in range(3):
-            await bench.send(str(number), group="g")
-        messages: list[Message] = await bench.queue.receive(10, 0, 30)
-
-        await bench.queue.hide([(message, 0) for message in reversed(messages)])
-
-        assert await take(bench.queue) == ["0", "1", "2"]
-
-
-async def test_fifo_poll_wakes_when_the_head_of_its_group_is_deleted(opened: Open) -> None:
-    async with opened(".fifo") as bench, anyio.create_task_group() as tasks:
-        await bench.send("0", group="g")
-        await bench.send("1", group="g")
-        (head,) = await bench.queue.receive(1, 0, 30)
-
-        async def delete_soon() -> None:
-            await anyio.sleep(0.05)
-            await bench.queue.delete([head])
-
-        tasks.start_soon(delete_soon)
-        with anyio.fail_after(10):
-            assert await take(bench.queue, wait_s=20) == ["1"]
-
-
-async def test_fifo_message_sent_twice_comes_once(opened: Open) -> None:
-    async with opened(".fifo") as bench:
-        first = await bench.send("a", group="g", MessageDeduplicationId="same")
-        (message,) = await bench.queue.receive(1, 0, 30)
-        await bench.queue.delete([message])
-
-        assert await bench.send("b", group="g", MessageDeduplicationId="same") == first
-        assert await take(bench.queue) == []
-
-
-async def test_group_on_a_standard_queue_is_no_order(opened: Open) -> None:
-    async with opened("") as bench:
-        await bench.send("a", group="g")
-        await bench.send("b", group="g")
-
-        (first,) = await bench.queue.receive(1, 0, 30)
-
-        assert first.group == "g"
-        assert len(await take(bench.queue)) == 1
 
 
 async def test_bytes_come_as_base64_text(opened: Open) -> None:
@@ -436,56 +243,6 @@ async def test_last_receipt_deletes_even_after_its_time(opened: Open) -> None:
         assert await bench.queue.delete([message]) == [None]
 
         assert await take(bench.queue) == []
-
-
-async def test_fifo_group_that_is_blocked_holds_up_no_other(opened: Open) -> None:
-    async with opened(".fifo") as bench:
-        for body in ("a0", "b0", "c0", "a1", "b1", "c1"):
-            await bench.send(body, group=body[0])
-        (head,) = await bench.queue.receive(1, 0, 30)
-
-        others = await take(bench.queue)
-
-        assert head.body == "a0"
-        assert [body for body in others if body.startswith("b")] == ["b0", "b1"]
-        assert [body for body in others if body.startswith("c")] == ["c0", "c1"]
-        assert len(others) == 4
-
-
-async def test_fifo_group_waits_until_all_of_it_are_settled(opened: Open) -> None:
-    async with opened(".fifo") as bench:
-        for number in range(4):
-            await bench.send(str(number), group="g")
-        first, second = await bench.queue.receive(2, 0, 30)
-
-        await bench.queue.delete([first])
-        assert await take(bench.queue) == []
-
-        await bench.queue.hide([(second, 0)])
-        assert await take(bench.queue) == ["1", "2", "3"]
-
-
-async def test_fifo_messages_say_their_group_and_place(opened: Open) -> None:
-    async with opened(".fifo") as bench:
-        await bench.send("a", group="g", MessageDeduplicationId="one")
-        await bench.send("b", group="g", MessageDeduplicationId="two")
-
-        first, second = await bench.queue.receive(2, 0, 30)
-
-        assert (first.group, first.system["MessageDeduplicationId"]) == ("g", "one")
-        assert int(first.system["SequenceNumber"]) < int(second.system["SequenceNumber"])
-
-
-async def test_dead_letter_of_a_fifo_queue_frees_its_group(opened: Open) -> None:
-    async with opened(".fifo") as bench:
-        await bench.send("poison", group="g")
-        await bench.send("next", group="g")
-        for _ in range(MAX_RECEIVES):
-            (message,) = await bench.queue.receive(1, 0, 30)
-            await bench.queue.hide([(message, 0)])
-
-        assert await take(bench.queue) == ["next"]
-        assert await take(bench.dead_letters) == ["poison"]
 
 
 async def test_dead_letter_says_where_it_comes_from(opened_ours: Open) -> None:

@@ -4,79 +4,13 @@ import json
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.support.cloud import BIN, Cloud, running_cloud
-from tests.support.inside import Done, run
-
-RED = {"colour": {"DataType": "String", "StringValue": "red"}}
-BYTES = {"raw": {"DataType": "Binary", "BinaryValue": b"\0\xff"}}
-
-
-@dataclass(frozen=True, slots=True)
-class Queues:
-    """A queue and its dead-letter queue."""
-
-    cloud: Cloud
-    url: str
-    dead: str
-
-    def run(self, *words: str) -> Done:
-        """One `watchbot dead-letter` on them."""
-        return run("dead-letter", "--queue-url", self.url, "--poll-wait", "0", *words)
-
-    def json(self, *words: str) -> list[dict[str, Any]]:
-        """What it printed as JSON; it went well, and said nothing else."""
-        done = self.run(*words, "--json")
-        assert (done.code, done.err) == (0, "")
-        return [json.loads(line) for line in done.out.splitlines()]
-
-
-def queues(cloud: Cloud, name: str) -> Queues:
-    base, dot, fifo = name.partition(".")
-    dead = cloud.queue(f"{base}-dead{dot}{fifo}")
-    policy = json.dumps({"deadLetterTargetArn": cloud.arn(dead), "maxReceiveCount": 5})
-    return Queues(cloud, cloud.queue(name, RedrivePolicy=policy), dead)
-
-
-def given_up(cloud: Cloud, queue_url: str, body: str, fingerprint: str = "f" * 16) -> str:
-    """The id of a dead letter that says it failed with exit code 2, and was known as `m`."""
-    noted = {
-        "watchbot.reason": "exit code 2",
-        "watchbot.exit_code": "2",
-        "watchbot.fingerprint": fingerprint,
-        "watchbot.duration": "0.100",
-        "watchbot.tail": "it broke",
-        "watchbot.message": json.dumps({"id": "m", "sent": 1_700_000_000_000, "receives": 3}),
-    }
-    attributes = {
-        name: {"DataType": "String", "StringValue": value} for name, value in noted.items()
-    }
-    return cloud.send(queue_url, body, MessageAttributes={**RED, **attributes})
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    with running_cloud() as cloud:
-        yield cloud
-
-
-@pytest.fixture(scope="module")
-def kept(cloud: Cloud) -> Iterator[tuple[Queues, list[str]]]:
-    """Three dead letters that nobody takes out, and their ids."""
-    place = queues(cloud, "kept")
-    ids = [
-        cloud.send(place.dead, "plain"),
-        given_up(cloud, place.dead, "order 1"),
-        given_up(cloud, place.dead, "order 2"),
-    ]
-    yield place, ids
-    assert cloud.depth(place.dead) == (3, 0), "what was looked at is put back"
+from tests.support.cloud import BIN, Cloud
+from tests.support.dead_letters import Queues, queues
+from tests.support.inside import run
 
 
 def test_list_has_a_line_for_each(kept: tuple[Queues, list[str]]) -> None:
@@ -195,84 +129,6 @@ def test_logs_are_those_of_the_message(cloud: Cloud, kept: tuple[Queues, list[st
     assert (none.code, none.out) == (1, "")
 
 
-def test_dry_run_says_what_and_does_nothing(kept: tuple[Queues, list[str]]) -> None:
-    place, _ = kept
-
-    for verb in ("replay", "delete"):
-        done = place.run(verb, "--match", "order", "--dry-run")
-        assert done.code == 0
-        assert "nothing was" in done.err
-        assert len(done.out.splitlines()) == 3
-    assert json.loads(place.run("purge", "--dry-run", "--json").out) == {"would_purge": 3}
-
-
-def test_replay_sends_messages_as_they_were(cloud: Cloud) -> None:
-    place = queues(cloud, "replay")
-    ids = {
-        cloud.send(
-            place.dead,
-            "grüße",
-            MessageAttributes={**RED, **BYTES},
-        ),
-        given_up(cloud, place.dead, "order"),
-    }
-
-    [result] = place.json("replay", "--older-than", "0s")
-
-    assert result == {"replayed": 2, "kept": 0, "doubled": 0, "refused": []}
-    assert cloud.depth(place.dead) == (0, 0)
-    sent = {message["Body"]: message for message in cloud.take_all(place.url)}
-    assert sent.keys() == {"grüße", "order"}
-    assert sent["grüße"]["MessageAttributes"]["raw"]["BinaryValue"] == b"\0\xff"
-    assert sent["order"]["MessageAttributes"] == RED
-    assert not ids & {message["MessageId"] for message in sent.values()}
-
-
-def test_whole_queue_is_moved_by_sqs(cloud: Cloud) -> None:
-    place = queues(cloud, "whole")
-    cloud.send_many(place.dead, [str(number) for number in range(120)])
-
-    done = place.run("replay")
-
-    assert (done.code, done.out) == (0, "120 replayed, 0 kept\n")
-    assert "sending each" not in done.err
-    assert (cloud.depth(place.dead), cloud.depth(place.url)) == ((0, 0), (120, 0))
-
-
-def test_whole_queue_is_replayed_where_sqs_cannot_move_it(cloud: Cloud) -> None:
-    place = Queues(cloud, cloud.queue("kept-apart"), cloud.queue("by-hand"))
-    cloud.send_many(place.dead, [str(number) for number in range(120)])
-
-    done = place.run("replay", "--dead-letter-queue-url", place.dead)
-
-    assert (done.code, done.out) == (0, "120 replayed, 0 kept\n")
-    assert "sending each" in done.err
-    assert (cloud.depth(place.dead), cloud.depth(place.url)) == ((0, 0), (120, 0))
-
-
-def test_fifo_replay_keeps_order_and_groups(cloud: Cloud) -> None:
-    place = queues(cloud, "order.fifo")
-    for number in range(24):
-        cloud.send(
-            place.dead,
-            str(number),
-            MessageGroupId=f"g{number % 2}",
-            MessageDeduplicationId=str(number),
-        )
-
-    done = place.run("replay")
-
-    assert (done.code, done.out) == (0, "24 replayed, 0 kept\n")
-    messages = cloud.take_all(place.url)
-    for group in range(2):
-        bodies = [
-            int(message["Body"])
-            for message in messages
-            if message["Attributes"]["MessageGroupId"] == f"g{group}"
-        ]
-        assert bodies == list(range(group, 24, 2))
-
-
 def test_list_of_a_fifo_queue_tells_what_it_cannot_see(cloud: Cloud) -> None:
     place = queues(cloud, "unseen.fifo")
     for number in range(12):
@@ -283,19 +139,6 @@ def test_list_of_a_fifo_queue_tells_what_it_cannot_see(cloud: Cloud) -> None:
     assert (done.code, len(done.out.splitlines())) == (0, 1 + 10)
     assert "about 2 more are not seen" in done.err
     assert cloud.depth(place.dead) == (12, 0)
-
-
-def test_message_that_its_queue_refuses_is_kept(cloud: Cloud) -> None:
-    place = Queues(cloud, cloud.queue("small"), cloud.queue("small-by-hand"))  # SQS moves none
-    cloud.sqs.set_queue_attributes(QueueUrl=place.url, Attributes={"MaximumMessageSize": "1024"})
-    big = cloud.send(place.dead, "x" * 2000)
-    cloud.send(place.dead, "y")
-
-    done = place.run("replay", "--dead-letter-queue-url", place.dead)
-
-    assert (done.code, done.out) == (1, "1 replayed, 1 kept\n")
-    assert f"watchbot: {big}: InvalidParameterValue" in done.err
-    assert (cloud.depth(place.dead), cloud.depth(place.url)) == ((1, 0), (1, 0))
 
 
 def test_queue_is_found_from_its_dead_letter_queue(cloud: Cloud) -> None:

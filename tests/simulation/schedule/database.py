@@ -1,11 +1,19 @@
 """SQLite in memory, called inline: anything happens between two transactions, nothing within."""
 
+import functools
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tests.simulation.schedule.real import SQLITE, DatabaseDown, DatabaseError, Row
+from tests.simulation.jumping import JumpingLoop, run
+from tests.simulation.schedule.real import (
+    SQLITE,
+    DatabaseDown,
+    DatabaseError,
+    Row,
+    tables,
+)
 
 SHOWN_URL = "sqlite:///memory"
 Pause = Callable[[], Awaitable[None]]
@@ -79,3 +87,10 @@ def connect() -> sqlite3.Connection:
 
 async def _none() -> None:
     pass
+
+
+@functools.cache
+def blank() -> bytes:
+    connection = connect()
+    run(JumpingLoop(1000), tables(InlineDatabase(connection)))
+    return connection.serialize()

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from tests.simulation.jumping import JumpingLoop, run
 from tests.simulation.playing import Played
-from tests.simulation.schedule.database import SHOWN_URL, InlineDatabase, connect
+from tests.simulation.schedule.database import SHOWN_URL, InlineDatabase, blank, connect
 from tests.simulation.schedule.ecs import SimulatedEcs
 from tests.simulation.schedule.history import Event, History
 from tests.simulation.schedule.laws import Ban, Key, Laws
@@ -31,10 +31,10 @@ from tests.simulation.schedule.real import (
     cancelling,
     runs,
     set_suspended,
-    tables,
     to_text,
     to_time,
 )
+from tests.simulation.schedule.watched import EcsAlone, Watched
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 KEPT = timedelta(days=90)
@@ -52,7 +52,7 @@ def play(history: History) -> Played:
     logging.getLogger("watchbot").setLevel(logging.CRITICAL)
     loop = JumpingLoop(MOST_STEPS)
     with_tables = connect()
-    with_tables.deserialize(_blank())
+    with_tables.deserialize(blank())
     world = _World(history, loop, with_tables)
     try:
         run(loop, world.story())
@@ -68,13 +68,6 @@ def play(history: History) -> Played:
         faults=world.laws.injected + len(history.events),
         checked=world.laws.checked,
     )
-
-
-@functools.cache
-def _blank() -> bytes:
-    connection = connect()
-    run(JumpingLoop(1000), tables(InlineDatabase(connection)))
-    return connection.serialize()
 
 
 class _Replica:
@@ -271,14 +264,14 @@ class _World:
             wall=lambda: self._now().timestamp(),
             chance=Random(f"{self._history.seed} {name}"),
         )
-        clients = cast(Clients, _Clients(self._ecs.of_replica(name)))
+        clients = cast(Clients, EcsAlone(self._ecs.of_replica(name)))
         return Scheduler(_settings(), store, clients, world=world)
 
     def _store(self, database: InlineDatabase, name: str) -> Store:
         async def now(_: object) -> datetime:
             return self._now()
 
-        return cast(Store, _Watched(SqlStore(database, now, KEPT), name, self.laws))
+        return cast(Store, Watched(SqlStore(database, now, KEPT), name, self.laws))
 
     def _link(self, *, faulty: bool) -> InlineDatabase:
         link = InlineDatabase(self._database)
@@ -390,42 +383,6 @@ class _World:
             if second % 60 % every == 0
         }
         self.laws.check(found == len(due), "nothing lost", f"{job_id}: {found} fires of {len(due)}")
-
-
-class _Watched:
-    """A store whose ledger tells the laws what a replica takes."""
-
-    def __init__(self, store: SqlStore, name: str, laws: Laws) -> None:
-        self._store, self._name, self._laws = store, name, laws
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def ledger(self, owner: str) -> Any:
-        return _WatchedLedger(self._store.ledger(owner), self._name, self._laws)
-
-
-class _WatchedLedger:
-    def __init__(self, ledger: Any, name: str, laws: Laws) -> None:
-        self._ledger, self._name, self._laws = ledger, name, laws
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._ledger, name)
-
-    async def take(self, most: int) -> Any:
-        versions = dict(self._laws.versions)  # what was answered before is seen now
-        taken = await self._ledger.take(most)
-        for each in taken[0]:
-            self._laws.taken(self._name, each, versions)
-        return taken
-
-
-class _Clients:
-    def __init__(self, ecs: Any) -> None:
-        self._ecs = ecs
-
-    async def near(self, service: str, address: str = "") -> Any:
-        return self._ecs
 
 
 @functools.cache

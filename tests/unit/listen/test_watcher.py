@@ -3,165 +3,41 @@
 Read the names of the tests: they are its specification.
 """
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 import anyio
 import pytest
 
 from tests.support.builders import Clock, a_world
 from tests.support.destination import FakeDestination
-from tests.support.watching import a_watcher
-from watchbot.errors import AwsError, Denied
+from tests.support.watching import (
+    FakeRunner,
+    Quick,
+    Told,
+    a_queue,
+    a_watcher,
+    left,
+    some_settings,
+    until,
+    worked_off,
+)
 from watchbot.lifecycle import Stop
-from watchbot.listen.care import Ending
 from watchbot.listen.dead_letters import DeadLetters
-from watchbot.listen.report import Report, Run, Verdict
+from watchbot.listen.report import Report, Verdict
 from watchbot.listen.runner import Job
 from watchbot.listen.running import WENT_BACK
-from watchbot.listen.watcher import Watcher
 from watchbot.outcome import (
     COMPLETED,
     FAILED,
-    LEAVING,
     REJECTED,
     RELEASED,
     RETURNED,
-    ExitCodes,
     Outcome,
 )
-from watchbot.settings.base import load
-from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.memory import MemoryQueue
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Refusal
-
-DENIED = Denied(service="SQS", operation="receive_message", code="AccessDenied", text="no")
-
-
-class FakeRunner:
-    """Gives each message the verdict of its next exit code; keeps what it was asked for.
-
-    A message whose body is in `held_up` runs until `go_on`, or until all are released.
-    """
-
-    def __init__(
-        self, codes: Mapping[str, Sequence[int]] | None = None, held_up: Sequence[str] = ()
-    ) -> None:
-        self._codes = {body: list(codes) for body, codes in (codes or {}).items()}
-        self._held_up = set(held_up)
-        self._gates: dict[str, anyio.Event] = {}
-        self._released = anyio.Event()
-        self.batches: list[list[str]] = []
-        self.slots: list[int] = []
-        self.running = 0
-        self.cleared: list[int] = []
-        self.killed: list[str] = []
-
-    @property
-    def ran(self) -> list[str]:
-        """The bodies for which the command ran, in order."""
-        return [body for batch in self.batches for body in batch]
-
-    def __len__(self) -> int:
-        return self.running
-
-    async def run(self, batch: Sequence[Job], slot: int) -> Sequence[Verdict]:
-        for job in batch:
-            job.leave_seat()
-        self.batches.append([job.message.body for job in batch])
-        self.slots.append(slot)
-        self.running += 1
-        await self._wait([job.message.body for job in batch])
-        self.running -= 1
-        run = Run(id=f"run-{len(self.batches)}", duration_s=0.1)
-        if self._released.is_set():
-            return [Verdict(outcome=RELEASED, reason=LEAVING, run=run)] * len(batch)
-        return [self._verdict(job, run) for job in batch]
-
-    async def clear(self, slot: int) -> None:
-        self.cleared.append(slot)
-
-    def kill(self, message: Message) -> None:
-        self.killed.append(message.body)
-
-    def release_all(self) -> None:
-        self._released.set()
-        for gate in self._gates.values():
-            gate.set()
-
-    def go_on(self, body: str) -> None:
-        self._held_up.discard(body)
-        self._gates[body].set()
-
-    async def _wait(self, bodies: Sequence[str]) -> None:
-        for body in self._held_up.intersection(bodies):
-            await self._gates.setdefault(body, anyio.Event()).wait()
-
-    def _verdict(self, job: Job, run: Run) -> Verdict:
-        codes = self._codes.get(job.message.body)
-        code = codes.pop(0) if codes else 0
-        return Verdict(outcome=ExitCodes().outcome(code), ending=Ending(exit_code=code), run=run)
-
-
-class Told:
-    """An observer that keeps what it hears."""
-
-    def __init__(self) -> None:
-        self.reports: list[Report] = []
-
-    def observe(self, report: Report) -> None:
-        self.reports.append(report)
-
-    @property
-    def outcomes(self) -> list[tuple[str, Outcome]]:
-        return [(report.message.body, report.outcome) for report in self.reports]
-
-    @property
-    def reasons(self) -> list[tuple[str, str | None]]:
-        return [(report.message.body, report.reason) for report in self.reports]
-
-
-class Quick(MemoryQueue):
-    """A queue whose polls are soon back, as no other process sends to it."""
-
-    async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
-        if messages := await super().receive(count, 0, visibility_s):
-            return messages
-        await anyio.sleep(0.01)
-        return await super().receive(count, 0, visibility_s)
-
-
-def some_settings(**options: Any) -> WatcherSettings:
-    facts = {"exit_when_empty": True, "poll_wait": 1, "exit_wait": 0, "max_backoff": 0}
-    return load(WatcherSettings, {**facts, **options})
-
-
-def a_queue(*bodies: str, name: str = "memory", group: str | None = None) -> Quick:
-    queue = Quick(name)
-    for body in bodies:
-        queue.send(body, group=group)
-    return queue
-
-
-async def left(queue: MemoryQueue) -> tuple[int, int]:
-    """How many messages of a queue are visible, and how many are hidden."""
-    facts = await queue.facts()
-    visible = facts["ApproximateNumberOfMessages"]
-    return int(visible), int(facts["ApproximateNumberOfMessagesNotVisible"])
-
-
-async def worked_off(watcher: Watcher, stop: Stop | None = None) -> None:
-    with anyio.fail_after(30):
-        await watcher.run(stop or Stop())
-
-
-async def until(condition: Callable[[], object]) -> None:
-    with anyio.fail_after(10):
-        while not condition():
-            await anyio.sleep(0.001)
-
 
 # What becomes of a message.
 
@@ -342,76 +218,6 @@ async def test_run_that_fails_by_a_fault_of_ours_fails_its_message_and_no_other(
     assert "message given up" in caplog.text
 
 
-# Messages that come twice.
-
-
-class Doubling(Quick):
-    """Hands out the first messages twice at once, as SQS may."""
-
-    doubled = False
-
-    async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
-        messages = await super().receive(min(count, 1), wait_s, visibility_s)
-        twice = messages and not self.doubled and count > 1
-        self.doubled = self.doubled or bool(twice)
-        return messages * 2 if twice else messages
-
-
-@pytest.mark.parametrize(
-    ("code", "outcomes"),
-    [(0, [COMPLETED, COMPLETED]), (1, [FAILED, RETURNED])],
-    ids=["done: deleted", "failed: both wait"],
-)
-async def test_twin_of_a_message_in_hand_waits_for_its_end_and_does_not_run(
-    code: int, outcomes: list[Outcome]
-) -> None:
-    queue, runner, told = Doubling(), FakeRunner({"a": [code]}), Told()
-    queue.send("a")
-    settings = some_settings(concurrency=2, max_backoff=600)
-
-    await worked_off(a_watcher(settings, queue, runner, [told]))
-
-    assert runner.ran == ["a"]
-    assert told.outcomes == [("a", outcome) for outcome in outcomes]
-    assert await left(queue) == (0, code)
-
-
-# FIFO queues.
-
-
-async def test_messages_of_a_group_run_in_order_and_one_at_a_time() -> None:
-    queue = a_queue("a", "b", "c", name="q.fifo", group="g")
-    runner = FakeRunner()
-
-    await worked_off(a_watcher(some_settings(concurrency=3), queue, runner))
-
-    assert runner.batches == [["a"], ["b"], ["c"]]
-    assert await left(queue) == (0, 0)
-
-
-async def test_groups_run_side_by_side() -> None:
-    queue = a_queue("a", name="q.fifo", group="g")
-    queue.send("b", group="h")
-    runner = FakeRunner(held_up=["a", "b"])
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(worked_off, a_watcher(some_settings(concurrency=2), queue, runner))
-        await until(lambda: len(runner) == 2)
-        runner.go_on("a")
-        runner.go_on("b")
-
-    assert await left(queue) == (0, 0)
-
-
-async def test_next_of_a_group_waits_while_the_one_before_it_goes_back() -> None:
-    queue = a_queue("a", "b", name="q.fifo", group="g")
-    runner = FakeRunner({"a": [1]})
-
-    await worked_off(a_watcher(some_settings(concurrency=2, exit_wait=60), queue, runner))
-
-    assert runner.ran == ["a", "a", "b"]
-
-
 # Leases.
 
 
@@ -462,6 +268,21 @@ async def test_messages_in_hand_run_together_and_each_has_its_own_end() -> None:
     assert await left(queue) == (0, 1)
 
 
+async def test_runner_that_gives_too_few_verdicts_fails_its_batch() -> None:
+    class Short(FakeRunner):
+        async def run(self, batch: Sequence[Job], slot: int) -> Sequence[Verdict]:
+            return (await super().run(batch, slot))[1:]
+
+    queue, told = a_queue("a", "b"), Told()
+
+    await worked_off(
+        a_watcher(some_settings(max_backoff=600), queue, Short(), [told], batch_size=2)
+    )
+
+    assert told.outcomes == [("a", FAILED), ("b", FAILED)]
+    assert await left(queue) == (0, 2)
+
+
 class Generous(Quick):
     """A FIFO queue that gives all it has of a group at once, however few were asked for."""
 
@@ -484,21 +305,6 @@ async def test_those_behind_one_that_fails_in_a_fifo_batch_go_back_untouched() -
     ]
     assert told.reasons[2] == ("c", WENT_BACK)
     assert await left(queue) == (0, 0)
-
-
-async def test_runner_that_gives_too_few_verdicts_fails_its_batch() -> None:
-    class Short(FakeRunner):
-        async def run(self, batch: Sequence[Job], slot: int) -> Sequence[Verdict]:
-            return (await super().run(batch, slot))[1:]
-
-    queue, told = a_queue("a", "b"), Told()
-
-    await worked_off(
-        a_watcher(some_settings(max_backoff=600), queue, Short(), [told], batch_size=2)
-    )
-
-    assert told.outcomes == [("a", FAILED), ("b", FAILED)]
-    assert await left(queue) == (0, 2)
 
 
 # Those who hear of it.
@@ -556,65 +362,3 @@ async def test_open_breaker_stops_the_receiving() -> None:
         stop.ask()
 
     assert runner.ran == ["a", "b"]
-
-
-# The end.
-
-
-async def test_watcher_leaves_when_the_queue_is_empty(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "watchbot"):
-        await worked_off(a_watcher(some_settings(), a_queue(), FakeRunner()))
-
-    last = vars(caplog.records[-1])
-    assert (last["message"], last["visible"], last["in_flight"]) == ("stopped", 0, 0)
-
-
-async def test_stop_before_the_start_takes_nothing() -> None:
-    queue, runner, stop = a_queue("a"), FakeRunner(), Stop()
-    stop.ask()
-
-    await worked_off(a_watcher(some_settings(drain_timeout=0), queue, runner), stop)
-
-    assert runner.ran == []
-    assert await left(queue) == (1, 0)
-
-
-async def test_drain_lets_runs_end_and_takes_no_more() -> None:
-    queue, runner, told, stop = a_queue("a", "b"), FakeRunner(held_up=["a"]), Told(), Stop()
-    watcher = a_watcher(some_settings(), queue, runner, [told])
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(worked_off, watcher, stop)
-        await until(lambda: len(runner) == 1)
-        stop.ask()
-        await until(lambda: watcher.unready() == "draining")
-        runner.go_on("a")
-
-    assert told.outcomes == [("a", COMPLETED)]
-    assert await left(queue) == (1, 0)
-
-
-@pytest.mark.parametrize("times", [1, 2], ids=["the drain is over", "a second signal"])
-async def test_what_still_runs_at_the_end_is_released(times: int) -> None:
-    queue, runner, told, stop = a_queue("a"), FakeRunner(held_up=["a"]), Told(), Stop()
-    settings = some_settings(drain_timeout=0 if times == 1 else 3600)
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(worked_off, a_watcher(settings, queue, runner, [told]), stop)
-        await until(lambda: len(runner) == 1)
-        for _ in range(times):
-            stop.ask()
-
-    assert told.reasons == [("a", LEAVING)]
-    assert await left(queue) == (1, 0)
-
-
-async def test_refused_receive_ends_the_watcher_with_what_aws_said() -> None:
-    class Refusing(Quick):
-        async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
-            raise DENIED
-
-    with pytest.raises(ExceptionGroup) as caught:
-        await worked_off(a_watcher(some_settings(), Refusing(), FakeRunner()))
-
-    assert caught.group_contains(AwsError)

@@ -1,8 +1,7 @@
 """Publishing: batches, retries, order, and what is said about a message that was not sent."""
 
 import itertools
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import anyio
@@ -11,13 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.destination import FakeDestination, no_pause
-from watchbot.aws import Client
+from tests.support.destination import FakeDestination, no_pause, published
 from watchbot.errors import AwsError, Denied, Rejected, Unreachable
-from watchbot.sqs.destination import QueueDestination, Result, TopicDestination
-from watchbot.sqs.envelope import open_envelope
-from watchbot.sqs.message import Attribute, Message
-from watchbot.sqs.outgoing import MESSAGE_BYTES, Outgoing, Unsent, flaw, size_bytes
+from watchbot.sqs.destination import Result
+from watchbot.sqs.message import Attribute
+from watchbot.sqs.outgoing import Outgoing, Unsent, size_bytes
 from watchbot.sqs.publish import BATCH_BYTES, LANES, TRIES, Publisher, batches
 
 FACTS = {"service": "SNS", "operation": "publish_batch", "code": "Code", "text": "text"}
@@ -31,17 +28,6 @@ def a_message(body: str, **more: Any) -> Outgoing:
 
 def numbered(count: int, **more: Any) -> list[Outgoing]:
     return [a_message(str(number), **more) for number in range(count)]
-
-
-async def published(
-    destination: FakeDestination, messages: Iterable[Outgoing], results: list[Result] | None = None
-) -> list[Result]:
-    """The results; they are in `results` too, for when this raises."""
-    results = [] if results is None else results
-    with anyio.fail_after(5):
-        async for result in Publisher(destination, pause=no_pause).publish(messages):
-            results.append(result)
-    return results
 
 
 async def test_ids_come_in_the_order_of_the_messages() -> None:
@@ -201,55 +187,6 @@ async def test_calls_that_are_refused_whatever_is_in_them_end_the_sending() -> N
     assert destination.taken == []
 
 
-FLAWS = [
-    pytest.param("x" * (MESSAGE_BYTES + 1), "MessageTooLarge", id="too large"),
-    pytest.param("é" * (MESSAGE_BYTES // 2 + 1), "MessageTooLarge", id="too many bytes"),
-    pytest.param("", "EmptyMessage", id="empty"),
-    pytest.param("a\0", "InvalidMessageContents", id="NUL"),
-    pytest.param("\x0b", "InvalidMessageContents", id="control"),
-    pytest.param("\ufffe", "InvalidMessageContents", id="noncharacter"),
-    pytest.param("\ud800", "InvalidMessageContents", id="surrogate"),
-    pytest.param("\udcff", "InvalidMessageContents", id="byte"),
-]
-
-
-@pytest.mark.parametrize(("body", "code"), FLAWS)
-async def test_message_that_no_queue_takes_is_named_and_not_sent(body: str, code: str) -> None:
-    destination = FakeDestination()
-
-    results = await published(destination, [a_message("0"), a_message(body), a_message("2")])
-
-    assert results[0::2] == ["id-0", "id-2"]
-    assert isinstance(results[1], Unsent)
-    assert results[1].code == code
-    assert destination.bodies == ["0", "2"]
-
-
-def test_flaw_names_the_byte_that_is_not_utf8() -> None:
-    found = flaw(a_message(b"ab\xff".decode(errors="surrogateescape")))
-
-    assert found == Unsent(
-        code="InvalidMessageContents", text="its character 3, the byte 0xFF, is not UTF-8"
-    )
-
-
-@pytest.mark.parametrize(
-    "body", ["x" * MESSAGE_BYTES, "\t\n\r \ud7ff\ue000\ufffd\U00010000\U0010ffff"]
-)
-def test_flawless_messages(body: str) -> None:
-    assert flaw(a_message(body)) is None
-
-
-def test_attributes_are_checked_too() -> None:
-    bad_text = a_message("0", attributes={"a": Attribute(type="String", value="\0")})
-    bad_bytes = a_message("0", attributes={"a": Attribute(type="Binary", value="?")})
-
-    assert [found and found.code for found in map(flaw, (bad_text, bad_bytes))] == [
-        "InvalidMessageContents",
-        "InvalidAttribute",
-    ]
-
-
 async def test_fifo_group_is_held_back_after_a_message_that_was_not_sent() -> None:
     messages = [
         a_message(f"{group}{number}", group_id=group) for number in range(20) for group in "ab"
@@ -322,151 +259,3 @@ def test_batches_lose_nothing_keep_order_and_limits_and_are_full(messages: list[
         assert len(batch) == 1 or sum(map(size_bytes, batch)) <= BATCH_BYTES
     for batch, following in itertools.pairwise(made):
         assert len(batch) == 10 or sum(map(size_bytes, [*batch, following[0]])) > BATCH_BYTES
-
-
-SIZES = [
-    pytest.param(a_message("é"), 2, id="bytes, not characters"),
-    pytest.param(a_message("abc", subject="de"), 5, id="subject"),
-    pytest.param(
-        a_message("a", attributes={"name": Attribute(type="Number", value="12")}),
-        1 + 4 + 6 + 2,
-        id="attribute",
-    ),
-    pytest.param(
-        a_message("a", attributes={"n": Attribute(type="Binary.png", value="AAAA")}),
-        1 + 1 + 10 + 3,
-        id="binary attribute",
-    ),
-]
-
-
-@pytest.mark.parametrize(("message", "size"), SIZES)
-def test_size_is_what_aws_counts(message: Outgoing, size: int) -> None:
-    assert size_bytes(message) == size
-
-
-class RawClient:
-    """What `Client` is made of: answers what it is told to, and remembers the request."""
-
-    def __init__(self, answer: dict[str, Any]) -> None:
-        self.answer = answer
-        self.request: dict[str, Any] = {}
-
-    async def publish_batch(self, **request: Any) -> dict[str, Any]:
-        self.request = request
-        return self.answer
-
-    async def send_message_batch(self, **request: Any) -> dict[str, Any]:
-        self.request = request
-        return self.answer
-
-
-EVERYTHING = Outgoing(
-    body="body",
-    subject="subject",
-    attributes={
-        "text": Attribute(type="String", value="v"),
-        "bytes": Attribute(type="Binary", value="AP8="),
-    },
-    group_id="g",
-    dedup_id="d",
-)
-FIELDS = {
-    "Id": "0",
-    "MessageAttributes": {
-        "text": {"DataType": "String", "StringValue": "v"},
-        "bytes": {"DataType": "Binary", "BinaryValue": b"\0\xff"},
-    },
-    "MessageGroupId": "g",
-    "MessageDeduplicationId": "d",
-}
-
-
-async def test_topic_gets_all_fields_of_a_message() -> None:
-    raw = RawClient({"Successful": [{"Id": "0", "MessageId": "m"}]})
-    topic = TopicDestination(Client("sns", raw), "arn:aws:sns:us-east-1:123456789012:t.fifo")
-
-    assert await topic.send([topic.fit(EVERYTHING)]) == ["m"]
-    assert raw.request == {
-        "TopicArn": "arn:aws:sns:us-east-1:123456789012:t.fifo",
-        "PublishBatchRequestEntries": [{"Message": "body", "Subject": "subject", **FIELDS}],
-    }
-    assert topic.fifo
-
-
-async def test_queue_gets_the_subject_in_an_envelope() -> None:
-    raw = RawClient({"Successful": [{"Id": "0", "MessageId": "m"}]})
-    queue = QueueDestination(Client("sqs", raw), "https://sqs.us-east-1.amazonaws.com/1/q")
-
-    assert await queue.send([queue.fit(EVERYTHING)]) == ["m"]
-    [entry] = raw.request["Entries"]
-    body = entry.pop("MessageBody")
-    assert entry == FIELDS
-    assert json.loads(body) == {"Subject": "subject", "Message": "body"}
-    content = open_envelope(Message(id="m", receipt="r", body=body, asked_at=0))
-    assert (content.subject, content.body) == ("subject", "body")
-    assert not queue.fifo
-
-
-async def test_queue_gets_the_trace_header() -> None:
-    raw = RawClient({"Successful": [{"Id": "0", "MessageId": "m"}]})
-    queue = QueueDestination(Client("sqs", raw), "https://sqs.us-east-1.amazonaws.com/1/q")
-
-    await queue.send([a_message("body", trace_header="Root=1-5759e988")])
-
-    [entry] = raw.request["Entries"]
-    assert entry["MessageSystemAttributes"] == {
-        "AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1-5759e988"}
-    }
-
-
-async def test_queue_gets_a_body_without_subject_as_it_is() -> None:
-    raw = RawClient({"Successful": [{"Id": "0", "MessageId": "m"}]})
-    queue = QueueDestination(Client("sqs", raw), "https://sqs.us-east-1.amazonaws.com/1/q.fifo")
-
-    await queue.send([queue.fit(a_message("body"))])
-
-    assert raw.request["Entries"] == [{"Id": "0", "MessageBody": "body"}]
-    assert queue.fifo
-
-
-def a_failure(code: str, **more: Any) -> dict[str, Any]:
-    return {"Failed": [{"Id": "0", "Code": code, **more}]}
-
-
-ANSWERS = [
-    pytest.param(
-        {},
-        Unsent(code="NoAnswer", text="AWS did not say what became of it", passing=True),
-        id="left out",
-    ),
-    pytest.param(
-        a_failure("Bad", SenderFault=True, Message="a\n b"),
-        Unsent(code="Bad", text="a b"),
-        id="sender's fault",
-    ),
-    pytest.param(
-        a_failure("Odd", SenderFault=False),
-        Unsent(code="Odd", text="", passing=True),
-        id="not the sender's fault",
-    ),
-    pytest.param(
-        a_failure("RequestThrottled", SenderFault=True),
-        Unsent(code="RequestThrottled", text="", passing=True),
-        id="throttled",
-    ),
-    pytest.param(
-        a_failure("InternalError", SenderFault=True),
-        Unsent(code="InternalError", text="", passing=True),
-        id="internal",
-    ),
-]
-
-
-@pytest.mark.parametrize(("answer", "result"), ANSWERS)
-async def test_refused_entry_says_whether_it_may_pass(
-    answer: dict[str, Any], result: Unsent
-) -> None:
-    queue = QueueDestination(Client("sqs", RawClient(answer)), "https://sqs/1/q")
-
-    assert await queue.send([a_message("0")]) == [result]

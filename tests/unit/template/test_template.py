@@ -1,6 +1,5 @@
 """What is in a template: the promises that `watchbot listen` and its users rely on."""
 
-import functools
 import json
 import re
 from collections.abc import Iterator
@@ -16,54 +15,18 @@ from tests.support.stacks import (
     SECRET,
     TOPIC,
     VARIANTS,
+    container,
+    made_of,
+    of_type,
     options,
-    record,
     refer,
+    resources,
     schedule,
+    service,
+    variables,
 )
 from watchbot.errors import UsageError
 from watchbot.template.permissions import WILDCARDS
-
-ECS = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}"
-
-
-def resources(type_: str, **chosen: Any) -> dict[str, dict[str, Any]]:
-    """The properties of the resources of a type, by their names."""
-    return of_type(type_, made_of(options(**chosen)))
-
-
-def made_of(chosen: dict[str, Any]) -> dict[str, Any]:
-    """The template; made once for alike options, so nothing may be changed in it."""
-    return _made_of(json.dumps(chosen))
-
-
-@functools.cache
-def _made_of(chosen: str) -> dict[str, Any]:
-    made: dict[str, Any] = watchbot.template(json.loads(chosen))
-    return made
-
-
-def of_type(type_: str, made: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {
-        name: resource.get("Properties", {})
-        for name, resource in made["Resources"].items()
-        if resource["Type"] == f"AWS::{type_}"
-    }
-
-
-def container(**chosen: Any) -> dict[str, Any]:
-    (task,) = resources("ECS::TaskDefinition", **chosen).values()
-    found: dict[str, Any] = task["ContainerDefinitions"][0]
-    return found
-
-
-def variables(**chosen: Any) -> dict[str, Any]:
-    return {each["Name"]: each["Value"] for each in container(**chosen)["Environment"]}
-
-
-def service(**chosen: Any) -> dict[str, Any]:
-    (found,) = resources("ECS::Service", **chosen).values()
-    return found
 
 
 def test_stack_is_the_same_after_the_package_was_imported() -> None:
@@ -301,116 +264,6 @@ def test_dashboard_is_json() -> None:
     widgets = json.loads(board["DashboardBody"]["Fn::Sub"][0])["widgets"]
 
     assert len({(each["x"], each["y"]) for each in widgets}) == len(widgets) > 9
-
-
-def of_record(type_: str, **more: Any) -> dict[str, dict[str, Any]]:
-    found = of_type(type_, made_of(record(**more)))
-    return {name.removeprefix("Watchbot"): each for name, each in found.items()}
-
-
-def test_record_gets_the_events_of_every_cluster() -> None:
-    rule = of_record("Events::Rule")["EventsRule"]
-
-    assert rule["EventPattern"]["source"] == ["aws.ecs"]
-    assert "ECS Task State Change" in rule["EventPattern"]["detail-type"]
-    assert rule["Targets"][0]["Arn"] == {"Fn::GetAtt": ["WatchbotQueue", "Arn"]}
-    said = json.dumps(of_record("SQS::QueuePolicy"))
-    assert said.count('"Service": "events.amazonaws.com"') == 2  # and what cannot be delivered
-
-
-def test_record_has_its_database_from_a_secret() -> None:
-    def secrets(**more: Any) -> list[dict[str, Any]]:
-        task = of_record("ECS::TaskDefinition", **more)["TaskDefinition"]
-        found: list[dict[str, Any]] = task["ContainerDefinitions"][0]["Secrets"]
-        return found
-
-    told = {"Name": "WATCHBOT_DATABASE", "ValueFrom": SECRET}
-    assert secrets(database=SECRET) == [told]
-    assert secrets() == [{**told, "ValueFrom": refer("WatchbotDatabase")}]
-    assert made_of(record())["Parameters"]["WatchbotDatabase"]["Type"] == "String"
-
-
-def test_record_runs_once_and_is_not_scaled() -> None:
-    assert of_record("ECS::Service")["Service"]["DesiredCount"] == 1
-    assert of_record("ApplicationAutoScaling::ScalingPolicy") == {}
-    task = of_record("ECS::TaskDefinition", reconcile="a,b", retention=90)["TaskDefinition"]
-    (recorder,) = task["ContainerDefinitions"]
-    told = {each["Name"]: each["Value"] for each in recorder["Environment"]}
-    assert recorder["EntryPoint"] == ["watchbot", "record"]
-    assert told["WATCHBOT_RECONCILE"] == {"Fn::Join": [",", ["a", "b"]]}
-    assert told["WATCHBOT_RETENTION"] == "90"
-
-
-def test_record_may_ask_ecs_only_where_it_reconciles() -> None:
-    assert "ecs:ListTasks" in json.dumps(of_record("IAM::Role", reconcile="all"))
-    assert "ecs:ListTasks" not in json.dumps(of_record("IAM::Role"))
-
-
-def test_dead_letters_of_a_record_are_told() -> None:
-    alarms = of_record("CloudWatch::Alarm")
-
-    assert set(alarms) == {
-        *("QueueSizeAlarm", "OldestMessageAlarm", "DeadLettersAlarm", "CpuAlarm", "MemoryAlarm")
-    }
-
-
-def of_schedule(type_: str, **more: Any) -> dict[str, dict[str, Any]]:
-    found = of_type(type_, made_of(schedule(**more)))
-    return {name.removeprefix("Watchbot"): each for name, each in found.items()}
-
-
-def granted(**more: Any) -> dict[str, dict[str, Any]]:
-    """What the tasks of a stack for schedules may do: a statement by its first action."""
-    (held,) = of_schedule("IAM::Role", **more)["TaskRole"]["Policies"]
-    return {each["Action"][0]: each for each in held["PolicyDocument"]["Statement"]}
-
-
-def test_schedule_has_no_queue_and_runs_once() -> None:
-    assert of_schedule("SQS::Queue") == of_schedule("SNS::Subscription") == {}
-    assert of_schedule("ECS::Service")["Service"]["DesiredCount"] == 1
-    assert set(of_schedule("CloudWatch::Alarm")) == {"NoTasksAlarm", "CpuAlarm", "MemoryAlarm"}
-    assert of_schedule("CloudWatch::Alarm")["NoTasksAlarm"]["TreatMissingData"] == "breaching"
-
-
-def test_schedule_is_told_where_it_is_and_has_its_secrets() -> None:
-    task = of_schedule("ECS::TaskDefinition", token=SECRET, port=8080)["TaskDefinition"]
-    (container,) = task["ContainerDefinitions"]
-    told = {each["Name"]: each["Value"] for each in container["Environment"]}
-
-    assert container["EntryPoint"] == ["watchbot", "schedule"]
-    assert (told["WATCHBOT_HOST"], told["WATCHBOT_PORT"]) == ("0.0.0.0", "8080")
-    assert told["WATCHBOT_CLUSTER"] == refer("WatchbotCluster")
-    assert "QueueUrl" not in told
-    assert [each["ContainerPort"] for each in container["PortMappings"]] == [9090, 8080]
-    assert container["Secrets"] == [
-        {"Name": "WATCHBOT_DATABASE", "ValueFrom": refer("WatchbotDatabase")},
-        {"Name": "WATCHBOT_TOKEN", "ValueFrom": SECRET},
-    ]
-
-
-def test_schedule_may_do_what_its_options_name_alone() -> None:
-    queue = "arn:aws:sqs:eu-west-1:123456789012:q"
-    role = "arn:aws:iam::123456789012:role/report"
-    assert set(granted()) == {"sns:Publish"}
-
-    may = granted(cluster="blue", task_definitions="report", task_roles=role, trigger_queues=queue)
-    assert may["ecs:RunTask"]["Resource"] == [
-        {"Fn::Sub": f"{ECS}:task-definition/report:*"},
-    ]
-    there = {"Fn::Sub": [f"{ECS}:cluster/${{Cluster}}", {"Cluster": "blue"}]}
-    assert may["ecs:RunTask"]["Condition"] == {"ArnEquals": {"ecs:cluster": there}}
-    assert may["ecs:ListTasks"]["Condition"] == may["ecs:RunTask"]["Condition"]
-    assert may["iam:PassRole"]["Resource"] == [role]
-    assert may["iam:PassRole"]["Condition"] == {
-        "StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
-    }
-    assert may["sqs:GetQueueAttributes"]["Resource"] == [queue]
-    sent = of_schedule("IAM::Role", destinations=queue)["TaskRole"]["Policies"][0]
-    assert sent["PolicyDocument"]["Statement"][-1] == {
-        "Effect": "Allow",
-        "Action": ["sns:Publish", "sqs:SendMessage"],
-        "Resource": [queue],
-    }
 
 
 def test_variable_may_hold_json() -> None:

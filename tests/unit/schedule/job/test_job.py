@@ -7,26 +7,17 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
-from watchbot.api_model import shapes
+from tests.support.builders import job_fields
 from watchbot.schedule.cron.dialects import Dialect
 from watchbot.schedule.http.given import SHOWN, new_job
 from watchbot.schedule.http.operations import spec
 from watchbot.schedule.job.endpoints import Endpoints
-from watchbot.schedule.job.job import Job, read_job, resolved
-from watchbot.schedule.job.part import JobPart
+from watchbot.schedule.job.job import Job, resolved
 from watchbot.schedule.job.problems import messages
-from watchbot.schedule.job.task import TAG, AwsVpc, CapacityProvider, Override
-from watchbot.schedule.start.cluster import request
-from watchbot.schedule.store.run import Call, LeasedRun
 from watchbot.settings.base import AwsEndpoint
 
 SQS = {"type": "sqs", "queueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/q"}
 SNS = {"type": "sns", "topicArn": "arn:aws:sns:eu-west-1:123456789012:t"}
-NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
-
-
-def fields(**changed: Any) -> dict[str, Any]:
-    return {"id": "j", "schedule": "0 0 12", **changed}
 
 
 def problems(given: dict[str, Any]) -> dict[str, Any]:
@@ -143,7 +134,7 @@ def problems(given: dict[str, Any]) -> dict[str, Any]:
     ids=lambda value: json.dumps(value)[:50] if isinstance(value, dict) else None,
 )
 def test_wrong_field_is_named(changed: dict[str, Any], where: str, said: str) -> None:
-    found: Any = problems(fields(**changed))
+    found: Any = problems(job_fields(**changed))
     for name in where.split("."):
         found = found[name]
 
@@ -151,7 +142,7 @@ def test_wrong_field_is_named(changed: dict[str, Any], where: str, said: str) ->
 
 
 def test_schedule_is_told_under_its_old_name_too() -> None:
-    told = problems(fields(schedule="99"))
+    told = problems(job_fields(schedule="99"))
 
     assert told["parsedSchedule"] == told["schedule"]
 
@@ -163,7 +154,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 
 
 def test_numbers_may_come_as_text_as_they_always_could() -> None:
-    job = Job.model_validate(fields(taskCount="3", maxCount=3.7, suspended="true"))
+    job = Job.model_validate(job_fields(taskCount="3", maxCount=3.7, suspended="true"))
 
     assert (job.task_count, job.max_count, job.suspended) == (3, 3, True)
 
@@ -187,7 +178,7 @@ def test_numbers_may_come_as_text_as_they_always_could() -> None:
 def test_unknown_field_is_refused_with_the_nearest_known_name(
     given: dict[str, Any], where: str, nearest: str
 ) -> None:
-    found: Any = problems(fields(**given))
+    found: Any = problems(job_fields(**given))
     for name in where.split("."):
         found = found[name]
 
@@ -196,7 +187,7 @@ def test_unknown_field_is_refused_with_the_nearest_known_name(
 
 def test_all_wrong_fields_are_named_at_once() -> None:
     told = problems(
-        fields(
+        job_fields(
             timezone="Mars", schedule="0 61", taskCount=0, scheduleEnd="x", overlap="no", paused=1
         )
     )
@@ -209,13 +200,13 @@ def test_all_wrong_fields_are_named_at_once() -> None:
 
 def test_what_clients_of_ecs_scheduler_send_back_is_left_unread() -> None:
     shown = {"link": {}, "lastRun": "x", "lastRunTasks": [], "estimatedNextRun": "y"}
-    job = new_job({**fields(), **shown, "parsedSchedule": {"minute": 1}}, "aps8")
+    job = new_job({**job_fields(), **shown, "parsedSchedule": {"minute": 1}}, "aps8")
 
-    assert json.loads(job.stored()) == fields()
+    assert json.loads(job.stored()) == job_fields()
 
 
 def test_end_may_be_spelled_as_ecs_scheduler_described_it() -> None:
-    job = new_job(fields(scheduledEnd="2100-01-01"), "aps8")
+    job = new_job(job_fields(scheduledEnd="2100-01-01"), "aps8")
 
     assert job.schedule_end == datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -233,7 +224,7 @@ def test_end_may_be_spelled_as_ecs_scheduler_described_it() -> None:
     ],
 )
 def test_times_as_ecs_scheduler_took_them(text: str) -> None:
-    job = Job.model_validate(fields(scheduleStart=text))
+    job = Job.model_validate(job_fields(scheduleStart=text))
 
     assert job.schedule_start == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -242,112 +233,11 @@ def test_times_as_ecs_scheduler_took_them(text: str) -> None:
     "text", ["2026", "1767323045", "", "x" * 100, "9999-12-31T23:59:59-14:00", "Fri, 99 Jan 2026"]
 )
 def test_what_is_no_time_is_refused(text: str) -> None:
-    assert "scheduleStart" in problems(fields(scheduleStart=text))
+    assert "scheduleStart" in problems(job_fields(scheduleStart=text))
 
 
 def test_empty_time_zone_is_utc() -> None:
-    assert Job.model_validate(fields(timezone="")).timezone == "UTC"
-
-
-def test_every_parameter_of_run_task_is_a_field_of_a_job() -> None:
-    ours = {"cluster", "count", "startedBy", "clientToken", "taskDefinition"}
-    known = {field.alias for field in Job.model_fields.values()}
-    members = shapes("ecs")["RunTaskRequest"]["members"].keys()
-
-    assert members - ours <= known
-
-
-@pytest.mark.parametrize(
-    ("part", "shape"),
-    [
-        (AwsVpc, "AwsVpcConfiguration"),
-        (CapacityProvider, "CapacityProviderStrategyItem"),
-        (Override, "ContainerOverride"),
-    ],
-)
-def test_parts_have_the_fields_that_ecs_has(part: type[JobPart], shape: str) -> None:
-    ours = {field.alias for field in part.model_fields.values()} - {"containerName"}
-
-    assert ours == shapes("ecs")[shape]["members"].keys() - {"name"}
-
-
-def test_launch_types_are_those_of_ecs() -> None:
-    known = set(spec()["definitions"]["Job"]["properties"]["launchType"]["enum"])
-
-    assert known == set(shapes("ecs")["LaunchType"]["enum"])
-
-
-OPTIONS: dict[str, Any] = {
-    "tags": [{"key": "team", "value": "blue"}],
-    "propagateTags": "TASK_DEFINITION",
-    "enableECSManagedTags": True,
-    "enableExecuteCommand": True,
-    "group": "nightly",
-    "placementConstraints": [{"type": "distinctInstance"}],
-    "placementStrategy": [{"type": "spread", "field": "host"}],
-    "launchType": "EC2",
-    "volumeConfigurations": [
-        {"name": "data", "managedEBSVolume": {"roleArn": "arn:aws:iam::1:role/r", "sizeInGiB": 9}}
-    ],
-    "overrides": {
-        "cpu": "256",
-        "memory": "512",
-        "taskRoleArn": "arn:aws:iam::123456789012:role/task",
-        "executionRoleArn": "arn:aws:iam::123456789012:role/execution",
-        "ephemeralStorage": {"sizeInGiB": 30},
-        "containerOverrides": [
-            {
-                "name": "main",
-                "command": ["ls", "-l"],
-                "environment": [{"name": "A", "value": "b"}],
-                "environmentFiles": [{"type": "s3", "value": "arn:aws:s3:::b/k.env"}],
-                "resourceRequirements": [{"type": "GPU", "value": "1"}],
-            }
-        ],
-    },
-}
-
-
-def test_options_of_run_task_reach_it_whole() -> None:
-    job = read_job(
-        Job.model_validate(fields(taskDefinition="t", passDueAt=False, **OPTIONS)).stored()
-    )
-    asked = request(a_run(job), Call(number=0, count=1, at="x"), "default")
-
-    assert {name: asked[name] for name in OPTIONS} == OPTIONS
-
-
-def test_listed_overrides_have_all_that_a_container_may_have() -> None:
-    listed = {"containerName": "main", "command": ["ls"], "cpu": 5, "memoryReservation": 64}
-    job = Job.model_validate(fields(overrides=[listed], passDueAt=False))
-    asked = request(a_run(job), Call(number=0, count=1, at="x"), "default")
-
-    assert asked["overrides"]["containerOverrides"] == [
-        {
-            "name": "main",
-            "command": ["ls"],
-            "cpu": 5,
-            "memoryReservation": 64,
-            "environment": [{"name": TAG, "value": "j"}],
-        }
-    ]
-
-
-def test_a_variable_of_the_job_stays_as_it_is() -> None:
-    own = {"containerName": "main", "environment": {"WATCHBOT_DUE_AT": "never"}}
-    job = Job.model_validate(fields(overrides=[own]))
-    (entry,) = request(a_run(job), Call(number=0, count=1, at="x"), "default")["overrides"][
-        "containerOverrides"
-    ]
-
-    variables = {each["name"]: each["value"] for each in entry["environment"]}
-    assert variables["WATCHBOT_DUE_AT"] == "never"
-    assert variables["WATCHBOT_JOB"] == "j"
-
-
-def a_run(job: Job) -> LeasedRun:
-    moment = datetime(2026, 11, 21, 12, tzinfo=UTC)
-    return LeasedRun(job=job, due_at=moment, cause="schedule", generation=1, created_at=moment)
+    assert Job.model_validate(job_fields(timezone="")).timezone == "UTC"
 
 
 URLS = {
@@ -378,7 +268,9 @@ URLS = {
 def test_queues_are_on_servers_that_the_operator_allows(url: str, *, allowed: bool) -> None:
     aws = AwsEndpoint(endpoint_url="http://127.0.0.1:4566")
     endpoints = Endpoints(aws, ("queues.example.com", "other.example.com:9324"))
-    given = fields(target={**SQS, "queueUrl": url, "message": "m"}, retry={"deadLetterQueue": url})
+    given = job_fields(
+        target={**SQS, "queueUrl": url, "message": "m"}, retry={"deadLetterQueue": url}
+    )
     told: dict[str, Any] = {}
     try:
         Job.model_validate(given, context=endpoints)
@@ -407,21 +299,15 @@ def choices(schema: dict[str, Any]) -> set[str]:
 
 
 def test_start_is_stored_with_its_offset() -> None:
-    job = Job.model_validate(fields(scheduleStart="2026-01-02T03:04:05"))
+    job = Job.model_validate(job_fields(scheduleStart="2026-01-02T03:04:05"))
 
     assert json.loads(job.stored())["scheduleStart"] == "2026-01-02T03:04:05+00:00"
 
 
 def test_question_marks_are_numbers_once_and_for_all() -> None:
-    given = fields(schedule="? ? ? * * last_fri")
+    given = job_fields(schedule="? ? ? * * last_fri")
     chosen = resolved(given)["schedule"]
 
     assert "?" not in chosen
     assert chosen.endswith("* * last_fri")
     assert resolved({**given, "schedule": chosen})["schedule"] == chosen
-
-
-def test_fargate_with_a_network() -> None:
-    job = Job.model_validate(fields(launchType="FARGATE", networkConfiguration=NETWORK))
-
-    assert json.loads(job.stored())["networkConfiguration"] == NETWORK
