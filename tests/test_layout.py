@@ -238,3 +238,15 @@ def test_folders_of_a_tier_are_those_of_the_package(tier: str) -> None:
     for path in (TESTS / tier).rglob("test_*.py"):
         folder = path.parent.relative_to(TESTS / tier)
         assert (ROOT / folder).is_dir(), f"watchbot/{folder} is not there, as {path.name} says"
+
+
+def test_name_of_a_class_has_one_meaning() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in FILES:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(path.relative_to(ROOT).as_posix())
+    # A job is what a schedule starts, which is its name in the API; and what a runner is given.
+    homes.pop("Job")
+
+    assert {name: found for name, found in homes.items() if len(found) > 1} == {}

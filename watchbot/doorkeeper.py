@@ -26,12 +26,12 @@ NO_DESCRIPTOR_S = 1  # pause before the next accept when no descriptor was left
 log = logging.getLogger(__name__)
 
 
-class Talk(H11Protocol):
+class GuardedTalk(H11Protocol):
     """One connection; knows whether it waits for its client, and since when."""
 
     waits_since: float
     answers = 0
-    on_lost: Callable[["Talk"], None]
+    on_lost: Callable[["GuardedTalk"], None]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.waits_since = time.monotonic()
@@ -66,13 +66,13 @@ class Talk(H11Protocol):
 class Doorkeeper:
     """Accepts the connections of `listener`, at most `most` at a time.
 
-    `make` creates the `Talk` of a new connection.
+    `make` creates the `GuardedTalk` of a new connection.
     """
 
     def __init__(self, listener: socket.socket, make: Callable[[], Any], most: int = MOST) -> None:
         listener.setblocking(False)
         self._listener, self._make, self._most = listener, make, most
-        self._talks: set[Talk] = set()
+        self._talks: set[GuardedTalk] = set()
         self._gone = asyncio.Event()  # a connection has ended
 
     async def run(self) -> None:
@@ -99,13 +99,13 @@ class Doorkeeper:
         except OSError:  # the client has left
             connection.close()
 
-    def _talk(self) -> Talk:
-        talk: Talk = self._make()
+    def _talk(self) -> GuardedTalk:
+        talk: GuardedTalk = self._make()
         talk.on_lost = self._lost
         self._talks.add(talk)
         return talk
 
-    def _lost(self, talk: Talk) -> None:
+    def _lost(self, talk: GuardedTalk) -> None:
         self._talks.discard(talk)
         self._gone.set()
 

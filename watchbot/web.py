@@ -145,11 +145,11 @@ class _Paced:
 def _server(app: Any) -> Any:
     import uvicorn
 
-    from watchbot.doorkeeper import Talk
+    from watchbot.doorkeeper import GuardedTalk
 
     class Server(uvicorn.Server):
-        def talk(self) -> Talk:
-            return Talk(self.config, self.server_state, self.lifespan.state)
+        def talk(self) -> GuardedTalk:
+            return GuardedTalk(self.config, self.server_state, self.lifespan.state)
 
         @contextmanager
         def capture_signals(self) -> Iterator[None]:
@@ -158,7 +158,7 @@ def _server(app: Any) -> Any:
     return Server(
         uvicorn.Config(
             app,
-            http=Talk,
+            http=GuardedTalk,
             ws="none",
             log_config=None,
             access_log=False,

@@ -35,12 +35,12 @@ def dead_letter(
     Reading puts messages back unchanged, but SQS counts one more receive. A message that cannot be
     sent is named and kept, and the exit code is 1.
     """
-    from watchbot.deadletter.desk import Request
+    from watchbot.deadletter.desk import LetterRequest
     from watchbot.deadletter.selection import selected
     from watchbot.deadletter.service import dead_letter
 
     ids = () if verb == "export" else words
     selection = selected(settings, ids)
     return dead_letter(
-        Request(settings=settings, selection=selection, verb=verb, words=words, **flags)
+        LetterRequest(settings=settings, selection=selection, verb=verb, words=words, **flags)
     )

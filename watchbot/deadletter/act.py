@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from watchbot.aws import open_client
 from watchbot.deadletter import letter, look
-from watchbot.deadletter.desk import Desk
+from watchbot.deadletter.desk import LetterDesk
 from watchbot.deadletter.move import Move
 from watchbot.deadletter.replay import Replay, Tally
 from watchbot.errors import AwsError, SettingError, WatchbotError
@@ -15,7 +15,7 @@ from watchbot.sqs.destination import open_destination
 from watchbot.sqs.queue import SqsQueue
 
 
-async def replay(desk: Desk) -> int:
+async def replay(desk: LetterDesk) -> int:
     """Replays the chosen messages to the queue they came from; 1 if some were refused."""
     queue_url = queue_url_of(desk)
     if desk.request.dry_run:
@@ -26,7 +26,7 @@ async def replay(desk: Desk) -> int:
     return _conclude(desk, Tally(replayed=moved), kept=0)
 
 
-async def delete(desk: Desk) -> int:
+async def delete(desk: LetterDesk) -> int:
     """Deletes the chosen messages; returns the exit code."""
     if desk.request.dry_run:
         return await _only_say(desk, "deleted")
@@ -45,7 +45,7 @@ async def delete(desk: Desk) -> int:
     return desk.concluded(1 if undeleted else 0)
 
 
-async def purge(desk: Desk) -> int:
+async def purge(desk: LetterDesk) -> int:
     """Purges the dead-letter queue; returns the exit code."""
     facts = await desk.queue.facts()
     states = ("", "NotVisible", "Delayed")
@@ -64,7 +64,7 @@ async def purge(desk: Desk) -> int:
     return 0
 
 
-def queue_url_of(desk: Desk) -> str:
+def queue_url_of(desk: LetterDesk) -> str:
     """The queue that the messages came from. Raises `SettingError` when unknown or unfit."""
     url, dead_url = desk.dead_queue.queue_url, desk.dead_queue.dead_letter_queue_url
     if url is None:
@@ -76,7 +76,7 @@ def queue_url_of(desk: Desk) -> str:
     return url
 
 
-async def _move(desk: Desk, queue_url: str) -> int | None:
+async def _move(desk: LetterDesk, queue_url: str) -> int | None:
     """Lets SQS move all messages; returns their number, or None where the server cannot."""
     async with open_client("sqs", desk.settings.aws.near(queue_url)) as sqs:
         source = (await desk.queue.facts())["QueueArn"]
@@ -88,7 +88,7 @@ async def _move(desk: Desk, queue_url: str) -> int | None:
         return await move.finish(desk.stop, desk.shown.advance)
 
 
-async def _replay_each(desk: Desk, queue_url: str) -> int:
+async def _replay_each(desk: LetterDesk, queue_url: str) -> int:
     async with open_destination(queue_url, desk.settings.aws) as destination:
         async with desk.walk() as walk:
             work = Replay(walk, destination, desk.shown.say)
@@ -102,13 +102,13 @@ async def _replay_each(desk: Desk, queue_url: str) -> int:
     return _conclude(desk, work.tally, kept)
 
 
-async def _only_say(desk: Desk, participle: str) -> int:
+async def _only_say(desk: LetterDesk, participle: str) -> int:
     if await look.listed(desk):
         desk.shown.say(f"these would be {participle}; nothing was")
     return desk.concluded()
 
 
-def _conclude(desk: Desk, tally: Tally, kept: int) -> int:
+def _conclude(desk: LetterDesk, tally: Tally, kept: int) -> int:
     if tally.doubled:
         desk.shown.say(
             f"{tally.doubled} were sent, but could not be deleted here: they are there twice"
@@ -124,7 +124,7 @@ def _conclude(desk: Desk, tally: Tally, kept: int) -> int:
     return desk.concluded(1 if tally.refused or tally.doubled else 0)
 
 
-def _say_result(desk: Desk, facts: dict[str, object], text: str, *, met: int) -> None:
+def _say_result(desk: LetterDesk, facts: dict[str, object], text: str, *, met: int) -> None:
     """Prints the result; says that no message was found if none was `met`."""
     if not (met or desk.request.as_json):
         desk.say_none()

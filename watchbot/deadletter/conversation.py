@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from watchbot.deadletter import act, letter
 from watchbot.deadletter.dead_queue import DeadLetterQueue
-from watchbot.deadletter.desk import Desk, Request, open_desk
+from watchbot.deadletter.desk import LetterDesk, LetterRequest, open_desk
 from watchbot.deadletter.prompt import Choice, choose, confirm
 from watchbot.deadletter.triage import triage
 from watchbot.lifecycle import Stop
@@ -18,10 +18,12 @@ PURGE = Choice(text="Purge: delete all", key="d")
 LEAVE = Choice(text="Leave", key="l")
 
 # Each choice with its function, and the verb of the command line, if there is one.
-Actions = dict[Choice, tuple[str | None, Callable[[Desk], Awaitable[int]]]]
+Actions = dict[Choice, tuple[str | None, Callable[[LetterDesk], Awaitable[int]]]]
 
 
-async def converse(request: Request, dead_queues: Sequence[DeadLetterQueue], stop: Stop) -> int:
+async def converse(
+    request: LetterRequest, dead_queues: Sequence[DeadLetterQueue], stop: Stop
+) -> int:
     """Asks for actions and runs them until told to leave; returns the last exit code."""
     dead_queue = await _choose_dead_queue(dead_queues, stop)
     code = 0
@@ -59,7 +61,7 @@ def _actions(dead_queue: DeadLetterQueue) -> Actions:
     return {**actions, PURGE: ("purge", _purge)}
 
 
-async def _print_all(desk: Desk) -> int:
+async def _print_all(desk: LetterDesk) -> int:
     async with desk.walk() as walk:
         async for messages in desk.meant(walk):
             for message in messages:
@@ -68,6 +70,6 @@ async def _print_all(desk: Desk) -> int:
     return 0
 
 
-async def _purge(desk: Desk) -> int:
+async def _purge(desk: LetterDesk) -> int:
     """Deletes all chosen messages; purges the queue if options chose none."""
     return await (act.purge if desk.request.whole else act.delete)(desk)

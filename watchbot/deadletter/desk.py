@@ -24,7 +24,7 @@ NEARLY_MOST_HIDDEN = 110_000  # below MOST_HIDDEN, because SQS's counts are appr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class LetterRequest:
     """A verb with its options. `selection` combines the ids and the settings."""
 
     settings: DeadLetterSettings
@@ -42,7 +42,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class LetterDesk:
     """One pair of queues, and one request.
 
     `total` is the approximate number of waiting messages. `missing` are the requested ids not
@@ -50,7 +50,7 @@ class Desk:
     many are hidden; `elsewhere`, the number that other consumers hold.
     """
 
-    request: Request
+    request: LetterRequest
     dead_queue: DeadLetterQueue
     sqs: Client
     stop: Stop
@@ -148,8 +148,8 @@ class Desk:
 
 @asynccontextmanager
 async def open_desk(
-    request: Request, dead_queue: DeadLetterQueue, stop: Stop
-) -> AsyncIterator[Desk]:
+    request: LetterRequest, dead_queue: DeadLetterQueue, stop: Stop
+) -> AsyncIterator[LetterDesk]:
     """Opens a desk. Raises `AwsError` when the queue cannot be asked."""
     aws = request.settings.aws.near(dead_queue.dead_letter_queue_url)
     async with open_client("sqs", aws, wait_s=request.settings.poll_wait) as sqs:
@@ -158,7 +158,7 @@ async def open_desk(
         # A bar would disturb the questions of a conversation.
         progress = request.verb is not None and sys.stderr.isatty()
         with display(sys.stderr, progress=progress, total=total, every=TOLD_EVERY) as shown:
-            yield Desk(
+            yield LetterDesk(
                 request=request,
                 dead_queue=dead_queue,
                 sqs=sqs,

@@ -11,7 +11,7 @@ from typing import IO, Any, TextIO
 
 from watchbot.aws import open_client
 from watchbot.deadletter import letter, logs
-from watchbot.deadletter.desk import Desk, Request
+from watchbot.deadletter.desk import LetterDesk, LetterRequest
 from watchbot.errors import SettingError, WatchbotError
 from watchbot.settings.base import describe
 from watchbot.settings.whereabouts import elsewhere_than_aws, is_below_aws
@@ -19,13 +19,13 @@ from watchbot.settings.whereabouts import elsewhere_than_aws, is_below_aws
 SPOOL_BYTES = 4 * 1024 * 1024  # in memory; more goes to a file
 
 
-async def list_all(desk: Desk) -> int:
+async def list_all(desk: LetterDesk) -> int:
     """Prints one line for each; the exit code."""
     await listed(desk)
     return desk.concluded()
 
 
-async def listed(desk: Desk) -> bool:
+async def listed(desk: LetterDesk) -> bool:
     """Prints one line for each; whether there was any."""
     as_json, found = desk.request.as_json, False
     form = letter.as_json if as_json else letter.line
@@ -41,7 +41,7 @@ async def listed(desk: Desk) -> bool:
     return found
 
 
-async def show(desk: Desk) -> int:
+async def show(desk: LetterDesk) -> int:
     """Prints all there is to know of those that were named; the exit code."""
     found: list[dict[str, Any]] = []
     async with desk.walk() as walk:
@@ -51,7 +51,7 @@ async def show(desk: Desk) -> int:
     return desk.concluded()
 
 
-async def summary(desk: Desk) -> int:
+async def summary(desk: LetterDesk) -> int:
     """Prints how many there are of each reason and fingerprint, with the newest; the exit code."""
     counts: Counter[tuple[str | None, str | None]] = Counter()
     newest: dict[tuple[str | None, str | None], dict[str, Any]] = {}
@@ -73,7 +73,7 @@ async def summary(desk: Desk) -> int:
     return desk.concluded()
 
 
-async def export(desk: Desk) -> int:
+async def export(desk: LetterDesk) -> int:
     """Writes them to a file that only we can read, as JSON, one a line; the exit code."""
     path, written = desk.request.words[0], 0
     with _saving(path):
@@ -91,7 +91,7 @@ async def export(desk: Desk) -> int:
     return desk.concluded()
 
 
-async def show_logs(desk: Desk) -> int:
+async def show_logs(desk: LetterDesk) -> int:
     """Prints what the workers of one message logged; 1 when there is nothing."""
     message_id = desk.request.words[0]
     log_group = log_group_of(desk)
@@ -108,7 +108,7 @@ async def show_logs(desk: Desk) -> int:
     return 0 if text else 1
 
 
-async def logs_of(desk: Desk, log_group: str, message_id: str) -> str:
+async def logs_of(desk: LetterDesk, log_group: str, message_id: str) -> str:
     """What the workers of a message logged; see `recent`.
 
     Raises `SettingError` when the queue is on a server of the user's, and the logs' is not named.
@@ -124,7 +124,7 @@ async def logs_of(desk: Desk, log_group: str, message_id: str) -> str:
         return await logs.recent(client, log_group, message_id, desk.settings.since)
 
 
-def log_group_of(desk: Desk) -> str:
+def log_group_of(desk: LetterDesk) -> str:
     """The log group. Raises `SettingError` when it is not known."""
     if desk.dead_queue.log_group is None:
         raise SettingError(
@@ -159,7 +159,7 @@ def _saving(path: str) -> Iterator[None]:
         raise WatchbotError(f"cannot write {path!r}: {fault.strerror}") from fault
 
 
-def _opened(request: Request) -> TextIO:
+def _opened(request: LetterRequest) -> TextIO:
     if request.dry_run:
         return open(os.devnull, "w")
     mode = os.O_TRUNC if request.yes else os.O_EXCL

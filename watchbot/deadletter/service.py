@@ -10,13 +10,13 @@ import click
 from watchbot import lifecycle
 from watchbot.deadletter import act, look
 from watchbot.deadletter.dead_queue import chosen, find
-from watchbot.deadletter.desk import Desk, Request, open_desk
+from watchbot.deadletter.desk import LetterDesk, LetterRequest, open_desk
 from watchbot.errors import UsageError
 from watchbot.lifecycle import Stop
 
 INTERRUPTED = 130
 
-Verb = Callable[[Desk], Awaitable[int]]
+Verb = Callable[[LetterDesk], Awaitable[int]]
 
 VERBS: dict[str, Verb] = {
     "list": look.list_all,
@@ -32,7 +32,7 @@ _ONE_WORD = {"export": "a FILE", "logs": "an ID"}
 _DESTROYS = {"delete": "Delete what was chosen", "purge": "Delete ALL dead messages"}
 
 
-def dead_letter(request: Request) -> int:
+def dead_letter(request: LetterRequest) -> int:
     """Runs a request; returns the exit code.
 
     Raises `UsageError` before it changes anything, and `AwsError`.
@@ -45,7 +45,7 @@ def dead_letter(request: Request) -> int:
     return lifecycle.run(functools.partial(_run, request))
 
 
-def _check(request: Request) -> None:
+def _check(request: LetterRequest) -> None:
     verb, words = request.verb, request.words
     if verb is None:
         _check_conversation(request)
@@ -59,7 +59,7 @@ def _check(request: Request) -> None:
         raise UsageError("purge deletes all, and chooses none; delete takes IDs and options")
 
 
-def _check_conversation(request: Request) -> None:
+def _check_conversation(request: LetterRequest) -> None:
     verbs = ", ".join(VERBS)
     if request.as_json or request.yes or request.dry_run:
         raise UsageError(f"--json, --yes and --dry-run want a verb: {verbs}")
@@ -67,7 +67,7 @@ def _check_conversation(request: Request) -> None:
         raise UsageError(f"this is no terminal to ask questions at; say what to do: {verbs}")
 
 
-def _confirm(request: Request) -> None:
+def _confirm(request: LetterRequest) -> None:
     verb, settings = str(request.verb), request.settings
     if not sys.stdin.isatty():
         raise UsageError(f"{verb} asks before, and nobody is there to answer: add --yes")
@@ -75,7 +75,7 @@ def _confirm(request: Request) -> None:
     click.confirm(f"{_DESTROYS[verb]} of {of}?", abort=True, err=True)
 
 
-async def _run(request: Request, stop: Stop) -> int:
+async def _run(request: LetterRequest, stop: Stop) -> int:
     if request.verb is None:
         from watchbot.deadletter.conversation import converse  # needs the extra
 

@@ -4,7 +4,7 @@ import sys
 from contextlib import AsyncExitStack
 
 from watchbot.deadletter import act, letter, look
-from watchbot.deadletter.desk import Desk
+from watchbot.deadletter.desk import LetterDesk
 from watchbot.deadletter.prompt import Choice, choose, confirm
 from watchbot.deadletter.replay import Replay
 from watchbot.deadletter.walk import Walk
@@ -19,7 +19,7 @@ DELETE = Choice(text="Delete it", key="d")
 STOP = Choice(text="Stop triage", key="s")
 
 
-async def triage(desk: Desk) -> int:
+async def triage(desk: LetterDesk) -> int:
     """Asks about each chosen message; returns the exit code.
 
     Keeps every message that the user neither returns nor deletes.
@@ -38,7 +38,7 @@ async def triage(desk: Desk) -> int:
 
 
 class _Triage:
-    def __init__(self, desk: Desk, walk: Walk, replay: Replay | None) -> None:
+    def __init__(self, desk: LetterDesk, walk: Walk, replay: Replay | None) -> None:
         self._desk, self._walk, self._replay = desk, walk, replay
         logs = [LOGS] if desk.dead_queue.log_group else []
         replays = [RETURN] if replay else []

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class AgentAnswer:
     """The agent's HTTP status, and the JSON object of its body; empty when the body has none."""
 
     status: int
@@ -29,10 +29,10 @@ class Ask(Protocol):
 
     async def __call__(
         self, method: str, url: str, request: object = None, *, within_s: float
-    ) -> Answer: ...
+    ) -> AgentAnswer: ...
 
 
-async def ask(method: str, url: str, request: object = None, *, within_s: float) -> Answer:
+async def ask(method: str, url: str, request: object = None, *, within_s: float) -> AgentAnswer:
     """Sends a request to the agent and returns its answer.
 
     Raises `OSError` when the agent does not answer within `within_s`.
@@ -43,7 +43,7 @@ async def ask(method: str, url: str, request: object = None, *, within_s: float)
                 aiohttp.ClientSession() as session,
                 session.request(method, url, json=request, allow_redirects=False) as response,
             ):
-                return Answer(
+                return AgentAnswer(
                     status=response.status,
                     content=_object(await response.content.read(MAX_ANSWER_BYTES)),
                 )

@@ -14,7 +14,7 @@ import anyio
 
 from watchbot.aws import retry_pause
 from watchbot.listen import agent
-from watchbot.listen.agent import Answer, Ask
+from watchbot.listen.agent import AgentAnswer, Ask
 from watchbot.world import REAL, World
 
 PATH = "/task-protection/v1/state"
@@ -112,7 +112,7 @@ class Protection:
             if due_s > 0:
                 with anyio.move_on_after(due_s):
                     await self._changed.wait()
-            elif await self._tell(self._busy):
+            elif await self._set_protection(self._busy):
                 failures = 0
             else:
                 failures += 1
@@ -127,7 +127,7 @@ class Protection:
     async def take_off(self) -> None:
         """Asks ECS once to end the protection, if there may be one."""
         if self._told is not False and not self._given_up:
-            await self._tell(False)
+            await self._set_protection(False)
 
     def _due_s(self) -> float:
         """Seconds until the next call to the agent, if neither `busy` nor `idle` comes before."""
@@ -137,7 +137,7 @@ class Protection:
             return math.inf
         return self._idle_since + self._pace.idle_s - self._now()
 
-    async def _tell(self, protect: bool) -> bool:
+    async def _set_protection(self, protect: bool) -> bool:
         before, asked_at = self._told, self._now()
         self._told = None  # a cancelled request may still reach ECS
         refusal = await self._ask(protect)
@@ -173,7 +173,7 @@ class Protection:
             self._deployment_blocked()
 
 
-def _refusal(answer: Answer) -> AgentRefusal | None:
+def _refusal(answer: AgentAnswer) -> AgentRefusal | None:
     """The refusal in the agent's answer, or None when ECS did as asked."""
     # `failure` is an answer of ECS about this task; `error` means that ECS gave no answer.
     fault = answer.content.get("failure") or answer.content.get("error")

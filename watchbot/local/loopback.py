@@ -35,7 +35,7 @@ def serving(
 
     `end_waits` ends the long polls, so that a stop need not wait for them.
     """
-    server = Server(app, talk, listener)
+    server = LoopbackServer(app, talk, listener)
     accepting = Thread(target=server.serve_forever, args=(STOP_POLL_S,), daemon=True)
     accepting.start()
     try:
@@ -161,7 +161,7 @@ class KeptConnection(WSGIRequestHandler):
         pass
 
 
-class Server(ThreadedWSGIServer):
+class LoopbackServer(ThreadedWSGIServer):
     """Serves the connections of a listening socket, each in a thread."""
 
     def __init__(self, app: Any, talk: type[KeptConnection], listener: socket.socket) -> None:

@@ -143,7 +143,7 @@ def asks_for_json(words: Sequence[str]) -> bool:
     return flag("structured_logging") in words or value.lower() in {"1", "true", "t", "yes", "on"}
 
 
-class Source(PydanticBaseSettingsSource):
+class SettingSource(PydanticBaseSettingsSource):
     """A source of values, by field; it says what each field is, and leaves out those it has not."""
 
     def __call__(self) -> dict[str, Any]:
@@ -154,7 +154,7 @@ class Source(PydanticBaseSettingsSource):
         return {name: value for name, value in found.items() if value is not None}
 
 
-class _Environment(Source):
+class _Environment(SettingSource):
     """Reads `variables()`, case-sensitive; an empty variable counts as not set."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:

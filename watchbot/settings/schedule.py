@@ -14,7 +14,7 @@ from watchbot.settings.base import (
     Port,
     PublicUrl,
     Settings,
-    Source,
+    SettingSource,
     TopicArn,
     describe,
     flag,
@@ -42,7 +42,7 @@ _LEFT: Mapping[str, str] = {  # variables that set nothing, and what to do inste
 }
 
 
-class _EcsScheduler(Source):
+class _EcsScheduler(SettingSource):
     """Reads ecs-scheduler's variables; `{NAME}` in a value stands for another variable."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:

@@ -14,7 +14,7 @@ from anyio.abc import TaskGroup
 from watchbot.errors import AwsError
 from watchbot.lifecycle import Stop
 from watchbot.sqs.counts import left_in
-from watchbot.sqs.intake import Intake, Limits, Room
+from watchbot.sqs.intake import Intake, IntakeLimits, Room
 from watchbot.sqs.lease import Lease
 from watchbot.sqs.leases import Leases
 from watchbot.sqs.message import Message
@@ -118,7 +118,7 @@ class Consumer:
         self._queue, self._work, self._terms = queue, work, terms
         self._valve = valve or Valve()
         self._world = self._valve.world
-        limits = Limits(
+        limits = IntakeLimits(
             slots=terms.slots, wait_s=terms.poll_wait_s, visibility_s=terms.visibility_s
         )
         self._intake = Intake(queue, work.deliver, limits, valve=self._valve, room=room)

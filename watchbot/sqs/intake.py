@@ -47,7 +47,7 @@ class Boundless:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class IntakeLimits:
     """Limits of an intake: `slots` is the most messages in hand; the others go to SQS."""
 
     slots: int
@@ -67,7 +67,7 @@ class Intake:
         self,
         queue: Queue,
         deliver: Callable[[list[Message]], None],
-        limits: Limits,
+        limits: IntakeLimits,
         *,
         valve: Valve | None = None,
         room: Room | None = None,

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from watchbot import metrics
-from watchbot.top.reading import Failure, Reading
+from watchbot.top.reading import Reading, ShownFailure
 
 PATIENCE_S = 5
 # Watchers are nearby: no proxy is used.
@@ -39,8 +39,8 @@ def _get(url: str) -> str:
     return read.decode(errors="replace")
 
 
-def _failure(said: dict[str, Any]) -> Failure:
-    return Failure(
+def _failure(said: dict[str, Any]) -> ShownFailure:
+    return ShownFailure(
         fingerprint=str(said["fingerprint"]),
         how=str(said["how"]),
         count=int(said["count"]),

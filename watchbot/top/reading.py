@@ -9,7 +9,7 @@ from watchbot.outcome import NAMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class ShownFailure:
     """A group of failures with one fingerprint."""
 
     fingerprint: str
@@ -24,7 +24,7 @@ class Reading:
 
     at_s: float
     samples: Samples
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[ShownFailure, ...] = ()
 
     def value(self, name: str, **labels: str) -> float:
         """The value of one series; 0 if it does not exist."""
@@ -53,7 +53,7 @@ class Summary:
     p95_s: float | None
     leases_lost: float
     breaker_open: bool
-    failures: tuple[Failure, ...]
+    failures: tuple[ShownFailure, ...]
 
 
 def summary(before: Reading, after: Reading) -> Summary:

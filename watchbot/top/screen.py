@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import click
 
 from watchbot.errors import MissingExtra
-from watchbot.top.reading import Failure, Summary
+from watchbot.top.reading import ShownFailure, Summary
 
 HEADINGS = (
     "watcher", "waiting", "hidden", "oldest", "busy", "per second", "p50", "p95", "lost", "breaker"
@@ -100,7 +100,7 @@ def _duration(seconds: float | None) -> str:
     return f"{seconds:.3g}s" if seconds < 100 else f"{seconds / 60:.0f}min"
 
 
-def _failure(failure: Failure) -> str:
+def _failure(failure: ShownFailure) -> str:
     how = "".join(letter if letter.isprintable() else "?" for letter in failure.how)
     times = f"{failure.count} times" if failure.count > 1 else "once"
     return f"failure {failure.fingerprint}: {how}; {times}, last {failure.last}"

@@ -15,7 +15,7 @@ from tests.simulation.watcher.queue import SimulatedQueue, Weather, Wire
 from watchbot.aws import Client
 from watchbot.errors import Unreachable
 from watchbot.lifecycle import Stop
-from watchbot.listen.agent import Answer
+from watchbot.listen.agent import AgentAnswer
 from watchbot.listen.breaker import Breaker
 from watchbot.listen.dead_letters import DeadLetters
 from watchbot.listen.failures import Failures
@@ -174,10 +174,12 @@ class Agent:
         self._around, self._life = around, around.laws.lives[watcher]
         self._life.protected = False
 
-    async def ask(self, method: str, url: str, request: Any = None, *, within_s: float) -> Answer:
+    async def ask(
+        self, method: str, url: str, request: Any = None, *, within_s: float
+    ) -> AgentAnswer:
         await asyncio.sleep(0.005)
         if self._around.queue.happens("agent"):
             await asyncio.sleep(within_s)
             raise OSError("no answer, as simulated")
         self._life.protected = request["ProtectionEnabled"]
-        return Answer(status=200, content={"protection": {}})
+        return AgentAnswer(status=200, content={"protection": {}})

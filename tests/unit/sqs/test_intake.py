@@ -4,7 +4,7 @@ import anyio
 import pytest
 
 from watchbot.errors import AwsError, Denied, Throttled
-from watchbot.sqs.intake import Intake, Limits
+from watchbot.sqs.intake import Intake, IntakeLimits
 from watchbot.sqs.memory import MemoryQueue
 from watchbot.sqs.message import Message
 
@@ -32,7 +32,9 @@ class Consumer:
     def __init__(self, queue: MemoryQueue, slots: int) -> None:
         self.got: list[Message] = []
         self.most = 0
-        self.intake = Intake(queue, self._take, Limits(slots=slots, wait_s=1, visibility_s=30))
+        self.intake = Intake(
+            queue, self._take, IntakeLimits(slots=slots, wait_s=1, visibility_s=30)
+        )
 
     def _take(self, messages: list[Message]) -> None:
         self.got += messages

@@ -7,7 +7,7 @@ from watchbot.aws import Client
 from watchbot.errors import AwsError, NotFound, Rejected
 from watchbot.schedule.job.job import Job
 from watchbot.schedule.job.task import TAG, task_overrides
-from watchbot.schedule.store.run import Call, LeasedRun, job_mark
+from watchbot.schedule.store.run import LeasedRun, StartCall, job_mark
 
 DESCRIBED_AT_ONCE = 100  # ECS's limit
 
@@ -60,7 +60,9 @@ class Cluster:
             tasks += answer["tasks"]
         return tasks
 
-    async def start(self, run: LeasedRun, call: Call) -> tuple[list[dict[str, Any]], list[Any]]:
+    async def start(
+        self, run: LeasedRun, call: StartCall
+    ) -> tuple[list[dict[str, Any]], list[Any]]:
         """Starts up to ten tasks; returns the started tasks, and ECS's failures of the others.
 
         Raises `ConflictingCall` when ECS knows the token from a call with other parameters.
@@ -116,7 +118,7 @@ class Cluster:
         return job.id in tags or (by == self._old_mark and not tags and not job.overrides)
 
 
-def request(run: LeasedRun, call: Call, cluster: str) -> dict[str, Any]:
+def request(run: LeasedRun, call: StartCall, cluster: str) -> dict[str, Any]:
     """RunTask's parameters; they depend on run and call only, so that a repeat is identical."""
     job = run.job
     optional = {

@@ -28,7 +28,7 @@ from watchbot.schedule.start.demand import (
 from watchbot.schedule.start.message import Refused, send
 from watchbot.schedule.start.refusals import refusal_of
 from watchbot.schedule.start.turn import Others, others_of
-from watchbot.schedule.store.run import Call, CalledOff, LeasedRun, Other, RunEnd
+from watchbot.schedule.store.run import CalledOff, LeasedRun, Other, RunEnd, StartCall
 from watchbot.schedule.store.store import Ledger
 from watchbot.world import REAL
 
@@ -158,7 +158,7 @@ class Attempt:
         await self._go_on(replace(self.run, wanted=decision.count), decided, told)
         return None
 
-    async def _call(self, cluster: Cluster, call: Call) -> list[dict[str, str]]:
+    async def _call(self, cluster: Cluster, call: StartCall) -> list[dict[str, str]]:
         """Calls RunTask, stores the result, and returns the failures that ECS reported."""
         try:
             tasks, failures = await cluster.start(self.run, call)
@@ -195,7 +195,7 @@ class Attempt:
         """Stores the run's progress and its next call, before the call is made."""
         missing = (run.wanted or 0) - len(run.tasks)
         number = run.call.number + 1 if run.call else 0
-        call = Call(
+        call = StartCall(
             number=number,
             count=min(missing, AT_ONCE),
             at=to_text(self._now),
@@ -256,7 +256,7 @@ class Attempt:
         )
         return int(answer["Attributes"][_QUEUE_LENGTH])
 
-    async def _find(self, cluster: Cluster, call: Call, reason: str) -> RunEnd:
+    async def _find(self, cluster: Cluster, call: StartCall, reason: str) -> RunEnd:
         """Looks for the tasks of a call that cannot be repeated."""
         tasks = tuple(await cluster.started(self.run))
         self.run = replace(self.run, tasks=tasks, call=replace(call, doubtful=True))

@@ -11,7 +11,7 @@ from typing import Any
 
 from watchbot.moment import to_time
 from watchbot.schedule.store.planner import Due
-from watchbot.schedule.store.run import ENDS_ILL, Call, LeasedRun, Other, Started
+from watchbot.schedule.store.run import ENDS_ILL, LeasedRun, Other, StartCall, Started
 from watchbot.schedule.store.stored import StoredJob, understood
 
 Row = Mapping[str, Any]
@@ -107,7 +107,7 @@ def _as_written(row: Row) -> LeasedRun:
         created_at=to_time(row["created_at"]),
         attempts=row["attempts"],
         wanted=row.get("wanted"),
-        call=Call(**json.loads(call)) if call else None,
+        call=StartCall(**json.loads(call)) if call else None,
         tasks=tuple(_list(row.get("tasks"))),
         failures=tuple(_list(row.get("failures"))),
         concurrency=row.get("concurrency"),

@@ -49,7 +49,7 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class StartCall:
     """A call of RunTask under way. ECS answers an identical repeat as it did the first call."""
 
     number: int
@@ -79,7 +79,7 @@ class LeasedRun:
     created_at: datetime
     attempts: int = 0
     wanted: int | None = None
-    call: Call | None = None
+    call: StartCall | None = None
     tasks: tuple[dict[str, Any], ...] = ()
     failures: tuple[dict[str, Any], ...] = ()
     concurrency: int | None = None

@@ -9,7 +9,7 @@ from watchbot.errors import Denied, Rejected, Throttled
 from watchbot.moment import to_text
 from watchbot.schedule.job.task import TAG
 from watchbot.schedule.start.starter import Attempt, Later
-from watchbot.schedule.store.run import Call, RunEnd
+from watchbot.schedule.store.run import RunEnd, StartCall
 
 
 async def test_containers_know_which_time_they_run_for(place: str) -> None:
@@ -88,7 +88,7 @@ async def test_call_of_a_replica_that_died_is_doubtful(place: str) -> None:
         world.clock.on(minutes=1)
         await world.plan()
         (run,) = await world.take(world.one)
-        noted = replace(run, wanted=1, call=Call(number=0, count=1, at=to_text(run.due_at)))
+        noted = replace(run, wanted=1, call=StartCall(number=0, count=1, at=to_text(run.due_at)))
         await world.one.note(noted)
         world.clock.on(seconds=30)  # no more was heard of it
         world.ecs.before = breaking(9, slow)

@@ -13,7 +13,7 @@ from watchbot.schedule.job.job import Job, read_job
 from watchbot.schedule.job.part import JobPart
 from watchbot.schedule.job.task import TAG, AwsVpc, CapacityProvider, Override
 from watchbot.schedule.start.cluster import request
-from watchbot.schedule.store.run import Call, LeasedRun
+from watchbot.schedule.store.run import LeasedRun, StartCall
 
 NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
 
@@ -81,7 +81,7 @@ def test_options_of_run_task_reach_it_whole() -> None:
     job = read_job(
         Job.model_validate(job_fields(taskDefinition="t", passDueAt=False, **OPTIONS)).stored()
     )
-    asked = request(a_run(job), Call(number=0, count=1, at="x"), "default")
+    asked = request(a_run(job), StartCall(number=0, count=1, at="x"), "default")
 
     assert {name: asked[name] for name in OPTIONS} == OPTIONS
 
@@ -89,7 +89,7 @@ def test_options_of_run_task_reach_it_whole() -> None:
 def test_listed_overrides_have_all_that_a_container_may_have() -> None:
     listed = {"containerName": "main", "command": ["ls"], "cpu": 5, "memoryReservation": 64}
     job = Job.model_validate(job_fields(overrides=[listed], passDueAt=False))
-    asked = request(a_run(job), Call(number=0, count=1, at="x"), "default")
+    asked = request(a_run(job), StartCall(number=0, count=1, at="x"), "default")
 
     assert asked["overrides"]["containerOverrides"] == [
         {
@@ -105,7 +105,7 @@ def test_listed_overrides_have_all_that_a_container_may_have() -> None:
 def test_a_variable_of_the_job_stays_as_it_is() -> None:
     own = {"containerName": "main", "environment": {"WATCHBOT_DUE_AT": "never"}}
     job = Job.model_validate(job_fields(overrides=[own]))
-    (entry,) = request(a_run(job), Call(number=0, count=1, at="x"), "default")["overrides"][
+    (entry,) = request(a_run(job), StartCall(number=0, count=1, at="x"), "default")["overrides"][
         "containerOverrides"
     ]
 
