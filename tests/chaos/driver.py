@@ -10,17 +10,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.chaos.plan import (
-    Line,
-    Plan,
-    completed_again,
-    out_of_order,
-    overlaps,
-    plan_of,
-    read_ledger,
-)
+from tests.chaos.plan import Plan, plan_of, read_ledger
 from tests.chaos.proxy import ALL_FAULTS, NO_FAULTS, Faults, Proxy, running_proxy
 from tests.chaos.watchers import Fleet, open_files, rss_bytes
+from tests.support import promises
+from tests.support.promises import Line
 from tests.support.sqs_server import running_sqs_server
 from watchbot.sqs.memory import MemoryQueue
 
@@ -206,14 +200,15 @@ async def _judge(stage: Stage, scenario: Scenario, count: int) -> Result:
     abandoned = fleet.end_abandoned()
     await asyncio.sleep(0.1)  # for those just killed to be gone
     dead = await _numbers_in(stage.dead)
-    done = {line.number for line in ledger if line.completes}
     poison = {number for number in range(count) if plan_of(number).poison}
     everything = set(range(count))
-    again = completed_again(ledger)
+    again = promises.completed_again(ledger)
     wrong = list(fleet.faults)
-    wrong += [f"{number} is lost" for number in sorted(everything - done - dead)]
-    wrong += [f"{number} is dead, but not by the plan" for number in sorted(dead - poison)]
-    wrong += [f"{number} was to die, and is not dead" for number in sorted(poison - dead)]
+    broken = {
+        "nothing lost": promises.lost(everything, ledger, dead),
+        "dead by the rule": promises.wrongly_dead(dead, poison)
+        + [f"{number} was to die, and is not dead" for number in sorted(poison - dead)],
+    }
     wrong += [
         f"{line.number} ended with {line.value}"
         for line in ledger
@@ -221,12 +216,12 @@ async def _judge(stage: Stage, scenario: Scenario, count: int) -> Result:
     ]
     wrong += [f"process {process} is left over" for process in fleet.left_over()]
     if scenario.gentle and again:
-        wrong.append(f"{again} runs completed what was completed before")
+        broken["nothing twice"] = [f"{again} runs completed what was completed before"]
     if scenario.fifo:
-        wrong += out_of_order(ledger) + overlaps(
-            [line for line in ledger if line.worker not in fleet.killed_workers],
-            _doubtful(stage, ledger),
-        )
+        ours = [line for line in ledger if line.worker not in fleet.killed_workers]
+        broken["in order"] = promises.out_of_order(ledger)
+        broken["one at a time"] = promises.overlaps(ours, _doubtful(stage, ledger))
+    wrong += [f"{law}: {text}" for law, texts in broken.items() for text in texts]
     starts = sum(line.word == "start" for line in ledger)
     facts = {"messages": count, "runs": starts, "again": again, "dead": len(dead)}
     return Result(wrong=wrong, facts={**facts, "abandoned": abandoned})

@@ -86,6 +86,8 @@ class Simulation(Generic[History]):
         with multiprocessing.Pool(options.cores) as pool:
             for seed, played in pool.imap_unordered(self._summary, seeds, chunksize=10):
                 total.add(seed, played)
+                if total.broken and options.first_failure:
+                    return 1
         print(total, flush=True)
         for law, seed in total.first.items():
             print(f"\n{law}, by seed {seed}, made small:", flush=True)
@@ -102,6 +104,7 @@ class Simulation(Generic[History]):
         parser.add_argument("--first-seed", type=int, default=0)
         parser.add_argument("--cores", type=int, default=multiprocessing.cpu_count())
         parser.add_argument("--trace", action="store_true", help="print all that happens")
+        parser.add_argument("--first-failure", action="store_true", help="end at the first one")
         parser.add_argument("--replay", type=Path, help="a file with a history, or a seed's number")
         return parser.parse_args()
 

@@ -5,34 +5,29 @@ Those that name no fault hold under all that the simulation has.
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from tests.simulation.judging import Judge
 from tests.simulation.watcher.history import History
+from tests.simulation.watcher.known import Delivery, Known, Life, Run
+from tests.support import promises
+from tests.support.promises import Line
 from watchbot.listen.report import Report
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Refusal
 
 LAWS: Mapping[str, str] = {
+    **promises.LAWS,
     "finished first": "At least once: a message is deleted once its worker exited with 0 or 3, or "
     "once the dead-letter queue has it; never otherwise",
-    "nothing lost": "At least once: whatever dies, a message that is not done is in the queue, or "
-    "in the dead-letter queue. Not where the queue itself is deleted",
     "all done": "At least once: once all is well, each message is done, or dead, and no watcher "
     "waits for ever. Not where the queue is deleted",
-    "nothing twice": "When a command runs twice: with SIGTERM alone, no message is done twice, and "
-    "never two runs of one at once. Not where the queue fails or repeats itself, where a "
-    "watcher is killed or stands still",
     "renewed in time": "The lease: while a message is in hand, nobody else gets it. Not where the "
     "queue fails or repeats itself, where its watcher is killed or stands still",
     "started in hand": "When a command runs twice: a worker whose lease is lost is not started. "
     "Not where the queue repeats itself",
     "no dead receipt": "The lease: a message that was deleted, or whose lease the queue said is "
     "lost, is not settled any more",
-    "one at a time": "FIFO: within a group one message runs at a time. "
-    "Runs whose lease is lost go on beside the next",
-    "in order": "FIFO: within a group messages run, and are deleted, in order",
     "in hand": "The lease, FIFO: no more is received than there are slots; from a FIFO queue one "
     "message at a time",
     "slots": "a watcher runs at most `--concurrency` workers, each with a number of its own",
@@ -45,8 +40,6 @@ LAWS: Mapping[str, str] = {
     "killed, and not those that were never run, where the queue fails",
     "given back": "a watcher at rest asks for as many messages as it has slots, up to ten, and "
     "asks the queue for nothing else",
-    "dead by the rule": "At least once: a message is a dead letter after `--max-attempts` failed "
-    "runs or at its last receive, and never before",
     "protected": "Scale-in: the task is protected while it works, and is not when it rests. "
     "Not where the agent fails",
     "breaker": "The breaker: where a run has succeeded since the start, it never opens; "
@@ -56,58 +49,6 @@ LAWS: Mapping[str, str] = {
     "no livelock": "the loop's steps are bounded",
 }
 SLACK_S = 0.6  # for the last notices, and for calls of some milliseconds
-
-
-@dataclass(slots=True)
-class Known:
-    """A message as it really is."""
-
-    name: str
-    group: str
-    place: int
-    receipt: str = ""  # of the last who got it
-    hidden_until: float = -math.inf
-    receives: int = 0
-    gone: bool = False
-
-
-@dataclass(slots=True)
-class Delivery:
-    """A message in the hands of a watcher, as that may know."""
-
-    message_id: str
-    held_until: float
-    dead: str = ""  # why it must not be settled any more
-    reports: int = 0
-    started: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Run:
-    """A run of a message."""
-
-    watcher: str
-    message_id: str
-    receipt: str
-    slot: int
-    batch: object
-    began: float
-
-
-@dataclass(slots=True)
-class Life:
-    """A watcher's life, from its start to its end."""
-
-    slots: int
-    deliveries: dict[str, Delivery] = field(default_factory=dict)
-    runs: list[Run] = field(default_factory=list)
-    open_polls: list[int] = field(default_factory=list)
-    asked_at: float = math.inf
-    forced_at: float = math.inf
-    stood_still_s: float = 0.0
-    killed: bool = False
-    settled_at: float = 0.0
-    protected: bool | None = None  # None: nobody asked for protection
 
 
 class Laws(Judge):
@@ -124,6 +65,8 @@ class Laws(Judge):
         self.runs = 0
         self.deleted_queue = False
         self.groups: dict[str, list[Known]] = defaultdict(list)
+        self.ledger: list[Line] = []
+        self.doubtful = set[promises.Run]()
 
     # What happens to the queue.
 
@@ -141,6 +84,7 @@ class Laws(Judge):
                     ours = delivery.message_id == message_id and not delivery.reports
                     text = f"{known.name} is in hand of {watcher}"
                     self.check(life.killed or not ours, "renewed in time", text)
+        self._doubt(run for run in self._running() if run.message_id == message_id)
         known.receipt, known.hidden_until = receipt, self.now() + visibility_s
         known.receives += 1
 
@@ -263,6 +207,7 @@ class Laws(Judge):
             self._check_order(run, known)
         delivery.started = True
         life.runs.append(run)
+        self._note(run, "start", 0)
 
     def _check_slots(self, run: Run, life: Life) -> None:
         taken = {each.slot: each.batch for each in life.runs}
@@ -283,6 +228,20 @@ class Laws(Judge):
         late = [each.name for each in self._before(known) if each.name not in with_it]
         self.check(not late, "in order", f"{known.name} starts before {', '.join(late)}")
 
+    def _doubt(self, runs: Iterable[Run]) -> None:
+        self.doubtful.update(map(self._numbers, runs))
+
+    def _numbers(self, run: Run) -> promises.Run:
+        return self.known[run.message_id].place, list(self.lives).index(run.watcher)
+
+    def _note(self, run: Run, word: str, value: int) -> None:
+        number, watcher = self._numbers(run)
+        group = self.known[run.message_id].group
+        worker = id(run)
+        self.ledger.append(
+            Line(number=number, group=group, worker=worker, watcher=watcher, word=word, value=value)
+        )
+
     def _running(self) -> list[Run]:
         return [run for life in self.lives.values() for run in life.runs]
 
@@ -301,6 +260,7 @@ class Laws(Judge):
             lasted = life.protected or life.killed or self.now() - run.began < SLACK_S
             text = f"{run.watcher} runs {self._shown(run.receipt)}, and ECS may end it"
             self.check(lasted or life.protected is None, "protected", text)
+        self._note(run, "end", 0 if finished else 1)
         self.say(run.watcher, f"ends {self._shown(run.receipt)}: {how}")
         if finished:
             again = run.message_id in self.finished
@@ -343,6 +303,7 @@ class Laws(Judge):
 
     def killed(self, watcher: str) -> None:
         self.lives[watcher].killed = True
+        self._doubt(self.lives[watcher].runs)
         self.say(watcher, "gets SIGKILL")
 
     def stood_still(self, watcher: str, seconds: float) -> None:
@@ -373,6 +334,27 @@ class Laws(Judge):
             self.check(not life.protected, "protected", f"{watcher} rests, and is protected")
         quiet_s = self.now() - life.settled_at
         self.check(quiet_s > 20, "given back", f"{watcher} settled something {quiet_s:.0f} s ago")
+
+    def all_is_done(self, dead_names: Collection[str]) -> None:
+        """Judges what the ledger says, once the queue is empty. `dead_names` are dead letters."""
+        dead = {known.place for known in self.known.values() if known.name in dead_names}
+        may_die = {
+            known.place
+            for message_id, known in self.known.items()
+            if message_id in self.buried or known.receives >= self.history.most_receives > 0
+        }
+        broken = {
+            "nothing lost": promises.lost(range(len(self.known)), self.ledger, dead),
+            "dead by the rule": promises.wrongly_dead(dead, may_die),
+        }
+        if self.history.gentle and (again := promises.completed_again(self.ledger)):
+            broken["nothing twice"] = [f"{again} runs completed what was completed before"]
+        if self.history.fifo:
+            alive = [line for line in self.ledger if line.number not in dead]
+            broken["in order"] = promises.out_of_order(alive)
+            broken["one at a time"] = promises.overlaps(self.ledger, self.doubtful)
+        for law, texts in broken.items():
+            self.check(not texts, law, "; ".join(texts))
 
     def id_of(self, name: str) -> str:
         """The id of the message of this name."""

@@ -15,7 +15,8 @@ from typing import cast
 import anyio
 
 from tests.simulation.watcher.history import Planned
-from tests.simulation.watcher.laws import Laws, Run
+from tests.simulation.watcher.known import Run
+from tests.simulation.watcher.laws import Laws
 from watchbot.lifecycle import Stop
 from watchbot.listen.care import Care, Ending
 from watchbot.listen.output import Output

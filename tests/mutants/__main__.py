@@ -1,0 +1,106 @@
+"""`python -m tests.mutants`: which mutants do the simulation and the unit tests miss?
+
+Each mutant is put into a copy of the tree, which is then simulated, and tested where that finds
+nothing, within a budget of time for each. Ends with 1 when one is missed.
+"""
+
+import argparse
+import multiprocessing
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tests.mutants.mutants import MUTANTS, Mutant
+
+ROOT = Path(__file__).parents[2]
+BUDGET_S = 300  # for each of the two; what takes longer than that hangs, and is caught
+SEEDS = "400"
+SIMULATION = ("-m", "tests.simulation.watcher", "--seeds", SEEDS, "--cores", "1", "--first-failure")
+UNIT_TESTS = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
+OF_THE_PARTS = ("tests/unit/listen", "tests/unit/sqs")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """By what a mutant was caught."""
+
+    mutant: Mutant
+    simulated: bool
+    tested: bool
+    how: str
+
+    @property
+    def missed(self) -> bool:
+        return not self.simulated and not self.tested
+
+    def __str__(self) -> str:
+        marks = [
+            "simulation" if self.simulated else "-",
+            "unit tests" if self.tested else "-",
+        ]
+        verdict = "MISSED" if self.missed else "caught"
+        return f"{verdict}  {marks[0]:10}  {marks[1]:10}  {self.mutant.name}  {self.how}"
+
+
+def main() -> int:
+    """Judges the mutants; 1 when one is missed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants")
+    parser.add_argument("--only", default="", help="only those whose name has this text")
+    parser.add_argument("--both", action="store_true", help="test what was caught already, too")
+    parser.add_argument("--cores", type=int, default=multiprocessing.cpu_count())
+    options = parser.parse_args()
+    chosen = [mutant for mutant in MUTANTS if options.only in mutant.name]
+    judged = []
+    with multiprocessing.Pool(options.cores) as pool:
+        for each in pool.imap(partial(judge, both=options.both), chosen, chunksize=1):
+            print(each, flush=True)
+            judged.append(each)
+    simulated, tested = sum(each.simulated for each in judged), sum(each.tested for each in judged)
+    missed = sum(each.missed for each in judged)
+    print(
+        f"{len(judged)} mutants: {simulated} caught by the simulation, {tested} by unit tests"
+        f"{'' if options.both else ' alone'}, {missed} missed"
+    )
+    return bool(missed)
+
+
+def judge(mutant: Mutant, *, both: bool) -> Judged:
+    """Tries a mutant in a copy of the tree."""
+    with tempfile.TemporaryDirectory(prefix="watchbot-mutant-") as folder:
+        home = Path(folder)
+        for name in ("watchbot", "tests"):
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, home / name, ignore=ignored)
+        shutil.copy(ROOT / "pyproject.toml", home)
+        file = home / "watchbot" / mutant.file
+        file.write_text(mutant.applied(file.read_text(encoding="utf-8")), encoding="utf-8")
+        simulated, how = _fails(SIMULATION, home)
+        tested = False
+        if both or not simulated:
+            tested, _ = _fails((*UNIT_TESTS, *OF_THE_PARTS), home)
+    return Judged(mutant, simulated, tested, how if simulated else "")
+
+
+def _fails(command: tuple[str, ...], home: Path) -> tuple[bool, str]:
+    """Whether a command fails in this folder, and its first words."""
+    try:
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=home,
+            capture_output=True,
+            text=True,
+            timeout=BUDGET_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return True, "hangs"
+    said = done.stdout.strip() or done.stderr.strip()
+    return done.returncode != 0, f"({said.splitlines()[0][:90]})" if said else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,400 @@
+"""The mutants: each is one fault in intake, lanes, leases, batching, settling, drain or FIFO."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A fault. `old` stands once in `file`, a path in `watchbot`, and becomes `new`."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+
+    def applied(self, text: str) -> str:
+        """The text with the fault. Raises `ValueError` unless `old` stands there exactly once."""
+        if text.count(self.old) != 1:
+            raise ValueError(f"{self.name}: {self.file} has its text {text.count(self.old)} times")
+        return text.replace(self.old, self.new)
+
+
+INTAKE, LEASES, LEASE = "sqs/intake.py", "sqs/leases.py", "sqs/lease.py"
+BATCHING, CONSUMER, VALVE = "sqs/batching.py", "sqs/consumer.py", "sqs/valve.py"
+WATCHER, LANES, SETTLING = "listen/watcher.py", "listen/lanes.py", "listen/settling.py"
+RUNNING, SPAWNING, BREAKER = "listen/running.py", "listen/spawning.py", "listen/breaker.py"
+DEAD, PROTECTION, SENTBACK = "listen/dead_letters.py", "listen/protection.py", "listen/sentback.py"
+
+MUTANTS = (
+    # Intake.
+    Mutant(
+        "receives ten at once from a FIFO queue",
+        INTAKE,
+        "self._batch = 1 if queue.fifo else MAX_BATCH",
+        "self._batch = MAX_BATCH",
+    ),
+    Mutant(
+        "receives one more than there are slots",
+        INTAKE,
+        "count = self._room.take(min(self._batch, self._wanted))",
+        "count = self._room.take(min(self._batch, self._wanted + 1))",
+    ),
+    Mutant(
+        "does not reserve slots for a poll",
+        INTAKE,
+        "                self._free -= count\n",
+        "",
+    ),
+    Mutant(
+        "keeps the slots of messages that did not come",
+        INTAKE,
+        "self.give_back(count - len(messages or ()))\n            self._room",
+        "self._room",
+    ),
+    Mutant(
+        "begins a poll though the valve is closed",
+        INTAKE,
+        "        while not self._valve.closed:\n            if self._wanted",
+        "        while True:\n            if self._wanted",
+    ),
+    Mutant(
+        "asks an empty queue again at once",
+        INTAKE,
+        "            self._valve.hold(IDLE_S)\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "leaves though messages are in hand",
+        INTAKE,
+        "return not messages and self.in_hand == 0 and self._polls == 0",
+        "return not messages and self._polls == 0",
+    ),
+    Mutant(
+        "gives up at the first refusal of many",
+        INTAKE,
+        "if not self._reached or self._world.now() - self._refused_since >= self._give_up_s:",
+        "if True:",
+    ),
+    Mutant(
+        "takes what passes for what is refused for good",
+        INTAKE,
+        "        if error.transient:\n",
+        "        if False:\n",
+    ),
+    # Leases.
+    Mutant(
+        "renews at the very end of a lease",
+        LEASE,
+        "self.renew_at: float = asked_at + visibility_s / 3",
+        "self.renew_at: float = asked_at + visibility_s",
+    ),
+    Mutant(
+        "counts a lease from the answer, not from the request",
+        LEASES,
+        "lease.extended(asked_at, granted_s)",
+        "lease.extended(self._now(), granted_s)",
+    ),
+    Mutant(
+        "renews for a second only",
+        LEASES,
+        "seconds = [min(self._visibility_s, int(lease.left_s)) for lease in leases]",
+        "seconds = [1 for lease in leases]",
+    ),
+    Mutant(
+        "notes no renewal",
+        LEASES,
+        "                lease.extended(asked_at, granted_s)\n",
+        "                pass\n",
+    ),
+    Mutant(
+        "forgets to renew more than ten",
+        LEASES,
+        "            for batch in batched(due, MAX_BATCH):\n"
+        "                renewals.start_soon(self._renew, batch)\n",
+        "            if due:\n                renewals.start_soon(self._renew, due[:1])\n",
+    ),
+    Mutant(
+        "renews a message that is being given back",
+        LEASES,
+        "            and lease.ending is not Settling.HIDE",
+        "            and True",
+    ),
+    Mutant(
+        "renews what was settled while others were waited for",
+        LEASES,
+        "leases = [lease for lease in due if lease in self._held]",
+        "leases = list(due)",
+    ),
+    Mutant(
+        "takes a delete whose answer was lost for a lost lease",
+        LEASES,
+        "if lease.unanswered and self._now() < lease.expires_at:",
+        "if False:",
+    ),
+    Mutant(
+        "believes a renewal, not the delete",
+        LEASES,
+        "        if lease.ending:\n            lease.renew_at = math.inf",
+        "        if False:\n            lease.renew_at = math.inf",
+    ),
+    Mutant(
+        "settles once and never again",
+        LEASES,
+        "            failures += 1\n",
+        "            return False\n",
+    ),
+    Mutant(
+        "settles what is lost",
+        LEASES,
+        "        if not self.holds(lease):\n            return False\n        lease.ending",
+        "        lease.ending",
+    ),
+    Mutant(
+        "keeps the lease of what is settled",
+        LEASES,
+        "            self._settling -= 1\n            self._held.pop(lease, None)\n",
+        "            self._settling -= 1\n",
+    ),
+    Mutant(
+        "gives a message back for longer than SQS takes",
+        LEASES,
+        "self._hides.submit((lease.message, min(seconds, int(lease.left_s))))",
+        "self._hides.submit((lease.message, seconds + 43_200))",
+    ),
+    Mutant(
+        "tries to settle for ever, whatever the end",
+        LEASES,
+        "min(self._call_s, max(0.0, self._end_at - self._now()))",
+        "3600",
+    ),
+    Mutant(
+        "does not ask whether a doubtful lease is ours",
+        LEASES,
+        "while lease.doubtful and self.holds(lease):",
+        "while False:",
+    ),
+    Mutant(
+        "takes every lease for as good as new",
+        LEASE,
+        "self.doubtful = now() >= self.renew_at",
+        "self.doubtful = True",
+    ),
+    # Batching.
+    Mutant(
+        "sends a batch of one",
+        BATCHING,
+        "batch, self._waiting = self._waiting, []",
+        "batch, self._waiting = self._waiting[:1], []",
+    ),
+    Mutant(
+        "answers the wrong waiter",
+        BATCHING,
+        "zip(batch, answers, strict=True)",
+        "zip(batch, reversed(answers), strict=True)",
+    ),
+    Mutant(
+        "forgets what has lingered",
+        BATCHING,
+        "            self._send_in(LINGER_S)\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "does not send the last batch",
+        BATCHING,
+        "        self._send()\n        await self._calls.__aexit__",
+        "        await self._calls.__aexit__",
+    ),
+    # Lanes and FIFO.
+    Mutant(
+        "runs a group beside itself",
+        LANES,
+        "        if key in self._waiting:\n            self._waiting[key].append(lease)\n"
+        "        else:",
+        "        if True:",
+    ),
+    Mutant(
+        "mixes groups in one batch",
+        LANES,
+        "                batch += _followers(waiting, batch[0], size - 1)\n                break\n",
+        "                batch += _followers(waiting, batch[0], size - 1)\n",
+    ),
+    Mutant(
+        "lets the last of a group go first",
+        LANES,
+        "            batch.append(waiting.popleft())\n            if self.fifo",
+        "            batch.append(waiting.pop())\n            if self.fifo",
+    ),
+    Mutant(
+        "forgets what waits behind a run",
+        LANES,
+        "            if self._waiting[key]:\n                self._ready.append(key)\n",
+        "            if self._waiting[key]:\n                pass\n",
+    ),
+    Mutant(
+        "runs what waits behind a failure",
+        WATCHER,
+        "if report.outcome.removes or not (lane.fifo or waits):",
+        "if True:",
+    ),
+    Mutant(
+        "settles what is behind a failure in its batch",
+        WATCHER,
+        "if ends and batch.lane.fifo and not ends[-1][1].outcome.removes:",
+        "if False:",
+    ),
+    # The watcher.
+    Mutant(
+        "keeps the slots of what it gives back",
+        WATCHER,
+        "        self._consumer.give_back(count)\n",
+        "        self._consumer.give_back(0)\n",
+    ),
+    Mutant(
+        "frees a slot twice",
+        WATCHER,
+        "        self._consumer.give_back(count)\n",
+        "        self._consumer.give_back(count + 1)\n",
+    ),
+    Mutant(
+        "runs two in one slot",
+        WATCHER,
+        "heapq.heappop(self._slots))",
+        "self._slots[0])",
+    ),
+    Mutant(
+        "starts nothing after a run",
+        WATCHER,
+        "            self._leave(len(batch.leases))\n            self._start()\n",
+        "            self._leave(len(batch.leases))\n",
+    ),
+    Mutant(
+        "lets observers hear the first verdict, and the final one",
+        WATCHER,
+        "        report = await self._settler.decide(lease, report)\n",
+        "        self._observers.observe(report)\n"
+        "        report = await self._settler.decide(lease, report)\n",
+    ),
+    # Settling.
+    Mutant(
+        "deletes what failed",
+        SETTLING,
+        "elif report.outcome.removes:",
+        "elif True:",
+    ),
+    Mutant(
+        "buries nothing, and deletes it",
+        SETTLING,
+        "            return await self._dead_letters.take(report)\n",
+        "            return report.outcome.failed\n",
+    ),
+    Mutant(
+        "runs again what was done",
+        RUNNING,
+        "if lease.message.id in self._done:",
+        "if False:",
+    ),
+    Mutant(
+        "buries one attempt too soon",
+        DEAD,
+        "if failures < self._max_attempts and",
+        "if failures + 1 < self._max_attempts and",
+    ),
+    Mutant(
+        "deletes a letter that was not sent",
+        DEAD,
+        'log.error("dead letter not sent", extra={**facts, **reason})\n            return False',
+        'log.error("dead letter not sent", extra={**facts, **reason})\n            return True',
+    ),
+    # Drain.
+    Mutant(
+        "goes on receiving in the drain",
+        CONSUMER,
+        "        self._valve.close()\n",
+        "",
+    ),
+    Mutant(
+        "starts runs in the drain",
+        RUNNING,
+        "if self._consumer.draining:",
+        "if False:",
+    ),
+    Mutant(
+        "never lets go of what runs",
+        CONSUMER,
+        "        self._work.let_go()\n",
+        "",
+    ),
+    Mutant(
+        "lets go before the last poll is back",
+        CONSUMER,
+        "        await self._received.wait()\n        self._work.let_go()\n",
+        "        self._work.let_go()\n        await self._received.wait()\n",
+    ),
+    Mutant(
+        "abandons no poll",
+        CONSUMER,
+        "polls.deadline = anyio.current_time() + LAST_POLL_S",
+        "pass",
+    ),
+    Mutant(
+        "does not hear the second signal",
+        CONSUMER,
+        "            await stop.forced.wait()\n        # ",
+        "            await anyio.sleep_forever()\n        # ",
+    ),
+    Mutant(
+        "waits for AWS for ever at the end",
+        CONSUMER,
+        "        self.leases.end_by(self._world.now() + LAST_SETTLE_S)\n",
+        "",
+    ),
+    Mutant(
+        "takes the exit code 0 after SIGTERM for done",
+        SPAWNING,
+        "            return RELEASED, LEAVING\n        return TIMED_OUT",
+        "            return self._codes.outcome(0), LEAVING\n        return TIMED_OUT",
+    ),
+    Mutant(
+        "starts a run after all were released",
+        SPAWNING,
+        "        if self._released.is_set():\n            return Verdict",
+        "        if False:\n            return Verdict",
+    ),
+    Mutant(
+        "gives a stubborn worker all its grace in the end",
+        SPAWNING,
+        "grace.deadline = min(grace.deadline, anyio.current_time() + LAST_GRACE_S)",
+        "pass",
+    ),
+    # What turns the valve, and who asks for protection.
+    Mutant(
+        "opens the breaker after a success",
+        BREAKER,
+        "elif report.outcome.failed and not self._succeeded and self._limit:",
+        "elif report.outcome.failed and self._limit:",
+    ),
+    Mutant(
+        "never closes the breaker",
+        BREAKER,
+        "            self._valve.narrow(None)\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "rests without an end of its protection",
+        WATCHER,
+        "                self._protection.idle()\n",
+        "                pass\n",
+    ),
+    Mutant(
+        "asks for no protection",
+        WATCHER,
+        "            self._protection.busy()\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "waits for ever for messages that somebody else has",
+        SENTBACK,
+        "return moment >= ends or not awaited",
+        "return not self._due",
+    ),
+)

@@ -1,0 +1,100 @@
+"""Laws of delivery that the chaos suite and the simulation share, over a ledger of runs.
+
+Each is a promise of docs/explanation/delivery.md, with the faults under which it holds. Those that
+name no fault hold under all.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+LAWS: Mapping[str, str] = {
+    "nothing lost": "At least once: whatever dies, a message that is not done is in the queue, or "
+    "in the dead-letter queue. Not where the queue itself is deleted",
+    "nothing twice": "When a command runs twice: with SIGTERM alone, no message is done twice, and "
+    "never two runs of one at once. Not where the queue fails or repeats itself, where a "
+    "watcher is killed or stands still",
+    "one at a time": "FIFO: within a group one message runs at a time. "
+    "Runs whose lease is lost go on beside the next",
+    "in order": "FIFO: within a group messages run, and are deleted, in order",
+    "dead by the rule": "At least once: a message is a dead letter after `--max-attempts` failed "
+    "runs or at its last receive, and never before",
+}
+
+Run = tuple[int, int]  # the number of a message, and the watcher that runs it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of the ledger: a run began, or came to its end with `value` as its exit code.
+
+    `worker` and `watcher` are numbers that no other run, and no other watcher, has at that time.
+    """
+
+    number: int
+    group: str
+    worker: int
+    watcher: int
+    word: str
+    value: int
+
+    @property
+    def completes(self) -> bool:
+        return self.word == "end" and self.value in (0, 3)
+
+
+def lost(sent: Collection[int], ledger: Iterable[Line], dead: Collection[int]) -> list[str]:
+    """What breaks `nothing lost`, once the queue is empty."""
+    done = {line.number for line in ledger if line.completes}
+    return [f"{number} is lost" for number in sorted({*sent} - done - {*dead})]
+
+
+def wrongly_dead(dead: Collection[int], may_die: Collection[int]) -> list[str]:
+    """What breaks `dead by the rule`."""
+    return [f"{number} is dead, but not by the plan" for number in sorted({*dead} - {*may_die})]
+
+
+def completed_again(ledger: Iterable[Line]) -> int:
+    """How many runs completed a message that was completed before: they break `nothing twice`."""
+    ends = [line.number for line in ledger if line.completes]
+    return len(ends) - len(set(ends))
+
+
+def out_of_order(ledger: Iterable[Line]) -> list[str]:
+    """What breaks `in order`, where no message is dead.
+
+    A message is completed for the first time only after all those before it in its group that ever
+    complete, and no run of it starts after one behind it was completed: by then it was deleted,
+    whoever may have held it once.
+    """
+    highest: dict[str, int] = {}
+    found, done = [], set[int]()
+    for line in ledger:
+        late = line.number < highest.get(line.group, -1)
+        if late and line.word == "start":
+            found.append(f"{line.number} started after {highest[line.group]} was completed")
+        if line.completes and line.number not in done:
+            done.add(line.number)
+            if late:
+                found.append(f"{line.number} was first completed after {highest[line.group]}")
+            highest[line.group] = max(line.number, highest.get(line.group, -1))
+    return found
+
+
+def overlaps(ledger: Iterable[Line], doubtful: Collection[Run]) -> list[str]:
+    """What breaks `one at a time`: runs that started while another of their group ran.
+
+    `doubtful` are runs whose lease was lost, or whose watcher was killed or stopped: these run on,
+    and the queue has every right to hand out their messages again.
+    """
+    running: dict[str, dict[int, int]] = {}
+    found = []
+    for line in ledger:
+        if (line.number, line.watcher) in doubtful:
+            continue
+        mine = running.setdefault(line.group, {})
+        if line.word == "start":
+            found += [f"{line.number} started while {other} ran" for other in mine.values()]
+            mine[line.worker] = line.number
+        else:
+            mine.pop(line.worker, None)
+    return found
