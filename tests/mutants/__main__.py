@@ -18,7 +18,7 @@ from tests.mutants.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
 BUDGET_S = 300  # for each of the two; what takes longer than that hangs, and is caught
-SEEDS = "400"
+SEEDS = "250"
 SIMULATION = ("-m", "tests.simulation.watcher", "--seeds", SEEDS, "--cores", "1", "--first-failure")
 UNIT_TESTS = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
 OF_THE_PARTS = ("tests/unit/listen", "tests/unit/sqs")

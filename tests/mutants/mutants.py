@@ -270,9 +270,9 @@ MUTANTS = (
     Mutant(
         "lets observers hear the first verdict, and the final one",
         WATCHER,
-        "        report = await self._settler.decide(lease, report)\n",
-        "        self._observers.observe(report)\n"
-        "        report = await self._settler.decide(lease, report)\n",
+        "            report = await self._settler.decide(lease, report)\n",
+        "            self._observers.observe(report)\n"
+        "            report = await self._settler.decide(lease, report)\n",
     ),
     # Settling.
     Mutant(

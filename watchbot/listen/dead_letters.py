@@ -19,6 +19,7 @@ from watchbot.sqs.outgoing import Unsent, again
 from watchbot.sqs.publish import Publisher
 from watchbot.sqs.queue import SqsQueue
 from watchbot.sqs.redrive import redrive
+from watchbot.world import REAL, World
 
 REMEMBERED = 10_000  # messages whose failed runs are counted
 RECEIVES_AN_ATTEMPT = 4  # used when no redrive policy limits the receives
@@ -33,8 +34,15 @@ class DeadLetters:
     `last_receive`, so that restarts and other watchers do not keep it alive for ever.
     """
 
-    def __init__(self, destination: Destination, *, max_attempts: int, last_receive: int) -> None:
-        self._destination = destination
+    def __init__(
+        self,
+        destination: Destination,
+        *,
+        max_attempts: int,
+        last_receive: int,
+        world: World = REAL,
+    ) -> None:
+        self._destination, self._world = destination, world
         self._max_attempts, self._last_receive = max_attempts, last_receive
         self._failures: OrderedDict[str, int] = OrderedDict()
 
@@ -84,8 +92,9 @@ class DeadLetters:
         # The message's own id: SQS drops the second letter if the first delete had failed.
         dedup_id = message.id if self._destination.fifo else None
         outgoing = again(letter, dedup_id=dedup_id)
+        publisher = Publisher(self._destination, world=self._world)
         try:
-            [result] = [each async for each in Publisher(self._destination).publish([outgoing])]
+            [result] = [each async for each in publisher.publish([outgoing])]
         except AwsError as error:
             return Unsent(code=error.code, text=error.text, passing=True)
         return result

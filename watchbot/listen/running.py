@@ -52,6 +52,8 @@ class Running:
         for lease in batch.leases:
             before = unrun[-1] if unrun and batch.lane.fifo else None
             unrun.append(await self._verdict_without_a_run(lease, before))
+        if self._consumer.leaving.is_set():  # perhaps since the queue was asked about a lease
+            unrun = [verdict or Verdict(outcome=RELEASED, reason=LEAVING) for verdict in unrun]
         to_run = [job for job, verdict in zip(jobs, unrun, strict=True) if verdict is None]
         ran = iter(await self._run(to_run, slot) if to_run else ())
         return [verdict or next(ran) for verdict in unrun]

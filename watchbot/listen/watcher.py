@@ -8,6 +8,7 @@ changes its visibility. The watcher frees the slot.
 
 import heapq
 import logging
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -26,7 +27,7 @@ from watchbot.listen.report import Report, Verdict, reported
 from watchbot.listen.runner import Job, Runner
 from watchbot.listen.running import WENT_BACK, Running
 from watchbot.listen.settling import Settler
-from watchbot.outcome import RELEASED, RETURNED, Fate, Outcome
+from watchbot.outcome import LEAVING, LEFT, RELEASED, RETURNED, Fate, Outcome
 from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.consumer import Consumer, terms
 from watchbot.sqs.evidence import original
@@ -171,13 +172,20 @@ class Watcher:
     async def _end(self, batch: Batch, jobs: Sequence[Job], verdicts: Sequence[Verdict]) -> None:
         """Decides on each message, tells the observers, and settles; a FIFO batch in order."""
         ends: list[tuple[Lease, Report]] = []
-        for lease, job, verdict in zip(batch.leases, jobs, verdicts, strict=True):
-            if ends and batch.lane.fifo and not ends[-1][1].outcome.removes:
-                # Keeps the order: no message behind a returned one is settled, even if it is done.
-                verdict = replace(verdict, outcome=RELEASED, reason=WENT_BACK)
-            report = await self._decide(lease, reported(job.message, job.content, verdict))
-            self._return_rest(batch.lane, lease, report)
-            ends.append((lease, report))
+        waiting = deque(zip(batch.leases, jobs, verdicts, strict=True))
+        try:
+            while waiting:
+                lease, job, verdict = waiting.popleft()
+                if ends and batch.lane.fifo and not ends[-1][1].outcome.removes:
+                    # Keeps the order: nothing behind a returned message is settled, done or not.
+                    verdict = replace(verdict, outcome=RELEASED, reason=WENT_BACK)
+                report = await self._decide(lease, reported(job.message, job.content, verdict))
+                self._return_rest(batch.lane, lease, report)
+                ends.append((lease, report))
+        finally:  # the end of the drain cuts the sending of a dead letter short
+            for _, job, verdict in waiting:
+                left = replace(verdict, outcome=LEFT, reason=LEAVING)
+                self._observers.observe(reported(job.message, job.content, left))
         if len(ends) == 1:
             await self._settler.settle(*ends[0])
             return
@@ -186,8 +194,10 @@ class Watcher:
                 settling.start_soon(self._settler.settle, *end)
 
     async def _decide(self, lease: Lease, report: Report) -> Report:
-        report = await self._settler.decide(lease, report)
-        self._observers.observe(report)
+        try:
+            report = await self._settler.decide(lease, report)
+        finally:  # also if the end of the drain cuts that short: the run has ended
+            self._observers.observe(report)
         return report
 
     def _return_rest(self, lane: Lane, lease: Lease, report: Report) -> None:

@@ -10,6 +10,7 @@ from watchbot.errors import AwsError, Rejected
 from watchbot.sqs.destination import Destination, Result, passes
 from watchbot.sqs.outgoing import Outgoing, Unsent, flaw, size_bytes
 from watchbot.sqs.queue import MAX_BATCH
+from watchbot.world import REAL, World
 
 BATCH_BYTES = 262_144  # the default limit of a topic, and of queues in older regions and servers
 
@@ -33,8 +34,9 @@ class Publisher:
         destination: Destination,
         *,
         pause: Callable[[float], Awaitable[None]] = anyio.sleep,
+        world: World = REAL,
     ) -> None:
-        self._destination, self._pause = destination, pause
+        self._destination, self._pause, self._world = destination, pause, world
         self._broken: set[str | None] = set()  # FIFO groups of which a message was not sent
         self._fatal: AwsError | None = None
 
@@ -70,7 +72,7 @@ class Publisher:
             if self._fatal or not open_indexes:
                 break
             if failures:
-                await self._pause(retry_pause(failures))
+                await self._pause(retry_pause(failures, chance=self._world.chance))
             messages = [batch[index] for index in open_indexes]
             answers = await self._attempt(messages, last=failures == TRIES - 1)
             for index, answer in zip(open_indexes, answers, strict=True):

@@ -64,10 +64,10 @@ class History:
 def history_of(seed: int) -> History:
     """The history of a seed."""
     chance = Random(seed)
-    seconds = chance.choice((20, 30, 45))
+    seconds = chance.choice((6, 10, 10, 20))
     jobs = tuple(_job(chance, name) for name in "ab"[: chance.choice((1, 1, 2))])
-    replicas = chance.choice((1, 2, 2, 3))
-    events = [_event(chance, seconds, jobs, replicas) for _ in range(chance.randint(2, 14))]
+    replicas = chance.choice((1, 1, 2, 2, 3))
+    events = [_event(chance, seconds, jobs, replicas) for _ in range(chance.randint(1, 8))]
     often = {name: _often(chance, name) for name in FAULTS}
     return History(
         seed=seed,
@@ -83,10 +83,10 @@ def _job(chance: Random, name: str) -> Planned:
     return Planned(
         id=name,
         overlap=chance.choice(OVERLAPS),
-        every=chance.choice((2, 3, 5, 10)),
+        every=chance.choice((2, 3, 5)),
         tasks=chance.choice((1, 1, 2, 12)),
         misfire=chance.choice(("last", "all", "skip")),
-        lasts=chance.choice((1, 4, 15)),
+        lasts=chance.choice((1, 4, 8)),
     )
 
 
@@ -110,14 +110,14 @@ def _event(chance: Random, seconds: int, jobs: tuple[Planned, ...], replicas: in
         what=what,
         job=chance.choice(jobs).id,
         number=chance.randrange(replicas) if of_replica else chance.randint(0, 3),
-        seconds=round(chance.uniform(0.5, 15), 2),
+        seconds=round(chance.uniform(0.5, 8), 2),
     )
 
 
 def _often(chance: Random, name: str) -> float:
     if chance.random() < 0.6:
         return 0
-    most = {"slow": 1.5, "unlisted": 20}.get(name, 0.3)
+    most = {"slow": 1.5, "unlisted": 10}.get(name, 0.3)
     return round(chance.uniform(0, most), 2)
 
 

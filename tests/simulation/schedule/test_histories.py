@@ -13,7 +13,7 @@ from tests.simulation.schedule.play import play
 from tests.simulation.schedule.simulation import SIMULATION
 
 KEPT = sorted((Path(__file__).parent / "kept").glob("*.json"))
-SEEDS = 200
+SEEDS = 1000
 PARTS = 10  # so that several processes share them
 
 

@@ -53,4 +53,5 @@ class Life:
     stood_still_s: float = 0.0
     killed: bool = False
     settled_at: float = 0.0
+    polls: int = 0
     protected: bool | None = None  # None: nobody asked for protection

@@ -39,7 +39,7 @@ LAWS: Mapping[str, str] = {
     "reported once": "each delivery is reported once to every observer. Not where the watcher was "
     "killed, and not those that were never run, where the queue fails",
     "given back": "a watcher at rest asks for as many messages as it has slots, up to ten, and "
-    "asks the queue for nothing else",
+    "asks the queue for nothing else, and no more often than once a second",
     "protected": "Scale-in: the task is protected while it works, and is not when it rests. "
     "Not where the agent fails",
     "breaker": "The breaker: where a run has succeeded since the start, it never opens; "
@@ -48,6 +48,7 @@ LAWS: Mapping[str, str] = {
     "after its one message, or when AWS refuses for good; and logs no traceback",
     "no livelock": "the loop's steps are bounded",
 }
+BESIDE = 5  # polls that were under way, and went on side by side
 SLACK_S = 0.6  # for the last notices, and for calls of some milliseconds
 
 
@@ -144,6 +145,7 @@ class Laws(Judge):
         self.check(life.asked_at >= self.now(), "no poll after SIGTERM", watcher)
         self.check(count == 1 or not self.history.fifo, "in hand", f"{watcher} asks for {count}")
         life.open_polls.append(count)
+        life.polls += 1
         held = sum(not each.reports for each in life.deliveries.values())
         asked = sum(life.open_polls)
         text = f"{watcher} has {held}, and asks for {asked} more"
@@ -321,9 +323,16 @@ class Laws(Judge):
             excused = not delivery.started and not self.history.calm
             self.check(delivery.reports == 1 or excused, "reported once", text)
 
-    def at_rest(self, watcher: str) -> None:
-        """Hears that all is done, and a watcher has had time to notice."""
+    def rests(self) -> None:
+        """Hears that all is done."""
+        for life in self.lives.values():
+            life.polls = 0
+
+    def at_rest(self, watcher: str, seconds: float) -> None:
+        """Hears that all was done so long ago: a watcher has had time to notice."""
         life = self.lives[watcher]
+        text = f"{watcher} asked {life.polls} times in {seconds:.0f} s"
+        self.check(life.polls <= seconds + BESIDE, "given back", text)
         if life.runs:
             return  # of a message that is done, or somebody else's
         if not self.history.options["breaker"]:

@@ -179,10 +179,11 @@ class _World:
                 return
             await asyncio.sleep(LOOK_S)
         self.laws.check(done, "all done", f"not in {SETTLE_S / 3600:.0f} hours")
+        self.laws.rests()
         await asyncio.sleep(REST_S)
         for replica in self._replicas:
             if replica.alive:
-                self.laws.at_rest(replica.name)
+                self.laws.at_rest(replica.name, REST_S)
 
     async def _leave(self) -> None:
         self._over = True

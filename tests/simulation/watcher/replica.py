@@ -57,7 +57,7 @@ async def watch(around: Surroundings, machine: Machine, stop: Stop, wire: Wire) 
     async with AsyncExitStack() as house:
         valve = Valve(world)
         breaker = Breaker(settings.breaker, valve, world)
-        observers: list[Observer] = [Lines(world), breaker, Failures()]
+        observers: list[Observer] = [Lines(world), breaker, Failures(world)]
         notifier = None
         if around.options["notify"]:
             notifier = await _open_notifier(house, around, world)
@@ -77,7 +77,7 @@ async def watch(around: Surroundings, machine: Machine, stop: Stop, wire: Wire) 
             valve=valve,
             breaker=breaker,
             observers=observers,
-            dead_letters=_dead_letters(around),
+            dead_letters=_dead_letters(around, world),
             protection=protection,
         )
         watcher = Watcher(settings, parts, batch_size=around.batch_size)
@@ -97,11 +97,13 @@ async def _open_notifier(house: AsyncExitStack, around: Surroundings, world: Wor
     return notifier
 
 
-def _dead_letters(around: Surroundings) -> DeadLetters | None:
+def _dead_letters(around: Surroundings, world: World) -> DeadLetters | None:
     attempts, most = around.options["max_attempts"], around.laws.history.most_receives
     if not attempts:
         return None
-    return DeadLetters(Letters(around), max_attempts=attempts, last_receive=most or 4 * attempts)
+    return DeadLetters(
+        Letters(around), max_attempts=attempts, last_receive=most or 4 * attempts, world=world
+    )
 
 
 class Hearing:
