@@ -1,14 +1,19 @@
 """Builders and fakes that several tests share."""
 
+import asyncio
+import time
 from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from tests.simulation.jumping import JumpingLoop
 from watchbot.listen.care import Ending
 from watchbot.listen.report import Report, Run, not_run
 from watchbot.outcome import FAILED
 from watchbot.sqs.message import Attribute, Message
 from watchbot.world import REAL, World, now
+
+MOST_STEPS = 1_000_000  # of a jumping loop: no test needs more
 
 
 def a_message(
@@ -54,6 +59,20 @@ class Clock:
 def a_world(now: Callable[[], float] = REAL.now, *, seed: int = 1) -> World:
     """A world whose time is `now`, and whose chance is the same in every run."""
     return World(now=now, wall=now, chance=Random(seed))
+
+
+def a_jumping_loop() -> JumpingLoop:
+    """An event loop that waits for nothing: where nothing is ready, its clock jumps."""
+    return JumpingLoop(MOST_STEPS)
+
+
+def a_jumping_world() -> World:
+    """A world whose clocks go by the loop that runs, from now on."""
+    loop = asyncio.get_running_loop()
+    began, began_wall = now() - loop.time(), time.time() - loop.time()
+    return World(
+        now=lambda: began + loop.time(), wall=lambda: began_wall + loop.time(), chance=Random(1)
+    )
 
 
 class FakeClient:

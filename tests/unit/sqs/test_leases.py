@@ -1,16 +1,17 @@
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import anyio
 import pytest
 
-from tests.support.builders import a_message
+from tests.support.builders import a_jumping_world, a_message
 from watchbot.errors import AwsError, Denied, GaveUp, Unreachable
 from watchbot.sqs.lease import Lease
 from watchbot.sqs.leases import Leases
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Refusal
 
+pytestmark = pytest.mark.jumping
 UNREACHABLE = Unreachable(service="SQS", operation="x", code="Gone", text="no answer")
 GAVE_UP = GaveUp(service="SQS", operation="x", code="NoAnswerInTime", text="no answer in 20 s")
 BUSY = Refusal(code="InternalError", text="try again")
@@ -48,10 +49,17 @@ class ScriptedQueue:
         return [answer] * count
 
 
+def some_leases(
+    queue: ScriptedQueue, visibility_s: int, on_lost: Callable[[Lease], None] = lambda _: None
+) -> Leases:
+    """Leases by the clock of the loop that runs."""
+    return Leases(queue, visibility_s, on_lost, a_jumping_world())
+
+
 async def test_many_deletes_share_calls_of_ten() -> None:
     queue = ScriptedQueue()
 
-    async with Leases(queue, 30) as leases, anyio.create_task_group() as tasks:
+    async with some_leases(queue, 30) as leases, anyio.create_task_group() as tasks:
         for number in range(25):
             tasks.start_soon(leases.delete, leases.take(a_message(str(number))))
 
@@ -62,7 +70,7 @@ async def test_many_deletes_share_calls_of_ten() -> None:
 async def test_delete_is_tried_until_it_is_done(fault: Unreachable | Refusal) -> None:
     queue = ScriptedQueue(fault, fault)
 
-    async with Leases(queue, 1) as leases:
+    async with some_leases(queue, 1) as leases:
         assert await leases.delete(leases.take(a_message()))
 
     assert queue.deleted == [["m"]] * 3
@@ -75,7 +83,7 @@ async def test_dead_receipt_is_a_lost_lease_and_is_used_no_more(
     lost: list[Lease] = []
 
     with caplog.at_level(logging.ERROR, "watchbot"):
-        async with Leases(queue, 30, lost.append) as leases:
+        async with some_leases(queue, 30, lost.append) as leases:
             lease = leases.take(a_message())
             assert not await leases.delete(lease)
             assert not await leases.hide(lease, 5)
@@ -88,7 +96,7 @@ async def test_dead_receipt_is_a_lost_lease_and_is_used_no_more(
 async def test_message_that_came_late_is_ours_when_the_queue_says_so() -> None:
     queue = ScriptedQueue(BUSY, UNREACHABLE)
 
-    async with Leases(queue, 30) as leases:
+    async with some_leases(queue, 30) as leases:
         lease = leases.take(a_message(age_s=31))
         doubtful, ours = lease.doubtful, await leases.confirm(lease)
         settled = await leases.delete(lease)
@@ -100,7 +108,7 @@ async def test_message_that_came_late_is_ours_when_the_queue_says_so() -> None:
 async def test_message_that_came_too_late_is_not_settled() -> None:
     queue, lost = ScriptedQueue(DEAD), list[Lease]()
 
-    async with Leases(queue, 30, lost.append) as leases:
+    async with some_leases(queue, 30, lost.append) as leases:
         lease = leases.take(a_message(age_s=31))
         ours, settled = await leases.confirm(lease), await leases.delete(lease)
 
@@ -112,7 +120,7 @@ async def test_message_that_came_too_late_is_not_settled() -> None:
 async def test_message_that_came_at_once_needs_no_asking() -> None:
     queue = ScriptedQueue()
 
-    async with Leases(queue, 30) as leases:
+    async with some_leases(queue, 30) as leases:
         lease = leases.take(a_message())
         assert await leases.confirm(lease)
         await leases.delete(lease)
@@ -123,7 +131,7 @@ async def test_message_that_came_at_once_needs_no_asking() -> None:
 async def test_message_is_never_hidden_past_its_twelve_hours() -> None:
     queue = ScriptedQueue()
 
-    async with Leases(queue, 43_200) as leases:
+    async with some_leases(queue, 43_200) as leases:
         await leases.hide(leases.take(a_message(age_s=40_000)), 43_200)
 
     ((_, seconds),) = queue.hidden[0]
@@ -133,7 +141,7 @@ async def test_message_is_never_hidden_past_its_twelve_hours() -> None:
 async def test_lease_is_renewed_once_a_third_of_it_is_over() -> None:
     queue = ScriptedQueue()
 
-    async with Leases(queue, 1) as leases:
+    async with some_leases(queue, 1) as leases:
         due, fresh = a_message("due", age_s=0.4), a_message("fresh")
         leases.take(due)
         leases.take(fresh)
@@ -147,7 +155,7 @@ async def test_lease_is_renewed_once_a_third_of_it_is_over() -> None:
 async def test_what_was_settled_is_renewed_no_more() -> None:
     queue = ScriptedQueue()
 
-    async with Leases(queue, 1) as leases:
+    async with some_leases(queue, 1) as leases:
         held = [leases.take(a_message(f"m{number}", age_s=0.4)) for number in range(300)]
         async with anyio.create_task_group() as tasks:
             for lease in held:
@@ -164,7 +172,7 @@ async def test_what_was_settled_is_renewed_no_more() -> None:
 async def test_lease_is_settled_once() -> None:
     queue = ScriptedQueue()
 
-    async with Leases(queue, 30) as leases:
+    async with some_leases(queue, 30) as leases:
         lease = leases.take(a_message())
         settled = [await leases.delete(lease), await leases.hide(lease, 0)]
 
@@ -194,7 +202,7 @@ async def test_renewal_judges_no_message_that_is_being_deleted(together: bool) -
     lost: list[Lease] = []
 
     with anyio.fail_after(10):
-        async with Leases(LossyQueue(), 1, lost.append) as leases:
+        async with some_leases(LossyQueue(), 1, lost.append) as leases:
             lease = leases.take(a_message(age_s=0.4))
             await (leases.delete_all([lease]) if together else leases.delete(lease))
 
@@ -208,7 +216,7 @@ async def test_message_gone_by_a_try_that_nobody_answered_is_settled(
 ) -> None:
     lost: list[Lease] = []
 
-    async with Leases(ScriptedQueue(fault, GONE), 30, lost.append) as leases:
+    async with some_leases(ScriptedQueue(fault, GONE), 30, lost.append) as leases:
         lease = leases.take(a_message())
         if settle == "delete_all":
             await leases.delete_all([lease])
@@ -222,7 +230,7 @@ async def test_message_gone_by_a_try_that_nobody_answered_is_settled(
 async def test_message_gone_at_the_first_try_is_lost() -> None:
     lost: list[Lease] = []
 
-    async with Leases(ScriptedQueue(BUSY, GONE), 30, lost.append) as leases:
+    async with some_leases(ScriptedQueue(BUSY, GONE), 30, lost.append) as leases:
         lease = leases.take(a_message())
         done = await leases.delete(lease)
 
@@ -235,7 +243,7 @@ async def test_delete_that_is_denied_is_told_once_and_not_tried_for_long(
     queue = ScriptedQueue(*[DENIED] * 30)
 
     with caplog.at_level(logging.ERROR):
-        async with Leases(queue, 30) as leases:
+        async with some_leases(queue, 30) as leases:
             done = [await leases.delete(leases.take(a_message(name))) for name in "ab"]
 
     assert (done, len(queue.deleted)) == ([False, False], 6)
@@ -250,7 +258,7 @@ async def test_delete_that_is_denied_is_told_once_and_not_tried_for_long(
 
 
 async def test_permission_that_was_given_is_no_trouble_any_more() -> None:
-    async with Leases(ScriptedQueue(DENIED), 30) as leases:
+    async with some_leases(ScriptedQueue(DENIED), 30) as leases:
         done = await leases.delete(leases.take(a_message()))
 
     assert (done, leases.denials.trouble) == (True, None)
@@ -259,7 +267,7 @@ async def test_permission_that_was_given_is_no_trouble_any_more() -> None:
 async def test_no_try_is_made_after_the_end() -> None:
     queue = ScriptedQueue()
 
-    async with Leases(queue, 30) as leases:
+    async with some_leases(queue, 30) as leases:
         lease = leases.take(a_message())
         leases.end_by(0)
         done = await leases.delete(lease)

@@ -11,6 +11,7 @@ from watchbot.lifecycle import Stop
 from watchbot.sqs.memory import MemoryQueue
 from watchbot.sqs.reach import reach
 
+pytestmark = pytest.mark.jumping
 FACTS = {"service": "SQS", "operation": "get_queue_attributes", "code": "c", "text": "t"}
 
 
