@@ -17,7 +17,7 @@ from watchbot.sqs.lease import Lease
 from watchbot.sqs.leases import batched
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import MAX_BATCH, Queue, Refusal
-from watchbot.world import now
+from watchbot.world import World
 
 AT_ONCE = 20  # calls
 CALL_S = 5
@@ -37,9 +37,10 @@ class _Ten:
 class Shelf:
     """Holds messages hidden, from `put` to `put_back`, while `keep` runs."""
 
-    def __init__(self, queue: Queue, visibility_s: int) -> None:
+    def __init__(self, queue: Queue, visibility_s: int, world: World) -> None:
         self._queue, self._visibility_s = queue, visibility_s
-        self._began = now()
+        self._now = world.now
+        self._began = world.now()
         self._due: list[tuple[float, int, _Ten]] = []  # a heap; the number breaks ties
         self._numbers = itertools.count()
         self._count = 0
@@ -51,7 +52,7 @@ class Shelf:
     @property
     def hidden_s(self) -> int:
         """The seconds for which a message may stay hidden if not put back."""
-        return max(self._visibility_s, int(now() - self._began))
+        return max(self._visibility_s, int(self._now() - self._began))
 
     def put(self, leases: Sequence[Lease]) -> None:
         """Takes over leased messages."""
@@ -66,7 +67,7 @@ class Shelf:
         while not self._over.is_set():
             with anyio.move_on_after(tick_s):
                 await self._over.wait()
-            by, due = now() + tick_s, list[_Ten]()
+            by, due = self._now() + tick_s, list[_Ten]()
             while self._due and self._due[0][0] <= by and not self._over.is_set():
                 due.append(heapq.heappop(self._due)[2])
             for some in batched(due, AT_ONCE):
@@ -88,11 +89,11 @@ class Shelf:
         return self._count
 
     async def _renew(self, ten: _Ten) -> None:
-        seconds, asked_at = min(self.hidden_s, int(ten.limit_at - now())), now()
+        seconds, asked_at = min(self.hidden_s, int(ten.limit_at - self._now())), self._now()
         if seconds < 1:  # SQS makes them visible after twelve hours
             self._count -= len(ten.receipts)
         elif await self._hide(ten, seconds):
-            self._push(ten, now() + AGAIN_S)
+            self._push(ten, self._now() + AGAIN_S)
         elif ten.receipts:
             self._push(ten, asked_at + seconds / 2)
 

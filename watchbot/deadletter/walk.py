@@ -12,6 +12,7 @@ from watchbot.sqs.lease import Lease
 from watchbot.sqs.leases import Leases
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import MAX_BATCH, Queue
+from watchbot.world import REAL, World
 
 LANES = 4  # polls at once
 PUT_BACK_S = 30  # limit, plus PUT_BACK_EACH_S a message; others become visible later
@@ -32,7 +33,7 @@ class Walk:
         self._queue, self._leases, self._stop = queue, leases, stop
         self._visibility_s, self._wait_s = visibility_s, wait_s
         self._held: dict[str, Lease] = {}  # this wave's
-        self._shelf = Shelf(queue, visibility_s)
+        self._shelf = Shelf(queue, visibility_s, leases.world)
         self.full = False
         self._seen: set[str] = set()
         self._undeleted: set[str] = set()
@@ -124,7 +125,7 @@ class Walk:
 
 @asynccontextmanager
 async def walking(
-    queue: Queue, stop: Stop, *, visibility_s: int, wait_s: int
+    queue: Queue, stop: Stop, *, visibility_s: int, wait_s: int, world: World = REAL
 ) -> AsyncIterator[Walk]:
     """A walk through `queue` that ends when a poll of `wait_s` seconds finds nothing.
 
@@ -134,7 +135,7 @@ async def walking(
     """
     async with anyio.create_task_group() as signals:
         signals.start_soon(_abandon, stop, signals.cancel_scope)
-        async with Leases(queue, visibility_s) as leases:
+        async with Leases(queue, visibility_s, world=world) as leases:
             walk = Walk(queue, leases, stop, visibility_s=visibility_s, wait_s=wait_s)
             signals.start_soon(walk.keep)
             try:

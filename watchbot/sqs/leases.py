@@ -47,7 +47,7 @@ class Leases:
         self._queue = queue
         self._visibility_s = visibility_s
         self._on_lost = on_lost
-        self._world, self._now = world, world.now
+        self.world, self._now = world, world.now
         self._held: dict[Lease, None] = {}  # in order of receive
         self._numbers = itertools.count()
         self._settling = 0
@@ -149,7 +149,7 @@ class Leases:
         self._end_at = moment
 
     def _retry_pause(self, failures: int, share: int) -> float:
-        return retry_pause(failures, self._visibility_s / share, self._world.chance)
+        return retry_pause(failures, self._visibility_s / share, self.world.chance)
 
     def _more(self) -> bool:
         return len(self._held) > self._settling  # another message may be settled soon

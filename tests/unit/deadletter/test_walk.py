@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 import anyio
 import pytest
 
+from tests.support.builders import a_jumping_world
 from watchbot.deadletter.walk import Walk, walking
 from watchbot.errors import AwsError, WatchbotError
 from watchbot.lifecycle import Stop
@@ -14,9 +15,11 @@ from watchbot.sqs.memory import MemoryQueue
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Refusal
 
+pytestmark = pytest.mark.jumping
+
 
 def filled(count: int, name: str = "dead") -> MemoryQueue:
-    queue = MemoryQueue(name)
+    queue = MemoryQueue(name, world=a_jumping_world())
     for number in range(count):
         queue.send(str(number), group="g" if queue.fifo else None)
     return queue
@@ -49,7 +52,7 @@ class Repeating(MemoryQueue):
 
 def a_walk(queue: MemoryQueue, stop: Stop) -> AbstractAsyncContextManager[Walk]:
     """A walk that knows the queue to be empty when it gives nothing."""
-    return walking(queue, stop, visibility_s=60, wait_s=0)
+    return walking(queue, stop, visibility_s=60, wait_s=0, world=a_jumping_world())
 
 
 async def walked(queue: MemoryQueue, stop: Stop | None = None) -> list[str]:
@@ -92,7 +95,7 @@ async def test_deleted_ones_are_not_put_back() -> None:
 
 
 async def test_message_handed_out_twice_is_seen_once() -> None:
-    queue = Repeating()
+    queue = Repeating(world=a_jumping_world())
     for number in range(12):
         queue.send(str(number))
 
@@ -100,7 +103,7 @@ async def test_message_handed_out_twice_is_seen_once() -> None:
 
 
 async def test_message_that_comes_again_after_its_delete_failed_is_deleted() -> None:
-    queue = Repeating()
+    queue = Repeating(world=a_jumping_world())
     queue.refused = 1
     queue.send("x")
 
@@ -142,7 +145,7 @@ async def test_poll_that_is_refused_loses_nothing_of_what_the_others_bring() -> 
                 raise AwsError(service="SQS", operation="receive_message", code="Odd", text="no")
             return await super().receive(count, wait_s, visibility_s)
 
-    queue = Refusing()
+    queue = Refusing(world=a_jumping_world())
     for number in range(30):
         queue.send(str(number))
 
@@ -220,7 +223,7 @@ async def test_message_of_a_long_walk_costs_a_fraction_of_a_kilobyte() -> None:
 async def test_what_was_looked_at_stays_hidden_for_as_long_as_the_walk_takes() -> None:
     queue, stop = filled(15), Stop()
 
-    async with walking(queue, stop, visibility_s=1, wait_s=0) as walk:
+    async with walking(queue, stop, visibility_s=1, wait_s=0, world=a_jumping_world()) as walk:
         async for _ in walk.waves():
             pass
         others = await queue.receive(10, 3, 1)  # three times the timeout
@@ -241,7 +244,7 @@ async def test_what_cannot_be_put_back_is_tried_again() -> None:
                 raise AwsError(service="SQS", operation="hide", code="Odd", text="no")
             return await super().hide(changes)
 
-    queue = Refusing()
+    queue = Refusing(world=a_jumping_world())
     for number in range(15):
         queue.send(str(number))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.support.builders import a_message
+from tests.support.builders import a_jumping_world, a_message
 from tests.support.destination import FakeDestination
 from watchbot.errors import AwsError, Denied
 from watchbot.listen.dead_letters import DeadLetters
@@ -31,6 +31,8 @@ from watchbot.sqs.queue import Refusal
 from watchbot.sqs.valve import Valve
 
 DENIED = Denied(service="SQS", operation="x", code="AccessDenied", text="not allowed")
+
+pytestmark = pytest.mark.jumping
 
 
 class NotingQueue:
@@ -84,9 +86,10 @@ async def a_bench(
     letters: DeadLetters | None = None,
     denied: AwsError | None = None,
 ) -> AsyncIterator[Bench]:
-    queue, valve = NotingQueue(denied), Valve()
+    world = a_jumping_world()
+    queue, valve = NotingQueue(denied), Valve(world)
     settings = load(WatcherSettings, {"max_backoff": max_backoff})
-    async with Leases(queue, 30) as leases:
+    async with Leases(queue, 30, world=world) as leases:
         lease = leases.take(a_message("m", body="body", receives=receives))
         yield Bench(Settler(leases, valve, letters, settings), lease, queue, valve)
 

@@ -6,6 +6,7 @@ import anyio
 import pytest
 from anyio.abc import TaskGroup
 
+from tests.support.builders import a_jumping_world
 from watchbot.errors import Denied
 from watchbot.lifecycle import Stop
 from watchbot.sqs.consumer import Consumer, Terms
@@ -13,7 +14,9 @@ from watchbot.sqs.counts import left_in
 from watchbot.sqs.lease import Lease
 from watchbot.sqs.memory import MemoryQueue
 from watchbot.sqs.message import Message
+from watchbot.sqs.valve import Valve
 
+pytestmark = pytest.mark.jumping
 DENIED = Denied(service="SQS", operation="receive_message", code="AccessDenied", text="no")
 
 
@@ -78,7 +81,7 @@ def a_consumer(
         give_up_s=300,
         exit_when_empty=exit_when_empty,
     )
-    work.consumer = Consumer(queue, work, terms)
+    work.consumer = Consumer(queue, work, terms, valve=Valve(a_jumping_world()))
     return work.consumer, work
 
 
@@ -89,7 +92,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 async def test_consumer_leaves_once_the_queue_is_empty_and_nothing_is_awaited() -> None:
-    queue = MemoryQueue()
+    queue = MemoryQueue(world=a_jumping_world())
     queue.send("a")
     consumer, work = a_consumer(queue)
 
@@ -112,7 +115,7 @@ async def stopped_in_the_midst(consumer: Consumer, work: NotingWork, signals: in
 
 
 async def test_drain_waits_for_what_is_in_hand_until_its_time_is_over() -> None:
-    queue = MemoryQueue()
+    queue = MemoryQueue(world=a_jumping_world())
     queue.send("held")
     consumer, work = a_consumer(queue, drain_s=0.1, exit_when_empty=False)
 
@@ -125,7 +128,7 @@ async def test_drain_waits_for_what_is_in_hand_until_its_time_is_over() -> None:
 
 
 async def test_second_signal_ends_the_last_poll_and_the_drain() -> None:
-    queue = MemoryQueue()
+    queue = MemoryQueue(world=a_jumping_world())
     queue.send("held")
     consumer, work = a_consumer(queue, drain_s=3600, exit_when_empty=False)
 
@@ -135,7 +138,7 @@ async def test_second_signal_ends_the_last_poll_and_the_drain() -> None:
 
 
 async def test_stop_before_the_first_receive_takes_nothing() -> None:
-    queue, stop = MemoryQueue(), Stop()
+    queue, stop = MemoryQueue(world=a_jumping_world()), Stop()
     queue.send("a")
     stop.ask()
     consumer, work = a_consumer(queue)
@@ -151,7 +154,7 @@ async def test_refusal_for_good_ends_the_consumer_after_a_drain() -> None:
         async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
             raise DENIED
 
-    consumer, work = a_consumer(Refusing())
+    consumer, work = a_consumer(Refusing(world=a_jumping_world()))
 
     with anyio.fail_after(10), pytest.raises(ExceptionGroup) as caught:
         await consumer.run(Stop())
@@ -161,7 +164,7 @@ async def test_refusal_for_good_ends_the_consumer_after_a_drain() -> None:
 
 
 async def test_lease_that_is_lost_is_told() -> None:
-    consumer, work = a_consumer(MemoryQueue())
+    consumer, work = a_consumer(MemoryQueue(world=a_jumping_world()))
     lease = consumer.leases.take(
         Message(id="m", receipt="none", body="", asked_at=0)  # its time is over long since
     )
