@@ -16,7 +16,7 @@ from watchbot.sqs.memory import MemoryQueue
 from watchbot.sqs.message import Attribute
 from watchbot.sqs.queue import Queue
 
-PLENTY = 20_000
+PLENTY = 4_000
 
 TraceFunction = Callable[[FrameType, str, Any], Any]
 
