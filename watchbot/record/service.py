@@ -34,7 +34,9 @@ from watchbot.sqs.lease import Lease
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Queue, SqsQueue
 from watchbot.sqs.reach import reach
+from watchbot.sqs.valve import Valve
 from watchbot.web import serving, serving_app
+from watchbot.world import REAL, World
 
 DATABASE_RETRY_CAP_S = 10
 
@@ -126,11 +128,16 @@ class EventBatch:
 class Recorder:
     """Moves events from a queue into a database."""
 
-    def __init__(self, settings: RecordSettings, queue: Queue, database: Database) -> None:
-        self._settings, self._database = settings, database
+    def __init__(
+        self, settings: RecordSettings, queue: Queue, database: Database, world: World = REAL
+    ) -> None:
+        self._settings, self._database, self._chance = settings, database, world.chance
         # As many again as are being written may wait: no writer is idle while a poll is out.
         self._consumer = Consumer(
-            queue, self, terms(settings, 2 * settings.concurrency * settings.batch)
+            queue,
+            self,
+            terms(settings, 2 * settings.concurrency * settings.batch),
+            valve=Valve(world),
         )
         self._leases = self._consumer.leases
         self._line: deque[Lease] = deque()
@@ -223,7 +230,7 @@ class Recorder:
             except DatabaseError as error:
                 failures += 1
                 self._trouble = str(error)
-                pause_s = retry_pause(failures, cap_s=DATABASE_RETRY_CAP_S)
+                pause_s = retry_pause(failures, DATABASE_RETRY_CAP_S, self._chance)
                 log.warning("not written, trying again", extra={"reason": error.text})
                 await anyio.sleep(pause_s)
             else:

@@ -10,9 +10,10 @@ from typing import Any, cast
 
 from starlette.exceptions import HTTPException
 
+from tests.simulation.inline import SHOWN_URL, connect
 from tests.simulation.jumping import JumpingLoop, run
 from tests.simulation.playing import Played
-from tests.simulation.schedule.database import SHOWN_URL, InlineDatabase, blank, connect
+from tests.simulation.schedule.database import InlineDatabase, blank
 from tests.simulation.schedule.ecs import SimulatedEcs
 from tests.simulation.schedule.history import Event, History
 from tests.simulation.schedule.laws import Ban, Key, Laws
