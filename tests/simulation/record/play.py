@@ -100,13 +100,15 @@ class _Replica:
             self._task.cancel()
             self._task = None
 
-    async def end(self) -> None:
-        """Drains it, and waits for its end."""
-        if self._task is not None:
-            self._house.laws.say(self.name, "drains")
-            self._stop.ask()
-            task, self._task = self._task, None
-            await task
+    async def end(self) -> bool:
+        """Drains it, and waits for its end; False if it does not live."""
+        if self._task is None:
+            return False
+        self._house.laws.say(self.name, "drains")
+        self._stop.ask()
+        task, self._task = self._task, None
+        await task
+        return True
 
     def check_ready(self) -> None:
         trouble = self._recorder.unready()
@@ -191,8 +193,8 @@ class _House:
                 await asyncio.sleep(deed.seconds)
                 replica.live()
             case "drain":
-                await replica.end()
-                await self._look_after(replica)
+                if await replica.end():
+                    await self._look_after(replica)
                 await asyncio.sleep(deed.seconds)
                 replica.live()
             case "database_away" | "queue_away":
