@@ -65,9 +65,10 @@ pyz: $(READY) ## Builds the one-file binary in dist/, for this Python and this k
 lambda: $(READY) ## Builds the custom resource of schedules for AWS Lambda, a zip in dist/
 	$(BIN)/python -m release.function
 
-simulate: $(READY) ## Plays SEEDS histories (100000) of the watcher, then SEEDS/20 of the scheduler, on all cores
+simulate: $(READY) ## Plays SEEDS histories (100000) of the watcher, then SEEDS/20 of scheduler and record, on all cores
 	@status=0; $(BIN)/python -m tests.simulation.watcher --seeds $(SEEDS) || status=1; \
 	  $(BIN)/python -m tests.simulation.schedule --seeds $$(( ($(SEEDS) + 19) / 20 )) || status=1; \
+	  $(BIN)/python -m tests.simulation.record --seeds $$(( ($(SEEDS) + 19) / 20 )) || status=1; \
 	  exit $$status
 
 bench: $(READY) ## Measures speed and memory, against rivals; about a quarter of an hour
