@@ -191,4 +191,4 @@ def _often(chance: Random) -> float:
 
 
 def _set(event: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in event.items() if value}
+    return {name: value for name, value in event.items() if value or name == "at"}
