@@ -1,1 +1,1 @@
-"""Makes the files of docs/ and cloudformation/ that say what the code says: python -m generate."""
+"""Makes the files of docs/ and cloudformation/ that derive from the code: python -m generate."""

@@ -1,4 +1,4 @@
-"""Writes every file that is made."""
+"""Writes every generated file."""
 
 from pathlib import Path
 

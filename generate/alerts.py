@@ -1,4 +1,4 @@
-"""docs/dashboards/alerts.yml: rules for Prometheus."""
+"""Makes docs/dashboards/alerts.yml: rules for Prometheus."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from generate.expression import checked
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One rule: when it fires, how bad that is, and what to tell who is on call."""
+    """A rule: its condition, its severity, and the text for the person on call."""
 
     name: str
     when: str
@@ -35,7 +35,7 @@ ALERTS = [
         lasting="2m",
         severity="critical",
         summary="The queue has not answered {{ $labels.instance }} for five minutes.",
-        mend="/readyz of the watcher says why; so does `watchbot doctor`.",
+        mend="Ask /readyz of the watcher, or run `watchbot doctor`.",
     ),
     Alert(
         name="WatchbotBreakerOpen",
@@ -58,7 +58,7 @@ ALERTS = [
         when="max by (job) (watchbot_queue_oldest_message_age_seconds) > 3600",
         lasting="10m",
         summary="Messages wait for more than an hour.",
-        mend="Add workers (--concurrency, or tasks), or see why jobs got slow.",
+        mend="Add workers (--concurrency, or tasks), or find out why jobs got slow.",
     ),
     Alert(
         name="WatchbotTooFewWorkers",
@@ -71,7 +71,7 @@ ALERTS = [
     Alert(
         name="WatchbotLeasesLost",
         when="sum by (job) (increase(watchbot_leases_lost_total[15m])) > 0",
-        summary="Messages ran out of their lease: they may run twice.",
+        summary="Leases of messages ended early: these messages may run twice.",
         mend="Look for refused or slow SQS calls; set a longer --visibility-timeout.",
     ),
     Alert(
@@ -80,13 +80,13 @@ ALERTS = [
         " / sum by (job) (rate(watchbot_aws_requests_total[5m])) > 0.1",
         lasting="10m",
         summary="AWS refuses more than a tenth of the calls.",
-        mend="The label result says how; `watchbot doctor` checks permissions and endpoints.",
+        mend="Read the label result; let `watchbot doctor` check permissions and endpoints.",
     ),
     Alert(
         name="WatchbotNotificationsLost",
         when="sum by (job)"
         ' (increase(watchbot_notifications_total{result=~"failed|dropped"}[15m])) > 0',
-        summary="Failures happened of which the topic was not told.",
+        summary="Some failures were not published to the topic.",
         mend="Check the topic and sns:Publish; the log has every failure.",
     ),
 ]
@@ -100,7 +100,7 @@ groups:
 
 
 def alerts() -> str:
-    """The file."""
+    """The text of the file."""
     return _START + "".join(_rule(alert) for alert in ALERTS)
 
 

@@ -1,4 +1,4 @@
-"""docs/reference/api.md, from what the scheduler's API says of itself."""
+"""Makes docs/reference/api.md from the descriptions of the scheduler's API."""
 
 from typing import cast
 
@@ -9,19 +9,19 @@ from watchbot.schedule.store.store import Store
 _START = """\
 # The API of the scheduler
 
-What `watchbot schedule` takes and answers. [Jobs](jobs.md) says what the fields of a job mean. For
-programs: `/spec` (Swagger 2) and `/v1/openapi.json` (OpenAPI 3); for people: `/page/api`.
+Requests and answers of `watchbot schedule`. [Jobs](jobs.md) explains the fields of a job. Programs
+read `/spec` (Swagger 2) or `/v1/openapi.json` (OpenAPI 3); people read `/page/api`.
 
-A body is JSON, of 64 KiB at most. What is wrong is answered with 400 and the names of the fields,
-an unknown job with 404, a missing token with 401. Where the database does not answer: 503.
+A body is JSON, of at most 64 KiB. The API answers wrong fields with 400 and their names, an unknown
+job with 404, a missing token with 401. If the database does not answer, the API answers 503.
 
 This page is made by `make docs`.
 """
 
 
 def api_page() -> str:
-    """The page."""
-    v1 = V1(cast(Store, None), lambda: None)  # to describe takes no store
+    """The text of the page."""
+    v1 = V1(cast(Store, None), lambda: None)  # descriptions need no store
     able = (*operations(spec()), *operations(v1.application().openapi(), "/v1"))
     return _START + "".join(map(_section, able))
 

@@ -1,4 +1,4 @@
-"""docs/reference/commands.md, from the commands themselves."""
+"""Makes docs/reference/commands.md from the commands themselves."""
 
 import inspect
 import re
@@ -11,12 +11,11 @@ from watchbot.cli import COMMANDS, watchbot
 _START = """\
 # Commands
 
-Each option can be set by the variables in its row instead; the flag counts first, then the first
-of the variables that is set. An empty variable counts as not set. `watchbot COMMAND --help` says
-the same.
+A flag or a variable in its row sets an option. The flag takes precedence, then the first variable
+that is set. An empty variable counts as not set. `watchbot COMMAND --help` prints this, too.
 
-Exit codes: 0 done; 1 AWS or a database refused for good, or a check did not pass; 2 something is
-wrong with what was asked, and nothing was touched.
+Exit codes: 0 done; 1 AWS or a database refused for good, or a check failed; 2 an option, a variable
+or an argument is wrong, and watchbot has changed nothing.
 
 This page is made by `make docs`.
 """
@@ -24,7 +23,7 @@ KEPT = "\b\n"
 
 
 def commands_page() -> str:
-    """The page."""
+    """The text of the page."""
     root = click.Context(watchbot, info_name="watchbot")
     return _START + "".join(_sections(watchbot, COMMANDS, root))
 
@@ -50,7 +49,7 @@ def _section(name: str, command: click.Command, parent: click.Context) -> str:
 def _text(command: click.Command) -> str:
     paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
     return "\n\n".join(
-        # After click's mark, lines are kept as they are.
+        # After click's mark, lines keep their line breaks.
         f"```text\n{each.removeprefix(KEPT)}\n```"
         if each.startswith(KEPT)
         else " ".join(each.split())

@@ -1,4 +1,4 @@
-"""docs/dashboards/watchbot.json: a dashboard for Grafana."""
+"""Makes docs/dashboards/watchbot.json: a dashboard for Grafana."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _OURS = 'job=~"$job",instance=~"$instance"'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """One picture: expressions by the legend of their lines; SELF: of the chosen watchers."""
+    """A panel: expressions by the legend of their lines; SELF stands for the chosen watchers."""
 
     title: str
     lines: Mapping[str, str]
@@ -135,7 +135,7 @@ def expressions() -> list[str]:
 
 
 def dashboard() -> str:
-    """The file."""
+    """The text of the file."""
     return (
         json.dumps(
             {

@@ -1,4 +1,4 @@
-"""PromQL that names only what the catalogue has."""
+"""Checks that PromQL names only metrics, labels and values of the catalogue."""
 
 import re
 
@@ -11,7 +11,7 @@ _MATCHER = re.compile(r'(\w+)(?:=~|!~|!=|=)"([^"]*)"')
 
 
 def checked(expression: str) -> str:
-    """The same; raises `LookupError` for a metric, a label or a value that is not there."""
+    """Returns `expression`; raises `LookupError` for an unknown metric, label or value."""
     known = {
         entry.name + part: entry for entry in CATALOGUE for part in _PARTS.get(entry.kind, ("",))
     }

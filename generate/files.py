@@ -1,4 +1,4 @@
-"""Which file is made by what."""
+"""Lists the generated files, each with the function that makes it."""
 
 from collections.abc import Callable
 

@@ -1,14 +1,14 @@
-"""docs/reference/metrics.md, from the catalogue."""
+"""Makes docs/reference/metrics.md from the catalogue."""
 
 from watchbot.metrics import CATALOGUE, Metric
 
 _START = """\
 # Metrics
 
-`/metrics` serves these in Prometheus's text format, with `--metrics-port`. Next to them are
-`process_...` (memory, files, CPU) and `python_...`, as every Python program has them. The values
-of each label are all that there can be; `watchbot local` calls a few more operations of AWS.
-Counters are there, at 0, from the start.
+With `--metrics-port`, `/metrics` serves these metrics in Prometheus's text format, and also
+`process_...` (memory, files, CPU) and `python_...` of every Python program. The table lists all
+possible values of each label; only `watchbot local` calls further operations of AWS. Counters exist
+from the start, with the value 0.
 
 This page is made by `make docs`.
 
@@ -18,7 +18,7 @@ This page is made by `make docs`.
 
 
 def metrics_page() -> str:
-    """The page."""
+    """The text of the page."""
     return _START + "".join(_row(entry) for entry in CATALOGUE)
 
 

@@ -1,4 +1,4 @@
-"""The table of exit codes, as README and docs show it."""
+"""Makes the table of exit codes for README and docs."""
 
 from watchbot.outcome import TABLE
 

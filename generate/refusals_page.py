@@ -1,16 +1,16 @@
-"""docs/reference/refusals.md, from the table of refusals."""
+"""Makes docs/reference/refusals.md from the table of refusals."""
 
 from watchbot.schedule.start.refusals import RefusalKind, table
 
 _START = """\
 # What becomes of a run that AWS refuses
 
-`watchbot schedule` makes a call again where the refusal may pass: after a pause that grows up to a
-minute, until the job's `retry` has had its `attempts` or its `maxAge`. Every other refusal ends
-the run as `failed` at once. ECS says much of it in the text alone, so rows are known by code
-**and** text; the first that fits is taken. What ECS lists under `failures` of a RunTask that it
-answered (`RESOURCE:MEMORY`, `RESOURCE:CPU`, `RESOURCE:ENI`, `AGENT` and others) is asked for
-again in any case, for the missing tasks alone: machines come, and tasks end.
+`watchbot schedule` retries a call if the refusal may pass. The pause between two tries grows up to
+a minute, and the tries end with the `attempts` or the `maxAge` of the job's `retry`. Every other
+refusal ends the run as `failed` at once. ECS tells many causes only in the text, so a row matches
+code **and** text, and the first matching row counts. If RunTask answers with `failures`
+(`RESOURCE:MEMORY`, `RESOURCE:CPU`, `RESOURCE:ENI`, `AGENT` and others), watchbot always retries for
+the missing tasks, because machines come and tasks end.
 
 This page is made by `make docs`.
 
@@ -20,7 +20,7 @@ This page is made by `make docs`.
 
 
 def refusals_page() -> str:
-    """The page."""
+    """The text of the page."""
     return _START + "".join(_row(row) for row in table())
 
 

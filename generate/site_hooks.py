@@ -1,4 +1,4 @@
-"""Hooks of mkdocs: what GitHub shows of a page, the site shows too.
+"""Hooks of mkdocs: the site shows a page as GitHub does.
 
 Pages link to files beside docs/ (an example, the Dockerfile, a template). On the site each of
 these becomes a page below files/; a folder becomes one page with all its files.
@@ -36,7 +36,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Leads links to files beside docs/ to their pages; keeps `a|b` in a table as it is."""
+    """Points links to files beside docs/ to their pages; keeps `a|b` in a table unchanged."""
     source = _source_of(page.file.src_uri)
 
     def lead(link: re.Match[str]) -> str:
@@ -61,7 +61,7 @@ def _outside_fences(markdown: str, lead: Callable[[re.Match[str]], str]) -> list
 
 
 def _with_code_cells(line: str) -> str:
-    # Python-Markdown keeps the backslash that GitHub wants before a bar in a table.
+    # GitHub needs a backslash before a bar in a table, but Python-Markdown would show it.
     if not line.lstrip().startswith("|"):
         return line
     return TABLE_CODE.sub(_code_with_bars, line)
@@ -109,7 +109,7 @@ def _page_of(target: str) -> str:
 
 
 def _fenced(path: Path) -> str:
-    if path.name == "__pycache__":  # an example has been run
+    if path.name == "__pycache__":  # left by a run of an example
         return ""
     if path.is_dir():
         return "\n".join(_fenced(file) for file in sorted(path.iterdir()))

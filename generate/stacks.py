@@ -1,4 +1,4 @@
-"""cloudformation/: stacks that are ready to deploy, with parameters for what differs."""
+"""Makes cloudformation/: stacks that are ready to deploy, with parameters."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,8 +14,8 @@ _START = """\
 #     --capabilities CAPABILITY_IAM --parameter-overrides {required}
 """
 
-# The options that are parameters, by the type that CloudFormation asks for. Without a default in
-# the options they have none here, and must be given.
+# Options that are parameters, by CloudFormation's type. An option without a default is a parameter
+# without a default, which the user must give.
 _COMMON = {
     "image": "String",
     "cpu": "Number",
@@ -34,17 +34,17 @@ _WORKER = {
 _DATABASE = {"database": "String", "security_groups": "List<AWS::EC2::SecurityGroup::Id>"}
 _FARGATE = {"subnets": "List<AWS::EC2::Subnet::Id>", "public_ip": "String"}
 
-_ABOUT = {  # what is asked of who deploys a stack, where it is not what an option asks for
-    "command": "What runs for each message; a shell reads it.",
-    "subnets": "Where tasks run; they must reach SQS, SNS, ECR and CloudWatch Logs.",
-    "security_groups": "What guards the task; the database must let them in.",
+_ABOUT = {  # descriptions of parameters that differ from the options' help
+    "command": "The command for each message; a shell runs it.",
+    "subnets": "The subnets of tasks; they must reach SQS, SNS, ECR and CloudWatch Logs.",
+    "security_groups": "The security groups of tasks; the database must let them in.",
     "database": "The ARN of the secret that holds postgresql://USER:PASSWORD@HOST/NAME.",
     "token": "The ARN of the secret that holds the token of the API.",
-    "task_definitions": "What jobs may start: ARNs, like arn:aws:ecs:REGION:ACCOUNT:"
+    "task_definitions": "ARNs that jobs may start, like arn:aws:ecs:REGION:ACCOUNT:"
     "task-definition/FAMILY:*.",
-    "task_roles": "The roles that those tasks have: ARNs.",
-    "function_bucket": "The bucket that the zip of `make lambda` is in.",
-    "cluster": "The cluster of ECS where tasks run, by its name or ARN.",
+    "task_roles": "The roles of these tasks: ARNs.",
+    "function_bucket": "The bucket with the zip of `make lambda`.",
+    "cluster": "The ECS cluster of tasks, by name or ARN.",
 }
 _ALLOWED = {
     "public_ip": ("DISABLED", "ENABLED"),
@@ -85,7 +85,7 @@ def _stack(name: str) -> dict[str, Any]:
     fixed, asked = _STACKS[name]
     later: dict[str, Any] = {option: {"Ref": _parameter(option)} for option in asked}
     if "command" in later:
-        later["command"] = [later["command"]]  # one word: a shell takes it apart
+        later["command"] = [later["command"]]  # one word, which a shell splits
     made = watchbot.template({"service": "worker", **later, **fixed})
     asking = {_parameter(option): _declared(option, kind) for option, kind in asked.items()}
     return {name: {**made, "Parameters": asking}[name] for name in SECTIONS}
@@ -106,7 +106,7 @@ def _parameter(option: str) -> str:
 
 
 def stack(name: str) -> Callable[[], str]:
-    """What makes the file of that name."""
+    """The function that makes the file with this name."""
 
     def text() -> str:
         made = _stack(name)

@@ -1,4 +1,4 @@
-"""docs/reference/template.md, from the options and from the stacks they make."""
+"""Makes docs/reference/template.md from the options and from stacks made with them."""
 
 import json
 import re
@@ -18,9 +18,9 @@ from watchbot.template.rules import KINDS_OF
 _START = """\
 # The template
 
-What `watchbot template` and `watchbot.template(options)` make. [How to deploy
-it](../how-to/deploy.md) says how to use it, and [how it scales](../explanation/scaling.md) why it
-does so. On the command line, `some_name` is `--some-name`.
+Options and results of `watchbot template` and `watchbot.template(options)`. [Deploy
+it](../how-to/deploy.md) shows its use, and [how it scales](../explanation/scaling.md) explains its
+autoscaling. On the command line, `some_name` is `--some-name`.
 
 This page is made by `make docs`.
 
@@ -64,7 +64,7 @@ _STACKS: dict[str, dict[str, Any]] = {
 
 
 def template_page() -> str:
-    """The page."""
+    """The text of the page."""
     made = {when: watchbot.template(options) for when, options in _STACKS.items()}
     return "".join(
         [
@@ -160,7 +160,7 @@ def _statement(statement: dict[str, Any]) -> str:
 
 
 def _said(value: Any) -> str:
-    """A value of CloudFormation in short: `Ref` and `GetAtt` by the name, `Sub` by its text."""
+    """A short form of a CloudFormation value: the name of `Ref` and `GetAtt`, the text of `Sub`."""
     if isinstance(value, str):
         return value
     ((function, argument),) = value.items()
@@ -172,7 +172,7 @@ def _said(value: Any) -> str:
 
 
 def _bare(name: str) -> str:
-    """Without the prefix, and without what tells one deployment from the next."""
+    """The resource's name without the prefix and without a deployment's hash."""
     return re.sub(r"(?<=Deployment)[0-9a-f]{8}$", "…", name.removeprefix("Watchbot"))
 
 

@@ -1,4 +1,4 @@
-"""docs/reference/worker.md: what a worker gets, and what its end means; from the code."""
+"""Makes docs/reference/worker.md from the code: a worker's input, and the meaning of its end."""
 
 from generate.outcomes import outcomes_table
 from watchbot.listen.environment import WORKER_VARIABLES
@@ -10,42 +10,42 @@ This page is made by `make docs`.
 
 ## Variables
 
-Those of the watcher, without the names below, and these. A message sets no other.
+A worker has the watcher's variables, except for the names below, which only its message sets.
 
 | variable | what it holds |
 |---|---|
 """
 
 _STREAMS = """
-Standard input is the message, always, whatever its size; a worker that does not read it misses
-nothing. Standard output and error go to the log, line by line. The working directory is the
-watcher's own. `--no-worker-credentials` leaves the variables that hold or name AWS credentials out.
+Standard input holds the message, of any size; a worker need not read it. Standard output and error
+go to the log, line by line. The working directory is the watcher's own. `--no-worker-credentials`
+leaves out the variables that hold or name AWS credentials.
 
 ## Ends
 
 """
 
 _SIGNALS = """
-A message that is tried again waits 2^receives seconds, at most `--max-backoff`, and never beyond
-twelve hours from its receive.
+A returned message waits 2^receives seconds, at most `--max-backoff`, and at most until twelve hours
+after its receive.
 
 ## Signals
 
-SIGTERM says that the worker is to end: it ran for `--max-job-duration`, or the watcher leaves and
+SIGTERM tells the worker to end: either it ran for `--max-job-duration`, or the watcher stops and
 `--drain-timeout` is over. SIGKILL follows, after `--kill-grace` seconds in the first case and two
-seconds in the second. Both go to its whole process group, and what it started in the background
-ends with it.
+seconds in the second. Both signals go to the worker's whole process group. The watcher also kills
+the processes that the worker started in the background.
 
 ## Exit codes of the watcher
 
 | exit | why |
 |---|---|
-| 0 | it was told to leave (SIGTERM, SIGINT) |
+| 0 | a signal stopped the watcher (SIGTERM, SIGINT) |
 | 0 | the queue is empty, with `--exit-when-empty` (see `--exit-wait`) |
 | 0 | one job is done, with `--writable-filesystem` |
 | 1 | AWS has refused for `--give-up-after` seconds, or refuses for good |
-| 1 | nobody answers at the start for `--give-up-after` seconds, or 30; nothing was received |
-| 2 | an option, a variable or the command cannot be right; nothing was received |
+| 1 | at the start, AWS did not answer for `--give-up-after` seconds, or 30; nothing was received |
+| 2 | an option, a variable or the command is wrong; nothing was received |
 | 2 | there are no credentials; nothing was received |
 
 `--exit-wait` counts while no message is in hand. No receive that begins then is longer than what is

@@ -1,1 +1,1 @@
-"""What is handed out: `make dist` and `make pyz`. Not part of the package."""
+"""Builds the files of a release: `make pyz` and `make lambda`. Not part of the package."""

@@ -1,7 +1,8 @@
-"""The start of the one-file binary: unpacks what it holds, once, and runs it from there.
+"""Starts the one-file binary: unpacks its content once, and runs it from there.
 
-Compiled modules cannot be loaded from within an archive. They are unpacked to a directory that is
-named by their content, so that another version gets another one. The standard library alone.
+Python cannot load compiled modules from within an archive. The bootstrap unpacks them to a
+directory that is named by a digest of the content, so that each version has its own directory. Uses
+only the standard library.
 """
 
 import os
@@ -12,12 +13,12 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 
-CONTENT = "@CONTENT@"  # a digest of all that is inside; written by the build
+CONTENT = "@CONTENT@"  # a digest of the content; the build writes it
 ARCHIVE = sys.path[0]
 
 
 def caches() -> Iterator[str]:
-    """Where to unpack, the best place first."""
+    """Yields directories to unpack to, the best first."""
     if chosen := os.environ.get("WATCHBOT_CACHE"):
         yield chosen
         return
@@ -28,7 +29,7 @@ def caches() -> Iterator[str]:
 
 
 def unpacked() -> str:
-    """The directory of the content, unpacked now or before. Exits when no place can be written."""
+    """The directory of the unpacked content. Exits if no directory is writable."""
     reasons = []
     for cache in caches():
         place = os.path.join(cache, CONTENT)
@@ -45,7 +46,7 @@ def unpacked() -> str:
 
 
 def refuse_what_others_may_write(cache: str) -> None:
-    """Raises `PermissionError`: whoever can write there could have us run what is theirs."""
+    """Raises `PermissionError` if others may write to `cache`, because we run code from there."""
     found = os.lstat(cache)
     others = stat.S_IWGRP | stat.S_IWOTH
     if found.st_uid != os.getuid() or found.st_mode & others or not stat.S_ISDIR(found.st_mode):
@@ -53,7 +54,7 @@ def refuse_what_others_may_write(cache: str) -> None:
 
 
 def unpack(cache: str, place: str) -> None:
-    """All at once for whoever looks on: beside its place first, then renamed."""
+    """Unpacks to a directory beside `place`, and renames it, so that nobody sees half of it."""
     new = tempfile.mkdtemp(dir=cache)
     try:
         with zipfile.ZipFile(ARCHIVE) as archive:
@@ -61,15 +62,15 @@ def unpack(cache: str, place: str) -> None:
         os.rename(new, place)
     except OSError:
         shutil.rmtree(new, ignore_errors=True)
-        if not os.path.isdir(place):  # else somebody else was faster
+        if not os.path.isdir(place):  # else another process was faster
             raise
 
 
 if __name__ == "__main__":
-    # The content alone, and the standard library: what is installed here may not fit it.
+    # Only the content and the standard library, because installed packages may not fit.
     installed = ("site-packages", "dist-packages")
     library = [path for path in sys.path[1:] if os.path.basename(path) not in installed]
-    # A health check has a few seconds, and may be another user's: it needs nothing compiled.
+    # A health check has only seconds, and another user may run it; it needs no compiled module.
     content = ARCHIVE if sys.argv[1:2] == ["healthcheck"] else unpacked()
     sys.path[:] = [content, *library]
     from watchbot.cli import main

@@ -1,7 +1,7 @@
-"""`make lambda`: builds dist/watchbot-schedule-lambda-VERSION.zip, and prints its path.
+"""Builds dist/watchbot-schedule-lambda-VERSION.zip (`make lambda`), and prints its path.
 
-The code of the custom resource for AWS Lambda. It is made for the Python and the kind of machine
-that the template names, whatever builds it.
+The zip has the code of the custom resource for AWS Lambda, for the Python and the processor that
+the template names, on any machine that builds it.
 """
 
 import shutil
@@ -14,13 +14,13 @@ from release.pyz import ROOT, clean, install, make_alike
 from watchbot import __version__
 from watchbot.template.function import PYTHON
 
-# What Lambda's Amazon Linux 2023 takes. pip does not know that a newer one takes the older ones.
+# The platform tags that Lambda's Amazon Linux 2023 takes, because pip does not add older ones.
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
-SERVICES = {"dynamodb", "ecs"}  # the one that is called, and the one whose options are checked
+SERVICES = {"dynamodb", "ecs"}  # dynamodb is called; ecs describes the options to check
 
 
 def build(target: Path, python: str = PYTHON) -> Path:
-    """Builds the zip in the directory `target`; its path. Raises `CalledProcessError`."""
+    """Builds the zip in the directory `target`; returns its path. Raises `CalledProcessError`."""
     with tempfile.TemporaryDirectory() as name:
         content = Path(name) / "content"
         install(content, f"{_wheel(Path(name))}[schedule]", *_made_for(python))
@@ -33,7 +33,7 @@ def build(target: Path, python: str = PYTHON) -> Path:
 
 
 def _wheel(folder: Path) -> Path:
-    """The package itself; for another Python, pip installs nothing that is not a wheel."""
+    """Builds a wheel of the package, because pip installs only wheels for another Python."""
     words = "-m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation"
     subprocess.run([sys.executable, *words.split(), "--wheel-dir", str(folder), ROOT], check=True)
     (wheel,) = folder.glob("*.whl")
@@ -46,7 +46,7 @@ def _made_for(python: str) -> list[str]:
 
 
 def _leave_out_what_is_not_loaded(content: Path) -> None:
-    """Half of all there is: a small zip starts sooner."""
+    """Deletes files that Lambda never loads, about half, because a small zip starts sooner."""
     for unused in ("uvloop", "s3transfer", "boto3/data", "boto3/examples"):
         shutil.rmtree(content / unused)
     for service in (content / "botocore/data").iterdir():

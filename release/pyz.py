@@ -1,7 +1,7 @@
-"""`make pyz`: builds dist/watchbot-VERSION-PLATFORM.pyz, and prints its path.
+"""Builds dist/watchbot-VERSION-PLATFORM.pyz (`make pyz`), and prints its path.
 
-The same sources, constraints and Python give the same bytes: times are fixed, and what pip notes
-about this machine is left out.
+The build is reproducible: equal sources, constraints and Python give equal bytes. It fixes all
+times, and leaves out pip's notes about this machine.
 """
 
 import hashlib
@@ -19,12 +19,12 @@ from watchbot.extras import MARK
 
 ROOT = Path(__file__).parents[1]
 EXTRAS = "postgres,redis,schedule,tools"
-NEW_YEAR_1980 = 315_619_200  # seconds; a zip knows nothing older
+NEW_YEAR_1980 = 315_619_200  # seconds; the earliest time in a zip
 MADE_HERE = ("direct_url.json", "RECORD", "INSTALLER", "REQUESTED")  # notes of pip
 
 
 def build(target: Path) -> Path:
-    """Builds the binary in the directory `target`; its path. Raises `CalledProcessError`."""
+    """Builds the binary in the directory `target`; returns its path; or `CalledProcessError`."""
     with tempfile.TemporaryDirectory() as name:
         content = Path(name) / "content"
         install(content, f"{ROOT}[{EXTRAS}]")
@@ -44,7 +44,7 @@ def build(target: Path) -> Path:
 
 
 def install(content: Path, package: str, *options: str) -> None:
-    """Puts the package, with its extras in brackets, and all it needs into a directory."""
+    """Installs the package (with extras in brackets) and its dependencies into a directory."""
     words = "-m pip install --quiet --disable-pip-version-check --no-compile --target".split()
     constraint = ["--constraint", str(ROOT / "constraints.txt")]
     subprocess.run(
@@ -53,7 +53,7 @@ def install(content: Path, package: str, *options: str) -> None:
 
 
 def clean(content: Path) -> None:
-    """Takes away what differs from machine to machine, and what is never loaded."""
+    """Deletes files that differ between machines, and files that are never loaded."""
     shutil.rmtree(content / "bin", ignore_errors=True)
     for found in content.rglob("*"):
         if found.name in MADE_HERE and found.parent.suffix == ".dist-info":
@@ -71,7 +71,7 @@ def _digest(content: Path) -> str:
 
 
 def make_alike(content: Path) -> None:
-    """Gives all files the same times and rights, wherever they were made."""
+    """Gives all files fixed times and rights, on any machine."""
     for found in content.rglob("*"):
         found.chmod(0o755 if found.is_dir() or os.access(found, os.X_OK) else 0o644)
         os.utime(found, (NEW_YEAR_1980, NEW_YEAR_1980))

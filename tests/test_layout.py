@@ -100,7 +100,7 @@ def test_imports_point_down(path: Path) -> None:
 
 
 def run_time_imports(tree: ast.AST) -> list[str]:
-    """What is imported when the program runs, also inside a function."""
+    """The imports of the running program, also those inside functions."""
     names = imports(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):

@@ -1,6 +1,6 @@
 """Writes hosts and ports as URLs do, with brackets around an IPv6 address."""
 
-_NEARBY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what serves on all is asked here
+_NEARBY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - names, not an address to listen on
 
 
 def netloc(host: str, port: int | str) -> str:

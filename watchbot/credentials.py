@@ -38,7 +38,7 @@ def judged(fault: BaseException, profile: str | None, *, opening: bool = False) 
 
 
 # botocore has no types, so mypy takes its class for `Any`, which strict refuses as a base.
-class UnreadSignIn(boto.BotoCoreError):  # type: ignore[misc]
+class UnreadSignIn(boto.BotoCoreError):  # type: ignore[misc]  # boto has no types
     """The profile has only the sign-in of `aws login`, and this botocore cannot read it."""
 
     fmt = "this version does not read the sign-in of `aws login`"

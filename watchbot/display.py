@@ -32,7 +32,7 @@ def display(
         yield _plain(err, total, every)
         return
     try:
-        import rich  # noqa: F401 - only whether it is there
+        import rich  # noqa: F401 - checks that it is installed
     except ImportError:
         with _counter(err) as shown:
             yield shown

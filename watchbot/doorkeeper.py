@@ -33,7 +33,7 @@ class GuardedTalk(H11Protocol):
     answers = 0
     on_lost: Callable[["GuardedTalk"], None]
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # narrows the type
         self.waits_since = time.monotonic()
         super().connection_made(transport)
 

@@ -48,7 +48,7 @@ class OutputFailed(WatchbotError):
 
 
 class UsageError(WatchbotError):
-    """A mistake in what the caller typed or set; watchbot has done nothing yet."""
+    """A mistake in an argument or a setting; watchbot has done nothing yet."""
 
     exit_code = 2
 

@@ -32,7 +32,7 @@ class Stop:
         self.draining.set()
 
 
-class stop_on_signals:  # noqa: N801 - reads as a verb in `with stop_on_signals() as stop`
+class stop_on_signals:  # noqa: N801 - a verb in `with stop_on_signals() as stop`
     """While open, SIGTERM, SIGINT, SIGQUIT and SIGHUP ask the service to stop.
 
     SIGHUP does not if it was ignored at the start, as under `nohup`.

@@ -51,7 +51,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]  # by name and lab
 CATALOGUE: list["Metric"] = []
 
 # Else each counter has a second series, with its time of creation, which nobody needs.
-disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no types
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What other services may ask the record of tasks, which `watchbot record` keeps in SQL.
+"""Answers other services from the record of tasks, which `watchbot record` keeps in SQL.
 
 Its tables are in `watchbot/record/schema/`; nobody else reads them.
 """

@@ -1,7 +1,7 @@
-"""Counts the words of a folder: one message begins the job, one is for each file, one adds up.
+"""Counts the words of a folder: a message begins the job, one is for each file, one adds up.
 
-Each step may run twice, as any message may come twice: it writes whole files, under names that
-come from its message.
+Each step may run twice, because SQS may deliver a message twice. So a step writes whole files, and
+takes their names from its message.
 """
 
 import json
@@ -15,7 +15,7 @@ COUNTS = Path(os.environ["COUNTS"])  # elsewhere, a bucket
 
 def begin(folder: str) -> None:
     parts = [{"file": str(path)} for path in sorted(Path(folder).iterdir())]
-    # The message's own id: if this runs twice, it is still one job.
+    # With the message's own id, a second run begins no second job.
     job = create_job(parts, os.environ["MessageId"])
     print(f"job {job} has {len(parts)} parts")
 

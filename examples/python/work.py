@@ -1,7 +1,8 @@
 """Sums the numbers of a message such as {"numbers": [1, 2, 3]}.
 
-A message that is no such thing will never be: exit code 3 has it deleted, and somebody told. Any
-other error is a failure (Python's exit code 1): the message is tried again.
+A retry cannot mend a message of another form: with exit code 3 the watcher deletes the message and
+publishes a notice. Any other error is a failure (Python's exit code 1): the watcher retries the
+message.
 """
 
 import json

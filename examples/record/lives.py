@@ -1,8 +1,8 @@
-"""Lives of ECS tasks, made up but lifelike: the events that ECS would send, one JSON a line.
+"""Prints invented but lifelike events of ECS tasks, a JSON object a line.
 
     python lives.py 500 | watchbot send --queue-url URL --file -
 
-The last tasks still run. The same seed gives the same lives.
+The last tasks still run. A seed always gives the same events.
 """
 
 import argparse
@@ -27,7 +27,7 @@ SIDECARS = {"proxy", "upload", "metrics"}  # not essential
 
 @dataclass(kw_only=True)
 class Life:
-    """One task. `outcome` is what the record has to find."""
+    """A task. `outcome` is the outcome that the record must find."""
 
     arn: str
     family: str
@@ -38,7 +38,7 @@ class Life:
 
 
 def lives(count: int, *, seed: int = 1, hours: float = 24, end: datetime) -> Iterator[Life]:
-    """`count` tasks that were created in the `hours` before `end`."""
+    """Yields `count` tasks, created in the `hours` before `end`."""
     chance = random.Random(seed)
     for _ in range(count):
         created = end - timedelta(hours=chance.uniform(0, hours))
@@ -92,7 +92,7 @@ def _unchanging(chance: random.Random, family: str, arn: str, created: datetime)
 
 
 class _Teller:
-    """Writes the events of one life, as far as they are before the end."""
+    """Writes the events of one task up to the end of the time span."""
 
     def __init__(
         self, life: Life, base: dict[str, Any], names: tuple[str, ...], end: datetime
@@ -173,7 +173,7 @@ def _iso(at: datetime) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Prints events of made-up ECS tasks, one a line.")
+    parser = argparse.ArgumentParser(description="Print events of invented ECS tasks, one a line.")
     parser.add_argument("count", type=int, nargs="?", default=200)
     parser.add_argument("--hours", type=float, default=24)
     parser.add_argument("--seed", type=int, default=1)

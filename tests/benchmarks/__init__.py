@@ -1,1 +1,1 @@
-"""What watchbot costs, against others: `make bench`. No part of the tests."""
+"""Measures watchbot against other consumers: `make bench`. Not part of the tests."""

@@ -24,7 +24,7 @@ WORKING = {"ReceiveMessage", "DeleteMessage", "DeleteMessageBatch", "ChangeMessa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One consumer's work on one queue."""
+    """The work of a consumer on a queue."""
 
     rate: float  # messages per second, from their sending to the last delete
     cpu_ms: float  # of the consumer itself, for each message; not of its workers
@@ -40,7 +40,7 @@ class Server:
         self._queues = 0
 
     def call(self, action: str, **request: Any) -> Any:
-        """What the server answers."""
+        """The server's answer to a call."""
         asked = urllib.request.Request(
             self.url,
             json.dumps(request).encode(),
@@ -70,7 +70,7 @@ class Server:
         while self.left(queue):
             if time.monotonic() > ends:
                 raise TimeoutError("the queue was never empty")
-            time.sleep(0.02)
+            time.sleep(0.02)  # a queue announces nothing
 
 
 @contextmanager
@@ -125,7 +125,7 @@ def consume(server: Server, words: Sequence[str], count: int) -> Run:
     queue = server.queue()
     with running([word.format(queue=queue) for word in words], environment(server.url)) as process:
         while "ReceiveMessage" not in server.call("TellCalls"):
-            time.sleep(0.02)
+            time.sleep(0.02)  # the server announces no call
         time.sleep(0.3)  # the start-up is over
         began_cpu = cpu_s(process.pid)
         server.call("FillQueue", QueueUrl=queue, Count=count)

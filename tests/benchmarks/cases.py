@@ -1,4 +1,4 @@
-"""What is measured. Rivals take turns with us, so that noise hits all alike."""
+"""Defines the measurements. Rivals take turns with us, so that noise hits all of them."""
 
 import contextlib
 import re
@@ -58,7 +58,7 @@ QUICK = Scale(
 
 @dataclass(slots=True)
 class Findings:
-    """What was measured: figures by name, each with all its rounds."""
+    """The measured figures by name, each with all its rounds."""
 
     figures: dict[str, list[float]] = field(default_factory=dict)
 
@@ -160,10 +160,10 @@ def startup(found: Findings, scale: Scale) -> None:
             began = time.monotonic()
             with running(words, environment(server.url)) as process:
                 found.add("exec to first poll, s", _await_first_poll(server) - began)
-                time.sleep(0.5)
+                time.sleep(0.5)  # the start-up's last allocations
                 found.add("RSS after the first poll, MB", rss_mb(process.pid))
                 before = cpu_s(process.pid)
-                time.sleep(10)
+                time.sleep(10)  # the span of the measurement
                 found.add("idle CPU, %", (cpu_s(process.pid) - before) / 10 * 100)
 
 
@@ -176,7 +176,7 @@ def lifetime(found: Findings, scale: Scale) -> None:
             for count in (1000, scale.lifetime - 1000):
                 server.call("FillQueue", QueueUrl=queue, Count=count)
                 server.wait_until_empty(queue)
-                time.sleep(0.5)
+                time.sleep(0.5)  # the last deletes
                 found.add(f"RSS, MB, {'early' if count == 1000 else 'late'}", rss_mb(process.pid))
 
 
@@ -195,13 +195,13 @@ def sleepers(found: Findings, scale: Scale) -> None:
                 match[1].decode() for line in process.stdout
                 if (match := re.search(rb"url=(\S+)", line))
             )  # fmt: skip
-            time.sleep(1)
+            time.sleep(1)  # the start-up is over
             before = rss_mb(process.pid)
             server.call("FillQueue", QueueUrl=queue, Count=scale.sleepers)
             for started, line in enumerate(process.stdout, 1):
                 if b"] received " not in line or started >= scale.sleepers:
                     break
-            time.sleep(3)
+            time.sleep(3)  # all sleepers have begun
             server.call("TellCalls")
             lags = [_lag_ms(f"{url}/healthz") for _ in range(300)]
             grown = rss_mb(process.pid) - before
@@ -250,14 +250,14 @@ def _printed(server: Server, words: list[str], file: Path) -> tuple[float, float
     server.call("TellCalls")  # forgets the polls of the watcher before
     with running(listen, environment(server.url)) as process:
         _await_first_poll(server)
-        time.sleep(0.3)
+        time.sleep(0.3)  # the start-up is over
         before = rss_mb(process.pid)
         began = time.monotonic()
         server.call("SendMessage", QueueUrl=queue, MessageBody="x")
         most = before
         while server.left(queue):
             most = max(most, rss_mb(process.pid))
-            time.sleep(0.02)
+            time.sleep(0.02)  # a process announces no memory
         took_s = time.monotonic() - began
     return file.stat().st_size / 1e6 / took_s, most - before
 
@@ -277,14 +277,14 @@ def _await_first_poll(server: Server) -> float:
         with contextlib.suppress(KeyError):
             first: float = server.call("TellCalls")["ReceiveMessage"]["first_at"]
             return first
-        time.sleep(0.01)
+        time.sleep(0.01)  # the server announces no call
 
 
 def _lag_ms(url: str) -> float:
     began = time.perf_counter()
     with urllib.request.urlopen(url, timeout=60) as answer:
         answer.read()
-    time.sleep(0.02)
+    time.sleep(0.02)  # the span of the measurement
     return 1000 * (time.perf_counter() - began - 0.02)
 
 

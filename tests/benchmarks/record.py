@@ -54,7 +54,7 @@ def ingest_rates(tasks: int) -> dict[str, float]:
 
 
 def answer_times_ms(tasks: int) -> dict[str, list[float]]:
-    """How long each answer takes with so many tasks in PostgreSQL, by question."""
+    """The time of each answer with `count` tasks in PostgreSQL, by question."""
     times: dict[str, list[float]] = {}
 
     async def run(_: Stop) -> int:
@@ -106,7 +106,7 @@ async def _ingest_rate(url: str, tasks: int) -> float:
             while (await queue.facts())["ApproximateNumberOfMessages"] != "0" or (
                 await queue.facts()
             )["ApproximateNumberOfMessagesNotVisible"] != "0":
-                await anyio.sleep(0.02)
+                await anyio.sleep(0.02)  # a queue announces nothing
             took_s = time.perf_counter() - began
         assert await _wrong_versions(database, all_lives) == 0
         await _learn_all(database, all_lives)
@@ -142,7 +142,7 @@ async def _wrong_outcomes(database: Database, all_lives: list[Life]) -> int:
 
 
 async def _fill(database: Database, count: int) -> str:
-    """Stores the last state of so many made-up tasks; the ARN of one."""
+    """Stores the last state of `count` invented tasks; returns the ARN of one."""
     now = datetime.now(UTC)
     made = (life for life in lives(count, hours=HOURS, end=now) if life.events)
     batch, arn = [], ""

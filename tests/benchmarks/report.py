@@ -1,4 +1,4 @@
-"""What was found, as a page and as charts; and whether each target is met."""
+"""Writes the figures as a page and as charts, and checks the targets."""
 
 import os
 import platform

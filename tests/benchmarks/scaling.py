@@ -36,7 +36,7 @@ VISIBILITY_S = 180  # until a message comes back whose container was killed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What CloudWatch knows of one minute."""
+    """CloudWatch's counts of one minute."""
 
     visible: int
     in_flight: int
@@ -106,7 +106,7 @@ class Before:
 
 
 def arithmetic(alarm: Mapping[str, Any], counts: Counts) -> float:
-    """What an alarm's expressions make of one minute, by CloudWatch's functions."""
+    """The values of an alarm's expressions for one minute, by CloudWatch's functions."""
     known: dict[str, Any] = {
         "visible": counts.visible,
         "in_flight": counts.in_flight,
@@ -136,7 +136,7 @@ def _worked_out(expression: Any, known: Mapping[str, Any]) -> Any:
 
 @dataclass(slots=True)
 class Day:
-    """What came of it."""
+    """The result of a simulated day."""
 
     waits_s: list[float] = field(default_factory=list)
     task_s: float = 0.0
@@ -173,7 +173,7 @@ class _Service:
         return number
 
     def happen(self, now_s: float, number: int, what: str, of: float) -> None:
-        """One event, and what follows at once."""
+        """Handles an event and its immediate effects."""
         if what in {"sent", "back"}:
             self.queue.append(of)
             self.hidden -= what == "back"
@@ -234,7 +234,7 @@ class _Service:
 
 
 def simulate(rule: Any, max_size: int, sent_s: Sequence[float], *, until_s: float = DAY_S) -> Day:
-    """What becomes of messages that were sent at these times."""
+    """Simulates messages that are sent at these times."""
     service = _Service(max_size=max_size, rule=rule, dice=random.Random(1))
     for at_s in sent_s:
         service.later(at_s, "sent", at_s)

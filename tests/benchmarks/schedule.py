@@ -48,7 +48,7 @@ async def measure(url: str, due: int, total: int) -> str:
         async with anyio.create_task_group() as replica:
             replica.start_soon(scheduler.run, stop)
             while len(lags := await _lags(database)) < due:
-                await anyio.sleep(0.2)
+                await anyio.sleep(0.2)  # the ledger announces nothing
             stop.ask()
     return f"{due} of {total} due in one second: {_figures(lags)}"
 

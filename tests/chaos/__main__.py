@@ -31,7 +31,7 @@ def main() -> int:
         for scenario in SCENARIOS:
             if options.only in (None, scenario.name):
                 failed += _show(
-                    lambda home, scenario=scenario, seed=seed: play(  # type: ignore[misc]
+                    lambda home, scenario=scenario, seed=seed: play(  # type: ignore[misc]  # a lambda has no types
                         scenario,
                         seed,
                         home,

@@ -27,7 +27,7 @@ RSS_GROWTH_BYTES = 5 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What is done to the watchers, and for how many messages."""
+    """The faults of the watchers, and the number of messages."""
 
     name: str
     fifo: bool = False
@@ -52,7 +52,7 @@ SCENARIOS = [
 
 @dataclass(slots=True, kw_only=True)
 class Result:
-    """What came of it. `wrong` is empty when all that must hold did."""
+    """The result of a scenario. `wrong` is empty if all rules held."""
 
     wrong: list[str] = field(default_factory=list)
     facts: dict[str, object] = field(default_factory=dict)
@@ -242,7 +242,7 @@ async def _numbers_in(queue: MemoryQueue) -> set[int]:
 
 
 async def measure_growth(home: Path, *, first: int, count: int) -> Result:
-    """One watcher in peace: its memory and descriptors after `first` messages, and after all."""
+    """Memory and descriptors of an undisturbed watcher after `first` messages, and after all."""
     async with staged(Scenario(name="growth"), 0, home) as stage:
         fleet, result = stage.fleet, Result(facts={"scenario": "growth", "messages": count})
         fleet.start()

@@ -134,7 +134,7 @@ async def _hung_up(client: asyncio.StreamReader) -> None:
 
 
 async def _read(reader: asyncio.StreamReader) -> bytes:
-    """One request or response, head and body."""
+    """Reads a request or a response, head and body."""
     head = await reader.readuntil(HEAD_END)
     length = 0
     for line in head.split(b"\r\n"):

@@ -118,7 +118,7 @@ class Books(Protocol):
 
 
 class SqlBooks:
-    """Those of a PostgreSQL."""
+    """The books in a PostgreSQL database."""
 
     environment: Mapping[str, str] = {}
 
@@ -139,7 +139,7 @@ class SqlBooks:
 
 
 class TableBooks:
-    """Those of a table of DynamoDB."""
+    """The books in a DynamoDB table."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._dynamodb, self._name = cloud.dynamodb, f"schedule-{uuid.uuid4().hex}"
@@ -192,7 +192,7 @@ def a_table() -> Iterator[Books]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Toll:
-    """What a storm has cost. `gaps`: seconds that are not in the ledger at all."""
+    """The losses of a storm. `gaps`: seconds that are missing in the ledger."""
 
     runs: int
     killed: int
@@ -247,7 +247,7 @@ class Replicas:
         )
 
     def _first(self) -> tuple[str, subprocess.Popen[str]]:
-        """The one with which jobs are written: the URL of its API."""
+        """The URL of the API with which jobs are written."""
         process = subprocess.Popen(
             self._words, env=self._environment, stdout=subprocess.PIPE, text=True
         )
@@ -283,7 +283,7 @@ def _wait(books: Books, done: Callable[[list[Booked]], bool]) -> None:
     deadline = time.monotonic() + HANG_S
     while not done(runs := books.runs()):
         assert time.monotonic() < deadline, f"not done: {_started(runs)} of {len(runs)} started"
-        time.sleep(0.1)
+        time.sleep(0.1)  # a database announces nothing
 
 
 def _have_started(count: int, runs: list[Booked]) -> bool:

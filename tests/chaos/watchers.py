@@ -17,7 +17,7 @@ LEAVE_S = 40  # what a watcher gets to leave: the drain and a poll
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Watcher:
-    """One `watchbot listen`, and its log."""
+    """A `watchbot listen`, and its log."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -72,7 +72,7 @@ class Fleet:
         self.running.append(Watcher(process=process, log=log))
 
     def victims(self) -> list[Watcher]:
-        """Those that are up and have been left alone so far."""
+        """Watchers that run and have not been disturbed so far."""
         return [
             watcher
             for watcher in self.running
@@ -93,7 +93,7 @@ class Fleet:
         watcher.leaving_by = time.monotonic() + LEAVE_S
 
     def stop(self, watcher: Watcher, seconds: float) -> None:
-        """SIGSTOP for so long, while its workers run on."""
+        """Stops a watcher with SIGSTOP for a time, while its workers run on."""
         self._freeze(watcher)
         watcher.stopped_until = time.monotonic() + seconds
 

@@ -63,7 +63,7 @@ def place(cloud: Cloud, tmp_path: Path) -> dict[str, str]:
 
 
 def typed(block: Block, folder: Path, variables: dict[str, str]) -> tuple[str, Path]:
-    """What a block printed, and the folder it left its reader in."""
+    """The output of a block, and the working directory after it."""
     left = folder / ".left-in"
     script = f"set -eu\n{block.text}\npwd > {left}\n"
     words = ["bash", "-c", script] if block.language == "sh" else [sys.executable, "-c", block.text]

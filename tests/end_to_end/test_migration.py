@@ -1,4 +1,4 @@
-"""What the pages on moving over promise.
+"""Checks the promises of the pages on migration.
 
 Workers of ecs-watchbot run under their stack's variables, with our watcher; the commands of the
 other pages run as they stand there.
@@ -70,7 +70,7 @@ class Old:
 
     @property
     def volume(self) -> Path:
-        """The one directory that the stack mounts."""
+        """The only directory that the stack mounts."""
         return self.folder / "mount"
 
     def send(self, message: str, subject: str | None = "job") -> None:
@@ -116,7 +116,7 @@ def old(cloud: Cloud, tmp_path: Path) -> Callable[[str], Old]:
 
 
 def printed(stack: Old, out: str) -> list[str]:
-    """What workers printed, without prefix or envelope."""
+    """The workers' output, without prefix or envelope."""
     if stack.env.get("structuredLogging") == "true":
         lines = [json.loads(line) for line in out.splitlines()]
         return [line["msg"] for line in lines if line["name"] == "worker"]
@@ -216,7 +216,7 @@ def commands(page: str, begin: str) -> list[str]:
 
 
 def typed(cloud: Cloud, folder: Path, command: str) -> subprocess.CompletedProcess[str]:
-    """What a command of a page does in a folder."""
+    """The result of a page's command in a folder."""
     env, code = {**cloud.environment, "HOME": str(folder)}, ["sh", "-c", command]
     return subprocess.run(
         code, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False

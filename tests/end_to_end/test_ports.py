@@ -21,7 +21,7 @@ COUNT = 'echo "ran at $ApproximateReceiveCount"'
 
 
 def limit(files: str) -> list[str]:
-    """What starts a command with this limit of open files, as `ulimit` has it."""
+    """Words that start a command with this `ulimit` of open files."""
     return ["/bin/sh", "-c", f'ulimit {files} && exec "$@"', "sh"]
 
 

@@ -1,4 +1,4 @@
-"""What is handed out: the wheel, the source distribution, and the one-file binary."""
+"""Tests the release files: the wheel, the source distribution, and the one-file binary."""
 
 import re
 import shutil

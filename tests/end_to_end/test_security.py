@@ -1,4 +1,4 @@
-"""What is secret stays so, and what a message holds stays data."""
+"""Secrets stay secret, and the content of a message stays data."""
 
 import json
 import subprocess

@@ -35,7 +35,7 @@ def parsed(said: str) -> list[dict[str, Any]]:
 
 
 def rest_of(process: subprocess.Popen[str]) -> str:
-    """What it says from SIGTERM to its end."""
+    """The watcher's output from SIGTERM to its end."""
     process.terminate()
     return process.communicate(timeout=60)[0]
 

@@ -1,4 +1,4 @@
-"""What docs/dashboards/ holds is right by Prometheus's own tool."""
+"""Checks docs/dashboards/ with Prometheus's own tool."""
 
 import json
 import re

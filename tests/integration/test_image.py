@@ -22,7 +22,7 @@ EXAMPLES = sorted((ROOT / "examples/image").glob("Dockerfile*"))
 
 @dataclass
 class Stage:
-    """One stage of a Dockerfile: what it is made from, its name, and its other steps in order."""
+    """A stage of a Dockerfile: its base, its name, and its other steps in order."""
 
     base: str
     name: str

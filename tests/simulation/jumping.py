@@ -114,7 +114,7 @@ def _ordered_scopes() -> Iterator[None]:
     try:
         yield
     finally:
-        CancelScope.__hash__ = before  # type: ignore[method-assign]
+        CancelScope.__hash__ = before  # type: ignore[method-assign]  # undoes the patch
 
 
 def _number_of(scope: CancelScope) -> int:

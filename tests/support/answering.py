@@ -20,7 +20,7 @@ class Answering:
 
 @contextlib.contextmanager
 def answering() -> Iterator[Answering]:
-    """Such a server, until the block is left."""
+    """Runs the server until the block is left."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -14,7 +14,7 @@ FLAGS = (
 
 
 def chromium(profile: Path, *words: str) -> str:
-    """What a headless Chromium prints. Skips where there is none."""
+    """The output of a headless Chromium. Skips the test without Chromium."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")

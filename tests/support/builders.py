@@ -57,7 +57,7 @@ class Clock:
 
 
 def a_world(now: Callable[[], float] = REAL.now, *, seed: int = 1) -> World:
-    """A world whose time is `now`, and whose chance is the same in every run."""
+    """A world whose time is `now`, with a fixed seed."""
     return World(now=now, wall=now, chance=Random(seed))
 
 

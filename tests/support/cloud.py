@@ -19,7 +19,7 @@ REGION = "us-east-1"
 
 
 class Cloud:
-    """One AWS, empty at first; everything in it is made and read with boto3."""
+    """An empty AWS; everything in it is made and read with boto3."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -129,7 +129,7 @@ class Cloud:
         return name
 
     def items(self, table: str) -> list[dict[str, Any]]:
-        """What is in a table."""
+        """The items of a table."""
         items: list[dict[str, Any]] = self.dynamodb.scan(TableName=table)["Items"]
         return items
 
@@ -198,7 +198,7 @@ class Cloud:
             requests.post(count, data="Infinity", timeout=10)
 
     def aws(self, *words: str) -> Any:
-        """What the `aws` command answers, parsed."""
+        """The parsed output of the `aws` command."""
         done = subprocess.run(
             [str(BIN / "aws"), "--endpoint-url", self.url, "--output", "json", *words],
             env=self.environment,

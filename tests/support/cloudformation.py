@@ -142,7 +142,7 @@ class Stacks:
         return {each["LogicalResourceId"]: each["ResourceType"] for each in found}
 
     def properties(self, name: str, resource: str) -> dict[str, Any]:
-        """What a resource that is merely kept was given, references worked out."""
+        """The properties of a resource that is only stored, with references resolved."""
         stack: Any = cloudformation_backends[DEFAULT_ACCOUNT_ID][REGION].get_stack(name)
         found: dict[str, Any] = stack.resource_map[resource].properties
         return found

@@ -25,7 +25,7 @@ PROPERTIES = {
 
 
 class Lambda:
-    """What Lambda tells the handler."""
+    """The context that Lambda passes to the handler."""
 
     def __init__(self, seconds: float = 30) -> None:
         self._ms = int(seconds * 1000)
@@ -72,7 +72,7 @@ def an_event(kind: str, physical: str | None = None, **changed: Any) -> dict[str
 
 
 def ask(event: dict[str, Any], context: Lambda | None = None) -> dict[str, Any]:
-    """What CloudFormation is told."""
+    """The answer to CloudFormation."""
     with answers() as (url, sent):
         handler({**event, "ResponseURL": url}, context or Lambda())
     (body,) = sent

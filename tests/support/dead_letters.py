@@ -20,11 +20,11 @@ class Queues:
     dead: str
 
     def run(self, *words: str) -> Done:
-        """One `watchbot dead-letter` on them."""
+        """Runs `watchbot dead-letter` on the queues."""
         return run("dead-letter", "--queue-url", self.url, "--poll-wait", "0", *words)
 
     def json(self, *words: str) -> list[dict[str, Any]]:
-        """What it printed as JSON; it went well, and said nothing else."""
+        """The command's JSON output; fails on an error or further output."""
         done = self.run(*words, "--json")
         assert (done.code, done.err) == (0, "")
         return [json.loads(line) for line in done.out.splitlines()]

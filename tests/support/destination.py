@@ -40,7 +40,7 @@ class FakeDestination:
 
     @property
     def bodies(self) -> list[str]:
-        """What was taken, in this order."""
+        """The bodies taken, in order."""
         return [message.body for message in self.taken]
 
     def fit(self, message: Outgoing) -> Outgoing:

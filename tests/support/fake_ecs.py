@@ -115,5 +115,5 @@ class FakeEcs:
 
 
 def no_answer() -> AwsError:
-    """What a reply that was lost looks like."""
+    """The error for a lost reply."""
     return Unreachable(service="ECS", operation="run_task", code="Timeout", text="no answer")

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call of AWS: `operation` as SQS names it, `body` its parameters, by which key."""
+    """A call of AWS: `operation` in SQS's name, its parameters in `body`, and its key."""
 
     operation: str
     body: dict[str, Any]

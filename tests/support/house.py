@@ -38,7 +38,7 @@ class Clock:
 
 
 class Rows(Protocol):
-    """What is stored, past the store."""
+    """Reads stored rows directly, without the store."""
 
     async def runs(self) -> list[dict[str, Any]]:
         """All runs, by job and time."""

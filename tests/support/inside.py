@@ -17,7 +17,7 @@ class Done:
 
 
 def run(*words: str) -> Done:
-    """One `watchbot` command line, run to its end."""
+    """Runs a `watchbot` command line to its end."""
     with (
         contextlib.redirect_stdout(io.StringIO()) as out,
         contextlib.redirect_stderr(io.StringIO()) as err,

@@ -12,6 +12,6 @@ def _rules() -> Any:
 
 
 def complaints(text: str) -> list[str]:
-    """What is wrong with a template in JSON or YAML; warnings, too."""
+    """The errors and warnings of a template in JSON or YAML."""
     found = api.lint(text, _rules(), ["eu-west-1"])
     return [f"{match.rule.id} {match.path}: {match.message}" for match in found]

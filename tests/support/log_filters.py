@@ -12,7 +12,7 @@ _COMPARISON = re.compile(r'\$\.(\w+) = (?:"([^"]*)"|(\*))')
 
 
 def reading(pattern: str, value: str, line: str) -> float | None:
-    """What a metric filter makes of a line; None if it does not match, or holds no number."""
+    """The value that a metric filter reads from a line; None without a match or a number."""
     found = _fields(pattern, line)
     if found is None:
         return None

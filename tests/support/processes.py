@@ -19,7 +19,7 @@ _numbers = itertools.count()
 
 
 class Heard:
-    """What a process printed. Once it is `full`, it stays so until `make_room`."""
+    """The output of a process. Once `full`, it stays full until `make_room`."""
 
     def __init__(self, *, most: float = math.inf) -> None:
         self.stdout, self.stderr = b"", b""
@@ -46,7 +46,7 @@ class Heard:
 
 
 class Watched:
-    """Grants a process so many seconds once it is told to end, and notes what is said of it."""
+    """Grants a process some seconds after SIGTERM, and notes its reports."""
 
     remind_s = 0.05
 
@@ -92,5 +92,5 @@ async def gone(pid: int) -> bool:
     for _ in range(100):
         if not runs(pid):
             return True
-        await anyio.sleep(0.01)
+        await anyio.sleep(0.01)  # the kernel announces no end to a stranger
     return False

@@ -18,7 +18,7 @@ SERVED = ("--poll-wait", "1", "--metrics-host", "127.0.0.1", "--metrics-port", "
 
 
 def read_until(process: subprocess.Popen[str], pattern: str) -> str:
-    """What the process prints, up to the line in which `pattern` is found."""
+    """The output of the process, up to a line that matches `pattern`."""
     assert process.stdout is not None
     said = ""
     end = threading.Timer(HANG_S, process.kill)
@@ -100,6 +100,6 @@ def assert_refused(done: subprocess.CompletedProcess[str], code: int, *said: str
 
 
 def stop(watcher: subprocess.Popen[str]) -> str:
-    """What it says from SIGTERM to its end."""
+    """The watcher's output from SIGTERM to its end."""
     watcher.terminate()
     return watcher.communicate(timeout=60)[0]

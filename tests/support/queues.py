@@ -36,7 +36,7 @@ async def in_memory(cloud: Cloud, suffix: str) -> AsyncIterator[Bench]:
     queue = MemoryQueue(f"queue{suffix}", dead_letter=dead_letters, max_receives=MAX_RECEIVES)
 
     async def send(body: str, **more: object) -> str:
-        return queue.send(body, **more)  # type: ignore[arg-type]
+        return queue.send(body, **more)  # type: ignore[arg-type]  # texts by name
 
     yield Bench(queue=queue, dead_letters=dead_letters, send=send)
 

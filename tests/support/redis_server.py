@@ -13,7 +13,7 @@ PASSWORD = "s3cret-w0rd"
 
 @contextlib.contextmanager
 def running_redis() -> Iterator[str]:
-    """Its URL, until the block is left; skips the test where there is no Redis."""
+    """Runs Redis until the block is left; yields its URL. Skips the test without Redis."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("no Redis on this machine: apt-get install redis-server")

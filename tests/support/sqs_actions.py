@@ -43,7 +43,7 @@ class Served:
     tags: dict[str, str] = field(default_factory=dict)
 
     def seconds(self, request: Request, parameter: str, attribute: str) -> int:
-        """What the request asks for, or else what the queue is set to."""
+        """The value of the request, or else of the queue."""
         return int(request.get(parameter, self.attributes[attribute]))
 
 
@@ -75,7 +75,7 @@ class Sqs:
         return self._of({"QueueUrl": name}).queue
 
     async def answer(self, action: str, request: Request) -> Answer:
-        """What SQS answers. Raises `Fault` and `Rejected` for what SQS would refuse."""
+        """The answer of SQS. Raises `Fault` and `Rejected` where SQS would refuse."""
         self._calls[action].note()
         if self.latency_s:
             await asyncio.sleep(self.latency_s)

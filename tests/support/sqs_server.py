@@ -41,7 +41,7 @@ OLD_CODES = {
 
 
 class Connection(asyncio.Protocol):
-    """One client: its requests are answered in turn, and a poll ends when it hangs up."""
+    """A client: gets its answers in order, and its poll ends when it hangs up."""
 
     def __init__(self, sqs: Sqs, open_ones: "set[Connection]") -> None:
         self._sqs, self._open_ones = sqs, open_ones

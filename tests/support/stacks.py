@@ -163,7 +163,7 @@ LATER: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def parameter(name: str) -> str:
-    """What the parameter for an option is called."""
+    """The name of an option's parameter."""
     return name.title().replace("_", "")
 
 

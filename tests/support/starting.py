@@ -18,7 +18,7 @@ TOPIC = "arn:aws:sns:us-east-1:123456789012:failures"
 
 
 class FakeSqs:
-    """A queue with so many messages."""
+    """A queue with a given number of messages."""
 
     service = "sqs"
 
@@ -67,11 +67,11 @@ class World(House):
         return Means(clients=cast(Clients, self), ledger=self.one)
 
     def outcomes(self) -> Outcomes:
-        """What one replica sees of the tasks."""
+        """The outcomes of tasks for one replica."""
         return Outcomes(self.store, self.means(), topic=TOPIC)
 
     async def attempt(self) -> list[RunEnd | Later]:
-        """What came of one attempt at each run that is due."""
+        """The result of an attempt at each due run."""
         results = []
         for run in await self.take(self.one, most=100):
             attempt = Attempt(run, self.clock.moment, self.means())

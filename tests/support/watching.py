@@ -147,7 +147,7 @@ class Quick(MemoryQueue):
     async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
         if messages := await super().receive(count, 0, visibility_s):
             return messages
-        await anyio.sleep(0.01)
+        await anyio.sleep(0.01)  # a poll that yields to the other tasks
         return await super().receive(count, 0, visibility_s)
 
 
@@ -178,4 +178,4 @@ async def worked_off(watcher: Watcher, stop: Stop | None = None) -> None:
 async def until(condition: Callable[[], object]) -> None:
     with anyio.fail_after(10):
         while not condition():
-            await anyio.sleep(0.001)
+            await anyio.sleep(0.001)  # a condition announces nothing

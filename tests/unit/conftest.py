@@ -1,4 +1,4 @@
-"""What makes this tier quick, and alike from run to run."""
+"""Makes this tier quick and repeatable."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""What is wrong with the credentials: each kind has an error of its own, and its own advice."""
+"""Each fault of the credentials has its own error and its own advice."""
 
 import pytest
 from botocore import exceptions as boto

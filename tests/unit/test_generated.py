@@ -1,4 +1,4 @@
-"""What is made from the code says what the code says."""
+"""The generated files agree with the code."""
 
 from collections.abc import Callable
 from pathlib import Path

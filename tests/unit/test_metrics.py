@@ -29,7 +29,7 @@ def test_results_of_calls_are_all_there() -> None:
 
 @pytest.fixture(scope="module")
 def scraped() -> str:
-    """What a process that has only just started says of itself."""
+    """The metrics of a process that has just started."""
     program = "from watchbot import metrics; print(metrics.scrape().decode())"
     words = [sys.executable, "-c", program]
     return subprocess.run(words, check=True, capture_output=True, text=True, timeout=60).stdout

@@ -1,4 +1,4 @@
-"""Whoever names an outcome or an exit code names those of the one table."""
+"""All texts about outcomes and exit codes agree with the table."""
 
 import re
 from pathlib import Path

@@ -16,7 +16,7 @@ from watchbot.sqs.queue import SqsQueue
 
 
 class Mute:
-    """What `Client` is made of: counts the calls, and answers none."""
+    """The inside of a `Client`: counts the calls, and answers none."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -61,7 +61,7 @@ async def test_tries_in_a_row_share_the_time_of_one_and_are_told_once() -> None:
     async def unanswered() -> None:
         nonlocal tries
         tries += 1
-        await anyio.sleep(0.02)
+        await anyio.sleep(0.02)  # a try that fails after a while
         raise Unreachable(service="SQS", operation="o", code="Timeout", text="no")
 
     async def tried_for_ever() -> None:
@@ -80,7 +80,7 @@ async def test_answer_begins_the_time_anew() -> None:
     way = short()
 
     async def later() -> str:
-        await anyio.sleep(0.06)
+        await anyio.sleep(0.06)  # an answer within the patience
         return "answer"
 
     assert [await way.answer("it", later) for _ in range(3)] == ["answer"] * 3
@@ -88,7 +88,7 @@ async def test_answer_begins_the_time_anew() -> None:
 
 async def test_answer_that_is_held_back_on_purpose_is_waited_for() -> None:
     async def later() -> str:
-        await anyio.sleep(0.2)
+        await anyio.sleep(0.2)  # an answer later than the patience
         return "answer"
 
     assert await short().answer("it", later, held_s=1) == "answer"
@@ -96,7 +96,7 @@ async def test_answer_that_is_held_back_on_purpose_is_waited_for() -> None:
 
 async def test_service_waits_as_its_own_loops_decide() -> None:
     async def later() -> str:
-        await anyio.sleep(0.01)
+        await anyio.sleep(0.01)  # an answer that no patience limits
         return "answer"
 
     assert await waiting().answer("it", later) == "answer"

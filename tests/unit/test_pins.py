@@ -16,7 +16,7 @@ def pinned() -> list[str]:
 
 
 def takes(package: str, python: str) -> bool:
-    """Whether it takes this Python; what is not installed here is for another one."""
+    """Whether a package accepts this Python; a missing package is for another Python."""
     try:
         wanted = metadata(package).json.get("requires_python", "")
     except PackageNotFoundError:

@@ -1,1 +1,1 @@
-"""`watchbot dead-letter`: looks at dead messages, sends them once more, deletes them."""
+"""Reads dead letters, sends them again, deletes them: `watchbot dead-letter`."""

@@ -58,7 +58,7 @@ async def purge(desk: LetterDesk) -> int:
     except AwsError as error:
         if "PurgeQueueInProgress" not in error.code:
             raise
-        text = "this queue was purged less than a minute ago, and SQS wants that much between two"
+        text = "SQS allows one purge a minute, and this queue was purged less than a minute ago"
         raise WatchbotError(f"{text}; run it again later") from error
     _say_result(desk, {"purged": about}, f"about {about} purged", met=about)
     return 0
@@ -111,7 +111,7 @@ async def _only_say(desk: LetterDesk, participle: str) -> int:
 def _conclude(desk: LetterDesk, tally: Tally, kept: int) -> int:
     if tally.doubled:
         desk.shown.say(
-            f"{tally.doubled} were sent, but could not be deleted here: they are there twice"
+            f"{tally.doubled} were sent, but could not be deleted here: both queues have them"
         )
     facts: dict[str, object] = {
         "replayed": tally.replayed,

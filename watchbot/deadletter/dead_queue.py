@@ -28,7 +28,7 @@ class DeadLetterQueue:
 async def find(settings: DeadLetterSettings) -> list[DeadLetterQueue]:
     """The dead-letter queues that the settings name, at least one.
 
-    Raises `SettingError` when they name none, `AwsError` for what AWS refuses.
+    Raises `SettingError` when they name none, and `AwsError` when AWS refuses a call.
     """
     if settings.stack_name and settings.queue_url:
         both = f"{describe('stack_name')}, {describe('queue_url')}"
@@ -179,7 +179,7 @@ async def _resources(cloudformation: Client, stack: str) -> list[tuple[str, str]
 
 
 def chosen(dead_queues: Sequence[DeadLetterQueue]) -> DeadLetterQueue:
-    """The only one of them. Raises `SettingError` for several."""
+    """The only dead-letter queue. Raises `SettingError` for several."""
     if len(dead_queues) > 1:
         raise SettingError(
             describe("dead_letter_queue_url"),

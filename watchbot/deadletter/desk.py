@@ -43,7 +43,7 @@ class LetterRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterDesk:
-    """One pair of queues, and one request.
+    """A pair of queues and a request.
 
     `total` is the approximate number of waiting messages. `missing` are the requested ids not
     found yet; `unseen`, the approximate number of messages that SQS could not show because too

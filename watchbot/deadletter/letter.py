@@ -66,7 +66,7 @@ def sent_ms(message: Message, evidence: Evidence | None) -> int | None:
 
 
 def line(facts: Mapping[str, Any]) -> str:
-    """One line of `list`, from a `summary`."""
+    """The line of `list` for a `summary`."""
     reason = facts["reason"] or "-"
     return visible(
         f"{facts['id']:36}  {facts['sent'] or '-':24}  {facts['receives']:>8}  {reason:24}  "

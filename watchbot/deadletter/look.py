@@ -1,4 +1,4 @@
-"""The verbs that look: what they look at is put back unchanged."""
+"""The verbs that only read: they put all messages back unchanged."""
 
 import os
 import shutil
@@ -20,13 +20,13 @@ SPOOL_BYTES = 4 * 1024 * 1024  # in memory; more goes to a file
 
 
 async def list_all(desk: LetterDesk) -> int:
-    """Prints one line for each; the exit code."""
+    """Prints a line for each chosen message; returns the exit code."""
     await listed(desk)
     return desk.concluded()
 
 
 async def listed(desk: LetterDesk) -> bool:
-    """Prints one line for each; whether there was any."""
+    """Prints a line for each chosen message; returns whether there was one."""
     as_json, found = desk.request.as_json, False
     form = letter.as_json if as_json else letter.line
     with _printed_after() as file:
@@ -42,7 +42,7 @@ async def listed(desk: LetterDesk) -> bool:
 
 
 async def show(desk: LetterDesk) -> int:
-    """Prints all there is to know of those that were named; the exit code."""
+    """Prints all facts about the named messages; returns the exit code."""
     found: list[dict[str, Any]] = []
     async with desk.walk() as walk:
         async for messages in desk.meant(walk):
@@ -52,7 +52,7 @@ async def show(desk: LetterDesk) -> int:
 
 
 async def summary(desk: LetterDesk) -> int:
-    """Prints how many there are of each reason and fingerprint, with the newest; the exit code."""
+    """Counts messages by reason and fingerprint, and shows the newest; returns the exit code."""
     counts: Counter[tuple[str | None, str | None]] = Counter()
     newest: dict[tuple[str | None, str | None], dict[str, Any]] = {}
     async with desk.walk() as walk:
@@ -74,7 +74,7 @@ async def summary(desk: LetterDesk) -> int:
 
 
 async def export(desk: LetterDesk) -> int:
-    """Writes them to a file that only we can read, as JSON, one a line; the exit code."""
+    """Writes messages to a file that only this user can read, as JSON lines; the exit code."""
     path, written = desk.request.words[0], 0
     with _saving(path):
         file = _opened(desk.request)
@@ -92,7 +92,7 @@ async def export(desk: LetterDesk) -> int:
 
 
 async def show_logs(desk: LetterDesk) -> int:
-    """Prints what the workers of one message logged; 1 when there is nothing."""
+    """Prints the workers' log lines about one message; returns 1 if there are none."""
     message_id = desk.request.words[0]
     log_group = log_group_of(desk)
     async with desk.walk() as walk:
@@ -109,9 +109,10 @@ async def show_logs(desk: LetterDesk) -> int:
 
 
 async def logs_of(desk: LetterDesk, log_group: str, message_id: str) -> str:
-    """What the workers of a message logged; see `recent`.
+    """The workers' log lines about a message; see `recent`.
 
-    Raises `SettingError` when the queue is on a server of the user's, and the logs' is not named.
+    Raises `SettingError` if the queue is on a server of the user's, and the user named no server
+    for logs.
     """
     url = desk.dead_queue.dead_letter_queue_url
     async with open_client("logs", desk.settings.aws.in_region_of(url)) as client:
@@ -125,7 +126,7 @@ async def logs_of(desk: LetterDesk, log_group: str, message_id: str) -> str:
 
 
 def log_group_of(desk: LetterDesk) -> str:
-    """The log group. Raises `SettingError` when it is not known."""
+    """The log group. Raises `SettingError` if it is unknown."""
     if desk.dead_queue.log_group is None:
         raise SettingError(
             describe("log_group"), "is not known; name it, or the stack (--stack-name)"
@@ -135,9 +136,9 @@ def log_group_of(desk: LetterDesk) -> str:
 
 @contextmanager
 def _printed_after() -> Iterator[IO[str]]:
-    """A file whose text is printed at the end, also after an error.
+    """Opens a file whose text is printed at the end, also after an error.
 
-    Nobody who reads slowly, as in a pager, has messages hidden meanwhile.
+    So a slow reader, as a person in a pager, does not keep messages hidden.
     """
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES, "w+", encoding="utf-8") as file:
         try:

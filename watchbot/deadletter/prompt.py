@@ -17,7 +17,7 @@ except ImportError as missing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One answer. `key` moves to it."""
+    """An answer to choose. The key `key` selects it."""
 
     text: str
     key: str | None = None

@@ -1,1 +1,1 @@
-"""`watchbot doctor`: what is wrong with a set-up, and how to mend it. Start in `service.py`."""
+"""Checks a set-up, and says how to mend it: `watchbot doctor`. Start in `service.py`."""

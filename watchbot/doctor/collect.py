@@ -1,4 +1,4 @@
-"""Collects the facts: asks AWS what changes nothing, and looks at the machine."""
+"""Collects the facts: makes calls to AWS that change nothing, and looks at the machine."""
 
 import contextlib
 import os
@@ -19,12 +19,12 @@ from watchbot.sqs.redrive import redrive
 from watchbot.world import now
 
 Answer = TypeVar("Answer")
-# Whoever may act is told that the receipt is nonsense; whoever may not is told that.
+# With the permission, SQS refuses this receipt as invalid; without it, SQS denies the call.
 _NOTHING = Message(id="watchbot-doctor", receipt="watchbot-doctor", body="", asked_at=now())
 
 
 async def collect(settings: DoctorSettings) -> Facts:
-    """All there is to know of the set-up. No message is received, changed, or sent.
+    """Collects all facts of the set-up, without receiving, changing or sending a message.
 
     Raises `AwsError` when the queue does not exist, and when AWS does not answer.
     """
@@ -44,13 +44,13 @@ async def collect(settings: DoctorSettings) -> Facts:
 
 
 class Tried:
-    """What AWS answered to each probe."""
+    """AWS's answers to the probes."""
 
     def __init__(self) -> None:
         self.answers: dict[Probe, AwsError | None] = {}
 
     async def ask(self, probe: Probe, call: Callable[[], Awaitable[Answer]]) -> Answer | None:
-        """The answer, or None when AWS refused for good. Raises `AwsError` for what passes."""
+        """The answer, or None if AWS refused for good. Raises `AwsError` for a passing error."""
         self.answers[probe] = None
         try:
             return await call()
@@ -88,20 +88,20 @@ async def _ask_to_bury(settings: DoctorSettings, tried: Tried, named: str | None
 
 
 async def _send_nothing(client: Client, url: str) -> None:
-    # Wrong twice, an empty message that waits too long, so that no server ever sends it.
+    # Two errors, an empty body and a delay that is too long, so that no server sends the message.
     with contextlib.suppress(Rejected):
         await client.call("send_message", QueueUrl=url, MessageBody="", DelaySeconds=901)
 
 
 async def _receive_nothing(client: Client, url: str) -> None:
-    # More than SQS gives at once, so that it refuses; and hidden from nobody, should it not.
+    # More messages than SQS allows, so that SQS refuses; a server that accepts hides none.
     parameters = {"MaxNumberOfMessages": MAX_BATCH + 1, "VisibilityTimeout": 0}
     with contextlib.suppress(Rejected):
         await client.call("receive_message", QueueUrl=url, WaitTimeSeconds=0, **parameters)
 
 
 async def _allowed(settling: Awaitable[Sequence[Refusal | None]]) -> None:
-    """Raises `Denied` where the entry was denied, and not the call."""
+    """Raises `Denied` if AWS accepts the call but denies its entry."""
     for refusal in await settling:
         if refusal is not None and refusal.denied:
             raise Denied(service="SQS", operation="settle", code=refusal.code, text=refusal.text)
@@ -136,11 +136,11 @@ async def _ask_notification_topic(settings: DoctorSettings, tried: Tried) -> Non
 
 
 async def _publish_nothing(client: Client, topic: str) -> None:
-    # A request that is wrong may be refused as such before anybody looks for the topic.
-    with contextlib.suppress(Denied):  # watchers need not be allowed to
+    # SNS may refuse the wrong request before it looks for the topic.
+    with contextlib.suppress(Denied):  # a watcher does not need this permission
         await client.call("get_topic_attributes", TopicArn=topic)
     try:
-        # Wrong twice, an empty message under a long subject, so that no server ever sends it.
+        # Two errors, an empty body and a long subject, so that no server sends the message.
         await client.call("publish", TopicArn=topic, Message="", Subject="x" * 101)
     except Rejected as refusal:
         if refusal.code not in {"InvalidParameter", "InvalidParameterException"}:
@@ -148,7 +148,7 @@ async def _publish_nothing(client: Client, topic: str) -> None:
 
 
 def look_around(settings: DoctorSettings) -> MachineFacts:
-    """What there is to know of this machine."""
+    """Collects the facts of this machine."""
     stack, _ = resource.getrlimit(resource.RLIMIT_STACK)
     return MachineFacts(
         stack_bytes=None if stack == resource.RLIM_INFINITY else stack,
@@ -172,5 +172,5 @@ def _scratch_trouble() -> str | None:
 def _first_process() -> str | None:
     try:
         return Path("/proc/1/comm").read_text().strip()
-    except OSError:  # there is no /proc but on Linux
+    except OSError:  # only Linux has /proc
         return None

@@ -1,4 +1,4 @@
-"""What the doctor knows of a set-up, and what it says of it."""
+"""Defines the facts that the doctor collects, and its findings."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from watchbot.sqs.redrive import Redrive, redrive
 
 
 class Level(StrEnum):
-    """How much a finding matters. Only an error is certain to do harm."""
+    """The severity of a finding. Only an error is certain to do harm."""
 
     OK = "ok"
     WARNING = "warning"
@@ -21,7 +21,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was looked at; `fix` says how to mend it, where there is need."""
+    """The result of one check; `fix` says how to mend a problem."""
 
     level: Level
     what: str
@@ -41,7 +41,7 @@ def error(what: str, fix: str) -> Finding:
 
 
 class Probe(StrEnum):
-    """A call that changes nothing, by the permission that it needs."""
+    """A call that changes nothing, named by the permission that it needs."""
 
     READ_QUEUE = "sqs:GetQueueAttributes"
     READ_DEAD_LETTERS = "sqs:GetQueueAttributes on the dead-letter queue"
@@ -55,23 +55,23 @@ class Probe(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineFacts:
-    """Where the doctor runs: the same container, one hopes, as the watcher."""
+    """Facts of the doctor's own container, which should be the watcher's."""
 
     stack_bytes: int | None  # None: unlimited, or not known
     variables_bytes: int
     scratch_trouble: str | None = None
     own_pid: int
-    first_process: str | None  # the name of PID 1; None where nobody tells
+    first_process: str | None  # the name of PID 1; None if unknown
     in_ecs: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """All that was collected.
+    """All collected facts.
 
-    `queue` and `dead_letters` are attributes by their SQS names, empty when they could not be
-    read. `subscribers` are what the topic feeds, None when it could not be read. `answers` has
-    each probe that was tried: None when it was allowed, else the refusal.
+    `queue` and `dead_letters` are attributes by their SQS names, empty if unreadable. `subscribers`
+    are the endpoints of the topic, None if unreadable. `answers` has each probe that was tried:
+    None if AWS allowed it, else the refusal.
     """
 
     settings: DoctorSettings
@@ -88,15 +88,15 @@ class Facts:
 
     @property
     def redrive(self) -> Redrive | None:
-        """Where the queue sends its dead messages, if anywhere."""
+        """The queue's redrive policy, or None."""
         return redrive(self.queue)
 
     def missing(self, probe: Probe) -> bool:
-        """Whether what this probe asked for does not exist."""
+        """Whether AWS answered this probe that the resource does not exist."""
         return isinstance(self.answers.get(probe), NotFound)
 
     def denied(self, probe: Probe) -> bool:
         return isinstance(self.answers.get(probe), Denied)
 
 
-Check = Callable[[Facts], Finding | None]  # None: there is nothing to say in this set-up
+Check = Callable[[Facts], Finding | None]  # None: the check does not apply to this set-up

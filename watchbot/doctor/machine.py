@@ -1,4 +1,4 @@
-"""What must hold of the container, its limits and the watcher's own times."""
+"""Checks the container, its limits and the watcher's own times."""
 
 from functools import partial
 
@@ -6,11 +6,11 @@ from watchbot.doctor.facts import Check, Facts, Finding, Level, Probe, error, ok
 from watchbot.settings.base import MAX_VARIABLE_BYTES
 from watchbot.sqs.consumer import LAST_POLL_S, LEAVE_S
 
-SLOW_CALL_S = 15  # what a call to AWS may take at worst, connecting counted
+SLOW_CALL_S = 15  # the longest call to AWS, including the connection
 LONG_LEASE_S = 3_600
-MAX_EXEC_BYTES = 6_291_456  # Linux's own end to words and variables, whatever the stack
-LARGE_VARIABLES = 2  # Message and MessageAttributes may be of full length
-MAX_STOP_S = 120  # Fargate gives no more
+MAX_EXEC_BYTES = 6_291_456  # Linux's limit for words and variables, for any stack limit
+LARGE_VARIABLES = 2  # Message and MessageAttributes may have the full length
+MAX_STOP_S = 120  # Fargate's limit
 SHELLS = {"ash", "bash", "busybox", "dash", "sh"}
 
 
@@ -25,8 +25,8 @@ def lease(facts: Facts) -> Finding:
         )
     if timeout_s > LONG_LEASE_S:
         return warning(
-            f"{what}: what a dead watcher held waits so long",
-            "lower --visibility-timeout, to 180 say: it limits no job",
+            f"{what}: the messages of a dead watcher wait this long",
+            "lower --visibility-timeout, for example to 180; it does not limit jobs",
         )
     return ok(what)
 
@@ -63,7 +63,7 @@ def scratch(facts: Facts) -> Finding:
 
 def stack(facts: Facts) -> Finding:
     machine = facts.machine
-    # Linux gives words and variables a quarter of the stack, but always one full variable.
+    # Linux allows a quarter of the stack for words and variables, but always one full variable.
     by_stack = MAX_EXEC_BYTES if machine.stack_bytes is None else machine.stack_bytes // 4
     room = min(max(by_stack, MAX_VARIABLE_BYTES), MAX_EXEC_BYTES)
     needed = machine.variables_bytes + LARGE_VARIABLES * MAX_VARIABLE_BYTES
@@ -83,7 +83,7 @@ def first_process(facts: Facts) -> Finding | None:
         return None
     if machine.first_process in SHELLS:
         return warning(
-            f"PID 1 is a shell ({machine.first_process}): it passes no SIGTERM on",
+            f"PID 1 is a shell ({machine.first_process}), which does not pass on SIGTERM",
             'use the exec form, ENTRYPOINT ["watchbot", ...], or `exec watchbot`',
         )
     return ok(f"PID 1 is {machine.first_process}")
@@ -102,7 +102,7 @@ def permission(facts: Facts, *, probe: Probe, level: Level, loss: str) -> Findin
         return None
     refusal = facts.answers[probe]
     if refusal is None:
-        # No more than that: nobody promises that AWS looks at the permission first.
+        # A weaker finding, because AWS may check the request before the permission.
         return ok(f"{probe} is not denied")
     if not facts.denied(probe):
         return Finding(

@@ -1,4 +1,4 @@
-"""Whether a queue's policy lets a topic send to it."""
+"""Checks whether a queue's policy allows a topic to send."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -6,14 +6,14 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 _SNS = {"*", "sns.amazonaws.com"}
-_ACTION = "sqs:sendmessage"  # IAM does not heed the case of an action
+_ACTION = "sqs:sendmessage"  # IAM ignores the case of an action
 
 
 def lets_send(policy: str | None, topic_arn: str, queue_arn: str) -> bool:
-    """Whether some statement allows it and none forbids it.
+    """Whether a statement of the policy allows the topic to send, and none denies it.
 
-    Of conditions, those on the source's ARN and account are understood. A statement with another
-    one is taken to allow, and not to forbid: it is mostly about how, as over TLS alone.
+    Evaluates conditions on the source's ARN and account. Assumes that any other condition holds in
+    an Allow and not in a Deny, because most of these are about the way, as a Deny without TLS.
     """
     statements = _list(json.loads(policy or "{}").get("Statement"))
     relevant = [entry for entry in statements if _concerns(entry, queue_arn)]

@@ -1,4 +1,4 @@
-"""What must hold of the queue, its dead-letter queue and the topic before it."""
+"""Checks the queue, its dead-letter queue and the topic that feeds it."""
 
 import json
 from collections.abc import Mapping
@@ -8,9 +8,9 @@ from watchbot.doctor.facts import Check, Facts, Finding, Probe, error, ok, warni
 from watchbot.doctor.policy import lets_send
 from watchbot.settings.whereabouts import is_fifo
 
-ENOUGH_RECEIVES = 5  # a worker that is released by a deployment has used up a receive, too
-SNS_BODY_BYTES = 262_144  # SNS sends no larger ones
-MAX_RETENTION_S = 1_209_600  # SQS keeps nothing longer than fourteen days
+ENOUGH_RECEIVES = 5  # a message that a deployment releases has lost a receive
+SNS_BODY_BYTES = 262_144  # SNS's largest message
+MAX_RETENTION_S = 1_209_600  # SQS's limit: fourteen days
 
 
 def redrive_policy(facts: Facts) -> Finding | None:
@@ -42,7 +42,7 @@ def dead_letter_queue(facts: Facts) -> Finding | None:
         )
     if is_fifo(name) != facts.fifo:
         return error(
-            f"{name} is of another type than its queue: one is FIFO, one is not",
+            f"{name} and its queue differ in type: one is FIFO, one is not",
             "use a dead-letter queue of the same type",
         )
     allowed = json.loads(facts.dead_letters.get("RedriveAllowPolicy") or "{}")
@@ -57,18 +57,18 @@ def dead_letter_retention(facts: Facts) -> Finding | None:
     if not facts.dead_letters or not facts.queue:
         return None
     queue_s, dead_s = _retention_s(facts.queue), _retention_s(facts.dead_letters)
-    if facts.fifo:  # SQS counts from the move, there alone
+    if facts.fifo:  # only in FIFO queues SQS counts from the move
         return ok(f"dead messages are kept for {_span(dead_s)} more")
     what = (
         f"dead messages are kept {_span(dead_s)} from their sending, living ones {_span(queue_s)}"
     )
     fix = f"set the dead-letter queue's MessageRetentionPeriod to {MAX_RETENTION_S}"
     if dead_s == MAX_RETENTION_S:
-        return ok(what)  # SQS keeps nothing for longer
+        return ok(what)  # SQS's longest retention
     if dead_s < queue_s:
-        return error(f"{what}: some vanish as they die", fix)
+        return error(f"{what}: SQS deletes some messages when it moves them", fix)
     if dead_s == queue_s:
-        return warning(f"{what}: what dies late is kept briefly", fix)
+        return warning(f"{what}: a message that dies late is kept briefly", fix)
     return ok(what)
 
 
@@ -84,7 +84,7 @@ def backoffs(facts: Facts) -> Finding | None:
     if needed_s >= kept_s:
         return error(
             f"{what} may take {_span(needed_s)}, a message is kept"
-            f" {_span(kept_s)}: it is lost before it is dead",
+            f" {_span(kept_s)}: it expires before it reaches the dead-letter queue",
             "lower --max-backoff or maxReceiveCount, or raise MessageRetentionPeriod",
         )
     return ok(f"{what} take up to {_span(needed_s)}, a message is kept {_span(kept_s)}")
@@ -112,7 +112,7 @@ def giving_up(facts: Facts) -> Finding | None:
 def order(facts: Facts) -> Finding | None:
     if not facts.fifo or facts.redrive is None:
         return None
-    return ok("FIFO: once a message is dead, those behind it in its group run without it")
+    return ok("FIFO: after a message is dead, the later messages of its group run")
 
 
 def encryption(facts: Facts) -> Finding | None:
@@ -120,10 +120,10 @@ def encryption(facts: Facts) -> Finding | None:
         return None
     key = facts.queue.get("KmsMasterKeyId")
     if not key:
-        return ok("no KMS key of its own: no key policy to mind")
+        return ok("no KMS key of its own: no key policy to check")
     if facts.settings.topic is None:
         return ok(
-            f"encrypted by {key}: the watcher needs kms:Decrypt, which cannot be tried from here"
+            f"encrypted by {key}: the watcher needs kms:Decrypt, which the doctor cannot test"
         )
     if key.endswith("alias/aws/sqs"):
         return error(
@@ -131,7 +131,7 @@ def encryption(facts: Facts) -> Finding | None:
             "use SqsManagedSseEnabled, or a key whose policy lets sns.amazonaws.com use it",
         )
     return warning(
-        f"encrypted by {key}, whose policy cannot be seen from here",
+        f"encrypted by {key}, whose policy the doctor cannot read",
         "let sns.amazonaws.com do kms:GenerateDataKey* and kms:Decrypt in the key's policy",
     )
 
@@ -175,7 +175,7 @@ def notification_topic(facts: Facts) -> Finding | None:
         return None
     if told == topic:
         return error(
-            "failures are told to the topic that feeds the queue: each makes a new message",
+            "notices of failures go to the topic that feeds the queue: each makes a new message",
             "give --notification-topic a topic of its own",
         )
     if facts.missing(Probe.NOTIFY):

@@ -1,4 +1,4 @@
-"""`watchbot doctor`: collect the facts, check them, say what was found."""
+"""Runs `watchbot doctor`: collects the facts, checks them, prints the findings."""
 
 import json
 import sys
@@ -18,10 +18,11 @@ WORDS = {Level.OK: "ok", Level.WARNING: "warn", Level.ERROR: "FAIL"}
 async def doctor(
     settings: DoctorSettings, *, as_json: bool = False, out: TextIO | None = None
 ) -> int:
-    """Says what is wrong with the set-up and how to mend it; 1 when anything is sure to do harm.
+    """Prints problems of the set-up and how to mend them; returns 1 if one is certain to do harm.
 
-    One line a finding, or one JSON list of them. Nothing is changed. Raises `AwsError` when the
-    queue does not exist, and when AWS does not answer; as JSON, that is the one finding.
+    Prints a line for each finding, or a JSON list of all. Changes nothing. Raises `AwsError` when
+    the queue does not exist, and when AWS does not answer; with `as_json`, prints that as the only
+    finding.
     """
     try:
         findings = examine(await collect(settings))
@@ -36,7 +37,7 @@ async def doctor(
 
 
 def examine(facts: Facts) -> list[Finding]:
-    """What every check says of the facts, in the order of the tables."""
+    """Runs every check on the facts; the findings are in the order of the tables."""
     return list(_findings(facts))
 
 

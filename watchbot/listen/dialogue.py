@@ -1,4 +1,4 @@
-"""The talk with a process that stays: how a batch is handed to it, and how its answers come back.
+"""Defines the dialogue with a process that stays: it passes batches, and takes answers.
 
 A dialogue is one protocol (lines, or the Runtime API of AWS Lambda). It knows no process, no lease
 and no deadline: the runner (`warm`) starts and ends the process, and decides what an answer means.
@@ -14,7 +14,7 @@ from watchbot.outcome import Outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a process says of one message.
+    """A process's answer about one message.
 
     `exit_code` is judged as that of a process would be, unless `outcome` is given. `reason` has
     words for the notice and the log, `detail` more of them for the notice's tail, as a stack trace.
@@ -59,7 +59,7 @@ class Dialogue(Protocol):
 
     @property
     def channel(self) -> Channel | None:
-        """What the process gets as descriptors; None: its standard input is empty, 3 is closed."""
+        """The descriptors of the process; None: standard input is empty, and 3 is closed."""
 
     def started(self) -> None:
         """Hears that the process has been started, and has its ends of the channel."""
@@ -87,19 +87,19 @@ class Dialogue(Protocol):
         """
 
     def rest(self) -> Sequence[Answer]:
-        """The answers that came, and were not returned yet: to be asked once the process has ended.
+        """The answers that were not returned yet. Call it after the process has ended.
 
-        None is left out for which the process had time, and none is raised.
+        Includes every answer that the process has finished, and never raises.
         """
 
     def leave(self) -> bool:
-        """Asks the process to end by itself; False where the protocol has no word for that.
+        """Asks the process to end by itself; False if the protocol has no such request.
 
-        A process that is not asked gets SIGTERM.
+        In that case the runner sends SIGTERM.
         """
 
     async def close(self) -> None:
-        """Lets go of all that the dialogue holds; the process has ended."""
+        """Frees the resources of the dialogue, after the end of the process."""
 
 
 class Opener(Protocol):

@@ -9,7 +9,7 @@ from watchbot.settings.base import describe
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _PORTS = {"http": 80, "https": 443}
-# Placeholders and references of secrets, left in place of the secret: everybody knows them.
+# Placeholders and references left in place of a secret, which everybody knows.
 _UNRESOLVED = re.compile(
     r"\s*|arn:[\w-]+:(secretsmanager|ssm):.*|\{\{.*\}\}|\$\{.*\}|\$\(.*\)|\$\w+|<.*>|ssm:.*",
     re.DOTALL,
@@ -53,7 +53,7 @@ def host_of(named: str) -> str:
 
 
 def site_of(url: str) -> Site:
-    """The site of a URL or an `Origin`; two are the same site if their values are equal."""
+    """The site of a URL or an `Origin`; equal values mean one site."""
     try:
         parts = urlsplit(url)
         port = parts.port or _PORTS.get(parts.scheme)

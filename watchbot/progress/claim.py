@@ -1,4 +1,4 @@
-"""What a store of progress is told and answers: facts, claims, and what completing a part meant."""
+"""Defines facts, claims and completions, which a store of progress takes and returns."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -6,15 +6,15 @@ from typing import Literal
 
 CLAIM_S = 60  # a claimant that has not confirmed its reduce message by then counts as dead
 
-Fact = Literal["error", "metadata", "reduceSent"]  # as ecs-watchbot's tables call them
+Fact = Literal["error", "metadata", "reduceSent"]  # the names in ecs-watchbot's tables
 
 
 class Completion(Enum):
-    """What completing a part meant for the job."""
+    """The effect of a completed part on its job."""
 
     OPEN = "open"  # parts are left, or the job has failed
-    LAST = "last"  # all parts are done, and this caller alone is told so
-    CLAIMED = "claimed"  # all parts are done, and another caller was told
+    LAST = "last"  # all parts are done, and only this caller hears it
+    CLAIMED = "claimed"  # all parts are done, and another caller has heard it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

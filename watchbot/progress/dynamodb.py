@@ -74,7 +74,7 @@ class ProgressTable:
                 raise JobDiffers(job, known.parts)
 
     async def _begin_anew(self, job: str, facts: Item) -> bool:
-        """Begins the job again if it is over; whether it was."""
+        """Begins the job again if it is over; returns whether it was."""
         noted = ("full", "parts", "reducer", "since", "error", "metadata", "reduceSent")
         old = [*noted, *(() if "expires" in facts else ("expires",))]
         text = (
@@ -165,11 +165,11 @@ class ProgressTable:
                 yield item["id"]["S"]
 
     async def _complete(self, header: Item, part: int) -> bool:
-        """Marks a part as done; whether all parts now are."""
+        """Marks a part as done; returns whether all parts are done."""
         total = header["total"]
         bit = chunk.bit_of(part - header["first"])
         full = header.get("full", set())
-        # Goes on for a part that was done before, too: its first caller may have died here.
+        # Also continues for a part that was done before: its first caller may have died here.
         if bit.chunk not in full:
             words = await self._set(header, bit)
             if chunk.count(words) < chunk.size(bit.chunk, total):
@@ -223,7 +223,7 @@ class ProgressTable:
         return item
 
     async def _read(self, keys: Sequence[str]) -> list[Item]:
-        """The items of these keys, read several at once."""
+        """The items of these keys; reads several at once."""
         return await side_by_side(lambda key: self._table.get(id=key), keys, READS)
 
 

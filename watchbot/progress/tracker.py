@@ -173,7 +173,7 @@ class Progress:
         async def ask(store: ProgressStore) -> list[dict[str, Any]]:
             said = []
             async for jobid in store.jobs():
-                with suppress(NoSuchJob):  # forgotten just now
+                with suppress(NoSuchJob):  # the store has just forgotten it
                     said.append(info(await store.read(jobid), await store.remaining(jobid)))
             return said
 
@@ -192,7 +192,7 @@ class Progress:
             async with self._opened_store() as store:
                 return await work(store)
 
-        # In a thread, so that callers inside an event loop can use it, too.
+        # In a thread, so that callers inside an event loop can also use it.
         with start_blocking_portal() as portal:
             return portal.call(with_store)
 

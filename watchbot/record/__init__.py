@@ -1,1 +1,1 @@
-"""`watchbot record` and `watchbot tasks`: the state of ECS tasks, now and before."""
+"""Records the state of ECS tasks, now and before: `watchbot record` and `watchbot tasks`."""

@@ -24,7 +24,7 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskState:
-    """One version of a task. `row` holds the columns of `ecs_task` and of its history."""
+    """A version of a task. `row` holds the columns of `ecs_task` and of its history."""
 
     task_arn: str
     version: int

@@ -20,7 +20,7 @@ from watchbot.record.event import TaskState, Unreadable, read_task
 from watchbot.record.writer import learn_definition, write
 from watchbot.sql.database import Database
 
-DESCRIBED_AT_ONCE = 100  # ECS takes no more
+DESCRIBED_AT_ONCE = 100  # ECS's limit
 TRIES = 8  # of one call that ECS throttles or leaves without an answer
 LEARN_S = 30  # between two looks for definitions that outcomes need
 STATUSES = ("RUNNING", "STOPPED")
@@ -41,7 +41,7 @@ class Reconciler:
             try:
                 await self.reconcile()
             except (AwsError, DatabaseError) as error:
-                log.error("not reconciled", extra={"reason": str(error)})  # noqa: TRY400 - one line
+                log.error("not reconciled", extra={"reason": str(error)})  # noqa: TRY400 - a line
             await anyio.sleep(every_s)
 
     async def learn_for_ever(self) -> None:
@@ -57,7 +57,7 @@ class Reconciler:
             await anyio.sleep(LEARN_S)
 
     async def reconcile(self) -> None:
-        """One pass over all clusters. Raises `AwsError` or `DatabaseError`."""
+        """Reconciles all clusters once. Raises `AwsError` or `DatabaseError`."""
         clusters = list(self._clusters)
         if clusters == ["all"]:
             clusters = [arn async for arn in self._pages("list_clusters", "clusterArns")]

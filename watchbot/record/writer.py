@@ -250,7 +250,7 @@ class _Writer:
 
 
 def _one_of_each(ordered: Sequence[TaskState]) -> list[TaskState]:
-    """One state for each task and version: the first, which the history keeps, too."""
+    """A single state for each task and version: the first, which the history also keeps."""
     kept: dict[tuple[str, int], TaskState] = {}
     for state in ordered:
         first = kept.setdefault((state.task_arn, state.version), state)
@@ -261,7 +261,7 @@ def _one_of_each(ordered: Sequence[TaskState]) -> list[TaskState]:
 
 
 def _with_outcome(state: TaskState) -> Mapping[str, Any]:
-    """A task's columns, with its outcome if this state alone decides that."""
+    """A task's columns, with its outcome if this state alone determines the outcome."""
     if state.row["last_status"] != STOPPED or len(state.containers) > 1:
         return state.row
     ended = [

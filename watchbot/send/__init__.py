@@ -1,4 +1,4 @@
-"""`watchbot send`: publishes messages to a topic or a queue."""
+"""Sends messages to a topic or a queue: `watchbot send`."""
 
 from watchbot.send.service import Streams, send
 

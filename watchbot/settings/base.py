@@ -117,9 +117,9 @@ class AwsEndpoint:
         return tuple(url for url in (self.endpoint_url, *named) if url)
 
     def near(self, address: str) -> "AwsEndpoint":
-        """This one, with region and endpoint taken from a queue URL or ARN where none is set.
+        """This endpoint, with region and server from a queue URL or ARN where the user set none.
 
-        Use it for SQS, and for what an ARN names: the server in a queue URL knows no other
+        Use it for SQS, and for the resource of an ARN: the server in a queue URL knows no other
         service.
         """
         here = self.in_region_of(address)
@@ -144,7 +144,7 @@ def asks_for_json(words: Sequence[str]) -> bool:
 
 
 class SettingSource(PydanticBaseSettingsSource):
-    """A source of values, by field; it says what each field is, and leaves out those it has not."""
+    """A source of values by field; leaves out fields without a value."""
 
     def __call__(self) -> dict[str, Any]:
         found = {
@@ -195,7 +195,7 @@ class Settings(BaseSettings):
 
     @property
     def aws(self) -> AwsEndpoint:
-        """What `--region`, `--endpoint-url` and AWS_REGION say of where AWS is."""
+        """The AWS region and endpoint from `--region`, `--endpoint-url` and AWS_REGION."""
         # Every other AWS tool knows AWS_REGION; boto alone reads AWS_DEFAULT_REGION only.
         default_region = os.environ.get("AWS_REGION") or None
         return AwsEndpoint(

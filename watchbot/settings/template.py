@@ -196,7 +196,7 @@ class TemplateSettings(Settings):
     )
     privileged: bool = option(False, "Give the container the host's rights (EC2).")
     mounts: Annotated[tuple[str, ...], BeforeValidator(_mounts)] = option(
-        ("/tmp",),  # noqa: S108 - of the container, and every image has it
+        ("/tmp",),  # noqa: S108 - in the container; every image has it
         "Let workers write here; emptied after each job, except HOST:PATH (EC2).",
         "PATH,PATH",
     )

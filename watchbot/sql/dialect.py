@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """How one kind of database writes what the others write differently."""
+    """The SQL of one kind of database where the kinds differ."""
 
     name: str
     """Also the folder below `schema/` that holds its tables."""
@@ -45,7 +45,7 @@ class Dialect:
     """The start of the `day` or `hour` (first argument) of a time (second) in UTC."""
 
     shown_start: Callable[[str, str], str]
-    """What `start_of` gave (second argument) as people read it: 2026-11-21, or with 03:00."""
+    """A result of `start_of` (second argument) for people: 2026-11-21, or with 03:00."""
 
     final: str
     """The condition that no row can still be committed before this one, by its column tx."""

@@ -179,19 +179,19 @@ def _named(shown_url: str, path: str = "") -> Iterator[None]:
 
 
 def _why_not(path: str, error: sqlite3.Error) -> str | None:
-    """Why the file at `path` cannot be opened or written, where that is what the error is about."""
+    """The reason why the file at `path` cannot be opened or written; None for other errors."""
     if _code(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
         return None
     folder = os.path.dirname(os.path.abspath(path))
     if os.path.isdir(path):
-        return "this is a directory, and no file"
+        return "this is a directory, not a file"
     if not os.path.exists(folder):
         return f"there is no directory {folder}"
     if not os.path.isdir(folder):
         return f"{folder} is no directory"
     if os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK):
         return "the file cannot be written"
-    return f"the directory {folder} cannot be written"  # files of SQLite's own go there, too
+    return f"the directory {folder} cannot be written"  # SQLite also writes its own files there
 
 
 def _code(error: sqlite3.Error) -> int:

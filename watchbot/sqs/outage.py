@@ -13,7 +13,7 @@ MOST_QUIET_S = 60
 class Outage:
     """The failures of one call in a row, as lines of a log.
 
-    `during` is the line for a failure, `after` the one for the first success behind it. A failure
+    `during` is the line for a failure, `after` the line for the first success after it. A failure
     of another kind than the last one that was logged has its line at once.
     """
 

@@ -11,7 +11,7 @@ from typing import Any
 from watchbot.errors import MissingExtra
 
 try:
-    import troposphere  # noqa: F401 -- each module here needs it: who lacks it is told at once
+    import troposphere  # noqa: F401 - fails early without it: each module needs it
 except ImportError as missing:
     raise MissingExtra("template", "watchbot template") from missing
 

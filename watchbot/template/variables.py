@@ -69,7 +69,7 @@ def _of_schedule(stack: Stack) -> dict[str, Any]:
     found = {
         "AWS_REGION": Ref("AWS::Region"),  # ECS on EC2 does not set it
         _variable("cluster"): stack.cluster,
-        _variable("host"): "0.0.0.0",  # noqa: S104 - of the container; there is a token
+        _variable("host"): "0.0.0.0",  # noqa: S104 - in the container, behind a token
         _variable("port"): as_text(stack.options.port),
         _variable("notification_topic"): stack.notified,
         **_retention(stack.options),

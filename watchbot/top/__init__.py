@@ -1,1 +1,1 @@
-"""`watchbot top`: a live view of watchers."""
+"""Shows a live view of watchers: `watchbot top`."""

@@ -55,7 +55,7 @@ def live() -> Iterator[Screen]:
 
     class OnTerminal:
         def show(self, board: Board) -> None:
-            # Fold long names: two watchers' names may differ only at the end.
+            # Fold long names, because two watchers' names may differ only at the end.
             named = Column("watcher", overflow="fold")
             title = "watchbot top (Ctrl-C leaves)"
             table = Table(named, *HEADINGS[1:], title=title, title_justify="left")

@@ -38,7 +38,7 @@ def redis() -> Iterator[str]:
 
 @pytest.fixture(params=["memory", "dynamodb", "redis"])
 def opens(request: pytest.FixtureRequest) -> Opens:
-    """Opens the same store, as often as it is called."""
+    """Opens one store, as often as the test calls it."""
     if request.param == "memory":
         memory: ProgressStore = MemoryStore()
         return lambda: nullcontext(memory)

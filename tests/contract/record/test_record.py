@@ -339,7 +339,7 @@ async def test_killed_database_loses_nothing_and_doubles_nothing(postgres: Postg
     async with a_record(postgres.new_database()) as database, anyio.create_task_group() as tasks:
         tasks.start_soon(run, database, queue)
         while not await database.fetch("SELECT task_arn FROM ecs_task LIMIT 1"):
-            await anyio.sleep(0.01)
+            await anyio.sleep(0.01)  # a database announces nothing
         postgres.kill()
         left = int((await queue.facts())["ApproximateNumberOfMessagesNotVisible"])
         postgres.start()

@@ -1,4 +1,4 @@
-"""What other services are told by the record of tasks, in SQLite and in PostgreSQL."""
+"""The record of tasks answers other services, in SQLite and in PostgreSQL."""
 
 import json
 from typing import Any

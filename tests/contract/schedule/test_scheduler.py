@@ -70,7 +70,7 @@ def a_replica(store: object, clients: HangingClients) -> Scheduler:
 
 async def until(true: Callable[[], Awaitable[bool]]) -> None:
     while not await true():
-        await anyio.sleep(0.05)
+        await anyio.sleep(0.05)  # a store announces nothing
 
 
 async def test_run_that_is_cut_short_is_let_go_of_at_once(place: str) -> None:

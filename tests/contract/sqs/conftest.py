@@ -17,5 +17,5 @@ def opened(request: pytest.FixtureRequest, cloud: Cloud) -> Open:
 
 @pytest.fixture(params=[in_memory, at_our_server], ids=["memory", "server"])
 def opened_ours(request: pytest.FixtureRequest, cloud: Cloud) -> Open:
-    """The same, for what moto is known to get wrong."""
+    """Opens the queues without moto, for cases that moto is known to get wrong."""
     return functools.partial(request.param, cloud)

@@ -51,7 +51,7 @@ async def test_fifo_poll_wakes_when_the_head_of_its_group_is_deleted(opened: Ope
         (head,) = await bench.queue.receive(1, 0, 30)
 
         async def delete_soon() -> None:
-            await anyio.sleep(0.05)
+            await anyio.sleep(0.05)  # the receive is under way by then
             await bench.queue.delete([head])
 
         tasks.start_soon(delete_soon)

@@ -1,4 +1,4 @@
-"""What every queue promises: the one in memory, and SQS over HTTP, served by moto and by us."""
+"""Promises of every queue: the queue in memory, and SQS over HTTP, served by moto and by us."""
 
 import base64
 import json
@@ -45,7 +45,7 @@ async def test_waiting_receive_wakes_when_a_message_is_sent(opened: Open) -> Non
     async with opened("") as bench, anyio.create_task_group() as tasks:
 
         async def send_soon() -> None:
-            await anyio.sleep(0.05)
+            await anyio.sleep(0.05)  # the receive is under way by then
             await bench.send("late")
 
         tasks.start_soon(send_soon)
@@ -177,7 +177,7 @@ async def test_waiting_receive_wakes_when_a_message_is_let_go(opened: Open) -> N
         (message,) = await bench.queue.receive(1, 0, 30)
 
         async def let_go_soon() -> None:
-            await anyio.sleep(0.05)
+            await anyio.sleep(0.05)  # the receive is under way by then
             await bench.queue.hide([(message, 0)])
 
         tasks.start_soon(let_go_soon)

@@ -49,7 +49,7 @@ class Place:
         return int(facts["Attributes"][f"ApproximateNumberOfMessages{state}"])
 
     def bodies(self) -> Counter[str]:
-        """What is in the queue, each body with how often it is there."""
+        """The bodies in the queue, each with its count."""
         found: Counter[str] = Counter()
         while messages := self._receive():
             found.update(message["Body"] for message in messages)
@@ -72,7 +72,7 @@ def wait_until(reached: Callable[[], bool]) -> None:
     ends = time.monotonic() + 60
     while not reached():
         assert time.monotonic() < ends
-        time.sleep(0.02)
+        time.sleep(0.02)  # a queue announces nothing
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What workers print reaches the log whole, and whoever reads the log cannot hold up a message."""
+"""Workers' output reaches the log whole, and a slow reader of the log delays no message."""
 
 import json
 import re

@@ -25,7 +25,7 @@ print(json.dumps({
 
 
 def run_and_look(cloud: Cloud, queue: str) -> dict[str, Any]:
-    """What one worker saw of its message."""
+    """The message as one worker saw it."""
     done = cloud.listen(queue, PRINT_ALL)
     assert done.returncode == 0, done.stderr
     said = [line.partition("] {")[2] for line in done.stdout.splitlines() if "] {" in line]

@@ -1,4 +1,4 @@
-"""What a running watcher serves: metrics and health."""
+"""A running watcher serves metrics and health."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""What a running watcher is scraped for: by hand, by promtool, by Prometheus."""
+"""Scrapes a running watcher: by hand, by promtool, by Prometheus."""
 
 import re
 import shutil
@@ -126,7 +126,7 @@ def running_prometheus(home: Path, target: str) -> Iterator[str]:
 
 
 def ask(prometheus: str, query: str) -> list[Any]:
-    """What Prometheus answers to a query, once it answers anything."""
+    """Prometheus's first answer to a query."""
     ends = time.monotonic() + 30
     while time.monotonic() < ends:
         answer = requests.get(

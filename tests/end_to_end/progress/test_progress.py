@@ -39,7 +39,7 @@ class Shell:
         return self.cloud.watchbot("progress", *words, env=self.env)
 
     def says(self, *words: str) -> Any:
-        """What it prints, parsed."""
+        """The parsed output of the command."""
         done = self.run(*words)
         assert (done.returncode, done.stderr) == (0, "")
         return json.loads(done.stdout) if done.stdout else None

@@ -195,7 +195,7 @@ def test_database_that_goes_away_and_comes_back(cloud: Cloud) -> None:
         (["--database", "sqlite:////no/such/folder/ecs.db"], 1, "no directory /no/such/folder;"),
         (["--database", "sqlite:////proc/ecs.db"], 1, "the directory /proc cannot be written;"),
         (["--database", "sqlite:////dev/null/ecs.db"], 1, "/dev/null is no directory;"),
-        (["--database", "sqlite:////tmp"], 1, "this is a directory, and no file;"),
+        (["--database", "sqlite:////tmp"], 1, "this is a directory, not a file;"),
         (["--batch", "0"], 2, "--batch"),
     ],
     ids=lambda value: str(value)[:40],

@@ -45,7 +45,7 @@ def function(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def handled(folder: Path, cloud: Cloud, *events: dict[str, Any]) -> list[str]:
-    """What CloudFormation is told of these requests."""
+    """The answers to CloudFormation for these requests."""
     with answers() as (url, sent):
         lines = [json.dumps({**event, "ResponseURL": url}) for event in events]
         done = subprocess.run(

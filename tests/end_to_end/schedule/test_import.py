@@ -63,7 +63,7 @@ def index() -> Iterator[str]:
 
 
 def taking(cloud: Cloud, folder: Path, source: str, *options: str) -> dict[str, str]:
-    """What is said of each job."""
+    """The verdict on each job."""
     words = ["schedule", "import", "--source", source, "--database", f"sqlite:///{folder}/new.db"]
     done = cloud.watchbot(*words, *options)
     assert done.returncode == 1, done.stderr

@@ -56,7 +56,7 @@ def url(cloud: Cloud, name: str) -> str:
 
 
 def run_on(cloud: Cloud, name: str, *words: str) -> Done:
-    """One `watchbot dead-letter` on a stack."""
+    """Runs `watchbot dead-letter` on a stack."""
     where = ("-s", name, "-r", "us-east-1", "--endpoint-url", cloud.url)
     return run("dead-letter", *where, "--poll-wait", "0", *words)
 

@@ -1,4 +1,4 @@
-"""What a message costs, in counts: a clock would say more of the machine than of the code."""
+"""Counts the cost of a message, because times would depend on the machine."""
 
 import asyncio
 from collections import Counter

@@ -122,7 +122,7 @@ async def test_end_of_a_worker_looks_at_none_that_run_beside(fast: bool) -> None
             start = a_start("echo up; exec sleep 60")
             others.start_soon(partial(process.run, start, heard, Watched(), fast=fast))
         while not all(heard.stdout for heard in running):
-            await anyio.sleep(0.01)
+            await anyio.sleep(0.01)  # output announces nothing
         orphans.look_now()
         before = orphans.seen
         for _ in range(10):
@@ -143,8 +143,8 @@ async def test_process_waits_while_nobody_hears_it(fast: bool, tmp_path: Path) -
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(lambda: process.run(a_start(script), heard, Watched(), fast=fast))
         while not heard.full:
-            await anyio.sleep(0.01)
-        await anyio.sleep(0.2)
+            await anyio.sleep(0.01)  # a full sink announces nothing
+        await anyio.sleep(0.2)  # time for output that must not come
         heard_before, printed_before = len(heard.stdout), (tmp_path / "printed").exists()
         heard.make_room()
 
@@ -171,7 +171,7 @@ async def test_cancelled_worker_may_end_by_itself(fast: bool, tmp_path: Path) ->
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(lambda: process.run(a_start(script), heard, Watched(30), fast=fast))
             while not heard.stdout:
-                await anyio.sleep(0.01)
+                await anyio.sleep(0.01)  # output announces nothing
             scope.cancel()
 
     assert heard.stdout == b"up\nbye\n"
@@ -198,7 +198,7 @@ async def test_worker_that_ignores_sigterm_is_killed_with_all_its_group(fast: bo
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(lambda: process.run(a_start(script), heard, Watched(), fast=fast))
             while not heard.stdout:
-                await anyio.sleep(0.01)
+                await anyio.sleep(0.01)  # output announces nothing
             scope.cancel()
 
     for pid in heard.stdout.split():
@@ -214,7 +214,7 @@ async def test_child_of_a_shell_gets_the_grace_too(tmp_path: Path) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(lambda: process.run(a_start(script), heard, Watched(30)))
             while not heard.stdout:
-                await anyio.sleep(0.01)
+                await anyio.sleep(0.01)  # output announces nothing
             scope.cancel()
 
     assert (tmp_path / "saved").exists()

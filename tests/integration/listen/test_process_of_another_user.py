@@ -25,7 +25,7 @@ async def test_end_is_waited_for_and_told_of_at_once_and_again(sleep: str) -> No
             script = f"echo $$; exec {sleep} 1"
             tasks.start_soon(lambda: process.run(a_start(script), heard, care))
             while not heard.stdout:
-                await anyio.sleep(0.01)
+                await anyio.sleep(0.01)  # output announces nothing
             await anyio.sleep(0.1)  # it has become root by then
             scope.cancel()
 
@@ -64,8 +64,8 @@ async def test_patience_has_an_end(sleep: str, last: str, ending: Ending | None)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(run)
         while not heard.stdout:
-            await anyio.sleep(0.01)
-        await anyio.sleep(0.5)
+            await anyio.sleep(0.01)  # output announces nothing
+        await anyio.sleep(0.5)  # the process has become root by then
         tasks.cancel_scope.cancel()
 
     assert [still.ending for still in caught] == [ending]

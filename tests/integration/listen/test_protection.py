@@ -65,7 +65,7 @@ class Agent:
             await server.wait_closed()
 
     async def asked(self, times: int) -> list[dict[str, Any]]:
-        """The requests, once there are so many."""
+        """The requests, once there are at least `count`."""
         while len(self.requests) < times:
             self._asked = anyio.Event()
             await self._asked.wait()
@@ -143,7 +143,7 @@ async def test_short_gap_between_jobs_is_not_told() -> None:
     async with protected(agent) as protection:
         for _ in range(20):
             protection.busy()
-            await anyio.sleep(0.001)
+            await anyio.sleep(0.001)  # the edge of a short job
             protection.idle()
         protection.busy()
         await anyio.sleep(SETTLED_S)
@@ -265,7 +265,7 @@ async def test_pause_after_a_failure_grows_and_no_edge_cuts_it_short() -> None:
         for _ in range(20):
             protection.idle()
             protection.busy()
-            await anyio.sleep(0.001)
+            await anyio.sleep(0.001)  # edges while the agent is asked
 
         assert len(agent.requests) == 3
     assert asked_for == [1, 2, 3]

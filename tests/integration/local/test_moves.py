@@ -1,4 +1,4 @@
-"""What the embedded AWS does with dead letters and repeated receives, as boto3 sees it."""
+"""Tests dead letters and repeated receives of the embedded AWS with boto3."""
 
 import json
 import threading
@@ -41,7 +41,7 @@ def given_up(cloud: Cloud, queue: str, *bodies: str) -> None:
 
 
 def ended(cloud: Cloud, dead: str) -> dict[str, Any]:
-    """The last task, once it has ended, or as it is after 10 s."""
+    """The last task, after its end or after 10 s."""
     pause = threading.Event()
     for _ in range(int(SOON_S / 0.05)):
         (task,) = cloud.sqs.list_message_move_tasks(SourceArn=cloud.arn(dead))["Results"]

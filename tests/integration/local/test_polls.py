@@ -40,7 +40,7 @@ def lines_run_by_server(url: str, call: Callable[[Any], Any]) -> int:
 
 
 def cost_of_calls(cloud: Cloud, name: str, waiting: int) -> dict[str, int]:
-    """The lines that each call runs when so many messages wait, by the call's name."""
+    """The lines that each call runs while messages wait, by the call's name."""
     queue_url = cloud.queue(name, ContentBasedDeduplication="true")
     group = {"MessageGroupId": "a"} if name.endswith(".fifo") else {}
     for batch in range(waiting // 10):
@@ -163,7 +163,7 @@ def test_client_that_left_takes_no_message_along(cloud: Cloud) -> None:
     queue_url = cloud.queue("q")
     gone = connect(cloud)
     gone.request(*by_hand(cloud, "ReceiveMessage", QueueUrl=queue_url, WaitTimeSeconds=20))
-    time.sleep(0.2)
+    time.sleep(0.2)  # the server waits for messages by then
     gone.close()
 
     cloud.send(queue_url, "new")

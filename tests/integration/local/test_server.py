@@ -178,7 +178,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` would 
 with running_server() as url:
     print(url, flush=True)
     try:
-        time.sleep(60)
+        time.sleep(60)  # until the signal comes
     except KeyboardInterrupt:
         pass
 """

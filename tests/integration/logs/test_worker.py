@@ -1,4 +1,4 @@
-"""What a worker logs with: `watchbot-log`, and the names of the package, as a worker uses them."""
+"""Tests a worker's log tools: `watchbot-log`, and the names of the package."""
 
 import json
 import os
@@ -23,14 +23,14 @@ def run(
 
 
 def logged(*words: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> bytes:
-    """What `watchbot-log` prints."""
+    """The output of `watchbot-log`."""
     done = run(str(BIN / "watchbot-log"), *words, stdin=stdin, env=env)
     assert (done.returncode, done.stderr) == (0, b"")
     return done.stdout
 
 
 def printed(code: str, env: Mapping[str, str] | None = None) -> str:
-    """What this Python program prints."""
+    """The output of this Python program."""
     done = run(sys.executable, "-c", f"import sys, logging, watchbot\n{code}", env=env)
     assert (done.returncode, done.stderr) == (0, b"")
     return done.stdout.decode()

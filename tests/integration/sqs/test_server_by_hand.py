@@ -20,9 +20,9 @@ async def test_message_is_not_lost_with_the_poll_that_hung_up() -> None:
         for _ in range(8):
             _, writer = await asyncio.open_connection("127.0.0.1", urlsplit(server.url).port)
             writer.write(request("ReceiveMessage", poll))
-            await anyio.sleep(0.02)
+            await anyio.sleep(0.02)  # the poll is under way by then
             writer.close()
-        await anyio.sleep(0.02)
+        await anyio.sleep(0.02)  # the server has seen the end by then
 
         server.queue("q").send("kept")
         await anyio.sleep(0.02)  # a poll that still waited would take it now
@@ -40,7 +40,7 @@ async def test_requests_in_one_breath_are_answered_in_turn() -> None:
 
         for half in (send[:30], send[30:] + receive):
             writer.write(half)
-            await anyio.sleep(0.02)
+            await anyio.sleep(0.02)  # the server reads the halves one by one
         with anyio.fail_after(1):
             answers = (await reader.read()).split(b"HTTP/1.1 200 OK\r\n")
         writer.close()

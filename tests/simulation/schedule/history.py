@@ -11,7 +11,7 @@ FAULTS = ("throttled", "lost", "late", "unlisted", "slow", "uncommitted", "unans
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A job that fires every so many seconds."""
+    """A job that fires at an interval."""
 
     id: str
     overlap: str
@@ -23,7 +23,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What is done at a moment: to a job, a replica, the database or ECS."""
+    """An event at a moment: of a job, a replica, the database or ECS."""
 
     at: float
     what: str

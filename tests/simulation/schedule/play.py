@@ -49,7 +49,7 @@ SELECT (SELECT count(*) FROM schedule_run WHERE wake_at IS NOT NULL)
 
 
 def play(history: History) -> Played:
-    """Plays it, the same way each time."""
+    """Plays a history; each play gives an equal result."""
     logging.getLogger("watchbot").setLevel(logging.CRITICAL)
     loop = JumpingLoop(MOST_STEPS)
     with_tables = connect()
@@ -155,7 +155,7 @@ class _World:
         for replica in self._replicas:
             await replica.over()
 
-    # What people do.
+    # Events by people.
 
     async def _run(self, event: Event) -> None:
         job = await self._people.jobs.find(event.job)
@@ -220,7 +220,7 @@ class _World:
             await cancelling.cancel_run(self._people, event.job, due_at)
             self._ban(event.job, "it was cancelled", due_at=due_at)
 
-    # What happens to machines.
+    # Events of machines.
 
     async def _kill(self, event: Event) -> None:
         replica = self._replicas[event.number]
@@ -255,7 +255,7 @@ class _World:
         self._back_s += event.seconds * 4
         self.laws.steady = False
 
-    # What the scheduler is given.
+    # The scheduler's surroundings.
 
     def scheduler(self, name: str) -> Scheduler:
         """A replica, as the service makes one."""
@@ -323,7 +323,7 @@ class _World:
             }
         )
 
-    # What the laws are told.
+    # Reports to the laws.
 
     def _ban(
         self, job_id: str, why: str, cause: str | None = None, due_at: datetime | None = None
@@ -359,7 +359,7 @@ class _World:
         ).fetchall()
 
     def _judge(self) -> None:
-        """What holds at the end."""
+        """Checks the laws at the end."""
         check = self.laws.check
         every = "SELECT job_id, due_at, cause, status, reason FROM schedule_run ORDER BY 1, 2, 3"
         for row in self._database.execute(every):

@@ -1,4 +1,4 @@
-"""What is played of the real scheduler, and where it is found."""
+"""Names the parts of the real scheduler that are played."""
 
 from watchbot.errors import DatabaseDown, DatabaseError
 from watchbot.lifecycle import Stop

@@ -29,7 +29,7 @@ AT_ONCE = Planned(lasts=0.01)
 
 
 def play(history: History) -> Played:
-    """Plays it, the same way each time."""
+    """Plays a history; each play gives an equal result."""
     loop = JumpingLoop(MOST_STEPS)
     laws = Laws(history, loop.time)
     world = _World(history, loop, laws)

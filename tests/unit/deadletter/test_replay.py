@@ -35,7 +35,7 @@ def evidence(message_id: str) -> Evidence:
 
 
 async def replayed(queue: MemoryQueue, destination: FakeDestination) -> tuple[Tally, list[str]]:
-    """What became of all messages of the queue, and what was said of it."""
+    """The results for all messages of the queue, and the output."""
     said: list[str] = []
     with anyio.fail_after(10):
         async with walking(queue, Stop(), visibility_s=60, wait_s=0) as walk:

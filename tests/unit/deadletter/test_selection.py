@@ -1,4 +1,4 @@
-"""Which dead letters are meant, and how one is shown."""
+"""Tests the choice of dead letters, and their forms."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""What can be told from the first bytes of a command's file, before a message is received."""
+"""Tests the check of a command's first bytes, before the first receive."""
 
 import struct
 import sys

@@ -1,4 +1,4 @@
-"""Which messages in hand may run now, and which of them together."""
+"""Tests which messages in hand may run now, and which of them run together."""
 
 from collections import Counter
 from typing import Any

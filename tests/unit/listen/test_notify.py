@@ -18,7 +18,7 @@ FACTS = {"service": "SNS", "operation": "publish", "code": "x", "text": "y"}
 
 
 async def told(client: FakeClient | FakeTopic, *reports: Report) -> list[dict[str, Any]]:
-    """What is published when these are told and the watcher ends."""
+    """The notices published for these reports when the watcher ends."""
     notifier = Notifier(client, TOPIC, "my-service", {"Container": "my-container"})  # type: ignore[arg-type]  # a fake
     with anyio.fail_after(10):
         async with anyio.create_task_group() as tasks:

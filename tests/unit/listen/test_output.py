@@ -15,7 +15,7 @@ PREFIX = re.compile(rb"^\[\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\] \[worker\
 
 
 async def printed(*pieces: bytes, structured: bool = False) -> bytes:
-    """What is written for a worker that prints these pieces."""
+    """The log of a worker that prints these pieces."""
     with tempfile.TemporaryFile() as file:
         output = Output("m1", structured=structured, sink=Sink(file.fileno()))
         for piece in pieces:

@@ -27,7 +27,7 @@ def is_open() -> int:
 
 @pytest.fixture
 def room_for_two() -> Iterator[None]:
-    """So many descriptors are left as two workers need, and not three."""
+    """Leaves enough descriptors for two workers, but not for three."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     first = os.open(os.devnull, os.O_RDONLY)
     os.close(first)

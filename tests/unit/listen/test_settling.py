@@ -1,4 +1,4 @@
-"""What a report does to its message."""
+"""Tests the settling of a message by its report."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""What a worker leaves in its directories is deleted, and nothing that it only points to."""
+"""The workspace deletes a worker's files, but nothing behind its links."""
 
 import os
 import stat

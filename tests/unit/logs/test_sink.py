@@ -20,14 +20,14 @@ class Pipe:
     writer: int
 
     def read(self) -> bytes:
-        """What can be read now."""
+        """The bytes that can be read now."""
         os.set_blocking(self.reader, False)
         with contextlib.suppress(BlockingIOError):
             return os.read(self.reader, 1_000_000)
         return b""
 
     async def read_all(self, size: int) -> bytes:
-        """So many bytes, as a reader takes them who lets others work."""
+        """Reads a number of bytes, and lets other tasks work meanwhile."""
         taken = b""
         while len(taken) < size:
             taken += self.read()
@@ -124,7 +124,7 @@ async def test_closed_file_gives_way_to_the_next(
         sink.write(b"after\n")
         with anyio.fail_after(5):
             while sink.kept_bytes:
-                await anyio.sleep(0.001)
+                await anyio.sleep(0.001)  # a sink announces no progress
 
     assert second.read().endswith(b"after\n")
 

@@ -1,4 +1,4 @@
-"""What libraries and the interpreter say is said by our log, in one line."""
+"""Our log has the reports of libraries and interpreter, each in one line."""
 
 import json
 import subprocess

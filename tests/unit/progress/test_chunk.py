@@ -29,7 +29,7 @@ def words(places: range) -> dict[str, int]:
 
 
 def stored_bytes(item: Mapping[str, object]) -> int:
-    """What DynamoDB counts: each name, a text's bytes, a byte for two digits and one more."""
+    """The size that DynamoDB counts: names, texts, and a byte for two digits and one more."""
     size = 0
     for name, value in item.items():
         ((kind, inner),) = encoded(value).items()

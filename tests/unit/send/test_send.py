@@ -38,7 +38,7 @@ class Terminal(io.StringIO):
 
 
 class Command:
-    """One `watchbot send` that sends to `destination`, with its streams in memory."""
+    """A `watchbot send` to `destination`, with streams in memory."""
 
     def __init__(self, destination: FakeDestination | None = None, **given: Any) -> None:
         self.destination = destination or FakeDestination()
@@ -47,14 +47,14 @@ class Command:
         self.err: io.StringIO = io.StringIO()
 
     async def run(self, source: int = -1, *, quiet: bool = False) -> int:
-        """Its exit code; standard input is `source`."""
+        """Runs the command with `source` as standard input; returns the exit code."""
         publisher = Publisher(self.destination, pause=no_pause)
         streams = Streams(stdin=source, out=self.out, err=self.err)
         with anyio.fail_after(5):
             return await carry_out(planned(self.settings), publisher, streams, quiet=quiet)
 
     async def run_on(self, text: bytes) -> int:
-        """Its exit code with `text` piped into it."""
+        """Runs the command with `text` piped into it; returns the exit code."""
         with a_pipe() as (source, sink):
             os.write(sink, text)
             os.close(sink)
@@ -240,7 +240,7 @@ async def test_slow_lines_are_sent_as_they_come() -> None:
                 os.write(sink, b"line\n")
                 with anyio.fail_after(5):
                     while len(command.destination.taken) < count:
-                        await anyio.sleep(0.001)
+                        await anyio.sleep(0.001)  # a destination announces nothing
             os.close(sink)
 
     assert command.destination.calls == [["line"], ["line"]]

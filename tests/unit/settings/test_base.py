@@ -99,7 +99,7 @@ def every_kind() -> set[type[Settings]]:
 
 
 def complaint(kind: type[Settings], name: str, value: str) -> str:
-    """What is said of this value of one option; nothing if it is taken."""
+    """The error for a value of an option; empty if the value is accepted."""
     needed: dict[str, Any] = {"queue_url": QUEUE, "service": "s", "body": "b"}
     given = {each: needed[each] for each in needed.keys() & kind.model_fields.keys()}
     given[name] = (value,) if repeats(kind.model_fields[name]) else value

@@ -34,7 +34,7 @@ def test_unknown_one_is_named_with_the_nearest(
         ("WATCHBOT_CACHE", "/cache"),
         ("WATCHBOT_METRICS_PORT", "9090"),
         ("WATCHBOT_CONCURENCY", ""),
-        # What Kubernetes sets for a Service called watchbot, or watchbot-api.
+        # Variables that Kubernetes sets for a Service called watchbot, or watchbot-api.
         ("WATCHBOT_SERVICE_HOST", "10.0.0.1"),
         ("WATCHBOT_SERVICE_PORT", "80"),
         ("WATCHBOT_API_SERVICE_PORT_HTTP", "80"),

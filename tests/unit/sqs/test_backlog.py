@@ -1,4 +1,4 @@
-"""Which message of an embedded queue comes next, by a clock that the test turns."""
+"""Tests the next message of an embedded queue, by a clock that the test turns."""
 
 import pytest
 from hypothesis import settings

@@ -1,4 +1,4 @@
-"""What `listen` and `record` share: the receiving, the drain, and the order of the end."""
+"""Tests the parts that `listen` and `record` share: receives, drain, order of the end."""
 
 from collections.abc import Callable, Mapping
 
@@ -88,7 +88,7 @@ def a_consumer(
 async def until(condition: Callable[[], object]) -> None:
     with anyio.fail_after(10):
         while not condition():
-            await anyio.sleep(0.001)
+            await anyio.sleep(0.001)  # a condition announces nothing
 
 
 async def test_consumer_leaves_once_the_queue_is_empty_and_nothing_is_awaited() -> None:

@@ -13,7 +13,7 @@ from watchbot.sqs.outgoing import Outgoing, Unsent
 
 
 class RawClient:
-    """What `Client` is made of: answers what it is told to, and remembers the request."""
+    """The inside of a `Client`: gives a set answer, and remembers the request."""
 
     def __init__(self, answer: dict[str, Any]) -> None:
         self.answer = answer

@@ -1,4 +1,4 @@
-"""What a watcher notes on a message that it gives up, and how it comes off again."""
+"""Tests the notes on a message that a watcher gives up, and their removal."""
 
 from dataclasses import replace
 from typing import Any

@@ -44,7 +44,7 @@ class Consumer:
 async def until(condition: Callable[[], object]) -> None:
     with anyio.fail_after(5):
         while not condition():
-            await anyio.sleep(0.001)
+            await anyio.sleep(0.001)  # a condition announces nothing
 
 
 async def test_no_more_is_asked_for_than_slots_are_free() -> None:
@@ -56,7 +56,7 @@ async def test_no_more_is_asked_for_than_slots_are_free() -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(consumer.intake.run)
         await until(lambda: len(consumer.got) == 4)
-        await anyio.sleep(0.02)
+        await anyio.sleep(0.02)  # a fifth message would have come by then
         held = len(consumer.got)
         consumer.intake.give_back(2)
         await until(lambda: len(consumer.got) == 6)

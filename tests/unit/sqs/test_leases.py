@@ -147,7 +147,7 @@ async def test_lease_is_renewed_once_a_third_of_it_is_over() -> None:
         leases.take(fresh)
         with anyio.fail_after(5):
             while not queue.hidden:
-                await anyio.sleep(0.01)
+                await anyio.sleep(0.01)  # a queue announces nothing
 
     assert queue.hidden[0] == [("due", 1)]
 
@@ -160,7 +160,7 @@ async def test_what_was_settled_is_renewed_no_more() -> None:
         async with anyio.create_task_group() as tasks:
             for lease in held:
                 tasks.start_soon(leases.hide, lease, 0)
-                await anyio.sleep(0.001)
+                await anyio.sleep(0.001)  # spreads the calls over renewals
 
     given_back = set[str]()
     for call in queue.hidden:

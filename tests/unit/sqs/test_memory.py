@@ -1,4 +1,4 @@
-"""What the contract cannot reach: hours, cancelled polls, and large backlogs."""
+"""Tests cases beyond the contract: hours, cancelled polls, and large backlogs."""
 
 import asyncio
 import sys

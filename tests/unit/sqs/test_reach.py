@@ -68,7 +68,7 @@ async def test_nobody_s_answer_is_told_at_once_then_seldom_and_at_its_end(
     queue = Away(clock, Unreachable(**FACTS), after=5)
 
     assert await reach(queue, Stop(), 300, clock=clock)
-    assert [(line.msg, line.failures) for line in caplog.records] == [  # type: ignore[attr-defined]
+    assert [(line.msg, line.failures) for line in caplog.records] == [  # type: ignore[attr-defined]  # from `extra`
         ("queue not reached, trying again", 1),
         ("queue not reached, trying again", 3),
         ("queue reached", 5),

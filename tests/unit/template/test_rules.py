@@ -1,4 +1,4 @@
-"""What options may not go together, and what is said then."""
+"""Tests options that exclude each other, and the errors."""
 
 from typing import Any
 

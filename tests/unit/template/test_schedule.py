@@ -18,7 +18,7 @@ def of_schedule(type_: str, **more: Any) -> dict[str, dict[str, Any]]:
 
 
 def granted(**more: Any) -> dict[str, dict[str, Any]]:
-    """What the tasks of a stack for schedules may do: a statement by its first action."""
+    """The permissions of a scheduler's tasks: a statement by its first action."""
     (held,) = of_schedule("IAM::Role", **more)["TaskRole"]["Policies"]
     return {each["Action"][0]: each for each in held["PolicyDocument"]["Statement"]}
 

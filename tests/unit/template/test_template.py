@@ -1,4 +1,4 @@
-"""What is in a template: the promises that `watchbot listen` and its users rely on."""
+"""Tests the content of a template: the promises to `watchbot listen` and its users."""
 
 import json
 import re

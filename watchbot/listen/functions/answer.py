@@ -1,4 +1,4 @@
-"""What a function answers, by the rules of Lambda's event source mapping for SQS."""
+"""Reads a function's answer by the rules of Lambda's event source mapping for SQS."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -15,12 +15,12 @@ _BY_TYPE = {"WatchbotReject": REJECTED, "WatchbotReturn": RETURNED}
 
 
 class UnreadableAnswer(Exception):
-    """Nobody can say which messages failed, so all of them did; the words say why."""
+    """The answer does not tell which messages failed, so all count as failed; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """What a function says of one message that it has not done.
+    """A message that a function reports as failed.
 
     `exit` is an exit code, None where it names none. `retry_after` is in seconds.
     """
@@ -32,7 +32,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """An error that a function, or its runtime, reports in the place of an answer."""
+    """An error that a function, or its runtime, reports instead of an answer."""
 
     type: str
     message: str
@@ -43,7 +43,7 @@ class Fault:
 
     @property
     def outcome(self) -> Outcome:
-        """What becomes of the messages: a type may ask for more than another try."""
+        """The outcome of the messages; some types ask for more than a retry."""
         return _BY_TYPE.get(self.type, FAILED)
 
     @property
@@ -56,8 +56,8 @@ class Fault:
 def failures(answer: bytes, ids: Collection[str]) -> dict[str, Failure]:
     """The messages that the answer says have failed, by id; the others of `ids` are done.
 
-    Raises `UnreadableAnswer` for what is no JSON, and for a failure that names no message of
-    `ids`: then all have failed.
+    Raises `UnreadableAnswer` if the answer is not JSON, and if a failure names no message of `ids`:
+    then all have failed.
     """
     try:
         document = json.loads(answer) if answer.strip() else None
@@ -97,7 +97,7 @@ def fault(body: bytes, named: str | None) -> Fault:
 
 
 def one_line(text: str) -> str:
-    """The text on one line, and no longer than a reason may be."""
+    """The text on one line, cut to the length of a reason."""
     line = " ".join(text[: 10 * MAX_WORDS].split())
     return line if len(line) <= MAX_WORDS else f"{line[: MAX_WORDS - 1]}…"
 

@@ -1,4 +1,4 @@
-"""The talk with a Lambda runtime: batches become events, and what functions return, answers."""
+"""Talks with a Lambda runtime: batches become events, and results become answers."""
 
 import asyncio
 import re

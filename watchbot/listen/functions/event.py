@@ -1,4 +1,4 @@
-"""The event that AWS Lambda hands a function for messages of SQS, key for key."""
+"""Makes the event that AWS Lambda passes to a function for SQS messages, key for key."""
 
 import base64
 import binascii
@@ -16,7 +16,7 @@ _AROUND = len(_OPEN) + len(_CLOSE)
 
 
 class NoRecord(Exception):
-    """No event can hold this message; the words say why."""
+    """No event can hold this message; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Source:
 def record(message: Message, source: Source, most_bytes: int) -> bytes:
     """A message as one of the event's `Records`, in JSON.
 
-    Raises `NoRecord` for what JSON cannot hold as it is, and for what makes an event of more than
-    `most_bytes` on its own.
+    Raises `NoRecord` for a message that JSON cannot hold unchanged, and for one whose event alone
+    has more than `most_bytes`.
     """
     try:
         text = json.dumps(_record(message, source), ensure_ascii=False, separators=(",", ":"))
@@ -59,10 +59,7 @@ def event(records: Sequence[bytes]) -> bytes:
 
 
 def cut(sizes: Sequence[int], most_bytes: int) -> int:
-    """How many records of these sizes, from the first on, an event of `most_bytes` holds.
-
-    At least one.
-    """
+    """How many of these records, from the first on, fit in `most_bytes`; at least 1."""
     total = _AROUND - 1
     for count, size in enumerate(sizes):
         total += size + 1  # and a comma

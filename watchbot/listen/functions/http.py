@@ -17,14 +17,14 @@ import httptools
 
 MAX_CONNECTIONS = 128  # at one port, at once
 MAX_HEAD_BYTES = 2 * 1024 * 1024  # the cause of an error comes in a header of up to 1 MB
-MAX_READ_BYTES = 64 * 1024 * 1024  # of one body: what is beyond is not even read away
+MAX_READ_BYTES = 64 * 1024 * 1024  # of one body: a longer body ends the connection
 READ_BYTES = 65_536
 MAX_WAITING = 16  # requests that one connection has sent ahead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request. Names of headers and trailers are in lower case.
+    """A request. Names of headers and trailers are in lower case.
 
     `size` is what the body had; a body of more than the limit is not kept.
     """
@@ -52,17 +52,17 @@ class Desk(Protocol):
     max_body_bytes: int
 
     def asked(self, request: Request, talk: "Talk") -> None:
-        """A request has come: to be answered, now or later, by one `talk.reply`."""
+        """Takes a request, and answers it, now or later, by one `talk.reply`."""
 
     def gone(self, talk: "Talk") -> None:
-        """The connection has ended. What it asked needs no reply."""
+        """Notes that the connection has ended; its requests need no reply."""
 
     def garbled(self, what: str) -> None:
-        """What came is no request; `what` says why. Its connection is closed."""
+        """The bytes are no request; `what` says why. The connection is closed."""
 
 
 class Talk(asyncio.Protocol):
-    """One connection. Its requests are answered in order, one at a time."""
+    """A connection. The desk answers its requests in order, one at a time."""
 
     def __init__(self, desk: Desk, talks: set["Talk"]) -> None:
         self._desk, self._talks = desk, talks
@@ -73,7 +73,7 @@ class Talk(asyncio.Protocol):
         self._stays = True  # the connection is kept after the answer
         self.on_message_begin()
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # narrows the type
         self._transport = transport
         if len(self._talks) >= MAX_CONNECTIONS:
             self._break_off(f"more than {MAX_CONNECTIONS} connections")
@@ -117,7 +117,7 @@ class Talk(asyncio.Protocol):
         self._go_on()
 
     def read_dry(self) -> None:
-        """Takes in what has come and was not read yet, without waiting for the loop."""
+        """Reads the bytes that have arrived, without waiting for the event loop."""
         while self._transport is not None and not self._transport.is_closing():
             try:
                 data = os.read(self._transport.get_extra_info("socket").fileno(), READ_BYTES)
@@ -132,7 +132,7 @@ class Talk(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    # What the parser calls, in this order.
+    # The parser calls these methods, in this order.
 
     def on_message_begin(self) -> None:
         self._url = b""
@@ -204,7 +204,7 @@ class Server:
         self._server: asyncio.Server | None = None
 
     async def open(self) -> str:
-        """Begins; returns the address, `host:port`. Raises `OSError` where it cannot."""
+        """Begins to listen; returns the address, `host:port`. Raises `OSError`."""
         loop = asyncio.get_running_loop()
         make = partial(Talk, self._desk, self._talks)
         self._server = await loop.create_server(make, "127.0.0.1", 0)
@@ -212,12 +212,12 @@ class Server:
         return f"{host}:{port}"
 
     def read_dry(self) -> None:
-        """Takes in what clients have sent so far."""
+        """Reads the bytes that clients have sent so far."""
         for talk in list(self._talks):
             talk.read_dry()
 
     def close(self) -> None:
-        """Ends all, at once."""
+        """Ends all connections at once."""
         if self._server is not None:
             self._server.close()
         for talk in list(self._talks):

@@ -16,7 +16,7 @@ from watchbot.listen.dialogue import BadAnswer, NotReady
 from watchbot.listen.functions.answer import Fault, fault
 from watchbot.listen.functions.http import Reply, Request, Talk
 
-MAX_ANSWER_BYTES = 6 * 1024 * 1024  # Lambda takes no larger one
+MAX_ANSWER_BYTES = 6 * 1024 * 1024  # Lambda's limit
 MAX_COMPLAINTS = 20  # lines of the log about one process
 
 UNANSWERED = "it asked for more work before it had answered"
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """What a function is called with. `deadline` is in seconds since 1970."""
+    """The input of a call of a function. `deadline` is in seconds since 1970."""
 
     event: bytes
     deadline: float
@@ -54,7 +54,7 @@ class Call:
 
     @property
     def under_way(self) -> bool:
-        """Whether the runtime has it, and has not answered."""
+        """Whether the runtime has taken the invocation, and has not answered."""
         return self.taken.done() and not self.answer.done()
 
     @property
@@ -72,8 +72,8 @@ class Call:
 class RuntimeApi:
     """A `Desk` for the runtime of one process.
 
-    One invocation at a time, also where the runtime asks from several processes of its own:
-    `concurrent` says that it does, and that one may ask while another has work.
+    Serves one invocation at a time, even if the runtime asks from several processes of its own.
+    With `concurrent` it may do so: a process may ask while another one has work.
     """
 
     max_body_bytes = MAX_ANSWER_BYTES
@@ -90,14 +90,14 @@ class RuntimeApi:
         await asyncio.shield(self._ready)
 
     def call(self, invocation: Invocation) -> Call:
-        """Has the runtime handed the event when it asks next."""
+        """Passes the event to the runtime at its next request for work."""
         if self._call is not None and not self._call.answer.done():
             raise RuntimeError("one invocation at a time")
         call = self._call = Call(invocation)
         self._hand_over()
         return call
 
-    # What the server of HTTP calls.
+    # The HTTP server calls these methods.
 
     def asked(self, request: Request, talk: Talk) -> None:
         what = request.path.removeprefix(_RUNTIME) if request.path.startswith(_RUNTIME) else ""
@@ -123,7 +123,7 @@ class RuntimeApi:
         if call is not None and call.under_way and not self._concurrent:
             talk.reply(_refusal(403, "InvalidStateTransition", UNANSWERED))
             call.answer.set_exception(BadAnswer(UNANSWERED))
-            call.answer.exception()  # has been looked at: nobody may be waiting
+            call.answer.exception()  # marks the error as seen, because nobody may wait for it
             return
         self._asking.append(talk)
         if not self._ready.done():
@@ -142,7 +142,7 @@ class RuntimeApi:
             self._complain("an error of its start came late", reason)
             return _refusal(403, "InvalidStateTransition", reason)
         self._ready.set_exception(NotReady(str(_error(request))))
-        self._ready.exception()  # has been looked at: nobody may be waiting
+        self._ready.exception()  # marks the error as seen, because nobody may wait for it
         return _ACCEPTED
 
     def _answered(
@@ -168,7 +168,7 @@ class RuntimeApi:
 
 
 def _response(request: Request) -> bytes | Fault:
-    """What the function returned. One that streams may end with an error after all."""
+    """The function's answer. A streamed answer may still end with an error."""
     named = request.trailers.get(_ERROR_TYPE)
     if named is None:
         return request.body

@@ -1,4 +1,4 @@
-"""The variables that a Lambda runtime finds."""
+"""Sets the variables of a Lambda runtime."""
 
 import os
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_b
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """What a function is told of itself: its name, its handler, its queue, its memory in MB."""
+    """The facts that a function gets about itself: name, handler, queue, memory in MB."""
 
     name: str
     handler: str | None
@@ -29,9 +29,9 @@ class Function:
 def of_function(
     base: Mapping[bytes, bytes], function: Function, *, api: str, worker: int
 ) -> dict[str, str]:
-    """What Lambda sets, but for what `base` has of it already, as an image does.
+    """The variables that Lambda sets, except those that `base` has already, as from an image.
 
-    `api` is where the Runtime API is served, for this process alone.
+    `api` is the address of this process's own Runtime API.
     """
     name = function.name
     fixed = {"AWS_LAMBDA_RUNTIME_API": api, "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand"}
@@ -58,7 +58,7 @@ def of_function(
 
 
 def concurrent(base: Mapping[bytes, bytes]) -> bool:
-    """Whether a runtime is told to ask for work from several processes or threads of its own."""
+    """Whether a runtime may ask for work from several processes or threads of its own."""
     return base.get(b"AWS_LAMBDA_MAX_CONCURRENCY", b"1").strip() not in (b"", b"0", b"1")
 
 

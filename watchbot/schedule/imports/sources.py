@@ -117,7 +117,7 @@ def _search(url: str) -> list[dict[str, Any]]:
     server = netloc(parts.hostname or "", parts.port or 9200)
     shown_url = f"{parts.scheme}://{server}{parts.path.rstrip('/')}"
     asked = json.dumps({"size": MOST_HITS}).encode()
-    request = urllib.request.Request(  # noqa: S310 - its scheme was looked at
+    request = urllib.request.Request(  # noqa: S310 - the scheme is http or https
         f"{shown_url}/_search", asked, {"content-type": "application/json"}
     )
     if parts.password:

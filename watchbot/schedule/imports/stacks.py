@@ -64,11 +64,11 @@ class Stacks:
                 {**fields_of_row(row), "id": job_id}, context=self._clients.endpoints
             )
         except ValidationError as invalid:
-            log.error(  # noqa: TRY400 - one line
+            log.error(  # noqa: TRY400 - a line, no traceback
                 "row is no job", extra={"job": job_id, "reason": json.dumps(messages(invalid, Job))}
             )
         except ValueError as error:
-            log.error("row is no job", extra={"job": job_id, "reason": str(error)})  # noqa: TRY400
+            log.error("row is no job", extra={"job": job_id, "reason": str(error)})  # noqa: TRY400 - a line
         else:
             await self._store(job)
 

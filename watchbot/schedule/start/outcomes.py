@@ -30,7 +30,7 @@ from watchbot.task_outcome import (
 AT_ONCE = 100  # runs that one look covers
 EVERY_S = 15
 OFTEN, SELDOM = timedelta(seconds=15), timedelta(minutes=10)
-NOTIFYING_S = 5  # what notices may take, also when this replica is told to stop
+NOTIFYING_S = 5  # the time limit of notices, also during a shutdown
 ACTIVE = "active"
 
 log = logging.getLogger(__name__)
@@ -106,9 +106,9 @@ class Outcomes:
         return self._essential[definition]
 
     async def _note(self, run: Started, ends: Mapping[str, TaskEnd], now: datetime) -> bool:
-        """Stores what became of a run; whether it failed, and that is to be told.
+        """Stores the outcome of a run; returns whether it failed and must be reported.
 
-        Its notice follows, unlike that of a failed start: so no two replicas send one.
+        Unlike a failed start, the report comes after the note, so that only one replica reports.
         """
         outcome = together([end.outcome for end in ends.values()])
         over = outcome != ACTIVE

@@ -369,7 +369,7 @@ async def test_refusal_that_passes_costs_no_run(place: str, text: str) -> None:
 
 
 def means_of(world: World) -> Means:
-    """What the other replica starts runs with."""
+    """The means with which the other replica starts runs."""
     return Means(clients=world.means().clients, ledger=world.two)
 
 

@@ -1,4 +1,4 @@
-"""What a Lambda runtime finds in its environment."""
+"""Tests the environment of a Lambda runtime."""
 
 import os
 

@@ -37,7 +37,7 @@ def at(wall: str, timezone: str = "UTC") -> datetime:
 
 
 def of_days(text: str, timezone: str, start: str, days: int, dst: Dst = "debian") -> list[str]:
-    """What fires on these days, in UTC."""
+    """The fires on these days, in UTC."""
     end = at((datetime.fromisoformat(start) + timedelta(days=days)).isoformat(), timezone)
     found = fires(text, "cron", start, timezone=timezone, dst=dst)
     return [moment.strftime("%H:%M") for moment in itertools.takewhile(lambda m: m < end, found)]

@@ -1,4 +1,4 @@
-"""What schedules mean in words."""
+"""Tests schedules in words."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a job may say, and what is said of one that is wrong."""
+"""Tests the fields of a job, and the errors for wrong ones."""
 
 import json
 from datetime import UTC, datetime

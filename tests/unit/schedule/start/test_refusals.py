@@ -1,4 +1,4 @@
-"""What becomes of a run that AWS refuses, by code and text."""
+"""Tests what becomes of a run that AWS refuses, by code and text."""
 
 import pytest
 

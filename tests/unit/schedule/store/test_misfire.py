@@ -1,4 +1,4 @@
-"""Which fires are run after an outage, and which were missed."""
+"""Tests which fires run after an outage, and which are missed."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ def a_job(schedule: str, **fields: Any) -> Job:
 
 
 def after_outage(job: Job, seconds: float) -> Step:
-    """The step at noon, when nobody was there for so long."""
+    """The step at noon, after an outage."""
     first = next(job.fires(NOON - timedelta(seconds=seconds), CREATED))
     return step(job, CREATED, first, NOON)
 

@@ -1,4 +1,4 @@
-"""What is entered for a job that is due."""
+"""Tests the entries for a due job."""
 
 from datetime import UTC, datetime, timedelta
 
