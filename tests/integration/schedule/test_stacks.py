@@ -37,7 +37,7 @@ def test_request_is_answered_by_hand(cloud: Cloud, table: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "code", "said"),
     [
-        ("x", 2, "no JSON"),
+        ("x", 2, "not JSON"),
         ("[]", 2, "no JSON object"),
         ("{}", 2, "it has no RequestType, ResponseURL"),
         (json.dumps({**an_event("Delete"), "ResponseURL": "http://127.0.0.1:9/"}), 2, "Physical"),
