@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import signal
+import socket
 import subprocess
 import time
 from collections import Counter
@@ -22,6 +23,20 @@ from watchbot.progress import Progress
 
 MIB = 1_048_576
 EVERY_SECOND = {"schedule": "* * * * * *", "dialect": "cron"}
+
+
+def test_server_listens_on_loopback_alone(cloud: Cloud) -> None:
+    port = int(cloud.url.rpartition(":")[2])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        if probe.connect_ex(("192.0.2.1", 9)):  # this sends nothing
+            return  # a machine without a route has no other address
+        own = probe.getsockname()[0]
+
+    with socket.socket() as caller:
+        caller.settimeout(5)
+        refused = caller.connect_ex((own, port))
+
+    assert own.startswith("127.") or refused
 
 
 def test_exit_code_settles_the_message(cloud: Cloud) -> None:

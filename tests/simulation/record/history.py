@@ -10,6 +10,7 @@ DEFINITION = "arn:aws:ecs:us-east-1:123456789012:task-definition/f:1"
 ESSENTIAL = {"main": True, "side": False}
 POISON = "what no database stores"
 DATABASE_FAULTS = ("broken", "torn", "refused", "unanswered", "stuck")
+DEEDS = ("kill", "kill", "drain", "database_away", "queue_away", "learn")
 QUEUE_FAULTS = ("error", "lost", "twice", "partial", "slow")
 
 
@@ -116,12 +117,16 @@ def history_of(seed: int) -> History:
     """The history of a seed."""
     chance = Random(seed)
     seconds = chance.choice((10, 30, 90))
-    recorders = chance.choice((1, 1, 2, 3))
+    well = chance.random() < 0.3  # the queue: what a lone recorder leaves in it can be told then
+    recorders = 1 if well else chance.choice((1, 1, 2, 3))
     messages = [sent for number in range(chance.randint(1, 4)) for sent in _task(chance, number)]
     messages += _others(chance)
     sent = [_moved(chance, message, seconds) for message in messages]
-    deeds = [_deed(chance, seconds, recorders) for _ in range(chance.choice((0, 1, 2, 4)))]
-    well = chance.random() < 0.3  # the queue: what recorders leave in it can be told then
+    done = ("drain", "database_away", "learn") if well else DEEDS
+    deeds = [
+        _deed(chance, chance.choice(done), seconds, recorders)
+        for _ in range(chance.choice((0, 1, 2, 4)))
+    ]
     faults = DATABASE_FAULTS if well else (*DATABASE_FAULTS, *QUEUE_FAULTS)
     often = {name: _often(chance) for name in faults}
     return History(
@@ -173,11 +178,7 @@ def _moved(chance: Random, message: Sent, seconds: float) -> Sent:
     return Sent(**facts)
 
 
-_DEEDS = ("kill", "kill", "drain", "database_away", "queue_away", "learn")
-
-
-def _deed(chance: Random, seconds: float, recorders: int) -> Deed:
-    what = chance.choice(_DEEDS)
+def _deed(chance: Random, what: str, seconds: float, recorders: int) -> Deed:
     return Deed(
         at=round(chance.uniform(0, seconds), 2),
         what=what,

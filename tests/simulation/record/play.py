@@ -101,14 +101,14 @@ class _Replica:
             self._task = None
 
     async def end(self) -> bool:
-        """Drains it, and waits for its end; False if it does not live."""
+        """Drains it, and waits for its end; whether it lived, and none has taken its place."""
         if self._task is None:
             return False
         self._house.laws.say(self.name, "drains")
         self._stop.ask()
         task, self._task = self._task, None
         await task
-        return True
+        return self._task is None
 
     def check_ready(self) -> None:
         trouble = self._recorder.unready()
