@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all foreign lint type unit chaos simulate bench docs dist pyz lambda audit format clean
+.PHONY: help demo test test-all foreign lint type unit chaos simulate mutants bench docs dist pyz lambda audit format clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,6 +70,9 @@ simulate: $(READY) ## Plays SEEDS histories (100000) of the watcher, then SEEDS/
 	  $(BIN)/python -m tests.simulation.schedule --seeds $$(( ($(SEEDS) + 19) / 20 )) || status=1; \
 	  $(BIN)/python -m tests.simulation.record --seeds $$(( ($(SEEDS) + 19) / 20 )) || status=1; \
 	  exit $$status
+
+mutants: $(READY) ## Puts faults into copies of the tree, and says which of them no test finds
+	$(BIN)/python -m tests.mutants
 
 bench: $(READY) ## Measures speed and memory, against rivals; about a quarter of an hour
 	$(BIN)/python -m tests.benchmarks --write

@@ -162,6 +162,12 @@ class Total:
         )
 
 
+def table(laws: Mapping[str, str]) -> str:
+    """The laws as docs/explanation/testing.md has them."""
+    rows = [f"| {law} | {promise} |" for law, promise in laws.items()]
+    return "\n".join(["| law | the promise, and what excuses it |", "|---|---|", *rows])
+
+
 def leave(simulation: Simulation[History]) -> None:
     """Ends the program with the exit code of `main`."""
     sys.exit(simulation.main())
