@@ -21,7 +21,15 @@ BUDGET_S = 300  # for each of the two; what takes longer than that hangs, and is
 SEEDS = "150"
 SIMULATION = ("-m", "tests.simulation.watcher", "--seeds", SEEDS, "--cores", "1", "--first-failure")
 UNIT_TESTS = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
-OF_THE_PARTS = ("tests/unit/listen", "tests/unit/sqs")
+OF_SQS = ("consumer", "intake", "leases", "outage")
+OF_LISTEN = (
+    *("breaker", "dead_letters", "lanes", "observers", "sentback", "settling"),
+    *("watcher", "watcher_end", "watcher_order"),
+)
+OF_THE_PARTS = (
+    *(f"tests/unit/sqs/test_{name}.py" for name in OF_SQS),
+    *(f"tests/unit/listen/test_{name}.py" for name in OF_LISTEN),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -374,6 +374,12 @@ MUTANTS = (
         "elif report.outcome.failed and self._limit:",
     ),
     Mutant(
+        "goes on receiving while the breaker is open",
+        BREAKER,
+        "        self._valve.hold(self.pause_s)\n",
+        "",
+    ),
+    Mutant(
         "never closes the breaker",
         BREAKER,
         "            self._valve.narrow(None)\n",

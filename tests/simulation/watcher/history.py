@@ -104,6 +104,7 @@ def history_of(seed: int) -> History:
     fifo, gentle = chance.random() < 0.4, chance.random() < 0.4
     options = _options(chance)
     long = chance.random() < 0.002  # some run for hours
+    broken = chance.random() < 0.08  # the command fails for every message, until it is mended
     watchers = chance.choice((1, 1, 1, 2, 3))
     deeds = _GENTLE if gentle else _DEEDS
     events = [_event(chance, seconds, watchers, deeds) for _ in range(chance.choice(_EVENTS))]
@@ -118,7 +119,7 @@ def history_of(seed: int) -> History:
         most_receives=chance.choice((0, 0, 3, 20)),
         options=options,
         messages=tuple(
-            _message(chance, number, seconds, options, fifo=fifo, long=long)
+            _message(chance, number, seconds, options, fifo=fifo, long=long, broken=broken)
             for number in range(chance.choice((1, 2, 3, 4, 6, 12)))
         ),
         events=tuple(sorted(events, key=lambda event: event.at)),
@@ -132,7 +133,7 @@ def _options(chance: Random) -> dict[str, Any]:
         "visibility_timeout": chance.choice((5, 30, 180)),
         "max_backoff": chance.choice((0, 5, 60)),
         "poll_wait": chance.choice((0, 2, 20, 20)),
-        "breaker": chance.choice((0, 0, 5)),
+        "breaker": chance.choice((0, 0, 2, 5)),
         "on_lost_lease": chance.choice(("continue", "kill")),
         "max_job_duration": chance.choice((0, 0, 20)),
         "kill_grace": chance.choice((0, 2, 10)),
@@ -153,7 +154,7 @@ def _message(
 ) -> Sent:
     visible_s = options["visibility_timeout"]
     lasts = (0.001, 0.05, 1, 8, 40, visible_s * 2.5)
-    codes = (0,) * 6 + (1, 1, 3, 4, -9, 127)
+    codes = (1,) if kind["broken"] else (0,) * 6 + (1, 1, 3, 4, -9, 127)
     runs = tuple(
         Planned(
             lasts=round(chance.choice(lasts) * chance.random(), 3),

@@ -54,4 +54,5 @@ class Life:
     killed: bool = False
     settled_at: float = 0.0
     polls: int = 0
+    breaker_opened_at: float | None = None  # None: it is closed
     protected: bool | None = None  # None: nobody asked for protection

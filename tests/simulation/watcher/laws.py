@@ -42,8 +42,8 @@ LAWS: Mapping[str, str] = {
     "asks the queue for nothing else, and no more often than once a second",
     "protected": "Scale-in: the task is protected while it works, and is not when it rests. "
     "Not where the agent fails",
-    "breaker": "The breaker: where a run has succeeded since the start, it never opens; "
-    "while it is open, one message is in hand at most, those before it aside",
+    "breaker": "The breaker: where a run has succeeded since the start, it never opens; once it is "
+    "open, nothing is received for 30 seconds, and then one message at a time",
     "no crash": "a watcher ends when it is told to, when its queue is empty (--exit-when-empty), "
     "after its one message, or when AWS refuses for good; and logs no traceback",
     "no livelock": "the loop's steps are bounded",
@@ -144,6 +144,9 @@ class Laws(Judge):
             return
         self.check(life.asked_at >= self.now(), "no poll after SIGTERM", watcher)
         self.check(count == 1 or not self.history.fifo, "in hand", f"{watcher} asks for {count}")
+        if (opened_at := life.breaker_opened_at) is not None:
+            text = f"{watcher} asks for {count}, its breaker opened at {opened_at:.3f}"
+            self.check(count == 1 and self.now() >= opened_at + 30, "breaker", text)
         life.open_polls.append(count)
         life.polls += 1
         held = sum(not each.reports for each in life.deliveries.values())
@@ -293,6 +296,13 @@ class Laws(Judge):
         enough = self.failures[message_id] >= least or last
         text = f"{known.name} after {self.failures[message_id] + 1} failures"
         self.check(enough, "dead by the rule", text)
+
+    def breaker(self, watcher: str, *, is_open: bool, succeeded: bool) -> None:
+        """Hears after each report whether the breaker is open, and whether a run has succeeded."""
+        self.check(not (is_open and succeeded), "breaker", f"{watcher}: open after a success")
+        life = self.lives[watcher]
+        opened_at = self.now() if life.breaker_opened_at is None else life.breaker_opened_at
+        life.breaker_opened_at = opened_at if is_open else None
 
     # What happens to a watcher.
 
