@@ -114,12 +114,6 @@ MUTANTS = (
         "            if due:\n                renewals.start_soon(self._renew, due[:1])\n",
     ),
     Mutant(
-        "renews a message that is being given back",
-        LEASES,
-        "            and lease.ending is not Settling.HIDE",
-        "            and True",
-    ),
-    Mutant(
         "renews what was settled while others were waited for",
         LEASES,
         "leases = [lease for lease in due if lease in self._held]",

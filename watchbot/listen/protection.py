@@ -19,6 +19,7 @@ from watchbot.world import REAL, World
 
 PATH = "/task-protection/v1/state"
 NOT_OF_A_SERVICE = "TASK_NOT_VALID"  # a lasting refusal: ECS protects only tasks of a service
+LEAST_CALL_S = 0.25  # the agent is on this machine
 DEPLOYMENT_BLOCKED = "DEPLOYMENT_BLOCKED"  # more protected tasks than the service wants tasks
 
 log = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ class Protection:
     ) -> None:
         self._world, self._now, self._call = world, world.now, ask
         self._agent_uri, self._deployment_blocked, self._pace = agent_uri, deployment_blocked, pace
+        self._call_s = pace.call_s
         self._busy = False
         self._told: bool | None = False  # None: a call had no answer, so the state is unknown
         self._idle_since = self._told_at = self._quiet_until = -math.inf
@@ -124,6 +126,10 @@ class Protection:
             return self._pace.retry(failures)
         return retry_pause(failures, chance=self._world.chance)
 
+    def hurry(self, seconds: float) -> None:
+        """Gives each further call at most `seconds`, and at least a quarter of a second."""
+        self._call_s = min(self._pace.call_s, max(LEAST_CALL_S, seconds))
+
     async def take_off(self) -> None:
         """Asks ECS once to end the protection, if there may be one."""
         if self._told is not False and not self._given_up:
@@ -155,7 +161,7 @@ class Protection:
             request["ExpiresInMinutes"] = self._pace.expires_min
         url = self._agent_uri.rstrip("/") + PATH
         try:
-            return _refusal(await self._call("PUT", url, request, within_s=self._pace.call_s))
+            return _refusal(await self._call("PUT", url, request, within_s=self._call_s))
         except OSError as error:
             return AgentRefusal(code="NoAnswer", text=str(error), known=False)
 

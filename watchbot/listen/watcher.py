@@ -110,6 +110,8 @@ class Watcher:
             await self._consumer.run(stop)
         finally:
             self._machine.reserve.close()
+            if self._protection is not None:
+                self._protection.hurry(self.left_s)
 
     # The consumer calls the following methods: see `watchbot.sqs.consumer.Work`.
 

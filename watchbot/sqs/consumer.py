@@ -24,7 +24,7 @@ from watchbot.sqs.valve import Valve
 LAST_POLL_S = 5  # a cancelled poll may lose messages, so the last one gets this long to return
 LAST_SETTLE_S = 4  # the time for settling after the drain
 LEAVE_S = 5  # from the end of the drain to the end of the container
-LAST_LOOK_S = 1  # of this time, for the counts in the last line
+LAST_LOOK_S = 0.5  # of this time, for the counts in the last line
 
 log = logging.getLogger(__name__)
 
