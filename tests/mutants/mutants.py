@@ -192,12 +192,6 @@ MUTANTS = (
         "            self._send_in(LINGER_S)\n",
         "            pass\n",
     ),
-    Mutant(
-        "does not send the last batch",
-        BATCHING,
-        "        self._send()\n        await self._calls.__aexit__",
-        "        await self._calls.__aexit__",
-    ),
     # Lanes and FIFO.
     Mutant(
         "runs a group beside itself",
@@ -319,10 +313,10 @@ MUTANTS = (
         "",
     ),
     Mutant(
-        "lets go before the last poll is back",
+        "does not wait for the last poll",
         CONSUMER,
-        "        await self._received.wait()\n        self._work.let_go()\n",
-        "        self._work.let_go()\n        await self._received.wait()\n",
+        "        await self._received.wait()\n        self._leave_by",
+        "        self._leave_by",
     ),
     Mutant(
         "abandons no poll",

@@ -206,6 +206,7 @@ class Consumer:
             await stop.forced.wait()
         # The last poll must end first: it could receive a message that is released during it.
         await self._received.wait()
+        self._leave_by = min(self._leave_by, self._world.now() + LEAVE_S)
         self._work.let_go()
         self.leases.end_by(self._world.now() + LAST_SETTLE_S)
         await anyio.sleep(LAST_SETTLE_S)

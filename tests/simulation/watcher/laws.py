@@ -28,6 +28,8 @@ LAWS: Mapping[str, str] = {
     "Not where the queue repeats itself",
     "no dead receipt": "The lease: a message that was deleted, or whose lease the queue said is "
     "lost, is not settled any more",
+    "tried again": "The lease: a call that has no answer in five seconds is given up, and tried "
+    "again. Not where its watcher stands still",
     "in hand": "The lease, FIFO: no more is received than there are slots; from a FIFO queue one "
     "message at a time",
     "slots": "a watcher runs at most `--concurrency` workers, each with a number of its own",
@@ -146,7 +148,8 @@ class Laws(Judge):
         self.check(count == 1 or not self.history.fifo, "in hand", f"{watcher} asks for {count}")
         if (opened_at := life.breaker_opened_at) is not None:
             text = f"{watcher} asks for {count}, its breaker opened at {opened_at:.3f}"
-            self.check(count == 1 and self.now() >= opened_at + 30, "breaker", text)
+            in_turn = count == 1 and self.now() >= opened_at + 30
+            self.check(in_turn or self.now() == opened_at, "breaker", text)
         life.open_polls.append(count)
         life.polls += 1
         held = sum(not each.reports for each in life.deliveries.values())
@@ -174,6 +177,13 @@ class Laws(Judge):
             delivery = life.deliveries[receipt]
             text = f"{watcher} asks for a {operation} of {self._shown(receipt)}: {delivery.dead}"
             self.check(not delivery.dead, "no dead receipt", text)
+
+    def waited(self, watcher: str, operation: str, asked_at: float) -> None:
+        """Hears that a watcher waits no longer for the answer to a call."""
+        waited_s = self.now() - asked_at
+        text = f"{watcher} waits {waited_s:.1f} s for the answer to a {operation}"
+        froze = any(event.what == "freeze" for event in self.history.events)
+        self.check(waited_s <= 5.1 or froze or self.lives[watcher].killed, "tried again", text)
 
     def answered(
         self, watcher: str, operation: str, receipts: Sequence[str], refusals: Sequence[object]

@@ -147,20 +147,30 @@ class Wire:
 
     async def delete(self, messages: Sequence[Message]) -> list[Refusal | None]:
         receipts = [message.receipt for message in messages]
-        self._laws.settles(self._watcher, "delete", receipts)
-        refusals = await self._carried("delete", lambda: self._queue.delete(messages))
-        self._laws.answered(self._watcher, "delete", receipts, refusals)
-        return refusals
+        return await self._settled("delete", receipts, lambda: self._queue.delete(messages))
 
     async def hide(self, changes: Sequence[tuple[Message, int]]) -> list[Refusal | None]:
         receipts = [message.receipt for message, _ in changes]
-        self._laws.settles(self._watcher, "hide", receipts)
         asked_at = self._laws.now()
-        refusals = await self._carried("hide", lambda: self._queue.hide(changes))
-        self._laws.answered(self._watcher, "hide", receipts, refusals)
+        refusals = await self._settled("hide", receipts, lambda: self._queue.hide(changes))
         for (message, seconds), refusal in zip(changes, refusals, strict=True):
             if refusal is None:
                 self._laws.extended(self._watcher, message.receipt, asked_at + seconds)
+        return refusals
+
+    async def _settled(
+        self,
+        operation: str,
+        receipts: Sequence[str],
+        work: Callable[[], Coroutine[Any, Any, list[Refusal | None]]],
+    ) -> list[Refusal | None]:
+        self._laws.settles(self._watcher, operation, receipts)
+        asked_at = self._laws.now()
+        try:
+            refusals = await self._carried(operation, work)
+        finally:
+            self._laws.waited(self._watcher, operation, asked_at)
+        self._laws.answered(self._watcher, operation, receipts, refusals)
         return refusals
 
     async def facts(self) -> Mapping[str, str]:

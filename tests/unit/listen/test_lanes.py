@@ -45,6 +45,12 @@ def test_batch_of_a_standard_queue_has_what_is_there_up_to_its_size() -> None:
     assert [names(lane.take(3)) for _ in range(2)] == [["a", "b", "c"], ["d"]]
 
 
+def test_batch_of_a_fifo_queue_has_messages_of_one_group() -> None:
+    lane, _ = a_fifo_lane("a/g", "b/h", "c/g")
+
+    assert [names(lane.take(3)) for _ in range(3)] == [["a", "c"], ["b"], []]
+
+
 @pytest.mark.parametrize("size", [1, 3])
 def test_twin_waits_for_the_end_of_the_first(size: int) -> None:
     first, twin = a_lease("a"), a_lease("a")
