@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.simulation.playing import table
+from tests.simulation.record.laws import LAWS as OF_THE_RECORDER
 from tests.simulation.schedule.laws import LAWS as OF_THE_SCHEDULER
 from tests.simulation.watcher.laws import LAWS as OF_THE_WATCHER
 
@@ -14,3 +15,4 @@ def test_page_lists_all_laws() -> None:
 
     assert table(OF_THE_WATCHER) in text
     assert table(OF_THE_SCHEDULER) in text
+    assert table(OF_THE_RECORDER) in text
