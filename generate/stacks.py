@@ -51,6 +51,12 @@ _ALLOWED = {
     "log_retention_days": LOG_RETENTION_DAYS,
 }
 
+_WARM = {
+    "batch_size": "Number",
+    "batch_window": "Number",
+    "recycle_after": "Number",
+    "recycle_memory": "Number",
+}
 _STACKS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "fargate": ({}, _COMMON | _WORKER | _FARGATE),
     "fargate-fifo": (
@@ -58,6 +64,10 @@ _STACKS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         _COMMON | _WORKER | _FARGATE,
     ),
     "fargate-spot": ({"capacity": "FARGATE=1,FARGATE_SPOT=4"}, _COMMON | _WORKER | _FARGATE),
+    "fargate-warm": (
+        {"warm": "lines"},
+        _COMMON | _WORKER | _FARGATE | _WARM,
+    ),
     "ec2": ({"capacity": "EC2"}, _COMMON | _WORKER | {"cluster": "String"}),
     "record": (
         {"kind": "record", "service": "record", "reconcile": "all"},

@@ -21,6 +21,9 @@ Standard input holds the message, of any size; a worker need not read it. Standa
 go to the log, line by line. The working directory is the watcher's own. `--no-worker-credentials`
 leaves out the variables that hold or name AWS credentials.
 
+With `--batch-size` over 1, or `--warm`, a worker is handed messages in another way: see
+[Messages and answers as lines](lines.md).
+
 ## Ends
 
 """

@@ -15,7 +15,8 @@ MOST_LINES = 400  # of a file of the tests
 
 LAYERS = [  # a module imports from its own folder and from the lines above it
     "extras",
-    "errors inherited moment world outcome task_outcome watchdog address descriptors doorkeeper",
+    "errors inherited moment world outcome task_outcome watchdog address descriptors doorkeeper "
+    "line_worker",
     "answers credentials display patience settings stdout logs metrics",
     "lifecycle api_model aws pages web",
     "dynamodb sqs sql",
@@ -73,7 +74,12 @@ ROOMS = {  # a room of these folders imports from itself and from the lines abov
     ],
 }
 # Settings are read in one place; a worker's variables are made in one, and read in one.
-READERS_OF_THE_ENVIRONMENT = {"settings", "listen/environment.py", "logs/worker.py"}
+READERS_OF_THE_ENVIRONMENT = {
+    "settings",
+    "listen/environment.py",
+    "logs/worker.py",
+    "line_worker.py",
+}
 
 every_file = pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
 

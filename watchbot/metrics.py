@@ -123,6 +123,30 @@ oldest_message_age = _gauge(
     "watchbot_queue_oldest_message_age_seconds",
     "Age of the oldest message in the last receive; 0 when it brought none.",
 )
+batch_size = _histogram(
+    "watchbot_batch_messages", "Messages of a run.", (1, 2, 5, 10, 20, 50, 100, 1_000, 10_000)
+)
+batch_wait = _histogram(
+    "watchbot_batch_wait_seconds",
+    "How long the first message of a run had waited for a free worker, or for more messages.",
+    _WORK_BUCKETS_S,
+)
+worker_starts = _counter(
+    "watchbot_worker_starts_total", "Processes started that are handed their messages."
+)
+warm_workers = _gauge(
+    "watchbot_warm_workers", "Processes that stay, and are handed message after message."
+)
+worker_ends = _counter(
+    "watchbot_worker_restarts_total",
+    "Processes that are handed their messages, and were replaced, by reason.",
+    reason=("ended", "start", "answer", "deadline", "recycled", "memory"),
+)
+worker_runs = _histogram(
+    "watchbot_worker_runs",
+    "Batches that a process was handed until it was replaced.",
+    (0, 1, 10, 100, 1_000, 10_000, 100_000),
+)
 breaker_open = _gauge(
     "watchbot_breaker_open", "1 while alike failures keep the watcher from receiving."
 )

@@ -13,6 +13,8 @@ import yaml
 from tests.support.cloud import BIN
 from tests.support.lint import complaints
 from tests.support.programs import read_until
+from watchbot.settings.base import load
+from watchbot.settings.listen import ListenSettings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -48,6 +50,24 @@ def test_python_worker_sums_and_rejects() -> None:
     assert len(re.findall(r"^--- notification: .*rejected \(exit code 3\)", said, re.M)) == 1
 
 
+@pytest.mark.parametrize("language", ["shell", "python", "node"])
+def test_worker_that_stays_sums_and_rejects(language: str) -> None:
+    said = output_of(f"examples/warm/run-{language}")
+
+    assert "the sum is 6" in said
+    assert "the sum is 42" in said
+    (notice,) = re.findall(r"^--- notification: watchbot: rejected \((.*)\)", said, re.M)
+    assert notice.startswith("not a list of numbers")
+
+
+def test_command_that_knows_nothing_of_watchbot_takes_a_batch() -> None:
+    said = output_of("examples/warm/run-jq")
+
+    assert re.findall(r"\[worker\] \[\S+\] (\S+)", said)
+    assert "no numbers here" in said
+    assert said.count("completed ending") == 3
+
+
 def test_fifo_worker_keeps_the_order() -> None:
     said = output_of("examples/fifo/run")
 
@@ -78,7 +98,7 @@ def test_demo_shows_each_fate_and_each_notification() -> None:
     "folder",
     [
         *("shell", "python", "fifo", "map-reduce", "demo", "record", "schedule", "stack"),
-        "kubernetes",
+        *("kubernetes", "warm"),
     ],
 )
 def test_example_is_listed(folder: str) -> None:
@@ -127,6 +147,18 @@ def test_stack_has_the_service_and_the_bucket_before_it() -> None:
     assert bucket["TopicConfigurations"][0]["Topic"] == {"Ref": "WatchbotTopic"}
     assert set(made["Parameters"]) == {"Image", "WatchbotSubnets"}
     assert complaints(json.dumps(made)) == []
+
+
+def test_pod_of_warm_workers_gets_longer_than_its_drain() -> None:
+    text = (EXAMPLES / "kubernetes/warm.yaml").read_text()
+    (deployment,) = [each for each in yaml.safe_load_all(text) if each["kind"] == "Deployment"]
+    pod = deployment["spec"]["template"]["spec"]
+    told = {each["name"]: each["value"] for each in pod["containers"][0]["env"]}
+    given = {name.removeprefix("WATCHBOT_").lower(): value for name, value in told.items()}
+    queue_url = given.pop("queueurl")
+
+    assert load(ListenSettings, {**given, "queue_url": queue_url}).warm == "lines"
+    assert pod["terminationGracePeriodSeconds"] == int(given["drain_timeout"]) + 10
 
 
 def test_pod_gets_longer_than_its_drain() -> None:

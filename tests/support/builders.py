@@ -99,7 +99,7 @@ def a_report(number: int = 0, **more: Any) -> Report:
         "content": not_run(message, FAILED, "").content,
         "outcome": FAILED,
         "ending": Ending(exit_code=1),
-        "run": Run(id="r", duration_s=1.5),
+        "run": Run(id=f"r{number}", duration_s=1.5),
         "tail": "first\nlast words\n",
     }
     return Report(**{**facts, **more})

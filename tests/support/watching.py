@@ -11,6 +11,7 @@ from watchbot.listen.care import Ending
 from watchbot.listen.machine import Machine
 from watchbot.listen.observers import Observer
 from watchbot.listen.report import Report, Run, Verdict
+from watchbot.listen.reserve import Reserve
 from watchbot.listen.runner import Job, Runner
 from watchbot.listen.watcher import Parts, Watcher
 from watchbot.outcome import (
@@ -41,21 +42,20 @@ def a_watcher(
 ) -> Watcher:
     """A watcher of `queue` that has `runner` run what comes.
 
-    `more` are further parts, `batch_size`, and the `world` whose clock it goes by.
+    `more` are further parts, and the `world` whose clock it goes by.
     """
-    batch_size = more.pop("batch_size", 1)
     valve = Valve(more.pop("world", REAL))
     breaker = Breaker(settings.breaker, valve)
     parts = Parts(
         queue=queue,
         runner=runner,
-        machine=Machine(nothing, valve),
+        machine=Machine(Reserve(nothing), valve),
         valve=valve,
         breaker=breaker,
         observers=[breaker, *observers],
         **more,
     )
-    return Watcher(settings, parts, batch_size=batch_size)
+    return Watcher(settings, parts)
 
 
 class FakeRunner:
@@ -142,10 +142,17 @@ class Told:
 
 
 class Quick(MemoryQueue):
-    """A queue whose polls are soon back, as no other process sends to it."""
+    """A queue whose polls are soon back, as no other process sends to it.
+
+    `receives` counts the polls that began, `handed_out` the messages that they brought.
+    """
+
+    receives = handed_out = 0
 
     async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
+        self.receives += 1
         if messages := await super().receive(count, 0, visibility_s):
+            self.handed_out += len(messages)
             return messages
         await anyio.sleep(0.01)  # a poll that yields to the other tasks
         return await super().receive(count, 0, visibility_s)

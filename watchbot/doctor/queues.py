@@ -115,6 +115,28 @@ def order(facts: Facts) -> Finding | None:
     return ok("FIFO: after a message is dead, the later messages of its group run")
 
 
+def batches(facts: Facts) -> Finding | None:
+    size, redrive = facts.settings.batch_size, facts.redrive
+    if size == 1 or redrive is None:
+        return None
+    if not facts.fifo:
+        return ok(f"a run has up to {size} messages, each with receives of its own")
+    attempts, receives = facts.settings.max_attempts, redrive.max_receives
+    what = f"a run has up to {size} messages of a group, and those behind one that fails go back"
+    if not attempts:
+        return warning(
+            f"{what}: they die with it, as each try spends a receive of theirs",
+            f"set --max-attempts 5, and maxReceiveCount to {5 * size} in the RedrivePolicy",
+        )
+    if receives < attempts * size:
+        return warning(
+            f"{what}: the last may have spent {attempts * size} receives before it runs, and"
+            f" maxReceiveCount is {receives}",
+            f"set it to {attempts * size} in the RedrivePolicy",
+        )
+    return ok(f"{what}: maxReceiveCount {receives} is enough for {attempts} attempts of each")
+
+
 def encryption(facts: Facts) -> Finding | None:
     if not facts.queue:
         return None
@@ -205,6 +227,7 @@ CHECKS: tuple[Check, ...] = (
     backoffs,
     giving_up,
     order,
+    batches,
     encryption,
     body_size,
     topic_feeds,

@@ -15,7 +15,9 @@ log = logging.getLogger(__name__)
 
 
 class Breaker:
-    """Opens when `limit` messages in a row fail with one fingerprint, and none has succeeded.
+    """Opens when `limit` messages in a row, in `limit` runs, fail with one fingerprint.
+
+    It opens only if no run has succeeded.
 
     After the first success the breaker never opens: the deployment works, and messages fail one by
     one. While the breaker is open, the watcher tries one message after each `pause_s`. Each failure
@@ -26,6 +28,7 @@ class Breaker:
         self._limit, self._valve, self._world = limit, valve, world
         self._succeeded = False
         self._alike: set[str] = set()
+        self._runs: set[str] = set()
         self._fingerprint: str | None = None
         self._tried_at = 0.0
         self._opened_by: Report | None = None
@@ -65,9 +68,10 @@ class Breaker:
             self._stop_receiving()
             return
         if report.fingerprint != self._fingerprint:
-            self._fingerprint, self._alike = report.fingerprint, set()
+            self._fingerprint, self._alike, self._runs = report.fingerprint, set(), set()
         self._alike.add(report.message.id)
-        if len(self._alike) >= self._limit:
+        self._runs.add(report.run.id if report.run else report.message.id)
+        if min(len(self._alike), len(self._runs)) >= self._limit:
             self.open, self._opened_by = True, report
             self._stop_receiving()
 

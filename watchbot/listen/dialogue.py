@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from watchbot.listen.runner import Job
+from watchbot.listen.spawn import Channel
 from watchbot.outcome import Outcome
 
 
@@ -35,16 +36,16 @@ class BadAnswer(Exception):
     """
 
 
+class Unasked(BadAnswer):
+    """The process said something while it had no message: the next are for another one."""
+
+
+class HungUp(BadAnswer):
+    """The process closed its end. If it ends by itself right after, its end is the reason."""
+
+
 class NotReady(Exception):
     """The process said that it cannot work, or did not ask for work in time; its words say so."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Channel:
-    """Descriptors of ours that the process gets: as standard input, and as 3. They are its ends."""
-
-    stdin: int
-    answers: int
 
 
 class Dialogue(Protocol):
@@ -76,8 +77,8 @@ class Dialogue(Protocol):
     def hand(self, batch: Sequence[Job], deadline: float) -> None:
         """Hands messages to the process, which has answered all those before.
 
-        `deadline` is when it will be told to end, in epoch seconds. Raises `BadAnswer` when it has
-        said something in between.
+        `deadline` is when it will be told to end, in epoch seconds. Raises `Unasked` when it has
+        said something in between, and `OSError` when the machine has no room for what it needs.
         """
 
     async def answers(self) -> Sequence[Answer]:

@@ -53,6 +53,8 @@ _CREDENTIALS = {
     "AWS_SESSION_TOKEN",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 }
+# What only a worker that is handed its messages has; docs/reference/lines.md tells of it.
+_HANDED_VARIABLES = {"WATCHBOT_BATCH"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,8 @@ def base_environment(*, structured: bool = False, credentials: bool = True) -> d
     `credentials`, the variables that give or name AWS credentials are left out. A Python worker
     does not buffer its output, unless the watcher's environment sets PYTHONUNBUFFERED.
     """
-    kept_back = {*WORKER_VARIABLES} if credentials else {*WORKER_VARIABLES, *_CREDENTIALS}
+    left_out = set() if credentials else _CREDENTIALS
+    kept_back = {*WORKER_VARIABLES, *_HANDED_VARIABLES, *left_out}
     base = {
         name: value for name, value in os.environb.items() if os.fsdecode(name) not in kept_back
     }
@@ -82,7 +85,8 @@ def base_environment(*, structured: bool = False, credentials: bool = True) -> d
 def is_worker() -> bool:
     """Whether another watcher on this machine started this process for a message."""
     scratch = os.environ.get("WATCHBOT_SCRATCH")
-    return bool(scratch and "MessageId" in os.environ and os.path.isdir(scratch))
+    handed = "MessageId" in os.environ or "WATCHBOT_BATCH" in os.environ
+    return bool(scratch and handed and os.path.isdir(scratch))
 
 
 def stack_name() -> str | None:
@@ -98,29 +102,45 @@ def worker_environment(
     Leaves out a text that no variable can hold: too long, or with a NUL or a lone surrogate.
     """
     variables = {
+        **message_facts(message, content),
         "Subject": _clean(content.subject),
         "MessageId": message.id,
-        "SentTimestamp": _time(message.sent_ms),
-        "ApproximateFirstReceiveTimestamp": _time(message.first_received_ms),
         "ApproximateReceiveCount": str(message.receives),
         "WATCHBOT_WORKER": str(place.worker),
         "WATCHBOT_DEADLINE": f"{place.deadline:.3f}",
         "WATCHBOT_SCRATCH": place.scratch,
         "TMPDIR": place.scratch,
     }
-    for name in ("MessageGroupId", "MessageDeduplicationId", "SequenceNumber"):
-        if name in message.system:
-            variables[name] = message.system[name]
-    if content.topic_arn:
-        variables["TopicArn"] = content.topic_arn
     if content.attributes:
         variables["MessageAttributes"] = _json(content.attributes)
-    variables.update(_trace(message, content.attributes))
     environment = {**base, **_fitting(variables)}
     body = _encoded(content.body)
     if body is not None and len(b"Message=") + len(body) < MAX_VARIABLE_BYTES:
         environment[b"Message"] = body
     return environment
+
+
+def message_facts(message: Message, content: Content) -> dict[str, str]:
+    """What is known of a message, beside its body and attributes, by the names of variables."""
+    facts = {
+        "Subject": content.subject,
+        "SentTimestamp": _time(message.sent_ms),
+        "ApproximateFirstReceiveTimestamp": _time(message.first_received_ms),
+    }
+    for name in ("MessageGroupId", "MessageDeduplicationId", "SequenceNumber"):
+        if name in message.system:
+            facts[name] = message.system[name]
+    if content.topic_arn:
+        facts["TopicArn"] = content.topic_arn
+    return {**facts, **_trace(message, content.attributes)}
+
+
+def standing_environment(
+    base: Mapping[bytes, bytes], worker: int, scratch: str, more: Mapping[str, str]
+) -> dict[bytes, bytes]:
+    """All variables of a process that is handed its messages: none of them has one in it."""
+    ours = {"WATCHBOT_WORKER": str(worker), "WATCHBOT_SCRATCH": scratch, "TMPDIR": scratch}
+    return {**base, **{name.encode(): os.fsencode(text) for name, text in {**ours, **more}.items()}}
 
 
 def message_texts(content: Content) -> dict[str, bytes]:

@@ -7,29 +7,38 @@ the first has ended. Nothing here waits or calls another service.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from watchbot.sqs.lease import Lease
+from watchbot.world import REAL
 
 
 class Lane:
     """Messages of one queue that wait or run, by group.
 
-    `weight` is the queue's share of the runs.
+    `weight` is the queue's share of the runs, `clock` tells since when a message may run.
     """
 
-    def __init__(self, *, fifo: bool, weight: int = 1) -> None:
-        self.weight = weight
+    def __init__(
+        self, *, fifo: bool, weight: int = 1, clock: Callable[[], float] = REAL.now
+    ) -> None:
+        self.weight, self._clock = weight, clock
         self.start = 0.0  # the virtual time at which its next batch may start; see `Lanes`
         self.fifo = fifo
         self._waiting: dict[str, deque[Lease]] = {}  # by group in hand, in order of arrival
-        self._ready: deque[str] = deque()  # groups with a message that waits and none that runs
+        # Groups with a message that waits and none that runs, and since when.
+        self._ready: deque[tuple[str, float]] = deque()
 
     @property
-    def ready(self) -> bool:
-        """Whether a batch may run now."""
-        return bool(self._ready)
+    def ready(self) -> int:
+        """How many groups have a message that may run now."""
+        return len(self._ready)
+
+    @property
+    def waited_s(self) -> float:
+        """How long the first of the messages that may run now has waited for a run."""
+        return self._clock() - self._ready[0][1] if self._ready else 0.0
 
     def add(self, lease: Lease) -> None:
         """Takes in a message that was just received."""
@@ -38,13 +47,13 @@ class Lane:
             self._waiting[key].append(lease)
         else:
             self._waiting[key] = deque([lease])
-            self._ready.append(key)
+            self._ready.append((key, self._clock()))
 
     def take(self, size: int) -> list[Lease]:
         """The next batch: up to `size` messages of one FIFO group, or of different groups."""
         batch: list[Lease] = []
         while self._ready and len(batch) < size:
-            waiting = self._waiting[self._ready.popleft()]
+            waiting = self._waiting[self._ready.popleft()[0]]
             batch.append(waiting.popleft())
             if self.fifo:
                 batch += _followers(waiting, batch[0], size - 1)
@@ -55,7 +64,7 @@ class Lane:
         """Notes that a batch is settled: the next messages of its groups may run."""
         for key in dict.fromkeys(map(self._key, leases)):
             if self._waiting[key]:
-                self._ready.append(key)
+                self._ready.append((key, self._clock()))
             else:
                 del self._waiting[key]
 
@@ -85,10 +94,11 @@ def _followers(waiting: deque[Lease], first: Lease, most: int) -> list[Lease]:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Messages that run together, and the lane they came from."""
+    """Messages that run together, the lane they came from, and how long the first has waited."""
 
     lane: Lane
     leases: Sequence[Lease]
+    waited_s: float = 0.0
 
 
 class Lanes:
@@ -100,17 +110,33 @@ class Lanes:
     1996.
     """
 
-    def __init__(self, lanes: Sequence[Lane], *, size: int = 1) -> None:
-        self._lanes, self._size = lanes, size
+    def __init__(self, lanes: Sequence[Lane], *, size: int = 1, window_s: float = 0) -> None:
+        self._lanes, self._size, self._window_s = lanes, size, window_s
         self._now = 0.0
 
     def take(self) -> Batch | None:
-        """The next batch, of up to `size` messages; None where nothing may run now."""
-        ready = [lane for lane in self._lanes if lane.ready]
+        """The next batch, of up to `size` messages; None where nothing may run now.
+
+        One that is not full waits until its first message has waited for `window_s` seconds.
+        """
+        ready = [lane for lane in self._lanes if lane.ready and self._due_in_s(lane) <= 0]
         if not ready:
             return None
         lane = min(ready, key=lambda lane: max(lane.start, self._now))
         self._now = max(lane.start, self._now)
+        waited_s = lane.waited_s
         leases = lane.take(self._size)
         lane.start = self._now + len(leases) / lane.weight
-        return Batch(lane, leases)
+        return Batch(lane, leases, waited_s)
+
+    @property
+    def due_in_s(self) -> float | None:
+        """In how many seconds a batch that waits to be full runs as it is; None without one."""
+        return min((self._due_in_s(lane) for lane in self._lanes if lane.ready), default=None)
+
+    def hurry(self) -> None:
+        """Has no batch wait any more: nothing more comes."""
+        self._window_s = 0
+
+    def _due_in_s(self, lane: Lane) -> float:
+        return 0.0 if lane.ready >= self._size else self._window_s - lane.waited_s

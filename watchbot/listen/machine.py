@@ -23,30 +23,29 @@ Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
 
-def make_room(workers: int) -> None:
+def make_room(workers: int, each: int = descriptors.PER_WORKER) -> None:
     """Raises the limit of open files to the need of `workers`.
 
     Raises `SettingError` where the hard limit is too low.
     """
-    most = descriptors.carried()
+    most = descriptors.carried(each)
     if most is not None and workers > most:
-        needed, limit = descriptors.needed(workers), descriptors.hard_limit()
+        needed, limit = descriptors.needed(workers, each), descriptors.hard_limit()
         problem = f"{workers} workers need {needed} open files, and the hard limit is {limit}"
         advice = f"ask for at most {max(1, most)}, or raise it ({RAISED_BY})"
         raise SettingError(describe("concurrency"), f"{problem}: {advice}")
-    descriptors.make_room(workers)
+    descriptors.make_room(workers, each=each)
 
 
 class Machine:
     """Knows whether this machine can start workers, and holds back receives while it cannot.
 
-    `look` raises `OSError` when the machine lacks something that a worker needs. `reserve` holds
-    the descriptors for workers whose messages are received.
+    `reserve` holds the descriptors for workers whose messages are received.
     """
 
-    def __init__(self, look: Callable[[], None], valve: Valve, world: World = REAL) -> None:
+    def __init__(self, reserve: Reserve, valve: Valve, world: World = REAL) -> None:
         self._valve, self._now = valve, world.now
-        self.reserve = Reserve(look, world)
+        self.reserve = reserve
         self._stumbles = 0  # pauses in a row because the machine could start no worker
 
     async def insist(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
@@ -18,9 +19,13 @@ PATIENCE_S = 2.0  # how long the end of a worker waits for the reader of the log
 
 Stream = Literal["stdout", "stderr"]
 
+log = logging.getLogger(__name__)
+
 
 class Output:
     """Takes one worker's output in pieces, and writes it line by line.
+
+    `who` speaks, about the message of `message_id`; None: about none.
 
     A line that ends in CR is written within `progress_s`, unless a newer line has replaced it.
     Holds at most 64 KiB of each stream, and the rest of the last piece if the log has no room for
@@ -29,16 +34,17 @@ class Output:
 
     def __init__(
         self,
-        message_id: str,
+        message_id: str | None,
         *,
         structured: bool,
+        who: str = "worker",
         sink: Sink = stdout,
         progress_s: float = PROGRESS_S,
     ) -> None:
-        self._message_id = message_id
+        self._message_id, self._who = message_id, who
         self._render = self._as_json if structured else self._as_text
         self._sink = sink
-        self._mark = f"] [worker] [{message_id}]".encode()
+        self._mark = f"] [worker] [{message_id}]".encode() if message_id else b"] [worker] "
         self._partial: dict[Stream, bytes] = {"stdout": b"", "stderr": b""}
         self._waiting: deque[tuple[Stream, bytes]] = deque()
         self._tail = b""
@@ -139,7 +145,7 @@ class Output:
         self._sink.write(self._render(lines))
 
     def _as_text(self, lines: bytes) -> bytes:
-        start = prefix("worker", self._message_id).encode()
+        start = prefix(self._who, self._message_id).encode()
         lines = _readable(lines)
         if self._mark not in lines:
             return start + lines.replace(b"\n", b"\n" + start) + b"\n"
@@ -151,11 +157,19 @@ class Output:
 
     def _as_json(self, lines: bytes) -> bytes:
         said = lines.decode(errors="backslashreplace").split("\n")
-        envelope = Envelope(who="worker", level=30, message_id=self._message_id)
+        envelope = Envelope(who=self._who, level=30, message_id=self._message_id)
         return "".join(
             envelope.merged(fields) if fields else envelope.line(line)
             for line, fields in ((line, _object(line)) for line in said)
         ).encode()
+
+
+async def finish(output: Output) -> None:
+    """Writes what is left of it; whatever goes wrong is only logged."""
+    try:
+        await output.finish()
+    except Exception:  # a log that fails changes no outcome
+        log.exception("output lost")
 
 
 def _split(line: bytes) -> tuple[bytes, bytes]:

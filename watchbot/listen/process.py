@@ -50,11 +50,22 @@ class Listener(Protocol):
         """Calls `callback` once, when `full` is false again."""
 
 
+class Alive(Protocol):
+    """A process that runs."""
+
+    @property
+    def pid(self) -> int:
+        """Its number, which is that of its group and session."""
+
+    def catch_up(self) -> None:
+        """Has the listener hear all that it has printed so far."""
+
+
 async def run(
     start: Start,
     listener: Listener,
     care: Care,
-    wanted: Callable[[], bool] = lambda: True,
+    begun: Callable[[Alive], bool] = lambda _: True,
     *,
     fast: bool = FAST,
 ) -> Ending:
@@ -63,8 +74,8 @@ async def run(
     Feeds the output to `listener` as it comes. While `listener` is full, the command blocks on its
     pipe. When cancelled, sends SIGTERM to the process group, and SIGKILL if a process still runs
     when `care.grace` returns. Waits until `care.patience` returns for processes that it cannot end,
-    as they run as another user. Asks `wanted` right after the start, and kills the process if the
-    answer is no: the machine may have slept before the start, and the lease may be over.
+    as they run as another user. Calls `begun` right after the start, and kills the process if that
+    returns False: the machine may have slept before the start, and the lease may be over.
 
     Raises `SpawnError` when the command cannot start, and `StillRunning` when a process outlasted
     the patience. `fast` is for tests of the way without a pidfd.
@@ -77,7 +88,7 @@ async def run(
         raise SpawnError(error) from error
     try:
         worker.watch()
-        if not wanted():
+        if not begun(worker):
             worker.kill()
         await worker.exited.wait()
     except BaseException:
@@ -110,7 +121,7 @@ class _Worker:
         self._pipes: dict[int, Stream] = {}
         self.exited = asyncio.Event()
         self._heard = asyncio.Event()  # output came, or a pipe closed
-        self._pid, self._reaped, self._told_to_end = 0, False, False
+        self.pid, self._reaped, self._told_to_end = 0, False, False
         self._was_killed = False
         self._reminds_at = -math.inf
         self._pidfd: int | None = None
@@ -121,9 +132,12 @@ class _Worker:
             source = spawn.memory_file(start.stdin)
             files.callback(os.close, source)
             stdout, stderr = self._pipe("stdout", files), self._pipe("stderr", files)
+            places = [source, stdout, stderr]
+            if start.channel is not None:
+                places = [start.channel.stdin, stdout, stderr, start.channel.answers]
             start_by = spawn.by_posix if self._fast else spawn.by_subprocess
-            self._pid = orphans.start(start_by, start, (source, stdout, stderr))
-            orphans.expect(self._pid, start.mark)
+            self.pid = orphans.start(start_by, start, places)
+            orphans.expect(self.pid, start.mark)
 
     def watch(self) -> None:
         """Follows the output and the end of the process; kills it if the machine refuses that."""
@@ -146,7 +160,7 @@ class _Worker:
                 while self._pipes and await self._heard_within(QUIET_S):
                     pass
         await orphans.look()
-        left = {} if self._told_to_end else dict(with_descendants(orphans.of(self._pid)))
+        left = {} if self._told_to_end else dict(with_descendants(orphans.of(self.pid)))
         self._kill_group(signal.SIGKILL)
         self._read_all()
         if self._pidfd is not None and self.exited.is_set():
@@ -189,6 +203,9 @@ class _Worker:
     def kill(self) -> None:
         self._kill_group(signal.SIGKILL)
 
+    def catch_up(self) -> None:
+        self._read_all()
+
     def close(self) -> None:
         for reader in list(self._pipes):
             self._hang_up(reader)
@@ -198,8 +215,8 @@ class _Worker:
                 self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = None
-        if self._pid:
-            orphans.forget(self._pid, reaped=self._reaped or waited_for_aside)
+        if self.pid:
+            orphans.forget(self.pid, reaped=self._reaped or waited_for_aside)
 
     def _pipe(self, stream: Stream, files: contextlib.ExitStack) -> int:
         reader, writer = os.pipe()
@@ -212,7 +229,7 @@ class _Worker:
         if self._fast:
             # Without a free descriptor a thread waits instead: the process runs already.
             with contextlib.suppress(OSError):
-                self._pidfd = os.pidfd_open(self._pid)
+                self._pidfd = os.pidfd_open(self.pid)
         if self._pidfd is None:
             threading.Thread(target=self._wait_in_thread, daemon=True).start()
         else:
@@ -239,11 +256,11 @@ class _Worker:
 
     def _alive(self) -> list[int]:
         """The process itself, if it runs, and its known orphans."""
-        return [*([] if self.exited.is_set() else [self._pid]), *orphans.of(self._pid)]
+        return [*([] if self.exited.is_set() else [self.pid]), *orphans.of(self.pid)]
 
     def _kill_orphans(self) -> bool:
         """Whether the kernel allowed to kill at least one orphan."""
-        return sum(kill(orphan) for orphan in orphans.of(self._pid)) > 0
+        return sum(kill(orphan) for orphan in orphans.of(self.pid)) > 0
 
     def _wait_in_thread(self) -> None:
         self._reap()
@@ -260,7 +277,7 @@ class _Worker:
             return
         self._reaped = True
         try:
-            _, status = os.waitpid(self._pid, 0)
+            _, status = os.waitpid(self.pid, 0)
         except ChildProcessError:  # other code of this process has reaped it
             return
         code = os.waitstatus_to_exitcode(status)
@@ -270,7 +287,7 @@ class _Worker:
         self._was_killed = self._was_killed or number == signal.SIGKILL
         # With a pidfd the leader is still a zombie here, so the kernel cannot reuse its number.
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._pid, number)
+            os.killpg(self.pid, number)
 
     def _go_on(self) -> None:
         for reader in self._pipes:

@@ -24,7 +24,8 @@ class Verdict:
     """A runner's result for one message.
 
     `ending` is None if the command did not end by itself, and `run` is None if the command did not
-    start. `tail` is the last output.
+    start. `tail` is the last output. `retry_after_s` is the worker's wish: the seconds until a
+    returned message is visible again.
     """
 
     outcome: Outcome
@@ -32,14 +33,15 @@ class Verdict:
     reason: str | None = None
     run: Run | None = None
     tail: str = ""
+    retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The outcome of one message, in one delivery.
 
-    `ending`, `reason`, `run` and `tail` come from the verdict. `pause_s` is how long a returned
-    message stays invisible in the queue.
+    `ending`, `reason`, `run`, `tail` and `retry_after_s` come from the verdict. `pause_s` is how
+    long a returned message stays invisible in the queue.
     """
 
     message: Message
@@ -49,6 +51,7 @@ class Report:
     reason: str | None = None
     run: Run | None = None
     tail: str = ""
+    retry_after_s: float | None = None
     pause_s: int = 0
 
     @property
@@ -79,6 +82,7 @@ def reported(message: Message, content: Content, verdict: Verdict) -> Report:
         reason=verdict.reason,
         run=verdict.run,
         tail=verdict.tail,
+        retry_after_s=verdict.retry_after_s,
     )
 
 

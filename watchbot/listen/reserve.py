@@ -5,6 +5,7 @@ moves the message to the dead-letter queue, although it never ran.
 """
 
 import logging
+import math
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,11 +22,21 @@ log = logging.getLogger(__name__)
 class Reserve:
     """Holds open descriptors for each worker that may come, so that no other code takes them.
 
-    `look` raises `OSError` when the machine lacks something else that a worker needs.
+    `look` raises `OSError` when the machine lacks something else that a worker needs. `most` is
+    how many workers may come at once, where that is less than there are messages, and `each` what
+    one of them needs.
     """
 
-    def __init__(self, look: Callable[[], None], world: World = REAL) -> None:
+    def __init__(
+        self,
+        look: Callable[[], None],
+        world: World = REAL,
+        *,
+        most: float = math.inf,
+        each: int = PER_WORKER,
+    ) -> None:
         self._look, self._clock = look, world.now
+        self._most, self._each = most, each
         self._held: list[int] = []
         self._workers = 0
         self._looks_at = self._says_at = 0.0
@@ -62,12 +73,12 @@ class Reserve:
 
     def _hold(self, count: int) -> int:
         """The number of further workers for which it got descriptors; `OSError` if for none."""
-        wanted = (self._workers + count) * PER_WORKER + STARTING
+        wanted = self._needed(self._workers + count) + STARTING
         try:
             while len(self._held) < wanted:
                 self._held.append(os.open(os.devnull, os.O_RDONLY))
         except OSError:
-            got = (len(self._held) - STARTING) // PER_WORKER - self._workers
+            got = (len(self._held) - STARTING) // self._each - self._workers
             if got <= 0:
                 self._let_go()
                 raise
@@ -75,9 +86,12 @@ class Reserve:
         self._workers += count
         return count
 
+    def _needed(self, workers: int) -> int:
+        return int(min(workers, self._most)) * self._each
+
     def _let_go(self) -> None:
         # Also closes the descriptors of a start in progress: the next `take` opens them again.
-        while len(self._held) > self._workers * PER_WORKER:
+        while len(self._held) > self._needed(self._workers):
             with suppress(OSError):
                 os.close(self._held.pop())
 

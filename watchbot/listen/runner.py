@@ -15,7 +15,8 @@ class Job:
 
     `held` returns whether the watcher still holds the message. `left_s` returns the seconds until
     SQS ends the lease for good. `leave_seat` gives up the descriptors that are reserved for the
-    message's process: call it right before the start, with no `await` in between.
+    message's process: call it right before the start, with no `await` in between. `tell` settles
+    the message before its run ends; `run` returns the verdict all the same.
     """
 
     message: Message
@@ -23,6 +24,7 @@ class Job:
     held: Callable[[], bool]
     left_s: Callable[[], float]
     leave_seat: Callable[[], None]
+    tell: Callable[[Verdict], None]
 
 
 class Runner(Protocol):

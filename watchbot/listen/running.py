@@ -1,10 +1,11 @@
 """Gets a verdict for each message of a batch, by a run or without a run."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from watchbot import metrics
+from watchbot.listen.closing import WENT_BACK
 from watchbot.listen.done import Done
 from watchbot.listen.lanes import Batch
 from watchbot.listen.lines import log_start
@@ -16,8 +17,6 @@ from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.consumer import Consumer
 from watchbot.sqs.envelope import open_envelope
 from watchbot.sqs.lease import Lease
-
-WENT_BACK = "one before it in its group went back"
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +35,7 @@ class Running:
         self._settings, self._runner, self._machine = settings, runner, machine
         self._consumer, self._leases, self._done = consumer, consumer.leases, done
 
-    def job(self, lease: Lease) -> Job:
+    def job(self, lease: Lease, tell: Callable[[Verdict], None]) -> Job:
         """The message of a lease as a runner sees it."""
         return Job(
             message=lease.message,
@@ -44,6 +43,7 @@ class Running:
             held=partial(self._leases.holds, lease),
             left_s=lambda: lease.left_s,
             leave_seat=self._machine.reserve.seat().leave,
+            tell=tell,
         )
 
     async def verdicts(self, batch: Batch, jobs: Sequence[Job], slot: int) -> list[Verdict]:
@@ -54,6 +54,9 @@ class Running:
             unrun.append(await self._verdict_without_a_run(lease, before))
         if self._consumer.leaving.is_set():  # perhaps since the queue was asked about a lease
             unrun = [verdict or Verdict(outcome=RELEASED, reason=LEAVING) for verdict in unrun]
+        for job, verdict in zip(jobs, unrun, strict=True):
+            if verdict is not None and len(jobs) > 1:
+                job.tell(verdict)
         to_run = [job for job, verdict in zip(jobs, unrun, strict=True) if verdict is None]
         ran = iter(await self._run(to_run, slot) if to_run else ())
         return [verdict or next(ran) for verdict in unrun]
@@ -76,6 +79,7 @@ class Running:
     async def _run(self, jobs: Sequence[Job], slot: int) -> Sequence[Verdict]:
         for job in jobs:
             log_start(job.message, bodies=self._settings.log_bodies)
+        metrics.batch_size.observe(len(jobs))
         metrics.busy.inc()
         try:
             return await self._insist(jobs, slot)
@@ -98,6 +102,6 @@ class Running:
         )
         if len(verdicts) != len(jobs):
             raise ValueError(f"{len(verdicts)} verdicts for {len(jobs)} messages")
-        if verdicts[0].run is not None:
-            metrics.worker_duration.observe(verdicts[0].run.duration_s)
+        if verdicts[-1].run is not None:
+            metrics.worker_duration.observe(verdicts[-1].run.duration_s)
         return verdicts

@@ -11,11 +11,13 @@ from functools import partial
 
 import anyio
 
+from watchbot import descriptors
 from watchbot.aws import open_client
 from watchbot.errors import UsageError
 from watchbot.lifecycle import Stop
 from watchbot.listen import agent, environment, machine, nested, process, spawn
 from watchbot.listen.breaker import Breaker
+from watchbot.listen.choosing import open_runner, start
 from watchbot.listen.dead_letters import open_dead_letters
 from watchbot.listen.depth import measure_for_ever
 from watchbot.listen.failures import Failures
@@ -26,7 +28,7 @@ from watchbot.listen.notify import Notifier
 from watchbot.listen.observers import Observer
 from watchbot.listen.orphans import reap_for_ever
 from watchbot.listen.protection import Protection, protecting
-from watchbot.listen.spawning import SpawnRunner
+from watchbot.listen.reserve import Reserve
 from watchbot.listen.tracing import tracing
 from watchbot.listen.watcher import Parts, Watcher
 from watchbot.listen.workspace import Workspace, open_workspace
@@ -46,12 +48,13 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
     refuses a call for good.
     """
     command = _command(settings, words)
-    machine.make_room(settings.slots)
+    machine.make_room(settings.slots, _descriptors_each(settings))
     async with AsyncExitStack() as house:
         workspace = house.enter_context(open_workspace(settings.volumes, command.files))
         queue = await _open_queue(house, settings)
         notifier = await _open_notifier(house, settings)
         valve = Valve()
+        runner = await open_runner(house, settings, command, workspace, stop)
         breaker, failures = Breaker(settings.breaker, valve), Failures()
         observers: list[Observer] = [Lines(), breaker, failures]  # they hear in this order
         if notifier is not None:
@@ -59,8 +62,8 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
         observers += await _open_spans(house, settings)
         parts = Parts(
             queue=queue,
-            runner=SpawnRunner(settings, command, workspace, stop),
-            machine=Machine(partial(_look, workspace), valve),
+            runner=runner,
+            machine=Machine(_reserve(settings, workspace), valve),
             valve=valve,
             breaker=breaker,
             observers=observers,
@@ -74,11 +77,24 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
         if not await reach(queue, stop, settings.give_up_after):
             return 0
         await _begin_background(house, queue)
+        await start(runner, stop)
         # These objects live to the end, so the garbage collector need not visit them.
         gc.freeze()
         await watcher.run(stop)
         process.end_orphans()
     return 0
+
+
+def _descriptors_each(settings: ListenSettings) -> int:
+    talks = settings.warm != "off" or settings.batch_size > 1
+    return descriptors.PER_TALK if talks else descriptors.PER_WORKER
+
+
+def _reserve(settings: ListenSettings, workspace: Workspace) -> Reserve:
+    # Processes that stay have all they need before the first receive.
+    most = settings.slots if settings.warm == "off" else 0
+    look = partial(_look, workspace)
+    return Reserve(look, most=most, each=_descriptors_each(settings))
 
 
 def _look(workspace: Workspace) -> None:

@@ -51,8 +51,7 @@ class Settler:
         if outcome.fate is Fate.DELETE:
             self.done.add(message.id)
         if outcome.fate is Fate.RETURN and not report.pause_s:
-            pause_s = retry_delay(message.receives, self._max_backoff_s, lease.left_s)
-            report = replace(report, pause_s=pause_s)
+            report = replace(report, pause_s=self._pause_s(lease, report))
         if lease.lost:
             return replace(report, outcome=RELEASED, reason=f"lease lost; {report.how}")
         if await self._is_buried(report):
@@ -87,6 +86,11 @@ class Settler:
         none = self._sent_back.none_awaited()
         self.idle()
         return none
+
+    def _pause_s(self, lease: Lease, report: Report) -> int:
+        if report.retry_after_s is None:
+            return retry_delay(report.message.receives, self._max_backoff_s, lease.left_s)
+        return math.ceil(min(report.retry_after_s, math.floor(lease.left_s)))
 
     async def _is_buried(self, report: Report) -> bool:
         if self._dead_letters is None:

@@ -12,12 +12,14 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from watchbot.descriptors import as_found
 from watchbot.errors import CommandError, UsageError
 from watchbot.listen import executable, nested
 from watchbot.listen.executable import SHELL
 
+ANSWERS = 3  # the descriptor that a worker answers on
 _SHELL_SYNTAX = frozenset(" \t\n|&;<>()$`\\\"'*?[]#~=%{}!")
 # Python ignores SIGPIPE; a worker that inherits that would not end when its reader ends.
 _TO_DEFAULT = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
@@ -40,17 +42,26 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """Descriptors that a process gets: as its standard input, and as 3, for its answers."""
+
+    stdin: int
+    answers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """A process to start: its command, all its variables, and its standard input or None.
 
     `mark` is one of the variables, as NAME=VALUE, which is unique to this process: every process
-    with `mark` in its environment descends from this process.
+    with `mark` in its environment descends from this process. `channel` replaces `stdin`.
     """
 
     command: Command
     environment: Mapping[bytes, bytes]
     stdin: bytes | None
     mark: bytes | None = None
+    channel: Channel | None = None
 
 
 class SpawnError(Exception):
@@ -104,7 +115,8 @@ def _by_shell(script: str) -> Command:
     return Command(file=SHELL, words=(SHELL, "-c", script))
 
 
-def by_posix(start: Start, files: tuple[int, int, int]) -> int:
+def by_posix(start: Start, files: Sequence[int]) -> int:
+    """Starts a process with `files` as its descriptors from 0 on; returns its number."""
     # The child inherits the lock of `claim` on purpose; Python opens all others close-on-exec.
     with as_found(files) as sources:
         return os.posix_spawn(
@@ -118,8 +130,8 @@ def by_posix(start: Start, files: tuple[int, int, int]) -> int:
         )
 
 
-def by_subprocess(start: Start, files: tuple[int, int, int]) -> int:
-    with as_found(files) as (stdin, stdout, stderr):
+def by_subprocess(start: Start, files: Sequence[int]) -> int:
+    with as_found(files) as (stdin, stdout, stderr, *more):
         child = subprocess.Popen(
             start.command.words,
             executable=start.command.file,
@@ -128,9 +140,15 @@ def by_subprocess(start: Start, files: tuple[int, int, int]) -> int:
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
+            preexec_fn=partial(_as_three, *more) if more else None,
+            pass_fds=(ANSWERS,) if more else (),
         )
     child.returncode = 0  # we wait for it ourselves; Popen must not warn that nobody did
     return child.pid
+
+
+def _as_three(file: int) -> None:
+    os.dup2(file, ANSWERS)
 
 
 def rehearse() -> None:

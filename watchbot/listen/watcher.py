@@ -8,9 +8,9 @@ changes its visibility. The watcher frees the slot.
 
 import heapq
 import logging
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
@@ -18,14 +18,16 @@ from anyio.abc import TaskGroup
 from watchbot import metrics
 from watchbot.lifecycle import Stop
 from watchbot.listen.breaker import Breaker
+from watchbot.listen.closing import WENT_BACK, Closing
 from watchbot.listen.dead_letters import DeadLetters
+from watchbot.listen.held import Held
 from watchbot.listen.lanes import Batch, Lane, Lanes
 from watchbot.listen.machine import Machine
 from watchbot.listen.observers import Observer, Observers
 from watchbot.listen.protection import Protection
 from watchbot.listen.report import Report, Verdict, reported
 from watchbot.listen.runner import Job, Runner
-from watchbot.listen.running import WENT_BACK, Running
+from watchbot.listen.running import Running
 from watchbot.listen.settling import Settler
 from watchbot.outcome import LEAVING, LEFT, RELEASED, RETURNED, Fate, Outcome
 from watchbot.settings.listen import WatcherSettings
@@ -59,18 +61,25 @@ class Parts:
 
 
 class Watcher:
-    """Runs the command for the messages of a queue, up to `batch_size` of them in one run."""
+    """Runs the command for the messages of a queue."""
 
-    def __init__(self, settings: WatcherSettings, parts: Parts, *, batch_size: int = 1) -> None:
+    def __init__(self, settings: WatcherSettings, parts: Parts) -> None:
         self._settings, self._runner, self._machine = settings, parts.runner, parts.machine
         self._breaker, self._protection = parts.breaker, parts.protection
         self._observers = Observers(parts.observers)
-        self._lane = Lane(fifo=parts.queue.fifo)
-        self._lanes = Lanes([self._lane], size=batch_size)
+        self._lane = Lane(fifo=parts.queue.fifo, clock=parts.valve.world.now)
+        size = settings.batch_size
+        self._lanes = Lanes([self._lane], size=size, window_s=settings.batch_window)
+        self._waits = False  # until a batch need not be full any more
         self._consumer = Consumer(
             parts.queue,
             self,
-            terms(settings, settings.slots * batch_size, once=settings.writable_filesystem),
+            terms(
+                settings,
+                settings.slots * size,
+                once=settings.writable_filesystem,
+                fifo_batch=1 if settings.writable_filesystem else size,
+            ),
             valve=parts.valve,
             room=parts.machine.reserve,
         )
@@ -80,7 +89,7 @@ class Watcher:
             settings, parts.runner, parts.machine, self._consumer, self._settler.done
         )
         self._slots = list(range(settings.slots))  # a heap: the lowest free slot comes first
-        self._in_hand = 0
+        self._in_hand = Held(parts.valve, settings.max_in_hand_bytes)
         self._workers: TaskGroup
         metrics.limit.set(settings.slots)
 
@@ -119,7 +128,7 @@ class Watcher:
         self._workers = workers
 
     def deliver(self, messages: list[Message]) -> None:
-        self._in_hand += len(messages)
+        self._in_hand.add(messages)
         if self._protection is not None:
             self._protection.busy()
         for message in messages:
@@ -140,7 +149,10 @@ class Watcher:
         log.info("draining", extra={"running": len(self._runner)})
 
     def received(self) -> None:
-        pass  # messages that wait in the lanes are released as the runs before them end
+        # Messages that wait for a run are released as the runs before them end; those that wait for
+        # a full batch, now.
+        self._lanes.hurry()
+        self._start()
 
     def let_go(self) -> None:
         self._runner.release_all()
@@ -148,15 +160,33 @@ class Watcher:
     def _start(self) -> None:
         """Starts runs while slots are free and messages may run."""
         while self._slots and (batch := self._lanes.take()):
+            metrics.batch_wait.observe(batch.waited_s)
             self._workers.start_soon(self._work, batch, heapq.heappop(self._slots))
+        due_in_s = self._lanes.due_in_s
+        if due_in_s is not None and self._slots and not self._waits:
+            self._waits = True
+            self._workers.start_soon(self._start_in, due_in_s)
+
+    async def _start_in(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
+        self._waits = False
+        self._start()
 
     async def _work(self, batch: Batch, slot: int) -> None:
         """Brings the messages of a batch to their end, and frees their slots."""
         jobs: list[Job] = []
+
+        async def decide(number: int, verdict: Verdict) -> Report:
+            return await self._decide(batch.lane, batch.leases[number], jobs[number], verdict)
+
+        async def settle(number: int, report: Report) -> None:
+            await self._settler.settle(batch.leases[number], report)
+
+        closing = Closing(len(batch.leases), decide, settle, fifo=batch.lane.fifo)
         try:
-            jobs += map(self._running.job, batch.leases)
-            verdicts = await self._running.verdicts(batch, jobs, slot)
-            await self._end(batch, jobs, verdicts)
+            for number, lease in enumerate(batch.leases):
+                jobs.append(self._running.job(lease, partial(closing.tell, self._workers, number)))
+            await closing.end(await self._running.verdicts(batch, jobs, slot))
             await self._running.clear(slot)
         except Exception:  # a bug of watchbot with one batch must not stop the others
             ids = ",".join(lease.message.id for lease in batch.leases)
@@ -164,38 +194,24 @@ class Watcher:
             for lease in batch.leases:
                 self._leases.leave(lease)
         finally:
+            for number, verdict in closing.undecided:  # the end of the drain cuts a decision short
+                left = replace(verdict, outcome=LEFT, reason=LEAVING)
+                self._observers.observe(reported(jobs[number].message, jobs[number].content, left))
             for job in jobs:
                 job.leave_seat()
             heapq.heappush(self._slots, slot)
             batch.lane.done(batch.leases)
-            self._leave(len(batch.leases))
+            self._leave([lease.message for lease in batch.leases])
             self._start()
 
-    async def _end(self, batch: Batch, jobs: Sequence[Job], verdicts: Sequence[Verdict]) -> None:
-        """Decides on each message, tells the observers, and settles; a FIFO batch in order."""
-        ends: list[tuple[Lease, Report]] = []
-        waiting = deque(zip(batch.leases, jobs, verdicts, strict=True))
-        try:
-            while waiting:
-                lease, job, verdict = waiting.popleft()
-                if ends and batch.lane.fifo and not ends[-1][1].outcome.removes:
-                    # Keeps the order: nothing behind a returned message is settled, done or not.
-                    verdict = replace(verdict, outcome=RELEASED, reason=WENT_BACK)
-                report = await self._decide(lease, reported(job.message, job.content, verdict))
-                self._return_rest(batch.lane, lease, report)
-                ends.append((lease, report))
-        finally:  # the end of the drain cuts the sending of a dead letter short
-            for _, job, verdict in waiting:
-                left = replace(verdict, outcome=LEFT, reason=LEAVING)
-                self._observers.observe(reported(job.message, job.content, left))
-        if len(ends) == 1:
-            await self._settler.settle(*ends[0])
-            return
-        async with anyio.create_task_group() as settling:
-            for end in ends:
-                settling.start_soon(self._settler.settle, *end)
+    async def _decide(self, lane: Lane, lease: Lease, job: Job, verdict: Verdict) -> Report:
+        """Decides what becomes of a message, and of what waits behind it; tells the observers."""
+        report = reported(job.message, job.content, verdict)
+        report = await self._tell(lease, report)
+        self._return_rest(lane, lease, report)
+        return report
 
-    async def _decide(self, lease: Lease, report: Report) -> Report:
+    async def _tell(self, lease: Lease, report: Report) -> Report:
         try:
             report = await self._settler.decide(lease, report)
         finally:  # also if the end of the drain cuts that short: the run has ended
@@ -219,20 +235,20 @@ class Watcher:
             )
 
     async def _give_back(self, lease: Lease, outcome: Outcome, reason: str, pause_s: int) -> None:
-        job = self._running.job(lease)
+        job = self._running.job(lease, lambda _: None)
         try:
             verdict = Verdict(outcome=outcome, reason=reason)
             report = reported(job.message, job.content, verdict)
-            report = await self._decide(lease, replace(report, pause_s=pause_s))
+            report = await self._tell(lease, replace(report, pause_s=pause_s))
             await self._settler.settle(lease, report)
         finally:
             job.leave_seat()
-            self._leave(1)
+            self._leave([lease.message])
 
-    def _leave(self, count: int) -> None:
-        self._in_hand -= count
+    def _leave(self, messages: Sequence[Message]) -> None:
+        self._in_hand.remove(messages)
         if not self._in_hand:
             self._settler.idle()
             if self._protection is not None:
                 self._protection.idle()
-        self._consumer.give_back(count)
+        self._consumer.give_back(len(messages))

@@ -53,6 +53,11 @@ class Workspace:
                 with anyio.CancelScope(shield=True):
                     await self._clean(scratch)
 
+    async def tidy(self, scratch: str) -> None:
+        """Empties a directory that is in use; a failure is only logged."""
+        if not _is_as_new(scratch):
+            await anyio.to_thread.run_sync(_empty, [scratch], Spared(()))
+
     def check(self) -> None:
         """Raises `OSError` when there is no space for another scratch directory."""
         disk = os.statvfs(self._root)

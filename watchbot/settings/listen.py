@@ -1,46 +1,15 @@
 """The settings of `watchbot listen`: how it treats messages and workers."""
 
 import os
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_validator
 
-from watchbot import descriptors
 from watchbot.outcome import ExitCodes, parse_codes
-from watchbot.settings.base import TWELVE_HOURS_S, Host, Port, QueueUrl, Settings, TopicArn, option
+from watchbot.settings.base import TWELVE_HOURS_S, Host, Port, QueueUrl, TopicArn, option
+from watchbot.settings.runs import RunSettings, check_fifo
 from watchbot.settings.values import Envelope
-
-
-def usable_cpus() -> int:
-    """The CPUs that this process may use, container limits counted; at least 1."""
-    cpus = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
-    quota = _cgroup_quota()
-    return max(1, int(min(cpus, quota) if quota else cpus))
-
-
-def _cgroup_quota() -> float | None:
-    root = Path("/sys/fs/cgroup")
-    try:
-        allowed, period = (root / "cpu.max").read_text().split()
-    except (OSError, ValueError):
-        try:
-            allowed = (root / "cpu/cpu.cfs_quota_us").read_text().strip()
-            period = (root / "cpu/cpu.cfs_period_us").read_text().strip()
-        except OSError:
-            return None
-    return int(allowed) / int(period) if allowed.isdigit() and int(period) else None
-
-
-def _concurrency(value: object) -> object:
-    if isinstance(value, str):
-        if value.strip().lower() == "auto":
-            most = descriptors.carried()
-            return usable_cpus() if most is None else max(1, min(usable_cpus(), most))
-        if not re.fullmatch(r"\s*[+-]?\d+\s*", value):
-            raise ValueError(f"must be a whole number from 1, or 'auto', not {value!r}")
-    return value
 
 
 def _split(value: object) -> object:
@@ -68,16 +37,9 @@ def _codes(text: str) -> str:
     return text
 
 
-class WatcherSettings(Settings):
+class WatcherSettings(RunSettings):
     """How a watcher treats messages and workers, wherever its queue is."""
 
-    concurrency: Annotated[int, BeforeValidator(_concurrency)] = option(
-        1,
-        "Run at most N workers at once; auto: one for each usable CPU.",
-        "N|auto",
-        ge=1,
-        le=10_000,
-    )
     visibility_timeout: int = option(
         180,
         "Hide a message from others this long; a heartbeat renews it.",
@@ -162,6 +124,22 @@ class WatcherSettings(Settings):
     )
     shell: bool = option(False, "Join the words of COMMAND and run them with /bin/sh -c.")
 
+    @field_validator("writable_filesystem")
+    @classmethod
+    def _not_warm(cls, chosen: bool, known: ValidationInfo) -> bool:
+        if chosen and known.data.get("warm", "off") != "off":
+            raise ValueError("ends the container after one run, and --warm keeps workers")
+        return chosen
+
+    @field_validator("no_stdin")
+    @classmethod
+    def _no_lines(cls, chosen: bool, known: ValidationInfo) -> bool:
+        if chosen and (known.data.get("batch_size", 1) > 1 or known.data.get("warm") == "lines"):
+            raise ValueError(
+                "leaves no standard input, and --batch-size and --warm give lines on it"
+            )
+        return chosen
+
     @field_validator("return_codes")
     @classmethod
     def _in_one_list(cls, text: str, known: ValidationInfo) -> str:
@@ -193,6 +171,13 @@ class ListenSettings(WatcherSettings):
     dead_letter_queue_url: QueueUrl | None = option(
         None, "Let --max-attempts move messages to this queue; default: the queue's own.", "URL"
     )
+
+    @field_validator("queue_url")
+    @classmethod
+    def _fits_fifo(cls, url: str, known: ValidationInfo) -> str:
+        if url.endswith(".fifo"):
+            check_fifo(known.data)
+        return url
 
     @property
     def ecs_agent_uri(self) -> str | None:

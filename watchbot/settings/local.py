@@ -4,10 +4,11 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, ValidationInfo, field_validator
 
 from watchbot.settings.base import TWELVE_HOURS_S, AwsEndpoint, Host, Port, option, variables
 from watchbot.settings.listen import WatcherSettings
+from watchbot.settings.runs import check_fifo
 
 
 def _lines(path: Path) -> Path:
@@ -41,6 +42,13 @@ class LocalSettings(WatcherSettings):
     )
     fifo: bool = option(False, "Use a FIFO queue and a FIFO topic.")
     port: Port = option(0, "Serve the embedded AWS on this port; 0: any free port.", "PORT")
+
+    @field_validator("fifo")
+    @classmethod
+    def _fits_fifo(cls, chosen: bool, known: ValidationInfo) -> bool:
+        if chosen:
+            check_fifo(known.data)
+        return chosen
 
 
 def point_at(aws: AwsEndpoint) -> None:

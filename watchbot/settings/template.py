@@ -232,6 +232,21 @@ class TemplateSettings(Settings):
     concurrency: Annotated[int | Intrinsic, whole(1, 10_000)] = option(
         1, "Run at most N workers at once in each task.", "N"
     )
+    batch_size: Annotated[int | Intrinsic, whole(1, 10_000)] = option(
+        1, "Give a run up to N messages, as lines on its standard input.", "N"
+    )
+    batch_window: Annotated[int | Intrinsic, whole(0, 300)] = option(
+        0, "Wait at most this long for a batch to be full.", "S"
+    )
+    warm: Literal["off", "lines"] = option(
+        "off", "Keep workers running, and hand them messages as lines.", "off|lines"
+    )
+    recycle_after: Annotated[int | Intrinsic, whole(0, 1_000_000_000)] = option(
+        0, "Replace a worker that stays after N runs; 0: never.", "N"
+    )
+    recycle_memory: Annotated[int | Intrinsic, whole(0, 122_880)] = option(
+        0, "Replace a worker that stays and holds more memory; 0: never.", "MB"
+    )
 
     # The queue
     fifo: bool = option(False, "Make the queue FIFO.")

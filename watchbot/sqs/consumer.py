@@ -61,7 +61,8 @@ class Work(Protocol):
 class Terms:
     """Rules for a consumer: how it receives, and when it ends.
 
-    `slots` is the largest number of messages in hand. `once`: ends after the first message.
+    `slots` is the largest number of messages in hand, `fifo_batch` that in a receive from a FIFO
+    queue. `once`: ends after the first receive that brings messages.
     """
 
     slots: int
@@ -71,6 +72,7 @@ class Terms:
     give_up_s: float
     exit_when_empty: bool
     once: bool = False
+    fifo_batch: int = 1
 
 
 class ConsumerSettings(Protocol):
@@ -88,7 +90,9 @@ class ConsumerSettings(Protocol):
     def exit_when_empty(self) -> bool: ...
 
 
-def terms(settings: ConsumerSettings, slots: int, *, once: bool = False) -> Terms:
+def terms(
+    settings: ConsumerSettings, slots: int, *, once: bool = False, fifo_batch: int = 1
+) -> Terms:
     """The terms that follow from a service's settings."""
     # A poll without a wait asks only some of SQS's servers, so its "empty" proves nothing.
     least_wait_s = 1 if settings.exit_when_empty else 0
@@ -100,6 +104,7 @@ def terms(settings: ConsumerSettings, slots: int, *, once: bool = False) -> Term
         give_up_s=settings.give_up_after,
         exit_when_empty=settings.exit_when_empty,
         once=once,
+        fifo_batch=fifo_batch,
     )
 
 
@@ -119,7 +124,10 @@ class Consumer:
         self._valve = valve or Valve()
         self._world = self._valve.world
         limits = IntakeLimits(
-            slots=terms.slots, wait_s=terms.poll_wait_s, visibility_s=terms.visibility_s
+            slots=terms.slots,
+            fifo_batch=terms.fifo_batch,
+            wait_s=terms.poll_wait_s,
+            visibility_s=terms.visibility_s,
         )
         self._intake = Intake(queue, work.deliver, limits, valve=self._valve, room=room)
         self.leases = Leases(queue, terms.visibility_s, work.lost, self._world)

@@ -48,9 +48,14 @@ class Boundless:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntakeLimits:
-    """Limits of an intake: `slots` is the most messages in hand; the others go to SQS."""
+    """Limits of an intake: `slots` is the most messages in hand; the others go to SQS.
+
+    `fifo_batch` is the most messages in a receive from a FIFO queue. The messages behind a failed
+    one go back and lose a receive, until SQS moves them to the dead-letter queue without a run.
+    """
 
     slots: int
+    fifo_batch: int = 1
     wait_s: int
     visibility_s: int
 
@@ -78,9 +83,7 @@ class Intake:
         self._valve, self._room = valve or Valve(), room or Boundless()
         self._world = self._valve.world
         self._give_up_s = math.inf
-        # Further messages of a FIFO group would wait behind its head. If the head fails, they go
-        # back and lose a receive, until SQS moves them to the dead-letter queue without a run.
-        self._batch = 1 if queue.fifo else MAX_BATCH
+        self._batch = min(limits.fifo_batch, MAX_BATCH) if queue.fifo else MAX_BATCH
         self._free = limits.slots
         self._polls = 0
         self._width = 1  # polls that may run at once
@@ -139,7 +142,7 @@ class Intake:
         """Waits until a poll may begin; False when no further poll may begin."""
         lingered = False
         while not self._valve.closed:
-            if self._wanted <= 0 or self._polls >= self._width:
+            if self._wanted <= 0 or self._polls >= self._width or self._valve.full:
                 await self._change()
             elif (held_s := self._valve.held_s) > 0:
                 await self._change(within_s=held_s)

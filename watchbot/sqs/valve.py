@@ -18,7 +18,7 @@ class Valve:
         self._held_until = 0.0
         self.most: int | None = None  # None: as many as there are slots
         self.poll_until = math.inf  # polls end by this time, but each waits at least a second
-        self.closed = False
+        self.closed = self.full = False
         self.turned = asyncio.Event()  # set by each turn; the intake clears it
 
     @property
@@ -29,6 +29,12 @@ class Valve:
     def hold(self, seconds: float) -> None:
         """Pauses receives for at least `seconds` from now."""
         self._held_until = max(self._held_until, self.world.now() + seconds)
+
+    def fill(self, full: bool) -> None:
+        """Pauses receives while the messages in hand take up too much memory."""
+        if full != self.full:
+            self.full = full
+            self.turned.set()
 
     def narrow(self, most: int | None) -> None:
         """Keeps at most `most` messages in hand from now on; None: as many as there are slots."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from watchbot.errors import SettingError
 from watchbot.settings.base import describe, flag
+from watchbot.settings.runs import MOST_FIFO
 from watchbot.settings.template import FARGATE, TemplateSettings
 from watchbot.template.ecs import MOST_STOP_S, STOP_MARGIN_S
 
@@ -26,6 +27,7 @@ FARGATE_MEMORY = {  # MiB by CPU units: minimum, maximum, step
 _LISTEN = (
     *("command", "max_size", "min_size", "concurrency", "max_job_duration"),
     *("writable_filesystem", "no_stdin"),
+    *("batch_size", "batch_window", "warm", "recycle_after", "recycle_memory"),
     *(
         "fifo",
         "fifo_topic",
@@ -147,6 +149,22 @@ def fifo(options: TemplateSettings) -> Broken:
         yield "fifo_topic", f"is for FIFO queues; set {flag('fifo')}, too"
 
 
+def runs(options: TemplateSettings) -> Broken:
+    warm, size = options.warm != "off", options.batch_size
+    if warm and options.writable_filesystem:
+        yield "warm", f"keeps workers, and {flag('writable_filesystem')} ends them; leave one out"
+    if options.no_stdin and (warm or size != 1):
+        yield "no_stdin", f"leaves no standard input, and {flag('batch_size')} needs it for lines"
+    if options.fifo and isinstance(size, int) and size > MOST_FIFO:
+        yield "batch_size", f"must be at most {MOST_FIFO} with {flag('fifo')}, not {size}"
+    if options.batch_window and (options.fifo or size == 1):
+        without = "and a FIFO queue has none" if options.fifo else f"set {flag('batch_size')}, too"
+        yield "batch_window", f"is for batches of a standard queue: {without}"
+    for name in ("recycle_after", "recycle_memory"):
+        if getattr(options, name) and not warm:
+            yield name, f"replaces workers that stay; set {flag('warm')}, too"
+
+
 def webhook(options: TemplateSettings) -> Broken:
     if options.webhook_key and not options.webhook:
         yield "webhook_key", f"is the key of a webhook; set {flag('webhook')}, too"
@@ -191,6 +209,7 @@ RULES: tuple[Rule, ...] = (
     only_fargate,
     soft_memory,
     fifo,
+    runs,
     webhook,
     insights,
     notifications,

@@ -44,6 +44,7 @@ def _of_listen(stack: Stack) -> dict[str, Any]:
         "maxJobDuration": as_text(options.max_job_duration),
         _variable("concurrency"): as_text(options.concurrency),
     }
+    found.update(_of_runs(options))
     if stack.has("Topic"):
         found["WorkTopic"] = stack.of("Topic")
     if stack.has("ProgressTable"):
@@ -56,6 +57,17 @@ def _of_listen(stack: Stack) -> dict[str, Any]:
     if options.no_stdin:
         found[_variable("no_stdin")] = "true"
     return found
+
+
+def _of_runs(options: TemplateSettings) -> dict[str, Any]:
+    """What is not as it is without a word: a stack need not repeat defaults."""
+    names = ("batch_size", "batch_window", "warm", "recycle_after", "recycle_memory")
+    defaults = {name: TemplateSettings.model_fields[name].default for name in names}
+    return {
+        _variable(name): as_text(getattr(options, name))
+        for name in names
+        if getattr(options, name) != defaults[name]
+    }
 
 
 def _of_record(stack: Stack) -> dict[str, Any]:

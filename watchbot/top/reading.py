@@ -41,13 +41,18 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The figures of one watcher. Durations are in seconds, rates per second."""
+    """The figures of one watcher. Durations are in seconds, rates per second.
+
+    `warm` is the number of workers that stay, `restarts` how many others they have replaced.
+    """
 
     visible: float
     hidden: float
     oldest_s: float
     busy: float
     limit: float
+    warm: float
+    restarts: float
     rates: Mapping[str, float]
     p50_s: float | None
     p95_s: float | None
@@ -77,6 +82,12 @@ def summary(before: Reading, after: Reading) -> Summary:
         oldest_s=after.value("watchbot_queue_oldest_message_age_seconds"),
         busy=after.value("watchbot_workers_busy"),
         limit=after.value("watchbot_workers_limit"),
+        warm=after.value("watchbot_warm_workers"),
+        restarts=sum(
+            value
+            for (name, _), value in after.samples.items()
+            if name == "watchbot_worker_restarts_total"
+        ),
         rates=rates,
         p50_s=quantile(0.5, durations),
         p95_s=quantile(0.95, durations),

@@ -12,7 +12,8 @@ from watchbot.errors import MissingExtra
 from watchbot.top.reading import ShownFailure, Summary
 
 HEADINGS = (
-    "watcher", "waiting", "hidden", "oldest", "busy", "per second", "p50", "p95", "lost", "breaker"
+    "watcher", "waiting", "hidden", "oldest", "busy", "warm", "per second", "p50", "p95", "lost",
+    "breaker",
 )  # fmt: skip
 
 Board = Mapping[str, Summary | str]  # by URL; a text is the reason for having no summary
@@ -86,12 +87,19 @@ def _cells(said: Summary) -> list[str]:
         f"{said.hidden:.0f}",
         _duration(said.oldest_s),
         f"{said.busy:.0f}/{said.limit:.0f}",
+        _warm(said),
         ",".join(rates) or "0",
         _duration(said.p50_s),
         _duration(said.p95_s),
         f"{said.leases_lost:.0f}",
         "OPEN" if said.breaker_open else "closed",
     ]
+
+
+def _warm(said: Summary) -> str:
+    if not said.warm and not said.restarts:
+        return "-"
+    return f"{said.warm:.0f}" + (f", {said.restarts:.0f} replaced" if said.restarts else "")
 
 
 def _duration(seconds: float | None) -> str:

@@ -49,6 +49,7 @@ def a_job(message: Message) -> Job:
         held=lambda: True,
         left_s=lambda: 60.0,
         leave_seat=lambda: None,
+        tell=lambda _: None,
     )
 
 

@@ -183,7 +183,7 @@ async def test_process_that_is_wanted_no_more_is_killed_at_once(fast: bool) -> N
     heard = Heard()
 
     ending = await process.run(
-        a_start("sleep 1; echo late"), heard, Watched(), lambda: False, fast=fast
+        a_start("sleep 1; echo late"), heard, Watched(), lambda _: False, fast=fast
     )
 
     assert (ending.signal, heard.stdout) == (signal.SIGKILL, b"")

@@ -30,8 +30,8 @@ LAWS: Mapping[str, str] = {
     "lost, is not settled any more",
     "tried again": "The lease: a call that has no answer in five seconds is given up, and tried "
     "again. Not where its watcher stands still",
-    "in hand": "The lease, FIFO: no more is received than there are slots; from a FIFO queue one "
-    "message at a time",
+    "in hand": "The lease, FIFO: no more is received than there are slots; from a FIFO queue no "
+    "more at a time than a run gets",
     "slots": "a watcher runs at most `--concurrency` workers, each with a number of its own",
     "no poll after SIGTERM": "SIGTERM, 1: no poll is started any more",
     "no start after SIGTERM": "SIGTERM, 3: workers that run have their time; no other starts",
@@ -145,7 +145,7 @@ class Laws(Judge):
         if life.killed:
             return
         self.check(life.asked_at >= self.now(), "no poll after SIGTERM", watcher)
-        self.check(count == 1 or not self.history.fifo, "in hand", f"{watcher} asks for {count}")
+        self.check(count <= self.history.receive, "in hand", f"{watcher} asks for {count}")
         if (opened_at := life.breaker_opened_at) is not None:
             text = f"{watcher} asks for {count}, its breaker opened at {opened_at:.3f}"
             in_turn = count == 1 and self.now() >= opened_at + 30
@@ -356,7 +356,7 @@ class Laws(Judge):
         if life.runs:
             return  # of a message that is done, or somebody else's
         if not self.history.options["breaker"]:
-            most = 1 if self.history.fifo else min(life.slots, 10)
+            most = min(life.slots, self.history.receive)
             others = set(life.open_polls) - {most}
             self.check(not others, "given back", f"{watcher} asks for {others}, not {most}")
         if "agent" not in self.history.faults:

@@ -136,7 +136,7 @@ class _World:
         self.around = Surroundings(
             queue=SimulatedQueue(self._memory, laws, self._chance, self.weather),
             dead=self._dead,
-            settings=WatcherSettings.model_construct(**options),
+            settings=WatcherSettings.model_construct(**options, batch_size=history.batch_size),
             options=dict(history.options),
             batch_size=history.batch_size,
             weather=self.weather,

@@ -26,6 +26,7 @@ from watchbot.listen.notify import Notifier
 from watchbot.listen.observers import Observer
 from watchbot.listen.protection import protecting
 from watchbot.listen.report import Report
+from watchbot.listen.reserve import Reserve
 from watchbot.listen.watcher import Parts, Watcher
 from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.destination import Result
@@ -73,14 +74,14 @@ async def watch(around: Surroundings, machine: Machine, stop: Stop, wire: Wire) 
         parts = Parts(
             queue=wire,
             runner=runner(settings, machine, stop),
-            machine=RealMachine(machine.check, valve, world),
+            machine=RealMachine(Reserve(machine.check, world), valve, world),
             valve=valve,
             breaker=breaker,
             observers=observers,
             dead_letters=_dead_letters(around, world),
             protection=protection,
         )
-        watcher = Watcher(settings, parts, batch_size=around.batch_size)
+        watcher = Watcher(settings, parts)
         if notifier is not None:
             tell = notifier
             house.callback(lambda: tell.hurry(watcher.left_s))

@@ -99,6 +99,12 @@ def test_healthy_set_up_has_no_fault() -> None:
 
 
 BAD = {
+    "a FIFO batch that dies with its first": (
+        queues.batches, fifo_facts(batch_size=10), Level.WARNING, "maxReceiveCount to 50",
+    ),
+    "too few receives for the last of a FIFO batch": (
+        queues.batches, fifo_facts(batch_size=10, max_attempts=3), Level.WARNING, "set it to 30",
+    ),
     "nowhere to give up to": (
         queues.giving_up, facts(max_attempts=3, queue=queue(RedrivePolicy="")), Level.ERROR,
         "--dead-letter-queue-url",

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.builders import a_message
+from tests.support.builders import Clock, a_message
 from watchbot.listen.lanes import Lane, Lanes
 from watchbot.sqs.lease import Lease
 from watchbot.world import now
@@ -172,3 +172,34 @@ def test_empty_lane_takes_nothing_from_the_others() -> None:
     lanes = Lanes([empty, full])
 
     assert [batch.lane for _ in range(3) if (batch := lanes.take())] == [full] * 3
+
+
+def test_batch_that_is_not_full_waits_until_its_window_is_over() -> None:
+    clock = Clock()
+    lane = filled(Lane(fifo=False, clock=clock), *map(a_lease, "ab"))
+    lanes = Lanes([lane], size=3, window_s=10)
+
+    clock.advance(4)
+    lane.add(a_lease("c"))
+    full = lanes.take()
+    lane.add(a_lease("d"))
+    clock.advance(9)
+    early, due_in_s = lanes.take(), lanes.due_in_s
+    clock.advance(1)
+    late = lanes.take()
+
+    assert full is not None
+    assert (names(list(full.leases)), full.waited_s) == (["a", "b", "c"], 4)
+    assert (early, due_in_s) == (None, 1)
+    assert late is not None
+    assert (names(list(late.leases)), late.waited_s) == (["d"], 10)
+    assert lanes.due_in_s is None
+
+
+def test_batch_waits_no_more_once_nothing_comes() -> None:
+    lane = filled(Lane(fifo=False, clock=Clock()), a_lease("a"))
+    lanes = Lanes([lane], size=3, window_s=10)
+
+    lanes.hurry()
+
+    assert lanes.take() is not None

@@ -23,10 +23,10 @@ from tests.support.watching import (
     worked_off,
 )
 from watchbot.lifecycle import Stop
+from watchbot.listen.closing import WENT_BACK
 from watchbot.listen.dead_letters import DeadLetters
 from watchbot.listen.report import Report, Verdict
 from watchbot.listen.runner import Job
-from watchbot.listen.running import WENT_BACK
 from watchbot.outcome import (
     COMPLETED,
     FAILED,
@@ -253,9 +253,9 @@ async def test_message_whose_lease_is_lost_is_not_settled(
 async def test_messages_in_hand_run_together_and_each_has_its_own_end() -> None:
     queue = a_queue("a", "b", "c", "d")
     runner, told = FakeRunner({"b": [1], "c": [3]}), Told()
-    settings = some_settings(max_backoff=600)
+    settings = some_settings(max_backoff=600, batch_size=3)
 
-    await worked_off(a_watcher(settings, queue, runner, [told], batch_size=3))
+    await worked_off(a_watcher(settings, queue, runner, [told]))
 
     assert runner.batches == [["a", "b", "c"], ["d"]]
     assert told.outcomes == [
@@ -276,7 +276,7 @@ async def test_runner_that_gives_too_few_verdicts_fails_its_batch() -> None:
     queue, told = a_queue("a", "b"), Told()
 
     await worked_off(
-        a_watcher(some_settings(max_backoff=600), queue, Short(), [told], batch_size=2)
+        a_watcher(some_settings(max_backoff=600, batch_size=2), queue, Short(), [told])
     )
 
     assert told.outcomes == [("a", FAILED), ("b", FAILED)]
@@ -296,7 +296,7 @@ async def test_those_behind_one_that_fails_in_a_fifo_batch_go_back_untouched() -
         queue.send(body, group="g")
     runner = FakeRunner({"b": [1]})
 
-    await worked_off(a_watcher(some_settings(), queue, runner, [told], batch_size=3))
+    await worked_off(a_watcher(some_settings(batch_size=3), queue, runner, [told]))
 
     assert runner.batches == [["a", "b", "c"], ["b", "c"]]
     assert told.outcomes == [

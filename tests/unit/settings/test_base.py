@@ -8,7 +8,8 @@ import pytest
 from watchbot import settings
 from watchbot.errors import SettingError
 from watchbot.settings.base import Settings, load, repeats
-from watchbot.settings.listen import ListenSettings, usable_cpus
+from watchbot.settings.listen import ListenSettings
+from watchbot.settings.runs import usable_cpus
 from watchbot.settings.send import SendSettings
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/q"

@@ -14,6 +14,16 @@ SCHEDULE: dict[str, Any] = {"kind": "schedule", "command": None}
 EC2 = {"capacity": "EC2", "cluster": "shared"}
 
 BAD: dict[str, tuple[dict[str, Any], str, str]] = {
+    "warm and used once": ({"warm": "lines", "writable_filesystem": True}, "warm", "leave one out"),
+    "lines without input": ({"batch_size": 2, "no_stdin": True}, "no-stdin", "--batch-size"),
+    "big FIFO batch": ({"batch_size": 11, "fifo": True}, "batch-size", "at most 10 with --fifo"),
+    "window of one": ({"batch_window": 5}, "batch-window", "set --batch-size"),
+    "window of FIFO": (
+        {"batch_size": 5, "batch_window": 5, "fifo": True},
+        "batch-window",
+        "a FIFO queue has none",
+    ),
+    "recycled cold": ({"recycle_after": 5}, "recycle-after", "set --warm"),
     "no service": ({"service": None}, "service", "is missing"),
     "number for a text": ({"service": 5}, "service", "must be a text"),
     "text for a switch": ({"fifo": "maybe"}, "fifo", "true or false"),

@@ -1,0 +1,71 @@
+"""Which runner the settings ask for, and all that it needs."""
+
+from contextlib import AsyncExitStack
+
+from watchbot.lifecycle import Stop
+from watchbot.listen import environment
+from watchbot.listen.cold import ColdRunner
+from watchbot.listen.ends import Ends
+from watchbot.listen.line_dialogue import LineTalk, LineTerms
+from watchbot.listen.runner import Runner
+from watchbot.listen.spawn import Command
+from watchbot.listen.spawning import SpawnRunner
+from watchbot.listen.warm import Recycling, WarmRunner, keeping
+from watchbot.listen.worker import Shop
+from watchbot.listen.workspace import Workspace
+from watchbot.settings.listen import ListenSettings
+from watchbot.world import REAL
+
+MIB = 1_048_576
+
+
+async def open_runner(
+    house: AsyncExitStack,
+    settings: ListenSettings,
+    command: Command,
+    workspace: Workspace,
+    stop: Stop,
+) -> Runner:
+    """The runner for these settings; what it keeps open is closed with `house`."""
+    if settings.warm == "off" and settings.batch_size == 1:
+        return SpawnRunner(settings, command, workspace, stop)
+    shop = Shop(
+        settings=settings,
+        command=command,
+        base=environment.base_environment(
+            structured=settings.structured_logging,
+            credentials=not settings.no_worker_credentials,
+        ),
+        ends=Ends(settings, stop),
+        open_dialogue=LineTalk(_line_terms(settings)),
+        world=REAL,
+        stays=settings.warm != "off",
+    )
+    if not shop.stays:
+        return ColdRunner(shop, workspace)
+    recycling = Recycling(
+        after_runs=settings.recycle_after, memory_bytes=settings.recycle_memory * MIB
+    )
+    return await house.enter_async_context(keeping(shop, workspace, settings.slots, recycling))
+
+
+async def start(runner: Runner, stop: Stop) -> None:
+    """Starts what the runner keeps running. Raises `UsageError`, in a group, if that cannot work.
+
+    Returns at once after a stop.
+    """
+    if isinstance(runner, WarmRunner):
+        await runner.start(stop)
+
+
+def _line_terms(settings: ListenSettings) -> LineTerms:
+    return LineTerms(
+        queue_url=settings.queue_url,
+        variables={
+            "WATCHBOT_BATCH": str(settings.batch_size),
+            "WATCHBOT_REJECT_CODES": settings.reject_codes,
+            "WATCHBOT_RETURN_CODES": settings.return_codes,
+        },
+        max_line=settings.max_line,
+        stays=settings.warm != "off",
+    )

@@ -1,0 +1,91 @@
+"""Brings the messages of one batch to their ends, as their verdicts come."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
+
+import anyio
+from anyio.abc import TaskGroup
+
+from watchbot.listen.report import Report, Verdict
+from watchbot.outcome import RELEASED
+
+WENT_BACK = "one before it in its group went back"
+
+Decide = Callable[[int, Verdict], Coroutine[None, None, Report]]
+Settle = Callable[[int, Report], Coroutine[None, None, None]]
+
+
+class Closing:
+    """The end of each message of a batch, by its number in there.
+
+    Those of a FIFO batch end in order: once one of them goes back, so do all that are behind it,
+    whatever was said of them. `decide` makes a verdict a final report, and `settle` does what that
+    says.
+    """
+
+    def __init__(self, size: int, decide: Decide, settle: Settle, *, fifo: bool) -> None:
+        self._size, self._decide, self._settle, self._fifo = size, decide, settle, fifo
+        self._told: dict[int, Verdict] = {}  # and not brought to their ends yet
+        self._next = 0  # of a FIFO batch
+        self._gone_back = False
+        self._ended = set[int]()
+        self._works: anyio.Event | None = None  # while somebody brings to an end what is told
+        self._fault: Exception | None = None
+
+    @property
+    def undecided(self) -> Sequence[tuple[int, Verdict]]:
+        """The messages with a verdict whose fate is not decided, by number."""
+        return list(self._told.items())
+
+    def tell(self, workers: TaskGroup, number: int, verdict: Verdict) -> None:
+        """Takes the verdict of a message whose run goes on; it is brought to its end now."""
+        self._told[number] = verdict
+        if self._works is None:
+            self._works = anyio.Event()
+            workers.start_soon(self._work, self._works)
+
+    async def end(self, verdicts: Sequence[Verdict]) -> None:
+        """Takes the verdicts of all messages; returns when all are settled.
+
+        Raises what `decide` has raised.
+        """
+        if self._size == 1:
+            await self._settle(0, await self._decide(0, verdicts[0]))
+            return
+        if self._works is not None:
+            await self._works.wait()
+        for number, verdict in enumerate(verdicts):
+            if number not in self._ended:
+                self._told[number] = verdict
+        await self._work(anyio.Event())
+        if self._fault is not None:
+            raise self._fault
+
+    async def _work(self, done: anyio.Event) -> None:
+        try:
+            async with anyio.create_task_group() as settling:
+                while (number := self._next_number()) is not None:
+                    verdict = self._told.pop(number)
+                    self._ended.add(number)
+                    if self._gone_back:
+                        # Keeps the order: nothing behind a returned message is settled.
+                        verdict = replace(verdict, outcome=RELEASED, reason=WENT_BACK)
+                    report = await self._decide(number, verdict)
+                    self._gone_back = self._fifo and not report.outcome.removes
+                    if self._fifo:  # a delete that is tried again must not come after the next
+                        await self._settle(number, report)
+                    else:
+                        settling.start_soon(self._settle, number, report)
+        except Exception as fault:  # for the caller of `end` to hear
+            self._fault = fault
+        finally:
+            self._works = None
+            done.set()
+
+    def _next_number(self) -> int | None:
+        if not self._fifo:
+            return next(iter(self._told), None)
+        if self._next not in self._told:
+            return None
+        self._next += 1
+        return self._next - 1

@@ -1,0 +1,48 @@
+"""Runs the command in a process of its own for each batch, which it is handed as lines."""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+import anyio
+
+from watchbot.listen.report import Verdict
+from watchbot.listen.runner import Job
+from watchbot.listen.worker import Shop, Worker
+from watchbot.listen.workspace import Workspace
+from watchbot.outcome import LEAVING, RELEASED
+from watchbot.sqs.message import Message
+
+
+class ColdRunner:
+    """A `Runner` that starts a process for each batch, and ends its input after that."""
+
+    def __init__(self, shop: Shop, workspace: Workspace) -> None:
+        self._shop, self._workspace = shop, workspace
+        self._rooms: dict[int, AsyncExitStack] = {}  # by slot: to be left once all is settled
+
+    def __len__(self) -> int:
+        return len(self._shop.ends)
+
+    async def run(self, batch: Sequence[Job], slot: int) -> Sequence[Verdict]:
+        async with AsyncExitStack() as room:
+            scratch = await room.enter_async_context(self._workspace.job())
+            for job in batch:
+                job.leave_seat()
+            if self._shop.ends.released.is_set():
+                return [Verdict(outcome=RELEASED, reason=LEAVING)] * len(batch)
+            worker = Worker(self._shop, slot, scratch, {"WATCHBOT_BATCH": str(len(batch))})
+            async with anyio.create_task_group() as life:
+                life.start_soon(worker.live)
+                verdicts = await worker.work(batch)
+            self._rooms[slot] = room.pop_all()
+        return verdicts
+
+    async def clear(self, slot: int) -> None:
+        if room := self._rooms.pop(slot, None):
+            await room.aclose()
+
+    def kill(self, message: Message) -> None:
+        self._shop.ends.kill(message)
+
+    def release_all(self) -> None:
+        self._shop.ends.release_all()
