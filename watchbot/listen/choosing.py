@@ -1,10 +1,12 @@
 """Which runner the settings ask for, and all that it needs."""
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from watchbot.lifecycle import Stop
 from watchbot.listen import environment
 from watchbot.listen.cold import ColdRunner
+from watchbot.listen.dialogue import Opener
 from watchbot.listen.ends import Ends
 from watchbot.listen.line_dialogue import LineTalk, LineTerms
 from watchbot.listen.runner import Runner
@@ -29,15 +31,16 @@ async def open_runner(
     """The runner for these settings; what it keeps open is closed with `house`."""
     if settings.warm == "off" and settings.batch_size == 1:
         return SpawnRunner(settings, command, workspace, stop)
+    base = environment.base_environment(
+        structured=settings.structured_logging,
+        credentials=not settings.no_worker_credentials,
+    )
     shop = Shop(
         settings=settings,
         command=command,
-        base=environment.base_environment(
-            structured=settings.structured_logging,
-            credentials=not settings.no_worker_credentials,
-        ),
+        base=base,
         ends=Ends(settings, stop),
-        open_dialogue=LineTalk(_line_terms(settings)),
+        open_dialogue=_opener(settings, base),
         world=REAL,
         stays=settings.warm != "off",
     )
@@ -56,6 +59,14 @@ async def start(runner: Runner, stop: Stop) -> None:
     """
     if isinstance(runner, WarmRunner):
         await runner.start(stop)
+
+
+def _opener(settings: ListenSettings, base: Mapping[bytes, bytes]) -> Opener:
+    if settings.warm == "lambda":
+        from watchbot.listen.functions.opening import opener  # its server is for nobody else
+
+        return opener(settings, base)
+    return LineTalk(_line_terms(settings))
 
 
 def _line_terms(settings: ListenSettings) -> LineTerms:

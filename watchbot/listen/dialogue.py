@@ -62,6 +62,10 @@ class Dialogue(Protocol):
     def channel(self) -> Channel | None:
         """The descriptors of the process; None: standard input is empty, and 3 is closed."""
 
+    @property
+    def together(self) -> bool:
+        """Whether all messages of a hand-over are answered at once."""
+
     def started(self) -> None:
         """Hears that the process has been started, and has its ends of the channel."""
 

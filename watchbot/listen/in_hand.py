@@ -38,20 +38,23 @@ class InHand:
     """A batch in the hands of one process. Answers come in the order of its messages.
 
     A message is told as soon as its answer is known, but for those that end the batch: the caller
-    of the runner gets them a moment later, all together.
+    of the runner gets them a moment later, all together. `output` makes what hears the process
+    while it works on these messages.
     """
 
     def __init__(
         self,
         batch: Sequence[Job],
         router: Router,
-        output: Callable[[Job], Output],
+        output: Callable[[Sequence[Job]], Output],
         ran: Callable[[], Run],
         codes: ExitCodes,
     ) -> None:
         self._batch, self._router, self._output = batch, router, output
         self._ran, self._codes = ran, codes
         self.verdicts: list[Verdict] = []
+        self._shared = 0  # messages that are answered together, and have no verdict yet
+        self._shared_tail: str | None = None  # what was printed while these were in hand
 
     @property
     def unanswered(self) -> Sequence[Job]:
@@ -66,7 +69,12 @@ class InHand:
 
     async def begin(self) -> None:
         """Hears that the messages are about to be handed over."""
-        await self._router.turn(self._output(self._batch[0]))
+        await self._router.turn(self._output(self._batch[:1]))
+
+    async def share(self, part: Sequence[Job]) -> None:
+        """Hears that these are answered together: what is printed until then is about them all."""
+        self._shared, self._shared_tail = len(part), None
+        await self._router.turn(self._output(part))
 
     async def take(self, answers: Sequence[Answer]) -> None:
         """Takes answers in. What the process had printed before is heard already."""
@@ -93,9 +101,17 @@ class InHand:
 
     async def _settle(self, verdict: Verdict, detail: str, *, tell: bool) -> None:
         job = self._batch[len(self.verdicts)]
-        following = self._batch[len(self.verdicts) + 1 : len(self.verdicts) + 2]
-        tail = await self._router.turn(self._output(following[0]) if following else None)
-        verdict = replace(verdict, tail=tail + detail)
+        verdict = replace(verdict, tail=await self._tail() + detail)
         self.verdicts.append(verdict)
         if tell:
             job.tell(verdict)
+
+    async def _tail(self) -> str:
+        """The last that was printed about the next message without a verdict."""
+        if not self._shared:
+            following = self._batch[len(self.verdicts) + 1 : len(self.verdicts) + 2]
+            return await self._router.turn(self._output(following) if following else None)
+        if self._shared_tail is None:
+            self._shared_tail = await self._router.turn(None)
+        self._shared -= 1
+        return self._shared_tail

@@ -32,6 +32,8 @@ class LineTerms:
 class LineDialogue:
     """A `Dialogue` over two pipes."""
 
+    together = False
+
     def __init__(self, terms: LineTerms, scratch: str) -> None:
         self._terms, self._scratch = terms, scratch
         self._loop = asyncio.get_running_loop()

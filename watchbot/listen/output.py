@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from watchbot import metrics
@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 class Output:
     """Takes one worker's output in pieces, and writes it line by line.
 
-    `who` speaks, about the message of `message_id`; None: about none.
+    `who` speaks, about the message of `message_id`; None: about none. Where it speaks about many
+    messages, all their ids are given: lines name the first, and those in JSON all.
 
     A line that ends in CR is written within `progress_s`, unless a newer line has replaced it.
     Holds at most 64 KiB of each stream, and the rest of the last piece if the log has no room for
@@ -34,17 +35,19 @@ class Output:
 
     def __init__(
         self,
-        message_id: str | None,
+        message_id: str | Sequence[str] | None,
         *,
         structured: bool,
         who: str = "worker",
         sink: Sink = stdout,
         progress_s: float = PROGRESS_S,
     ) -> None:
-        self._message_id, self._who = message_id, who
+        self._batch = [message_id] if isinstance(message_id, str) else message_id or []
+        self._message_id, self._who = next(iter(self._batch), None), who
         self._render = self._as_json if structured else self._as_text
         self._sink = sink
-        self._mark = f"] [worker] [{message_id}]".encode() if message_id else b"] [worker] "
+        first = self._message_id
+        self._mark = f"] [worker] [{first}]".encode() if first else b"] [worker] "
         self._partial: dict[Stream, bytes] = {"stdout": b"", "stderr": b""}
         self._waiting: deque[tuple[Stream, bytes]] = deque()
         self._tail = b""
@@ -157,7 +160,7 @@ class Output:
 
     def _as_json(self, lines: bytes) -> bytes:
         said = lines.decode(errors="backslashreplace").split("\n")
-        envelope = Envelope(who=self._who, level=30, message_id=self._message_id)
+        envelope = Envelope(who=self._who, level=30, message_id=self._message_id, batch=self._batch)
         return "".join(
             envelope.merged(fields) if fields else envelope.line(line)
             for line, fields in ((line, _object(line)) for line in said)

@@ -181,6 +181,8 @@ class Worker:
     ) -> None:
         """Hands over as many of the messages as fit, and takes the answers to these."""
         part = batch[: dialogue.fits(batch)]
+        if dialogue.together:
+            await in_hand.share(part)
         dialogue.hand(part, deadline)
         if not self._shop.stays and len(part) == len(batch):
             dialogue.leave()
@@ -271,8 +273,9 @@ class Worker:
         if self._limit is not None:
             self._limit.scope.cancel()
 
-    def _output(self, job: Job) -> Output:
-        return Output(job.message.id, structured=self._shop.settings.structured_logging)
+    def _output(self, part: Sequence[Job]) -> Output:
+        ids = [job.message.id for job in part]
+        return Output(ids, structured=self._shop.settings.structured_logging)
 
     def _left_s(self) -> float:
         job = self._in_hand.oldest if self._in_hand else None

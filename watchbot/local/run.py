@@ -31,7 +31,7 @@ async def local(settings: LocalSettings, words: Sequence[str], stop: Stop) -> in
     with running_server(settings.port) as url:
         aws = AwsEndpoint(region=REGION, endpoint_url=url)
         point_at(aws)
-        stage = await build(aws, fifo=settings.fifo)
+        stage = await build(aws, fifo=settings.fifo, raw=settings.warm == "lambda")
         async with open_client("dynamodb", aws) as dynamodb:
             await create_table(dynamodb, PROGRESS_TABLE)
         hand_to_workers(topic_arn=stage.topic_arn, progress_table=PROGRESS_TABLE)

@@ -29,15 +29,19 @@ class Stage:
     notification_queue_url: str
 
 
-async def build(aws: AwsEndpoint, *, fifo: bool = False) -> Stage:
-    """Creates all resources in an empty AWS."""
+async def build(aws: AwsEndpoint, *, fifo: bool = False, raw: bool = False) -> Stage:
+    """Creates all resources in an empty AWS.
+
+    `raw`: the topic delivers to the queue without SNS's envelope, as Lambda functions that read
+    queues expect.
+    """
     suffix = ".fifo" if fifo else ""
     async with open_client("sqs", aws) as sqs, open_client("sns", aws) as sns:
         dead_letters, queue = await _queues(sqs, suffix)
         notices = await _queue(sqs, "watchbot-notifications", {})
         return Stage(
             endpoint_url=str(aws.endpoint_url),
-            topic_arn=await _topic(sns, f"watchbot{suffix}", await _arn(sqs, queue)),
+            topic_arn=await _topic(sns, f"watchbot{suffix}", await _arn(sqs, queue), raw=raw),
             queue_url=queue,
             dead_letter_queue_url=dead_letters,
             notification_topic_arn=await _topic(
@@ -87,8 +91,14 @@ async def _arn(sqs: Client, url: str) -> str:
     return (await SqsQueue(sqs, url).facts())["QueueArn"]
 
 
-async def _topic(sns: Client, name: str, subscriber: str) -> str:
+async def _topic(sns: Client, name: str, subscriber: str, *, raw: bool = False) -> str:
     attributes = {"FifoTopic": "true"} if is_fifo(name) else {}
     arn: str = (await sns.call("create_topic", Name=name, Attributes=attributes))["TopicArn"]
-    await sns.call("subscribe", TopicArn=arn, Protocol="sqs", Endpoint=subscriber)
+    await sns.call(
+        "subscribe",
+        TopicArn=arn,
+        Protocol="sqs",
+        Endpoint=subscriber,
+        Attributes={"RawMessageDelivery": "true"} if raw else {},
+    )
     return arn

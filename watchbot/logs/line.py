@@ -7,10 +7,12 @@ JSON:  one object a line, with the fields that ecs-watchbot's logger wrote.
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any
+
+MOST_IDS = 100  # of a batch, in a line that is about all of it
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
@@ -37,10 +39,13 @@ def prefix(who: str, message_id: str | None) -> str:
 class Envelope:
     """Makes JSON lines quickly from the fields that all lines of one moment share.
 
-    `who` is the speaker, as in text lines; ecs-watchbot's logger called this field `name`.
+    `who` is the speaker, as in text lines; ecs-watchbot's logger called this field `name`. `batch` has
+    the ids of messages that the line is about together.
     """
 
-    def __init__(self, *, who: str, level: int, message_id: str | None) -> None:
+    def __init__(
+        self, *, who: str, level: int, message_id: str | None, batch: Sequence[str] = ()
+    ) -> None:
         now = time.time()
         whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
         self._fields: dict[str, Any] = {
@@ -53,6 +58,9 @@ class Envelope:
         }
         if message_id:
             self._fields["watchbot_sqs_message_id"] = message_id
+        if len(batch) > 1:
+            self._fields["watchbot_batch"] = batch[:MOST_IDS]
+            self._fields["watchbot_batch_size"] = len(batch)
         self._start = json.dumps(self._fields)[:-1] + ', "msg": '
 
     def line(self, text: str) -> str:

@@ -134,7 +134,8 @@ class WatcherSettings(RunSettings):
     @field_validator("no_stdin")
     @classmethod
     def _no_lines(cls, chosen: bool, known: ValidationInfo) -> bool:
-        if chosen and (known.data.get("batch_size", 1) > 1 or known.data.get("warm") == "lines"):
+        warm, size = known.data.get("warm", "off"), known.data.get("batch_size", 1)
+        if chosen and (warm == "lines" or (warm == "off" and size > 1)):
             raise ValueError(
                 "leaves no standard input, and --batch-size and --warm give lines on it"
             )

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ValidationInfo, field_validator
 
 from watchbot import descriptors
-from watchbot.settings.base import Settings, option
+from watchbot.settings.base import TWELVE_HOURS_S, Settings, option
 
 MOST_SLOTS = 20_000  # of a watcher; SQS lets a queue have 120,000 messages in flight
 MOST_FIFO = 10  # messages that one receive brings
@@ -75,10 +75,24 @@ class RunSettings(Settings):
     batch_window: float = option(
         0, "Wait at most this long for a batch to be full.", "S", ge=0, le=300
     )
-    warm: Literal["off", "lines"] = option(
+    warm: Literal["off", "lines", "lambda"] = option(
         "off",
-        "Keep workers running, and hand them messages as lines (lines); or start one for each run.",
-        "off|lines",
+        "Keep workers running, and hand them messages as lines (lines), or as AWS Lambda does "
+        "(lambda); or start one for each run.",
+        "off|lines|lambda",
+    )
+    handler: str | None = option(
+        None, "With --warm lambda, name the function to the runtime; default: _HANDLER.", "NAME"
+    )
+    start_timeout: float = option(
+        60,
+        "With --warm lambda, end a runtime that has not asked for work by then.",
+        "S",
+        gt=0,
+        le=TWELVE_HOURS_S,
+    )
+    max_event: int = option(
+        6_000_000, "With --warm lambda, hand over no larger event.", "BYTES", ge=1_024
     )
     recycle_after: int = option(
         0, "With --warm, replace a worker after N runs; 0: never.", "N", ge=0
@@ -110,6 +124,13 @@ class RunSettings(Settings):
         if seconds and known.data.get("batch_size", 1) == 1:
             raise ValueError("waits for a batch of one message; ask for a --batch-size, too")
         return seconds
+
+    @field_validator("handler")
+    @classmethod
+    def _has_a_runtime(cls, name: str | None, known: ValidationInfo) -> str | None:
+        if name is not None and known.data.get("warm", "off") != "lambda":
+            raise ValueError("names a function of AWS Lambda; ask for --warm lambda, too")
+        return name
 
     @field_validator("recycle_after", "recycle_memory")
     @classmethod

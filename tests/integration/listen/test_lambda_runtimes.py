@@ -18,8 +18,9 @@ from aws_lambda_powertools.utilities.parser.models import SqsModel
 
 from tests.support.builders import a_message
 from watchbot.listen.dialogue import Answer, NotReady
-from watchbot.listen.functions.dialogue import LambdaDialogue, LambdaOpener, Limits
+from watchbot.listen.functions.dialogue import LambdaDialogue, Limits
 from watchbot.listen.functions.event import MB, Source, event, record
+from watchbot.listen.functions.opening import LambdaOpener
 from watchbot.listen.functions.variables import Function
 from watchbot.listen.runner import Job
 from watchbot.outcome import FAILED, REJECTED, RETURNED

@@ -4,20 +4,19 @@ import asyncio
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import time
 
 import anyio
 
 from watchbot.listen.dialogue import Answer, BadAnswer, NotReady
-from watchbot.listen.functions import variables
 from watchbot.listen.functions.answer import Failure, Fault, UnreadableAnswer, failures
 from watchbot.listen.functions.event import NoRecord, cut, event, record
 from watchbot.listen.functions.http import Server
 from watchbot.listen.functions.runtime_api import Call, Invocation, RuntimeApi
 from watchbot.listen.functions.variables import Function
 from watchbot.listen.runner import Job
-from watchbot.outcome import FAILED
+from watchbot.outcome import FAILED, Outcome
 from watchbot.sqs.message import Message
 
 _TRACE = re.compile(r"[ -~]{1,2048}")  # what a header may hold
@@ -35,6 +34,7 @@ class LambdaDialogue:
     """A `Dialogue` by Lambda's Runtime API, served at a port for one process."""
 
     channel = None
+    together = True
 
     def __init__(self, api: RuntimeApi, server: Server, function: Function, limits: Limits) -> None:
         self._api, self._server = api, server
@@ -87,7 +87,7 @@ class LambdaDialogue:
 
     async def answers(self) -> Sequence[Answer]:
         if (call := self._call) is None:
-            return self._all(Answer(outcome=FAILED, reason=str(self._refused)))
+            return self._all(_failed(str(self._refused)))
         if not call.taken.done():
             await asyncio.wait([call.taken], timeout=self._limits.start_s)
         if not call.taken.done():
@@ -109,12 +109,11 @@ class LambdaDialogue:
 
     def _read(self, answer: bytes | Fault) -> Sequence[Answer]:
         if isinstance(answer, Fault):
-            reason, detail = str(answer), answer.tail
-            return self._all(Answer(outcome=answer.outcome, reason=reason, detail=detail))
+            return self._all(_failed(str(answer), answer.outcome, answer.tail))
         try:
             failed = failures(answer, self._ids)
         except UnreadableAnswer as problem:
-            return self._all(Answer(outcome=FAILED, reason=str(problem)))
+            return self._all(_failed(str(problem)))
         answers = [_answer(failed.get(name)) for name in self._ids]
         self._ids = []
         return answers
@@ -134,33 +133,18 @@ class LambdaDialogue:
         return f"has not asked for work within {self._limits.start_s:g} s (--start-timeout)"
 
 
-class LambdaOpener:
-    """An `Opener` of `LambdaDialogue`s. `base` is the environment that a process gets."""
-
-    def __init__(self, function: Function, limits: Limits, base: Mapping[bytes, bytes]) -> None:
-        self._function, self._limits, self._base = function, limits, base
-
-    async def __call__(self, worker: int, scratch: str) -> LambdaDialogue:
-        api = RuntimeApi(worker=worker, concurrent=variables.concurrent(self._base))
-        server = Server(api)
-        address = await server.open()
-        dialogue = LambdaDialogue(api, server, self._function, self._limits)
-        dialogue.variables = variables.of_function(
-            self._base, self._function, api=address, worker=worker
-        )
-        return dialogue
-
-
 def _answer(failure: Failure | None) -> Answer:
     if failure is None:
         return Answer()
-    outcome = FAILED if failure.exit is None else None
-    return Answer(
-        exit_code=failure.exit or 0,
-        outcome=outcome,
-        reason=failure.reason,
-        retry_after_s=failure.retry_after,
-    )
+    if failure.exit is None:
+        failed = _failed(failure.reason)
+    else:
+        failed = Answer(exit_code=failure.exit, reason=failure.reason)
+    return replace(failed, retry_after_s=failure.retry_after)
+
+
+def _failed(reason: str, outcome: Outcome = FAILED, detail: str = "") -> Answer:
+    return Answer(exit_code=1, outcome=outcome, reason=reason, detail=detail)
 
 
 def _trace(batch: Sequence[Message]) -> str:

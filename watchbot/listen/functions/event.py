@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,13 @@ class Source:
 
     arn: str
 
+    @classmethod
+    def at(cls, url: str, region: str) -> "Source":
+        """The queue with this URL, in this region."""
+        path = re.search(r"/(\d{12})/([^/]+)/?$", url)
+        account, name = path.groups() if path else ("0" * 12, queue_name(url))
+        return cls(f"arn:{partition(region)}:sqs:{region}:{account}:{name}")
+
     @property
     def region(self) -> str:
         """The region of the queue; empty where the ARN has none."""
@@ -34,6 +42,17 @@ class Source:
     def account(self) -> str:
         """The number of the account; empty where the ARN has none."""
         return _part(self.arn, 4)
+
+
+def queue_name(url: str) -> str:
+    """The last part of a queue's URL."""
+    return url.rstrip("/").rpartition("/")[2]
+
+
+def partition(region: str) -> str:
+    """The part of AWS that a region is in, as ARNs name it."""
+    known = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "eusc-": "aws-eusc"}
+    return next((name for start, name in known.items() if region.startswith(start)), "aws")
 
 
 def record(message: Message, source: Source, most_bytes: int) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from watchbot.listen.functions.event import Source
+from watchbot.listen.functions.event import Source, partition
 
 _RUNTIME_DIR = Path("/var/runtime")  # of Lambda's base images
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
@@ -23,7 +23,8 @@ class Function:
     @property
     def arn(self) -> str:
         """The ARN that it would have in Lambda."""
-        return f"arn:aws:lambda:{self.source.region}:{self.source.account}:function:{self.name}"
+        region, account = self.source.region, self.source.account
+        return f"arn:{partition(region)}:lambda:{region}:{account}:function:{self.name}"
 
 
 def of_function(

@@ -1,0 +1,48 @@
+"""Opens the talk with each Lambda runtime, by the settings."""
+
+from collections.abc import Mapping
+
+from watchbot.listen import environment
+from watchbot.listen.functions import variables
+from watchbot.listen.functions.dialogue import LambdaDialogue, Limits
+from watchbot.listen.functions.event import Source, queue_name
+from watchbot.listen.functions.http import Server
+from watchbot.listen.functions.runtime_api import RuntimeApi
+from watchbot.listen.functions.variables import Function
+from watchbot.settings.listen import ListenSettings
+
+
+class LambdaOpener:
+    """An `Opener` of `LambdaDialogue`s. `base` is the environment that a process gets."""
+
+    def __init__(self, function: Function, limits: Limits, base: Mapping[bytes, bytes]) -> None:
+        self._function, self._limits, self._base = function, limits, base
+
+    async def __call__(self, worker: int, scratch: str) -> LambdaDialogue:
+        api = RuntimeApi(worker=worker, concurrent=variables.concurrent(self._base))
+        server = Server(api)
+        address = await server.open()
+        dialogue = LambdaDialogue(api, server, self._function, self._limits)
+        dialogue.variables = variables.of_function(
+            self._base, self._function, api=address, worker=worker
+        )
+        return dialogue
+
+
+def opener(settings: ListenSettings, base: Mapping[bytes, bytes]) -> LambdaOpener:
+    """What opens the talks that these settings ask for."""
+    url = settings.queue_url
+    region = settings.account.near(url).region or _text(base, b"AWS_REGION") or "us-east-1"
+    own_name = environment.stack_name() or queue_name(url).removesuffix(".fifo")
+    function = Function(
+        name=_text(base, b"AWS_LAMBDA_FUNCTION_NAME") or own_name,
+        handler=settings.handler,
+        source=Source.at(url, region),
+        memory_mb=variables.memory_mb(),
+    )
+    limits = Limits(event_bytes=settings.max_event, start_s=settings.start_timeout)
+    return LambdaOpener(function, limits, base)
+
+
+def _text(base: Mapping[bytes, bytes], name: bytes) -> str:
+    return base.get(name, b"").decode(errors="replace")
