@@ -174,6 +174,20 @@ async def test_an_exception_fails_all_with_its_words_and_its_stack(tmp_path: Pat
     assert (returned.outcome, returned.reason) == (RETURNED, "WatchbotReturn: return")
 
 
+async def test_a_failure_may_say_what_is_to_become_of_its_message(tmp_path: Path) -> None:
+    folder = a_function(
+        tmp_path,
+        "def handler(event, context):\n"
+        "    [record] = event['Records']\n"
+        "    item = {'exit': 4, 'retryAfter': 77, 'reason': 'not yet'}\n"
+        "    return {'batchItemFailures': [{'itemIdentifier': record['messageId'], **item}]}\n",
+    )
+    async with at_work((*PYTHON, "app.handler"), folder) as dialogue:
+        said = await answers(dialogue, a_batch(["{}"]))
+
+    assert said == [Answer(exit_code=4, reason="not yet", retry_after_s=77)]
+
+
 async def test_a_deep_stack_passes(tmp_path: Path) -> None:
     folder = a_function(
         tmp_path,
