@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all foreign lint type unit chaos simulate mutants bench docs dist pyz lambda audit format clean
+.PHONY: help demo test test-all foreign lint type unit chaos simulate mutants node bench docs dist pyz lambda audit format clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ test: lint type $(READY) ## Everything CI checks: style, types, all tests
 	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-all: ## Runs the tests on each Python that is here (3.11 to 3.13), with uvloop and without
+	@for tool in npm autoconf automake libtoolize cmake; do command -v $$tool > /dev/null \
+	  || { echo "no $$tool here: the tests with Node.js's Lambda runtime are left out"; exit 0; }; \
+	done; $(MAKE) --no-print-directory node
 	@for version in $(PYTHONS); do \
 	  python$$version -c '' 2> /dev/null || { echo "no python$$version here: left out"; continue; }; \
 	  venv=.venv-$$version && $(MAKE) --no-print-directory \
@@ -73,6 +76,11 @@ simulate: $(READY) ## Plays SEEDS histories (100000) of the watcher, then SEEDS/
 
 mutants: $(READY) ## Puts faults into copies of the tree, and says which of them no test finds
 	$(BIN)/python -m tests.mutants
+
+node: ## Builds AWS's runtime for Node.js and Powertools, for tests; minutes, and needs npm and cmake
+	@mkdir -p build/node
+	npm install --prefix build/node --no-save --no-audit --no-fund --loglevel error \
+	  aws-lambda-ric@3.3.0 @aws-lambda-powertools/batch@2.35.0
 
 bench: $(READY) ## Measures speed and memory, against rivals; about a quarter of an hour
 	$(BIN)/python -m tests.benchmarks --write

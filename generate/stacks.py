@@ -36,6 +36,7 @@ _FARGATE = {"subnets": "List<AWS::EC2::Subnet::Id>", "public_ip": "String"}
 
 _ABOUT = {  # descriptions of parameters that differ from the options' help
     "command": "The command for each message; a shell runs it.",
+    "handler": "The function, as its image names it: app.handler.",
     "subnets": "The subnets of tasks; they must reach SQS, SNS, ECR and CloudWatch Logs.",
     "security_groups": "The security groups of tasks; the database must let them in.",
     "database": "The ARN of the secret that holds postgresql://USER:PASSWORD@HOST/NAME.",
@@ -69,6 +70,15 @@ _STACKS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         _COMMON | _WORKER | _FARGATE | _WARM,
     ),
     "ec2": ({"capacity": "EC2"}, _COMMON | _WORKER | {"cluster": "String"}),
+    "fargate-lambda": (
+        {"warm": "lambda"},
+        {
+            **{name: kind for name, kind in (_COMMON | _WORKER).items() if name != "command"},
+            "handler": "String",
+            **_WARM,
+            **_FARGATE,
+        },
+    ),
     "record": (
         {"kind": "record", "service": "record", "reconcile": "all"},
         _COMMON | _FARGATE | _DATABASE,

@@ -82,6 +82,17 @@ def test_map_reduce_counts_each_file_and_adds_up_once() -> None:
     assert re.search(r"^counted (\d+) words; wc counts \1$", said, re.M)
 
 
+def test_lambda_function_sums_and_fails_the_poisoned_message_alone() -> None:
+    said = output_of("examples/lambda/run")
+
+    assert sorted(re.findall(r"the sum is (\d+)$", said, re.M)) == ["42", "42", "6", "6"]
+    assert said.count("] completed ending") == 2
+    assert (
+        len(re.findall(r"^--- notification: .*failed \(named in batchItemFailures", said, re.M))
+        == 1
+    )
+
+
 def test_demo_shows_each_fate_and_each_notification() -> None:
     line = (EXAMPLES.parent / "Makefile").read_text()
     (words,) = re.findall(r"\$\(BIN\)/(watchbot local .*\\\n.*)", line)
@@ -98,7 +109,7 @@ def test_demo_shows_each_fate_and_each_notification() -> None:
     "folder",
     [
         *("shell", "python", "fifo", "map-reduce", "demo", "record", "schedule", "stack"),
-        *("kubernetes", "warm"),
+        *("kubernetes", "warm", "lambda"),
     ],
 )
 def test_example_is_listed(folder: str) -> None:

@@ -32,6 +32,7 @@ def schedule(**more: Any) -> dict[str, Any]:
 VARIANTS: dict[str, dict[str, Any]] = {
     "standard": options(),
     "fifo": options(fifo=True),
+    "function": options(command=None, warm="lambda", handler="app.handler", batch_size=10),
     "fifo_topic": options(fifo=True, fifo_topic=True, content_based_deduplication=True),
     "spot": options(capacity="FARGATE=1,FARGATE_SPOT=4", subnets=SUBNETS, public_ip="ENABLED"),
     "ec2": options(

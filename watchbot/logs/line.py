@@ -39,8 +39,8 @@ def prefix(who: str, message_id: str | None) -> str:
 class Envelope:
     """Makes JSON lines quickly from the fields that all lines of one moment share.
 
-    `who` is the speaker, as in text lines; ecs-watchbot's logger called this field `name`. `batch` has
-    the ids of messages that the line is about together.
+    `who` is the speaker, as in text lines; ecs-watchbot's logger called this field `name`.
+    `batch` has the ids of messages that the line is about together.
     """
 
     def __init__(

@@ -233,13 +233,20 @@ class TemplateSettings(Settings):
         1, "Run at most N workers at once in each task.", "N"
     )
     batch_size: Annotated[int | Intrinsic, whole(1, 10_000)] = option(
-        1, "Give a run up to N messages, as lines on its standard input.", "N"
+        1, "Give a run up to N messages.", "N"
     )
     batch_window: Annotated[int | Intrinsic, whole(0, 300)] = option(
         0, "Wait at most this long for a batch to be full.", "S"
     )
-    warm: Literal["off", "lines"] = option(
-        "off", "Keep workers running, and hand them messages as lines.", "off|lines"
+    warm: Literal["off", "lines", "lambda"] = option(
+        "off",
+        "Keep workers running, and hand them messages as lines, or as AWS Lambda does (lambda).",
+        "off|lines|lambda",
+    )
+    handler: Text | None = option(
+        None,
+        "Run this function (--warm lambda); without --command by the runtime of a Lambda image.",
+        "NAME",
     )
     recycle_after: Annotated[int | Intrinsic, whole(0, 1_000_000_000)] = option(
         0, "Replace a worker that stays after N runs; 0: never.", "N"

@@ -10,6 +10,7 @@ from watchbot.template.variables import secret_variables, variables
 
 STOP_MARGIN_S = 10  # after the drain: SIGTERM, SIGKILL, and the last calls to SQS
 MOST_STOP_S = 120  # Fargate kills a container that takes longer to stop
+LAMBDA_ENTRY_POINT = "/lambda-entrypoint.sh"  # of AWS's images, as of those made from them
 
 
 def add_service(stack: Stack) -> None:
@@ -59,6 +60,8 @@ def _container(stack: Stack) -> Any:
     limits = {} if options.fargate else _limits(options)
     if options.command is not None:
         limits["Command"] = given(options.command)
+    elif options.handler is not None:
+        limits["Command"] = [LAMBDA_ENTRY_POINT, given(options.handler)]
     if options.health_check != "none":
         limits["HealthCheck"] = _health_check(options.health_check)
     secrets = secret_variables(options)

@@ -76,6 +76,8 @@ def add_topic(stack: Stack) -> None:
         TopicArn=stack.of("Topic"),
         Protocol="sqs",
         Endpoint=stack.arn("Queue"),
+        # A function of Lambda reads the body as its sender wrote it.
+        RawMessageDelivery=options.warm == "lambda" or None,
     )
     stack.output(
         "TopicArn", stack.of("Topic"), "Messages published here are worked on", ref="topic"

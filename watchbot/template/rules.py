@@ -27,7 +27,7 @@ FARGATE_MEMORY = {  # MiB by CPU units: minimum, maximum, step
 _LISTEN = (
     *("command", "max_size", "min_size", "concurrency", "max_job_duration"),
     *("writable_filesystem", "no_stdin"),
-    *("batch_size", "batch_window", "warm", "recycle_after", "recycle_memory"),
+    *("batch_size", "batch_window", "warm", "handler", "recycle_after", "recycle_memory"),
     *(
         "fifo",
         "fifo_topic",
@@ -62,7 +62,7 @@ def kind(options: TemplateSettings) -> Broken:
         default = TemplateSettings.model_fields[name].default
         if options.kind not in kinds and getattr(options, name) != default:
             yield name, f"is for {flag('kind')} {' or '.join(kinds)}; leave it out"
-    if options.kind == "listen" and options.command is None:
+    if options.kind == "listen" and options.command is None and options.handler is None:
         yield "command", "is missing; name what runs for each message"
 
 
@@ -153,7 +153,8 @@ def runs(options: TemplateSettings) -> Broken:
     warm, size = options.warm != "off", options.batch_size
     if warm and options.writable_filesystem:
         yield "warm", f"keeps workers, and {flag('writable_filesystem')} ends them; leave one out"
-    if options.no_stdin and (warm or size != 1):
+    takes_lines = options.warm == "lines" or (not warm and size != 1)
+    if options.no_stdin and takes_lines:
         yield "no_stdin", f"leaves no standard input, and {flag('batch_size')} needs it for lines"
     if options.fifo and isinstance(size, int) and size > MOST_FIFO:
         yield "batch_size", f"must be at most {MOST_FIFO} with {flag('fifo')}, not {size}"
@@ -170,6 +171,11 @@ def webhook(options: TemplateSettings) -> Broken:
         yield "webhook_key", f"is the key of a webhook; set {flag('webhook')}, too"
     if options.webhook_access_log and not options.webhook:
         yield "webhook_access_log", f"is the log of a webhook; set {flag('webhook')}, too"
+
+
+def function_of_lambda(options: TemplateSettings) -> Broken:
+    if options.handler is not None and options.warm != "lambda":
+        yield "handler", f"is a function of AWS Lambda; set {flag('warm')} lambda, too"
 
 
 def insights(options: TemplateSettings) -> Broken:
@@ -210,6 +216,7 @@ RULES: tuple[Rule, ...] = (
     soft_memory,
     fifo,
     runs,
+    function_of_lambda,
     webhook,
     insights,
     notifications,

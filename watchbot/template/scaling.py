@@ -10,7 +10,8 @@ from typing import Any
 
 from troposphere import Sub, applicationautoscaling, cloudwatch
 
-from watchbot.template.stack import Stack, given
+from watchbot.settings.template import TemplateSettings
+from watchbot.template.stack import Stack, as_text, given
 
 # The numbers of tasks that a step may add. A policy may have at most twenty steps.
 STEPS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 40, 60, 80, 120, 180, 260, 380, 500)
@@ -94,7 +95,7 @@ def _add_policy(
 
 def _add_backlog_alarm(stack: Stack) -> None:
     options = stack.options
-    wanted = Sub(gap(fifo=options.fifo), Concurrency=given(options.concurrency))
+    wanted = Sub(gap(fifo=options.fifo), Concurrency=_messages_each(options))
     at_once = Sub(MOST, Max=given(options.max_size))
     stack.add(
         "BacklogAlarm",
@@ -114,6 +115,16 @@ def _add_backlog_alarm(stack: Stack) -> None:
             _expression("add", "IF(gap>most, most, gap)", returned=True),
         ],
     )
+
+
+def _messages_each(options: TemplateSettings) -> Any:
+    """How many messages a task works on at once; of a FIFO queue, how many groups."""
+    workers, size = options.concurrency, options.batch_size
+    if options.fifo or size == 1:
+        return given(workers)
+    if isinstance(workers, int) and isinstance(size, int):
+        return workers * size
+    return Sub("(${Workers}*${Size})", Workers=as_text(workers), Size=as_text(size))
 
 
 def _add_empty_alarm(stack: Stack) -> None:

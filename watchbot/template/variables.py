@@ -56,7 +56,7 @@ def _of_listen(stack: Stack) -> dict[str, Any]:
         found["writableFilesystem"] = "true"
     if options.no_stdin:
         found[_variable("no_stdin")] = "true"
-    return found
+    return {**found, **(_of_function(stack) if options.warm == "lambda" else {})}
 
 
 def _of_runs(options: TemplateSettings) -> dict[str, Any]:
@@ -67,6 +67,17 @@ def _of_runs(options: TemplateSettings) -> dict[str, Any]:
         _variable(name): as_text(getattr(options, name))
         for name in names
         if getattr(options, name) != defaults[name]
+    }
+
+
+def _of_function(stack: Stack) -> dict[str, Any]:
+    options = stack.options
+    named = {} if options.handler is None else {_variable("handler"): given(options.handler)}
+    return {
+        **named,
+        "AWS_LAMBDA_FUNCTION_NAME": options.service,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": as_text(options.memory),
+        "AWS_LAMBDA_LOG_GROUP_NAME": stack.of("LogGroup"),
     }
 
 
