@@ -32,7 +32,7 @@ class LambdaOpener:
 def opener(settings: ListenSettings, base: Mapping[bytes, bytes]) -> LambdaOpener:
     """What opens the talks that these settings ask for."""
     url = settings.queue_url
-    region = settings.account.near(url).region or _text(base, b"AWS_REGION") or "us-east-1"
+    region = settings.aws.near(url).region or _text(base, b"AWS_REGION") or "us-east-1"
     own_name = environment.stack_name() or queue_name(url).removesuffix(".fifo")
     function = Function(
         name=_text(base, b"AWS_LAMBDA_FUNCTION_NAME") or own_name,
