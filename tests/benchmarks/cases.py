@@ -119,6 +119,24 @@ def _rivals(home: Path) -> Iterator[tuple[str, list[str]]]:
     yield "shell loop", ["sh", str(RIVALS / "shell_loop.sh"), *work]
 
 
+def warm(found: Findings, scale: Scale) -> None:
+    """Messages per second of workers that stay, against a process for each message."""
+    with tempfile.TemporaryDirectory() as name, serving() as server:
+        worker = Path(name) / "worker.py"
+        worker.write_text("import watchbot\nwatchbot.work(lambda message: None)\n")
+        python = ("--warm", "lines", sys.executable, str(worker))
+        shell = ("--warm", "lines", "while read -r m; do echo 0 >&3; done")
+        for _ in range(scale.rounds):
+            for kind, width, words, count in (
+                ("spawn true", 16, PLAIN, scale.messages),
+                ("spawn python", 4, (sys.executable, "-c", "import json"), scale.singles),
+                ("warm lines python", 16, python, scale.messages),
+                ("warm lines python, batch 10", 4, ("--batch-size", "10", *python), scale.messages),
+                ("warm lines shell", 16, shell, scale.messages),
+            ):
+                _add_run(found, kind, consume(server, _ours(width, words), count))
+
+
 def latency(found: Findings, scale: Scale) -> None:
     """Messages per second at concurrency 64 when every call of SQS takes longer."""
     for _ in range(scale.rounds):
@@ -292,6 +310,7 @@ CASES: dict[str, Case] = {
     case.__name__: case
     for case in (
         throughput,
+        warm,
         latency,
         idle,
         startup,

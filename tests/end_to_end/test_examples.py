@@ -56,7 +56,7 @@ def test_worker_that_stays_sums_and_rejects(language: str) -> None:
 
     assert "the sum is 6" in said
     assert "the sum is 42" in said
-    (notice,) = re.findall(r"^--- notification: watchbot: rejected \((.*)\)", said, re.M)
+    (notice,) = re.findall(r"^--- notification: watchbot: rejected \((.*)", said, re.M)
     assert notice.startswith("not a list of numbers")
 
 
