@@ -19,7 +19,7 @@ from aws_lambda_powertools.utilities.parser.models import SqsModel
 from tests.support.builders import a_message
 from watchbot.listen.dialogue import Answer, NotReady
 from watchbot.listen.functions.dialogue import LambdaDialogue, Limits
-from watchbot.listen.functions.event import MB, Source, event, record
+from watchbot.listen.functions.event import Source, event, record
 from watchbot.listen.functions.opening import LambdaOpener
 from watchbot.listen.functions.variables import Function
 from watchbot.listen.runner import Job
@@ -27,6 +27,7 @@ from watchbot.outcome import FAILED, REJECTED, RETURNED
 from watchbot.sqs.envelope import open_envelope
 from watchbot.sqs.message import Message
 
+MB = 1_000_000
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 PYTHON = (sys.executable, "-m", "awslambdaric")

@@ -11,7 +11,6 @@ from typing import Any
 
 from watchbot.sqs.message import Attribute, Message
 
-MB = 1_000_000  # of `--max-event`
 _OPEN, _CLOSE = b'{"Records":[', b"]}"
 _AROUND = len(_OPEN) + len(_CLOSE)
 

@@ -8,9 +8,10 @@ import pytest
 
 from tests.support import sqs_digest
 from tests.support.builders import a_message
-from watchbot.listen.functions.event import MB, NoRecord, Source, cut, event, record
+from watchbot.listen.functions.event import NoRecord, Source, cut, event, record
 from watchbot.sqs.message import Attribute, Message
 
+MB = 1_000_000
 SOURCE = Source("arn:aws:sqs:eu-central-1:123456789012:tiles")
 SYSTEM: dict[str, Any] = {
     "SenderId": "AIDAEXAMPLE",
