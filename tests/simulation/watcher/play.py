@@ -145,6 +145,7 @@ class _World:
         )
         self._replicas = [_Replica(self, number) for number in range(history.watchers)]
         self.dying: dict[asyncio.Task[None], None] = {}
+        self._frozen = set[str]()
         self._over = False
 
     async def story(self) -> None:
@@ -222,10 +223,14 @@ class _World:
 
     async def _freeze(self, event: Event, replica: _Replica) -> None:
         name, seconds = replica.name, event.seconds * 4
+        if name in self._frozen:
+            return
+        self._frozen.add(name)
         self.loop.freeze(name)
         await asyncio.sleep(seconds)
         self.laws.stood_still(name, seconds)
         self.loop.thaw(name)
+        self._frozen.discard(name)
 
     async def _away(self, event: Event, replica: _Replica) -> None:
         self.weather.away = True
