@@ -141,7 +141,7 @@ def _options(chance: Random) -> dict[str, Any]:
         "concurrency": chance.choice((1, 2, 3, 5)),
         "visibility_timeout": chance.choice((5, 30, 180)),
         "max_backoff": chance.choice((0, 5, 60)),
-        "poll_wait": chance.choice((0, 2, 20, 20)),
+        "poll_wait": chance.choice((0, 2, 5, 20, 20, 20)),
         "breaker": chance.choice((0, 0, 2, 5)),
         "on_lost_lease": chance.choice(("continue", "kill")),
         "max_job_duration": chance.choice((0, 0, 20)),
@@ -199,7 +199,7 @@ def _event(chance: Random, seconds: int, watchers: int, deeds: tuple[str, ...]) 
         at=round(chance.uniform(0.05, seconds * 1.2), 2),
         what=what,
         watcher=chance.randrange(watchers),
-        seconds=round(chance.choice((0.5, 4, 20, 90)) * chance.random(), 2),
+        seconds=round(chance.choice((0.5, 4, 20, 60)) * chance.random(), 2),
     )
 
 

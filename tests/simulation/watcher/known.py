@@ -54,5 +54,7 @@ class Life:
     killed: bool = False
     settled_at: float = 0.0
     polls: int = 0
+    reached: bool = False  # a receive was answered
+    refused_since: float | None = None
     breaker_opened_at: float | None = None  # None: it is closed
     protected: bool | None = None  # None: nobody asked for protection

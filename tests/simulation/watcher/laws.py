@@ -1,55 +1,19 @@
-"""The laws: each is a promise of docs/explanation/delivery.md, and the faults that excuse it.
-
-Those that name no fault hold under all that the simulation has.
-"""
+"""Judges what happens by the laws of `promised`."""
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from tests.simulation.judging import Judge
 from tests.simulation.watcher.history import History
 from tests.simulation.watcher.known import Delivery, Known, Life, Run
+from tests.simulation.watcher.promised import LAWS
 from tests.support import promises
 from tests.support.promises import Line
 from watchbot.listen.report import Report
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Refusal
 
-LAWS: Mapping[str, str] = {
-    **promises.LAWS,
-    "finished first": "At least once: a message is deleted once its worker exited with 0 or 3, or "
-    "once the dead-letter queue has it; never otherwise",
-    "all done": "At least once: once all is well, each message is done, or dead, and no watcher "
-    "waits for ever. Not where the queue is deleted",
-    "renewed in time": "The lease: while a message is in hand, nobody else gets it. Not where the "
-    "queue fails or repeats itself, where its watcher is killed or stands still",
-    "started in hand": "When a command runs twice: a worker whose lease is lost is not started. "
-    "Not where the queue repeats itself",
-    "no dead receipt": "The lease: a message that was deleted, or whose lease the queue said is "
-    "lost, is not settled any more",
-    "tried again": "The lease: a call that has no answer in five seconds is given up, and tried "
-    "again. Not where its watcher stands still",
-    "in hand": "The lease, FIFO: no more is received than there are slots; from a FIFO queue no "
-    "more at a time than a run gets",
-    "slots": "a watcher runs at most `--concurrency` workers, each with a number of its own",
-    "no poll after SIGTERM": "SIGTERM, 1: no poll is started any more",
-    "no start after SIGTERM": "SIGTERM, 3: workers that run have their time; no other starts",
-    "gone in time": "SIGTERM: a watcher leaves within its drain (five seconds at least) and five "
-    "more, also when AWS does not answer; after a second signal within five. "
-    "Time in which it stood still is not counted",
-    "reported once": "each delivery is reported once to every observer. Not where the watcher was "
-    "killed, and not those that were never run, where the queue fails",
-    "given back": "a watcher at rest asks for as many messages as it has slots, up to ten, and "
-    "asks the queue for nothing else, and no more often than once a second",
-    "protected": "Scale-in: the task is protected while it works, and is not when it rests. "
-    "Not where the agent fails",
-    "breaker": "The breaker: where a run has succeeded since the start, it never opens; once it is "
-    "open, nothing is received for 30 seconds, and then one message at a time",
-    "no crash": "a watcher ends when it is told to, when its queue is empty (--exit-when-empty), "
-    "after its one message, or when AWS refuses for good; and logs no traceback",
-    "no livelock": "the loop's steps are bounded",
-}
 BESIDE = 5  # polls that were under way, and went on side by side
 SLACK_S = 0.6  # for the last notices, and for calls of some milliseconds
 
@@ -161,8 +125,22 @@ class Laws(Judge):
         if count in self.lives[watcher].open_polls:
             self.lives[watcher].open_polls.remove(count)
 
+    def refused(self, watcher: str) -> None:
+        """Hears that AWS refuses a receive for good, as far as it says."""
+        life = self.lives[watcher]
+        life.refused_since = self.now() if life.refused_since is None else life.refused_since
+
+    def gives_up(self, watcher: str, reason: str) -> None:
+        """Hears that a watcher ends as AWS refuses."""
+        life, give_up_s = self.lives[watcher], self.history.options["give_up_after"]
+        self.say(watcher, f"gives up: {reason}")
+        refused_s = -1 if life.refused_since is None else self.now() - life.refused_since
+        may = life.killed or refused_s >= (give_up_s if life.reached else 0)
+        self.check(may, "no crash", f"{watcher} gives up after {refused_s:.1f} s of refusals")
+
     def received(self, watcher: str, messages: Sequence[Message], visibility_s: float) -> None:
         life = self.lives[watcher]
+        life.reached, life.refused_since = True, None
         for message in messages:
             until = message.asked_at + visibility_s
             life.deliveries[message.receipt] = Delivery(message.id, until)
@@ -362,7 +340,7 @@ class Laws(Judge):
         if "agent" not in self.history.faults:
             self.check(not life.protected, "protected", f"{watcher} rests, and is protected")
         quiet_s = self.now() - life.settled_at
-        self.check(quiet_s > 20, "given back", f"{watcher} settled something {quiet_s:.0f} s ago")
+        self.check(quiet_s > 6, "given back", f"{watcher} settled something {quiet_s:.0f} s ago")
 
     def all_is_done(self, dead_names: Collection[str]) -> None:
         """Judges what the ledger says, once the queue is empty. `dead_names` are dead letters."""

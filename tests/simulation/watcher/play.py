@@ -24,7 +24,7 @@ START = 1_800_000_000.0
 MOST_STEPS = 600_000
 SETTLE_S = 40 * 3600  # until all is done, once all is well: runs of 13 hours are tried again
 LOOK_S = 3
-REST_S = 30
+REST_S = 8
 AT_ONCE = Planned(lasts=0.01)
 
 
@@ -85,9 +85,7 @@ class _Replica:
         try:
             await watch(self._world.around, machine, stop, wire)
         except* AwsError as refused:
-            laws.say(name, f"gives up: {refused.exceptions[0]!r}")
-            may = self._world.weather.refuses or machine.dead
-            laws.check(may, "no crash", f"{name} gave up, and AWS refuses nothing")
+            laws.gives_up(name, repr(refused.exceptions[0]))
         if not machine.dead:
             laws.left(name, self._world.around.settings.drain_timeout)
             self._world.left(self)
@@ -181,10 +179,11 @@ class _World:
             await asyncio.sleep(LOOK_S)
         self.laws.check(done, "all done", f"not in {SETTLE_S / 3600:.0f} hours")
         self.laws.rests()
-        await asyncio.sleep(REST_S)
+        rest_s = self.around.settings.poll_wait + REST_S  # polls that were open are over then
+        await asyncio.sleep(rest_s)
         for replica in self._replicas:
             if replica.alive:
-                self.laws.at_rest(replica.name, REST_S)
+                self.laws.at_rest(replica.name, rest_s)
 
     async def _leave(self) -> None:
         self._over = True
@@ -222,7 +221,7 @@ class _World:
             replica.live()
 
     async def _freeze(self, event: Event, replica: _Replica) -> None:
-        name, seconds = replica.name, event.seconds * 4
+        name, seconds = replica.name, event.seconds * 3
         if name in self._frozen:
             return
         self._frozen.add(name)
@@ -247,12 +246,12 @@ class _World:
         await self._deny("receive_message", event)
 
     async def _deny(self, operation: str, event: Event) -> None:
-        self.weather.denied, self.weather.refuses = operation, True
+        self.weather.denied = operation
         await asyncio.sleep(event.seconds)
         self.weather.denied = ""
 
     async def _delete_queue(self, event: Event, replica: _Replica) -> None:
-        self.weather.deleted = self.weather.refuses = True
+        self.weather.deleted = True
 
     async def _set_clock(self, event: Event, replica: _Replica) -> None:
         self._jumped_s += (event.seconds - 10) * 100

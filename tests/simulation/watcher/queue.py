@@ -30,7 +30,6 @@ class Weather:
     away: bool = False
     deleted: bool = False
     denied: str = ""  # an operation
-    refuses: bool = False  # it has denied something, or was deleted
 
     def clear_up(self) -> None:
         self.faults.clear()
@@ -139,6 +138,9 @@ class Wire:
             found = await self._carried(
                 "receive_message", lambda: self._queue.receive(count, wait_s, visibility_s)
             )
+        except (Denied, NotFound):
+            self._laws.refused(self._watcher)
+            raise
         finally:
             self._laws.polled(self._watcher, count)
         messages = [replace(message, asked_at=asked_at) for message in found]

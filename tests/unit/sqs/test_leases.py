@@ -273,3 +273,18 @@ async def test_no_try_is_made_after_the_end() -> None:
         done = await leases.delete(lease)
 
     assert (done, queue.deleted) == (False, [])
+
+
+async def test_lease_is_counted_from_the_request_that_renewed_it() -> None:
+    class Slow(ScriptedQueue):
+        async def hide(self, changes: Sequence[tuple[Message, int]]) -> list[Refusal | None]:
+            await anyio.sleep(3)
+            return await super().hide(changes)
+
+    world = a_jumping_world()
+    async with Leases(Slow(), 30, world=world) as leases:
+        lease = leases.take(a_message(age_s=20))
+        asked_at = world.now()
+        assert await leases.confirm(lease)
+
+    assert lease.expires_at == pytest.approx(asked_at + 30, abs=0.5)
