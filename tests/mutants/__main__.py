@@ -27,6 +27,7 @@ OF_LISTEN = (
     *("watcher", "watcher_end", "watcher_order"),
 )
 OF_THE_PARTS = (
+    "tests/simulation/watcher/test_histories.py::test_what_broke_a_law_once_breaks_none",
     *(f"tests/unit/sqs/test_{name}.py" for name in OF_SQS),
     *(f"tests/unit/listen/test_{name}.py" for name in OF_LISTEN),
 )

@@ -303,7 +303,7 @@ MUTANTS = (
     Mutant(
         "starts runs in the drain",
         RUNNING,
-        "if self._consumer.draining:",
+        "if self._consumer.leaving.is_set():",
         "if False:",
     ),
     Mutant(

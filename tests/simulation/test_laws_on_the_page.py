@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.simulation.playing import table
 from tests.simulation.record.laws import LAWS as OF_THE_RECORDER
 from tests.simulation.schedule.laws import LAWS as OF_THE_SCHEDULER
-from tests.simulation.watcher.laws import LAWS as OF_THE_WATCHER
+from tests.simulation.watcher.promised import LAWS as OF_THE_WATCHER
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "testing.md"
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from tests.simulation.playing import Simulation
 from tests.simulation.watcher.history import History, Planned, Sent, history_of
-from tests.simulation.watcher.laws import LAWS
 from tests.simulation.watcher.play import play
+from tests.simulation.watcher.promised import LAWS
 
 PLAIN = {"exit_when_empty": False, "writable_filesystem": False, "notify": False, "breaker": 0}
 PLAIN |= {"no_protection": True, "max_attempts": 0, "max_job_duration": 0, "concurrency": 1}
