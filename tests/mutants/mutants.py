@@ -22,7 +22,8 @@ class Mutant:
 INTAKE, LEASES, LEASE = "sqs/intake.py", "sqs/leases.py", "sqs/lease.py"
 BATCHING, CONSUMER, VALVE = "sqs/batching.py", "sqs/consumer.py", "sqs/valve.py"
 WATCHER, LANES, SETTLING = "listen/watcher.py", "listen/lanes.py", "listen/settling.py"
-RUNNING, SPAWNING, BREAKER = "listen/running.py", "listen/spawning.py", "listen/breaker.py"
+RUNNING, ENDS, BREAKER = "listen/running.py", "listen/ends.py", "listen/breaker.py"
+CLOSING = "listen/closing.py"
 DEAD, PROTECTION, SENTBACK = "listen/dead_letters.py", "listen/protection.py", "listen/sentback.py"
 
 MUTANTS = (
@@ -30,7 +31,7 @@ MUTANTS = (
     Mutant(
         "receives ten at once from a FIFO queue",
         INTAKE,
-        "self._batch = 1 if queue.fifo else MAX_BATCH",
+        "self._batch = min(limits.fifo_batch, MAX_BATCH) if queue.fifo else MAX_BATCH",
         "self._batch = MAX_BATCH",
     ),
     Mutant(
@@ -215,8 +216,8 @@ MUTANTS = (
     Mutant(
         "forgets what waits behind a run",
         LANES,
-        "            if self._waiting[key]:\n                self._ready.append(key)\n",
-        "            if self._waiting[key]:\n                pass\n",
+        "                self._ready.append((key, self._clock()))\n",
+        "                pass\n",
     ),
     Mutant(
         "runs what waits behind a failure",
@@ -226,22 +227,22 @@ MUTANTS = (
     ),
     Mutant(
         "settles what is behind a failure in its batch",
-        WATCHER,
-        "if ends and batch.lane.fifo and not ends[-1][1].outcome.removes:",
-        "if False:",
+        CLOSING,
+        "                    if self._gone_back:\n",
+        "                    if False:\n",
     ),
     # The watcher.
     Mutant(
         "keeps the slots of what it gives back",
         WATCHER,
-        "        self._consumer.give_back(count)\n",
+        "        self._consumer.give_back(len(messages))\n",
         "        self._consumer.give_back(0)\n",
     ),
     Mutant(
         "frees a slot twice",
         WATCHER,
-        "        self._consumer.give_back(count)\n",
-        "        self._consumer.give_back(count + 1)\n",
+        "        self._consumer.give_back(len(messages))\n",
+        "        self._consumer.give_back(len(messages) + 1)\n",
     ),
     Mutant(
         "runs two in one slot",
@@ -252,8 +253,8 @@ MUTANTS = (
     Mutant(
         "starts nothing after a run",
         WATCHER,
-        "            self._leave(len(batch.leases))\n            self._start()\n",
-        "            self._leave(len(batch.leases))\n",
+        "in batch.leases])\n            self._start()\n",
+        "in batch.leases])\n",
     ),
     Mutant(
         "lets observers hear the first verdict, and the final one",
@@ -338,21 +339,39 @@ MUTANTS = (
     ),
     Mutant(
         "takes the exit code 0 after SIGTERM for done",
-        SPAWNING,
-        "            return RELEASED, LEAVING\n        return TIMED_OUT",
-        "            return self._codes.outcome(0), LEAVING\n        return TIMED_OUT",
-    ),
-    Mutant(
-        "starts a run after all were released",
-        SPAWNING,
-        "        if self._released.is_set():\n            return Verdict",
-        "        if False:\n            return Verdict",
+        ENDS,
+        "return RELEASED, LEAVING\n        return TIMED_OUT",
+        "return self._settings.exit_codes.outcome(0), LEAVING\n        return TIMED_OUT",
     ),
     Mutant(
         "gives a stubborn worker all its grace in the end",
-        SPAWNING,
+        ENDS,
+        "most_s = min(grace_s, LAST_GRACE_S) if self.released.is_set() else grace_s",
+        "most_s = grace_s",
+    ),
+    Mutant(
+        "lets a grace that began before the end go on",
+        ENDS,
         "grace.deadline = min(grace.deadline, anyio.current_time() + LAST_GRACE_S)",
         "pass",
+    ),
+    Mutant(
+        "settles a FIFO batch side by side",
+        CLOSING,
+        "                    if self._fifo:  # a delete",
+        "                    if False:  # a delete",
+    ),
+    Mutant(
+        "reports nothing where the drain cuts a decision short",
+        WATCHER,
+        "        finally:  # also if the end of the drain cuts that short: the run has ended\n",
+        "        except ZeroDivisionError:\n            pass\n        else:\n",
+    ),
+    Mutant(
+        "lets calls after the second signal take their time",
+        CONSUMER,
+        "        self._leave_by = min(self._leave_by, self._world.now() + LEAVE_S)\n",
+        "",
     ),
     # What turns the valve, and who asks for protection.
     Mutant(
