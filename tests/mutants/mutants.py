@@ -1,23 +1,6 @@
 """The mutants: each is one fault in intake, lanes, leases, batching, settling, drain or FIFO."""
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """A fault. `old` stands once in `file`, a path in `watchbot`, and becomes `new`."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-
-    def applied(self, text: str) -> str:
-        """The text with the fault. Raises `ValueError` unless `old` stands there exactly once."""
-        if text.count(self.old) != 1:
-            raise ValueError(f"{self.name}: {self.file} has its text {text.count(self.old)} times")
-        return text.replace(self.old, self.new)
-
+from tests.mutants.mutant import Mutant
 
 INTAKE, LEASES, LEASE = "sqs/intake.py", "sqs/leases.py", "sqs/lease.py"
 BATCHING, CONSUMER, VALVE = "sqs/batching.py", "sqs/consumer.py", "sqs/valve.py"

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 import watchbot
-from tests.mutants.mutants import MUTANTS, Mutant
+from tests.mutants.mutant import Mutant
+from tests.mutants.mutants import MUTANTS
 
 PACKAGE = Path(watchbot.__file__).parent
 
