@@ -83,11 +83,10 @@ class Simulation(Generic[History]):
                 self._show(self.of_seed(seed))
             return 0
         total = Total(self)
-        with multiprocessing.Pool(options.cores) as pool:
-            for seed, played in pool.imap_unordered(self._summary, seeds, chunksize=10):
-                total.add(seed, played)
-                if total.broken and options.first_failure:
-                    return 1
+        for seed, played in self._summaries(seeds, options.cores):
+            total.add(seed, played)
+            if total.broken and options.first_failure:
+                return 1
         print(total, flush=True)
         for law, seed in total.first.items():
             print(f"\n{law}, by seed {seed}, made small:", flush=True)
@@ -120,6 +119,13 @@ class Simulation(Generic[History]):
         print(*played.lines, sep="\n")
         print(played.broken or "all laws hold")
         return bool(played.broken)
+
+    def _summaries(self, seeds: range, cores: int) -> Iterator[tuple[int, Played]]:
+        if cores == 1:  # without a process that may outlive this one
+            yield from map(self._summary, seeds)
+            return
+        with multiprocessing.Pool(cores) as pool:
+            yield from pool.imap_unordered(self._summary, seeds, chunksize=10)
 
     def _summary(self, seed: int) -> tuple[int, Played]:
         played = self.play(self.of_seed(seed))

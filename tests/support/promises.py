@@ -27,7 +27,8 @@ Run = tuple[int, int]  # the number of a message, and the watcher that runs it
 class Line:
     """One line of the ledger: a run began, or came to its end with `value` as its exit code.
 
-    `worker` and `watcher` are numbers that no other run, and no other watcher, has at that time.
+    `worker` and `watcher` are numbers that no other run, and no other watcher, has at that time;
+    the messages of a batch have one worker.
     """
 
     number: int
@@ -86,15 +87,19 @@ def overlaps(ledger: Iterable[Line], doubtful: Collection[Run]) -> list[str]:
     `doubtful` are runs whose lease was lost, or whose watcher was killed or stopped: these run on,
     and the queue has every right to hand out their messages again.
     """
-    running: dict[str, dict[int, int]] = {}
+    running: dict[str, set[tuple[int, int]]] = {}  # by group, the workers and their messages
     found = []
     for line in ledger:
         if (line.number, line.watcher) in doubtful:
             continue
-        mine = running.setdefault(line.group, {})
+        mine = running.setdefault(line.group, set())
         if line.word == "start":
-            found += [f"{line.number} started while {other} ran" for other in mine.values()]
-            mine[line.worker] = line.number
+            found += [
+                f"{line.number} started while {other} ran"
+                for worker, other in sorted(mine)
+                if worker != line.worker
+            ]
+            mine.add((line.worker, line.number))
         else:
-            mine.pop(line.worker, None)
+            mine.discard((line.worker, line.number))
     return found

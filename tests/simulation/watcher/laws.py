@@ -230,7 +230,7 @@ class Laws(Judge):
     def _note(self, run: Run, word: str, value: int) -> None:
         number, watcher = self._numbers(run)
         group = self.known[run.message_id].group
-        worker = id(run)
+        worker = id(run.batch)
         self.ledger.append(
             Line(number=number, group=group, worker=worker, watcher=watcher, word=word, value=value)
         )

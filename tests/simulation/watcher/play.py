@@ -176,7 +176,7 @@ class _World:
         while not (done := await self._all_done()) and self.loop.time() < ends:
             if self.laws.broken:
                 return
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(LOOK_S if self.loop.time() < 3600 else 20 * LOOK_S)
         self.laws.check(done, "all done", f"not in {SETTLE_S / 3600:.0f} hours")
         self.laws.rests()
         rest_s = self.around.settings.poll_wait + REST_S  # polls that were open are over then
