@@ -180,7 +180,7 @@ class Consumer:
     async def _last_facts(self) -> dict[str, object]:
         if not self._terms.exit_when_empty:
             return {}
-        return await left_in(self._queue, LAST_LOOK_S if self.draining else math.inf)
+        return await left_in(self._queue, LAST_LOOK_S if self.draining else LAST_SETTLE_S)
 
     async def _receive(self, stop: Stop) -> None:
         if stop.draining.is_set():
