@@ -143,16 +143,25 @@ def test_more_workers_than_the_hard_limit_carries_are_refused(cloud: Cloud) -> N
 
     assert watcher.returncode == 2
     assert told.startswith(
-        "watchbot: --concurrency (WATCHBOT_CONCURRENCY): 100 workers need 342 open files, "
-        "and the hard limit is 120: ask for at most 26, or raise it (ulimit -Hn"
+        "watchbot: --concurrency (WATCHBOT_CONCURRENCY): 100 workers need 344 open files, "
+        "and the hard limit is 120: ask for at most 25, or raise it (ulimit -Hn"
     )
     assert told.count("\n") == 1
+
+
+def test_one_worker_too_many_is_told_to_raise_the_limit(cloud: Cloud) -> None:
+    words = ("listen", "--queue-url", cloud.queue("one-too-many"), "true")
+    with cloud.started(*words, within=limit("-n 46")) as watcher:
+        told = watcher.communicate(timeout=60)[0]
+
+    assert watcher.returncode == 2
+    assert ": a worker needs 47 open files, and the hard limit is 46: raise it (ulimit" in told
 
 
 def test_auto_asks_for_no_more_workers_than_the_hard_limit_carries(cloud: Cloud) -> None:
     queue = cloud.queue("auto")
     words = ("listen", "--queue-url", queue, "--concurrency", "auto", "true")
-    with cloud.started(*words, within=limit("-n 46")) as watcher:
+    with cloud.started(*words, within=limit("-n 48")) as watcher:
         told = read_until(watcher, "started")
 
     assert "started concurrency=1" in told

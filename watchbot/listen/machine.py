@@ -31,8 +31,10 @@ def make_room(workers: int, each: int = descriptors.PER_WORKER) -> None:
     most = descriptors.carried(each)
     if most is not None and workers > most:
         needed, limit = descriptors.needed(workers, each), descriptors.hard_limit()
-        problem = f"{workers} workers need {needed} open files, and the hard limit is {limit}"
-        advice = f"ask for at most {max(1, most)}, or raise it ({RAISED_BY})"
+        workers_need = "a worker needs" if workers == 1 else f"{workers} workers need"
+        problem = f"{workers_need} {needed} open files, and the hard limit is {limit}"
+        fewer = f"ask for at most {most}, or " if most else ""
+        advice = f"{fewer}raise it ({RAISED_BY})"
         raise SettingError(describe("concurrency"), f"{problem}: {advice}")
     descriptors.make_room(workers, each=each)
 

@@ -27,7 +27,7 @@ def test_plain_text_where_it_is_no_terminal(cloud: Cloud) -> None:
 
     one, failure, other = done.stdout.splitlines()
     assert re.fullmatch(
-        rf"{url}  waiting \d+  hidden \d+  oldest \S+  busy 0/1  per second \S+"
+        rf"{url}  waiting \d+  hidden \d+  oldest \S+  busy 0/1  warm -  per second \S+"
         r"  p50 \S+s  p95 \S+s  lost 0  breaker closed",
         one,
     )

@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import logging
 import sqlite3
 from datetime import UTC, datetime
 from random import Random
@@ -12,6 +11,7 @@ from tests.simulation.inline import SHOWN_URL, connect
 from tests.simulation.judging import Judge
 from tests.simulation.jumping import JumpingLoop, run
 from tests.simulation.playing import Played
+from tests.simulation.quiet import quiet
 from tests.simulation.record.database import SimulatedDatabase, Store
 from tests.simulation.record.history import (
     DEFINITION,
@@ -45,8 +45,12 @@ _TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'ec
 
 
 def play(history: History) -> Played:
-    """Plays it, the same way each time."""
-    logging.getLogger("watchbot").setLevel(logging.CRITICAL)
+    """Plays a history; each play gives an equal result."""
+    with quiet():
+        return _played(history)
+
+
+def _played(history: History) -> Played:
     loop = JumpingLoop(MOST_STEPS)
     connection = _emptied("house")
     house = _House(history, loop, connection)

@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import logging
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -13,6 +12,7 @@ from starlette.exceptions import HTTPException
 from tests.simulation.inline import SHOWN_URL, connect
 from tests.simulation.jumping import JumpingLoop, run
 from tests.simulation.playing import Played
+from tests.simulation.quiet import quiet
 from tests.simulation.schedule.database import InlineDatabase, blank
 from tests.simulation.schedule.ecs import SimulatedEcs
 from tests.simulation.schedule.history import Event, History
@@ -50,7 +50,11 @@ SELECT (SELECT count(*) FROM schedule_run WHERE wake_at IS NOT NULL)
 
 def play(history: History) -> Played:
     """Plays a history; each play gives an equal result."""
-    logging.getLogger("watchbot").setLevel(logging.CRITICAL)
+    with quiet():
+        return _played(history)
+
+
+def _played(history: History) -> Played:
     loop = JumpingLoop(MOST_STEPS)
     with_tables = connect()
     with_tables.deserialize(blank())

@@ -9,6 +9,7 @@ from random import Random
 
 from tests.simulation.jumping import PROCESS, JumpingLoop, run
 from tests.simulation.playing import Played
+from tests.simulation.quiet import quiet
 from tests.simulation.watcher.history import Event, History, Planned, Sent
 from tests.simulation.watcher.laws import Laws
 from tests.simulation.watcher.processes import Machine
@@ -307,14 +308,10 @@ class _Listener(logging.Handler):
 @contextmanager
 def _hearing(laws: Laws) -> Iterator[None]:
     """Tells the laws of every traceback that is logged."""
-    log = logging.getLogger("watchbot")
-    level, propagate, listener = log.level, log.propagate, _Listener(laws)
-    log.setLevel(logging.ERROR)
-    log.propagate = False
-    log.addHandler(listener)
-    try:
-        yield
-    finally:
-        log.removeHandler(listener)
-        log.setLevel(level)
-        log.propagate = propagate
+    listener = _Listener(laws)
+    with quiet(logging.ERROR) as log:
+        log.addHandler(listener)
+        try:
+            yield
+        finally:
+            log.removeHandler(listener)
