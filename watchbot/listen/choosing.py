@@ -5,15 +5,15 @@ from contextlib import AsyncExitStack
 
 from watchbot.lifecycle import Stop
 from watchbot.listen import environment
-from watchbot.listen.cold import ColdRunner
-from watchbot.listen.dialogue import Opener
 from watchbot.listen.ends import Ends
-from watchbot.listen.line_dialogue import LineTalk, LineTerms
 from watchbot.listen.runner import Runner
 from watchbot.listen.spawn import Command
 from watchbot.listen.spawning import SpawnRunner
-from watchbot.listen.warm import Recycling, WarmRunner, keeping
-from watchbot.listen.worker import Shop
+from watchbot.listen.warm.cold import ColdRunner
+from watchbot.listen.warm.dialogue import Opener
+from watchbot.listen.warm.line_dialogue import LineTalk, LineTerms
+from watchbot.listen.warm.pool import Recycling, WarmRunner, keeping
+from watchbot.listen.warm.worker import Shop
 from watchbot.listen.workspace import Workspace
 from watchbot.settings.listen import ListenSettings
 from watchbot.world import REAL

@@ -17,12 +17,12 @@ from aws_lambda_powertools.utilities.data_classes import SQSEvent
 from aws_lambda_powertools.utilities.parser.models import SqsModel
 
 from tests.support.builders import a_message
-from watchbot.listen.dialogue import Answer, NotReady
 from watchbot.listen.functions.dialogue import LambdaDialogue, Limits
 from watchbot.listen.functions.event import Source, event, record
 from watchbot.listen.functions.opening import LambdaOpener
 from watchbot.listen.functions.variables import Function
 from watchbot.listen.runner import Job
+from watchbot.listen.warm.dialogue import Answer, NotReady
 from watchbot.outcome import FAILED, REJECTED, RETURNED
 from watchbot.sqs.envelope import open_envelope
 from watchbot.sqs.message import Message

@@ -12,7 +12,6 @@ from typing import Any
 import aiohttp
 import pytest
 
-from watchbot.listen.dialogue import BadAnswer, NotReady
 from watchbot.listen.functions import http
 from watchbot.listen.functions.answer import Fault
 from watchbot.listen.functions.runtime_api import (
@@ -21,6 +20,7 @@ from watchbot.listen.functions.runtime_api import (
     Invocation,
     RuntimeApi,
 )
+from watchbot.listen.warm.dialogue import BadAnswer, NotReady
 
 CALLED = Invocation(
     event=b'{"Records":[]}',

@@ -9,13 +9,13 @@ from time import time
 
 import anyio
 
-from watchbot.listen.dialogue import Answer, BadAnswer, NotReady
 from watchbot.listen.functions.answer import Failure, Fault, UnreadableAnswer, failures
 from watchbot.listen.functions.event import NoRecord, cut, event, record
 from watchbot.listen.functions.http import Server
 from watchbot.listen.functions.runtime_api import Call, Invocation, RuntimeApi
 from watchbot.listen.functions.variables import Function
 from watchbot.listen.runner import Job
+from watchbot.listen.warm.dialogue import Answer, BadAnswer, NotReady
 from watchbot.outcome import FAILED, Outcome
 from watchbot.sqs.message import Message
 

@@ -12,9 +12,9 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from watchbot.listen.dialogue import BadAnswer, NotReady
 from watchbot.listen.functions.answer import Fault, fault
 from watchbot.listen.functions.http import Reply, Request, Talk
+from watchbot.listen.warm.dialogue import BadAnswer, NotReady
 
 MAX_ANSWER_BYTES = 6 * 1024 * 1024  # Lambda's limit
 MAX_COMPLAINTS = 20  # lines of the log about one process

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from watchbot.listen.care import Ending
-from watchbot.listen.dialogue import Answer
 from watchbot.listen.output import Output, Stream, finish
 from watchbot.listen.report import Run, Verdict
 from watchbot.listen.runner import Job
+from watchbot.listen.warm.dialogue import Answer
 from watchbot.outcome import ExitCodes, Outcome
 
 

@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 from watchbot.listen import environment
-from watchbot.listen.dialogue import Answer, BadAnswer
 from watchbot.listen.runner import Job
+from watchbot.listen.warm.dialogue import Answer, BadAnswer
 from watchbot.outcome import MAX_CODE
 
 MOST_ANSWER_BYTES = 65_536

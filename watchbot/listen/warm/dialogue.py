@@ -1,7 +1,7 @@
 """Defines the dialogue with a process that stays: it passes batches, and takes answers.
 
 A dialogue is one protocol (lines, or the Runtime API of AWS Lambda). It knows no process, no lease
-and no deadline: the runner (`warm`) starts and ends the process, and decides what an answer means.
+and no deadline: a runner starts and ends the process, and decides what an answer means.
 """
 
 from collections.abc import Mapping, Sequence

@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from watchbot.listen.dialogue import Answer, BadAnswer, HungUp, Unasked
-from watchbot.listen.message_line import MOST_ANSWER_BYTES, encoded, message_line, read_answer
 from watchbot.listen.runner import Job
 from watchbot.listen.spawn import Channel
+from watchbot.listen.warm.dialogue import Answer, BadAnswer, HungUp, Unasked
+from watchbot.listen.warm.message_line import MOST_ANSWER_BYTES, encoded, message_line, read_answer
 
 READ_BYTES = 65_536
 UNASKED = "it answered where it had no message"

@@ -11,14 +11,22 @@ from anyio.abc import TaskGroup
 from watchbot import metrics
 from watchbot.listen import environment, process
 from watchbot.listen.care import Ending, StillRunning
-from watchbot.listen.dialogue import Answer, BadAnswer, Dialogue, HungUp, NotReady, Opener, Unasked
 from watchbot.listen.ends import Ends, Limit, RunCare
-from watchbot.listen.in_hand import InHand, Router
 from watchbot.listen.output import Output
 from watchbot.listen.process import Alive
 from watchbot.listen.report import Run, Verdict
 from watchbot.listen.runner import Job
 from watchbot.listen.spawn import Command, SpawnError, Start
+from watchbot.listen.warm.dialogue import (
+    Answer,
+    BadAnswer,
+    Dialogue,
+    HungUp,
+    NotReady,
+    Opener,
+    Unasked,
+)
+from watchbot.listen.warm.in_hand import InHand, Router
 from watchbot.outcome import FAILED, LEFT, Outcome
 from watchbot.settings.listen import WatcherSettings
 from watchbot.world import World

@@ -12,12 +12,12 @@ from anyio.abc import TaskGroup
 from watchbot import metrics
 from watchbot.errors import UsageError
 from watchbot.lifecycle import Stop
-from watchbot.listen.dialogue import Unasked
 from watchbot.listen.ends import LAST_GRACE_S
 from watchbot.listen.report import Verdict
-from watchbot.listen.resident import resident_bytes
 from watchbot.listen.runner import Job
-from watchbot.listen.worker import Shop, Worker
+from watchbot.listen.warm.dialogue import Unasked
+from watchbot.listen.warm.resident import resident_bytes
+from watchbot.listen.warm.worker import Shop, Worker
 from watchbot.listen.workspace import Workspace
 from watchbot.outcome import FAILED, LEAVING, RELEASED
 from watchbot.sqs.message import Message

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.support.builders import a_message
-from watchbot.listen.dialogue import Answer, BadAnswer
-from watchbot.listen.message_line import encoded, message_line, read_answer
 from watchbot.listen.runner import Job
+from watchbot.listen.warm.dialogue import Answer, BadAnswer
+from watchbot.listen.warm.message_line import encoded, message_line, read_answer
 from watchbot.sqs.envelope import open_envelope
 from watchbot.sqs.message import Attribute, Message
 
