@@ -4,23 +4,28 @@ A parameter or another function of CloudFormation may replace most values; see `
 that decide which resources exist must be known when the template is made.
 """
 
-from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator, BeforeValidator
+from typing import Annotated, Literal
 
 from watchbot.settings.base import TWELVE_HOURS_S, Settings, option
-from watchbot.settings.values import (
-    Intrinsic,
-    Objects,
-    Pairs,
-    Text,
-    Texts,
-    is_intrinsic,
-    literal,
-    one_of,
-    text,
-    whole,
+from watchbot.settings.template_values import (
+    Bucket,
+    Capacity,
+    Cluster,
+    Command,
+    Email,
+    Family,
+    Key,
+    Mounts,
+    Namespace,
+    ObjectKey,
+    Prefix,
+    RolePolicy,
+    Secret,
+    ServiceName,
+    Topic,
+    YesOrNo,
 )
+from watchbot.settings.values import Intrinsic, Objects, Pairs, Text, Texts, one_of, whole
 
 TWO_WEEKS_S = 1_209_600  # SQS keeps no message longer
 FARGATE = ("FARGATE", "FARGATE_SPOT")
@@ -28,68 +33,6 @@ LOG_RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557),
     *(2922, 3288, 3653),
 )  # the only values that CloudWatch Logs takes
-
-
-def _capacity(value: object) -> object:
-    if isinstance(value, str):
-        value = dict(part.partition("=")[::2] for part in value.split(","))
-    if not isinstance(value, dict) or not value:
-        raise ValueError(f"must be EC2, FARGATE, FARGATE_SPOT or NAME=WEIGHT,..., not {value!r}")
-    return {str(name).strip(): _weight(str(name), weight) for name, weight in value.items()}
-
-
-def _weight(name: str, weight: object) -> int:
-    words = str(weight or 1)
-    if not name.strip() or not words.isdigit() or not 1 <= int(words) <= 1000:
-        raise ValueError(f"must give each provider a weight of 1 to 1000, not {name}={weight}")
-    return int(words)
-
-
-def _command(value: object) -> object:
-    return (value,) if isinstance(value, str) and not value.lstrip().startswith("[") else value
-
-
-def _not_empty(value: tuple[Any, ...] | Intrinsic) -> tuple[Any, ...] | Intrinsic:
-    if not value or (not is_intrinsic(value) and not all(value)):
-        raise ValueError("is empty; name the command to run")
-    return value
-
-
-def _mounts(value: object) -> tuple[str, ...]:
-    given = [value] if isinstance(value, str) else value
-    if not isinstance(given, list | tuple):
-        raise ValueError(f"must be paths, not {value!r}")
-    named = (part.strip() for each in given for part in str(each).split(","))
-    mounts = tuple(dict.fromkeys(mount for mount in named if mount))
-    for mount in mounts:
-        if not _is_mount(mount):
-            raise ValueError(f"must be /PATH, or /HOST/PATH:/PATH, not {mount!r}")
-    return mounts
-
-
-def _is_mount(mount: str) -> bool:
-    paths = mount.split(":")
-    return len(paths) <= 2 and all(path.startswith("/") and len(path) > 1 for path in paths)
-
-
-SERVICE = literal(r"[A-Za-z][A-Za-z0-9_-]{0,63}", "a letter, then letters, digits, - and _")
-PREFIX = literal(r"[A-Za-z0-9]{1,64}", "letters and digits alone")
-TOPIC = text(r"arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]+", "the ARN of a topic that is not FIFO")
-EMAIL = text(r"[^@\s]+@[^@\s]+", "an email address")
-ROLE_POLICY = text(r"arn:[\w-]+:iam::(\d{12}|aws):policy/.+", "the ARN of a policy of IAM")
-KEY = text(r"arn:[\w-]+:kms:[\w-]+:\d{12}:key/.+", "the ARN of a key of KMS")
-NAMESPACE = text(r"ns-\w+", "the id of a namespace of Cloud Map, like ns-abc123")
-CLUSTER = text(r"arn:[\w-]+:ecs:[\w-]+:\d{12}:cluster/[\w-]+|[\w-]{1,255}", "a name or an ARN")
-FAMILY = text(r"[\w-]{1,255}", "letters, digits, - and _")
-# Users often give the URL itself, with its password.
-SECRET = text(
-    r"arn:[\w-]+:(secretsmanager|ssm):.+|/?[\w.-]+(/[\w.-]+)*",
-    "the ARN of a secret, or a name in Parameter Store",
-    secret=True,
-)
-BUCKET = text(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "the name of a bucket, without s3://")
-OBJECT = text(r"(?!s3://|/).{1,1024}", "what stands after the bucket, as lambda/watchbot.zip")
-YES_OR_NO = one_of("ENABLED", "DISABLED")
 
 
 class TemplateSettings(Settings):
@@ -101,19 +44,17 @@ class TemplateSettings(Settings):
         "Run `watchbot listen`, `watchbot record` or `watchbot schedule` in the tasks.",
         "listen|record|schedule",
     )
-    service: Annotated[str, SERVICE] = option(..., "Name the service (required).", "NAME")
+    service: ServiceName = option(..., "Name the service (required).", "NAME")
     image: Text | None = option(None, "Run this image; it contains watchbot.", "URI")
     service_version: Text | None = option(
         None, "Run the image with this tag from the ECR repository SERVICE of this account.", "TAG"
     )
-    command: Annotated[Texts, BeforeValidator(_command), AfterValidator(_not_empty)] | None = (
-        option(
-            None,
-            "Run this command for each message (required); a JSON list: one item a word.",
-            "CMD",
-        )
+    command: Command | None = option(
+        None,
+        "Run this command for each message (required); a JSON list: one item a word.",
+        "CMD",
     )
-    database: Annotated[str | Intrinsic, SECRET] | None = option(
+    database: Secret | None = option(
         None,
         "Read the database's URL from this secret (ARN, or name in Parameter Store); default: "
         "a parameter of the stack.",
@@ -122,15 +63,15 @@ class TemplateSettings(Settings):
     database_table: bool = option(
         False, "Keep jobs and runs in a DynamoDB table that the stack makes, without --database."
     )
-    token: Annotated[str | Intrinsic, SECRET] | None = option(
+    token: Secret | None = option(
         None,
         "Read the API's token from this secret; default: a parameter of the stack.",
         "ARN|NAME",
     )
-    function_bucket: Annotated[str | Intrinsic, BUCKET] | None = option(
+    function_bucket: Bucket | None = option(
         None, "Let stacks declare schedules, with the zip of `make lambda` in this bucket.", "NAME"
     )
-    function_key: Annotated[str | Intrinsic, OBJECT] | None = option(
+    function_key: ObjectKey | None = option(
         None, "Find the zip in the bucket under this key.", "KEY"
     )
     port: Annotated[int | Intrinsic, whole(1, 65_535)] = option(
@@ -144,14 +85,14 @@ class TemplateSettings(Settings):
     retention: Annotated[int | Intrinsic, whole(1, 36_500)] | None = option(
         None, "Delete older history; default: never for a record, 30 for schedules.", "DAYS"
     )
-    family: Annotated[str | Intrinsic, FAMILY] | None = option(
+    family: Family | None = option(
         None, "Name the task definition's family; default: SERVICE.", "NAME"
     )
     env: Pairs = option({}, "Set a variable for the workers; repeatable.", "NAME=VALUE")
     secrets: Pairs = option(
         {}, "Set a variable from Secrets Manager or Parameter Store; repeatable.", "NAME=ARN"
     )
-    prefix: Annotated[str, PREFIX] = option(
+    prefix: Prefix = option(
         "Watchbot",
         "Begin each resource's name with this; differs for two services in one stack.",
         "NAME",
@@ -159,10 +100,10 @@ class TemplateSettings(Settings):
     tags: Pairs = option({}, "Tag every resource that takes tags; repeatable.", "NAME=VALUE")
 
     # The machines
-    cluster: Annotated[str | Intrinsic, CLUSTER] | None = option(
+    cluster: Cluster | None = option(
         None, "Run tasks in this ECS cluster; default: one that the stack makes.", "NAME|ARN"
     )
-    capacity: Annotated[dict[str, int], BeforeValidator(_capacity)] = option(
+    capacity: Capacity = option(
         "FARGATE",
         "Run tasks on EC2, FARGATE, FARGATE_SPOT, or providers with their weights.",
         "NAME|NAME=N,...",
@@ -174,7 +115,7 @@ class TemplateSettings(Settings):
     security_groups: Texts = option(
         (), "Give tasks these security groups; default: the VPC's.", "ID,ID"
     )
-    public_ip: Annotated[str | Intrinsic, YES_OR_NO] = option(
+    public_ip: YesOrNo = option(
         "DISABLED",
         "Give tasks public addresses; a subnet without NAT needs them.",
         "ENABLED|DISABLED",
@@ -195,7 +136,7 @@ class TemplateSettings(Settings):
         None, "Give each task this much disk (Fargate); default: 20.", "GIB"
     )
     privileged: bool = option(False, "Give the container the host's rights (EC2).")
-    mounts: Annotated[tuple[str, ...], BeforeValidator(_mounts)] = option(
+    mounts: Mounts = option(
         ("/tmp",),  # noqa: S108 - in the container; every image has it
         "Let workers write here; emptied after each job, except HOST:PATH (EC2).",
         "PATH,PATH",
@@ -220,7 +161,7 @@ class TemplateSettings(Settings):
         "Check a container's health with this command; none: no check.",
         "CMD",
     )
-    service_discovery: Annotated[str | Intrinsic, NAMESPACE] | None = option(
+    service_discovery: Namespace | None = option(
         None, "Register tasks in this private DNS namespace, for Prometheus.", "ID"
     )
 
@@ -289,10 +230,10 @@ class TemplateSettings(Settings):
     trigger_queues: Texts = option(
         (), "Let schedules count the messages of these queues.", "ARN,..."
     )
-    permissions_boundary: Annotated[str | Intrinsic, ROLE_POLICY] | None = option(
+    permissions_boundary: RolePolicy | None = option(
         None, "Limit every role and user by this policy.", "ARN"
     )
-    kms_key: Annotated[str | Intrinsic, KEY] | None = option(
+    kms_key: Key | None = option(
         None, "Encrypt queues, topics, logs, tables and secret; default: AWS's own keys.", "ARN"
     )
     user: bool = option(False, "Make a user, with an access key, that may send messages.")
@@ -304,10 +245,10 @@ class TemplateSettings(Settings):
     reduce: bool = option(False, "Make a table for `watchbot progress`.")
 
     # Logs, metrics and alarms
-    notification_email: Annotated[str | Intrinsic, EMAIL] | None = option(
+    notification_email: Email | None = option(
         None, "Email failures and alarms to this address.", "ADDRESS"
     )
-    notification_topic: Annotated[str | Intrinsic, TOPIC] | None = option(
+    notification_topic: Topic | None = option(
         None, "Publish failures and alarms to this topic; default: one that the stack makes.", "ARN"
     )
     structured_logging: bool = option(False, "Write each log line as a JSON object.")
