@@ -37,6 +37,7 @@ _CALLS = {
         "delete_message_batch",
         "change_message_visibility_batch",
         "get_queue_attributes",
+        "list_queue_tags",
     ),
     "sns": ("publish",),
 }

@@ -83,6 +83,12 @@ def facts_of(answer: Mapping[str, Any]) -> dict[str, str]:
     return {name: text for name, text in facts.items() if _fits(name, text)}
 
 
+def tags_of(answer: Mapping[str, Any]) -> dict[str, str]:
+    """The tags of a queue, without malformed ones."""
+    given = answer.get("Tags") or {}
+    return {name: value for name, value in given.items() if isinstance(value, str)}
+
+
 def _fits(name: str, text: str) -> bool:
     if name in _NUMBERS:
         return _is_count(text)

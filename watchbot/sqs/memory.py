@@ -67,6 +67,7 @@ class MemoryQueue:
         self._recent: dict[str, tuple[float, str]] = {}  # by deduplication id, the oldest first
         self._numbers: dict[str, str] = {}  # sequence numbers of recent messages, by message id
         self._news = asyncio.Event()
+        self._tags: dict[str, str] = {}
 
     @property
     def fifo(self) -> bool:
@@ -161,6 +162,16 @@ class MemoryQueue:
             }
             facts["RedrivePolicy"] = json.dumps(policy)
         return facts
+
+    async def tags(self) -> Mapping[str, str]:
+        return dict(self._tags)
+
+    async def tag(self, tags: Mapping[str, str]) -> None:
+        self._tags |= tags
+
+    async def untag(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._tags.pop(name, None)
 
     def purge(self) -> None:
         """Removes every message."""

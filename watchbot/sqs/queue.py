@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from watchbot.aws import Client, is_denial
 from watchbot.errors import AwsError, Unreachable
 from watchbot.settings.whereabouts import is_fifo
-from watchbot.sqs.answers import EntryAnswer, facts_of, readable, verdicts
+from watchbot.sqs.answers import EntryAnswer, facts_of, readable, tags_of, verdicts
 from watchbot.sqs.message import Message
 from watchbot.world import now
 
@@ -145,6 +145,16 @@ class SqsQueue:
         if not facts:
             raise self._unheard("get_queue_attributes", "the answer has no attributes")
         return facts
+
+    async def tags(self) -> Mapping[str, str]:
+        answer = await self._client.call("list_queue_tags", QueueUrl=self.url)
+        return tags_of(answer)
+
+    async def tag(self, tags: Mapping[str, str]) -> None:
+        await self._client.call("tag_queue", QueueUrl=self.url, Tags=dict(tags))
+
+    async def untag(self, names: Sequence[str]) -> None:
+        await self._client.call("untag_queue", QueueUrl=self.url, TagKeys=list(names))
 
     def _unheard(self, operation: str, text: str) -> AwsError:
         return Unreachable(service="SQS", operation=operation, code="NoAnswer", text=text)
