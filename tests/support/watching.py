@@ -26,7 +26,7 @@ from watchbot.sqs.memory import MemoryQueue
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Queue
 from watchbot.sqs.valve import Valve
-from watchbot.world import REAL
+from watchbot.world import REAL, World
 
 
 def nothing() -> None:
@@ -163,8 +163,10 @@ def some_settings(**options: Any) -> WatcherSettings:
     return load(WatcherSettings, {**facts, **options})
 
 
-def a_queue(*bodies: str, name: str = "memory", group: str | None = None) -> Quick:
-    queue = Quick(name)
+def a_queue(
+    *bodies: str, name: str = "memory", group: str | None = None, world: World = REAL
+) -> Quick:
+    queue = Quick(name, world=world)
     for body in bodies:
         queue.send(body, group=group)
     return queue

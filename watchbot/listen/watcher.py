@@ -71,6 +71,7 @@ class Watcher:
         size = settings.batch_size
         self._lanes = Lanes([self._lane], size=size, window_s=settings.batch_window)
         self._waits = False  # until a batch need not be full any more
+        self._received = anyio.Event()  # no message comes after it
         self._consumer = Consumer(
             parts.queue,
             self,
@@ -152,6 +153,7 @@ class Watcher:
         # Messages that wait for a run are released as the runs before them end; those that wait for
         # a full batch, now.
         self._lanes.hurry()
+        self._received.set()
         self._start()
 
     def let_go(self) -> None:
@@ -168,7 +170,8 @@ class Watcher:
             self._workers.start_soon(self._start_in, due_in_s)
 
     async def _start_in(self, seconds: float) -> None:
-        await anyio.sleep(seconds)
+        with anyio.move_on_after(seconds):
+            await self._received.wait()
         self._waits = False
         self._start()
 

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 import anyio
+import pytest
 
+from tests.support.builders import a_jumping_world
 from tests.support.watching import (
     FakeRunner,
     Told,
@@ -29,17 +31,37 @@ async def test_batch_waits_for_its_window_and_then_runs_as_it_is() -> None:
     assert runner.batches == [["a", "b"]]
 
 
-async def test_batch_that_waits_is_let_go_at_the_drain() -> None:
-    queue, runner, told, stop = a_queue("a"), FakeRunner(), Told(), Stop()
+@pytest.mark.jumping
+async def test_batch_that_waits_is_let_go_at_the_drain_and_holds_nothing_up() -> None:
+    world, runner, told, stop = a_jumping_world(), FakeRunner(), Told(), Stop()
+    queue = a_queue("a", world=world)
     settings = some_settings(batch_size=5, batch_window=300)
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(worked_off, a_watcher(settings, queue, runner, [told]), stop)
+        tasks.start_soon(worked_off, a_watcher(settings, queue, runner, [told], world=world), stop)
         await until(lambda: queue.handed_out)
         stop.ask()
+        asked_at = world.now()
 
     assert (runner.batches, told.reasons) == ([], [("a", LEAVING)])
     assert await left(queue) == (1, 0)
+    assert world.now() - asked_at < 1, "by the clock that jumps"
+
+
+@pytest.mark.jumping
+async def test_window_of_a_batch_that_became_full_does_not_hold_up_the_end() -> None:
+    world, runner = a_jumping_world(), FakeRunner()
+    queue = a_queue("a", world=world)
+    settings = some_settings(batch_size=2, batch_window=300)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(worked_off, a_watcher(settings, queue, runner, world=world))
+        await until(lambda: queue.handed_out)
+        queue.send("b")
+        began = world.now()
+
+    assert runner.batches == [["a", "b"]]
+    assert world.now() - began < 5, "by the clock that jumps"
 
 
 async def test_message_that_its_runner_tells_is_settled_while_the_run_goes_on() -> None:
