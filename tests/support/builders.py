@@ -1,6 +1,7 @@
 """Builders and fakes that several tests share."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from random import Random
@@ -9,7 +10,9 @@ from typing import Any
 from tests.simulation.jumping import JumpingLoop
 from watchbot.listen.care import Ending
 from watchbot.listen.report import Report, Run, not_run
+from watchbot.listen.runner import Job
 from watchbot.outcome import FAILED
+from watchbot.sqs.envelope import open_envelope
 from watchbot.sqs.message import Attribute, Message
 from watchbot.world import REAL, World, now
 
@@ -34,6 +37,18 @@ def a_message(
         attributes=attributes or {},
         system={"ApproximateReceiveCount": str(receives), **system},
     )
+
+
+def a_job_of(message: Message, **more: Any) -> Job:
+    """A message as a runner sees it, which is held for ever; `more` are other fields."""
+    facts: dict[str, Any] = {
+        "content": open_envelope(message),
+        "held": lambda: True,
+        "left_s": lambda: math.inf,
+        "leave_seat": lambda: None,
+        "tell": lambda _: None,
+    }
+    return Job(message=message, **{**facts, **more})
 
 
 class Clock:

@@ -1,6 +1,6 @@
 """Brings the messages of one batch to their ends, as their verdicts come."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 
 import anyio
@@ -33,9 +33,15 @@ class Closing:
         self._fault: Exception | None = None
 
     @property
-    def undecided(self) -> Sequence[tuple[int, Verdict]]:
-        """The messages with a verdict whose fate is not decided, by number."""
-        return list(self._told.items())
+    def undecided(self) -> Mapping[int, Verdict | None]:
+        """The messages whose fate is not decided, by number, with the verdicts of those told."""
+        left = (number for number in range(self._size) if number not in self._ended)
+        return {number: self._told.get(number) for number in left}
+
+    def goes_back(self, number: int) -> bool:
+        """Whether a message of a FIFO batch goes back, as one before it does."""
+        told = (told for before, told in self._told.items() if before < number)
+        return self._fifo and (self._gone_back or not all(each.outcome.removes for each in told))
 
     def tell(self, workers: TaskGroup, number: int, verdict: Verdict) -> None:
         """Takes the verdict of a message whose run goes on; it is brought to its end now."""
@@ -50,6 +56,7 @@ class Closing:
         Raises what `decide` has raised.
         """
         if self._size == 1:
+            self._ended.add(0)
             await self._settle(0, await self._decide(0, verdicts[0]))
             return
         if self._works is not None:

@@ -13,10 +13,11 @@ from watchbot.sqs.message import Message
 class Job:
     """One message of a batch, as a runner sees it.
 
-    `held` returns whether the watcher still holds the message. `left_s` returns the seconds until
-    SQS ends the lease for good. `leave_seat` gives up the descriptors that are reserved for the
-    message's process: call it right before the start, with no `await` in between. `tell` settles
-    the message before its run ends; `run` returns the verdict all the same.
+    `held` returns whether the message may be handed to a process: the watcher still holds it, and
+    on a FIFO queue, nothing before it in the batch is lost or goes back. `left_s` returns the
+    seconds until SQS ends the lease for good. `leave_seat` gives up the descriptors that are
+    reserved for the message's process: call it right before the start, with no `await` in between.
+    `tell` settles the message before its run ends; `run` returns the verdict all the same.
     """
 
     message: Message

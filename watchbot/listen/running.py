@@ -35,12 +35,15 @@ class Running:
         self._settings, self._runner, self._machine = settings, runner, machine
         self._consumer, self._leases, self._done = consumer, consumer.leases, done
 
-    def job(self, lease: Lease, tell: Callable[[Verdict], None]) -> Job:
-        """The message of a lease as a runner sees it."""
+    def job(self, lease: Lease, tell: Callable[[Verdict], None], behind: Callable[[], bool]) -> Job:
+        """The message of a lease as a runner sees it.
+
+        `behind` returns whether one that it must not overtake is not done.
+        """
         return Job(
             message=lease.message,
             content=open_envelope(lease.message, self._settings.envelope),
-            held=partial(self._leases.holds, lease),
+            held=lambda: self._leases.holds(lease) and not behind(),
             left_s=lambda: lease.left_s,
             leave_seat=self._machine.reserve.seat().leave,
             tell=tell,
@@ -102,6 +105,6 @@ class Running:
         )
         if len(verdicts) != len(jobs):
             raise ValueError(f"{len(verdicts)} verdicts for {len(jobs)} messages")
-        if verdicts[-1].run is not None:
-            metrics.worker_duration.observe(verdicts[-1].run.duration_s)
+        if runs := [verdict.run for verdict in verdicts if verdict.run is not None]:
+            metrics.worker_duration.observe(runs[-1].duration_s)
         return verdicts

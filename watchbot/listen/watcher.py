@@ -188,7 +188,9 @@ class Watcher:
         closing = Closing(len(batch.leases), decide, settle, fifo=batch.lane.fifo)
         try:
             for number, lease in enumerate(batch.leases):
-                jobs.append(self._running.job(lease, partial(closing.tell, self._workers, number)))
+                tell = partial(closing.tell, self._workers, number)
+                behind = partial(_is_behind, batch, closing, number)
+                jobs.append(self._running.job(lease, tell, behind))
             await closing.end(await self._running.verdicts(batch, jobs, slot))
             await self._running.clear(slot)
         except Exception:  # a bug of watchbot with one batch must not stop the others
@@ -197,15 +199,25 @@ class Watcher:
             for lease in batch.leases:
                 self._leases.leave(lease)
         finally:
-            for number, verdict in closing.undecided:  # the end of the drain cuts a decision short
-                left = replace(verdict, outcome=LEFT, reason=LEAVING)
-                self._observers.observe(reported(jobs[number].message, jobs[number].content, left))
+            self._report_undecided(closing, jobs)
             for job in jobs:
                 job.leave_seat()
             heapq.heappush(self._slots, slot)
             batch.lane.done(batch.leases)
             self._leave([lease.message for lease in batch.leases])
             self._start()
+
+    def _report_undecided(self, closing: Closing, jobs: Sequence[Job]) -> None:
+        """Tells the observers of messages whose decision, or whose run, the drain's end cut short.
+
+        It does that to a run where this process stood still meanwhile.
+        """
+        undecided = closing.undecided
+        why = LEAVING if self._consumer.leaving.is_set() else "a fault of watchbot"
+        for number, job in enumerate(jobs):
+            if number in undecided:
+                left = replace(undecided[number] or Verdict(outcome=LEFT), outcome=LEFT, reason=why)
+                self._observers.observe(reported(job.message, job.content, left))
 
     async def _decide(self, lane: Lane, lease: Lease, job: Job, verdict: Verdict) -> Report:
         """Decides what becomes of a message, and of what waits behind it; tells the observers."""
@@ -238,7 +250,7 @@ class Watcher:
             )
 
     async def _give_back(self, lease: Lease, outcome: Outcome, reason: str, pause_s: int) -> None:
-        job = self._running.job(lease, lambda _: None)
+        job = self._running.job(lease, lambda _: None, lambda: False)
         try:
             verdict = Verdict(outcome=outcome, reason=reason)
             report = reported(job.message, job.content, verdict)
@@ -255,3 +267,10 @@ class Watcher:
             if self._protection is not None:
                 self._protection.idle()
         self._consumer.give_back(len(messages))
+
+
+def _is_behind(batch: Batch, closing: Closing, number: int) -> bool:
+    """Whether a message may not run, as one before it in its FIFO batch is lost or goes back."""
+    if not batch.lane.fifo:
+        return False
+    return closing.goes_back(number) or any(lease.lost for lease in batch.leases[:number])

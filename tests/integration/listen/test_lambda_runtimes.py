@@ -16,7 +16,7 @@ import pytest
 from aws_lambda_powertools.utilities.data_classes import SQSEvent
 from aws_lambda_powertools.utilities.parser.models import SqsModel
 
-from tests.support.builders import a_message
+from tests.support.builders import a_job_of, a_message
 from watchbot.listen.functions.dialogue import LambdaDialogue, Limits
 from watchbot.listen.functions.event import Source, event, record
 from watchbot.listen.functions.opening import LambdaOpener
@@ -24,8 +24,6 @@ from watchbot.listen.functions.variables import Function
 from watchbot.listen.runner import Job
 from watchbot.listen.warm.dialogue import Answer, NotReady
 from watchbot.outcome import FAILED, REJECTED, RETURNED
-from watchbot.sqs.envelope import open_envelope
-from watchbot.sqs.message import Message
 
 MB = 1_000_000
 HERE = Path(__file__).parent
@@ -44,20 +42,9 @@ needs_node = pytest.mark.skipif(
 )
 
 
-def a_job(message: Message) -> Job:
-    return Job(
-        message=message,
-        content=open_envelope(message),
-        held=lambda: True,
-        left_s=lambda: 60.0,
-        leave_seat=lambda: None,
-        tell=lambda _: None,
-    )
-
-
 def a_batch(bodies: Sequence[str]) -> list[Job]:
     return [
-        a_job(a_message(f"m{number}", body=body, **SYSTEM)) for number, body in enumerate(bodies)
+        a_job_of(a_message(f"m{number}", body=body, **SYSTEM)) for number, body in enumerate(bodies)
     ]
 
 
@@ -143,7 +130,7 @@ async def test_powertools_in_order_fails_all_that_come_after_the_first(tmp_path:
     )
     fifo = {**SYSTEM, "MessageGroupId": "g", "SequenceNumber": "1", "MessageDeduplicationId": "d"}
     batch = [
-        a_job(a_message(str(number), body=body, **fifo))
+        a_job_of(a_message(str(number), body=body, **fifo))
         for number, body in enumerate([GOOD, BAD, GOOD])
     ]
     async with at_work((*PYTHON, "app.handler"), folder) as dialogue:

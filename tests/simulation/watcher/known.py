@@ -26,6 +26,7 @@ class Delivery:
     dead: str = ""  # why it must not be settled any more
     reports: int = 0
     started: bool = False
+    calls: int = 0  # about it, since one had an answer that says what became of it
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +54,7 @@ class Life:
     stood_still_s: float = 0.0
     killed: bool = False
     settled_at: float = 0.0
+    worked_at: float = -math.inf  # when its last run, or the last of several tries to settle, ended
     polls: int = 0
     reached: bool = False  # a receive was answered
     refused_since: float | None = None

@@ -150,9 +150,11 @@ class Laws(Judge):
         life = self.lives[watcher]
         if life.killed:
             return
-        life.settled_at = self.now()
         for receipt in receipts:
             delivery = life.deliveries[receipt]
+            if not delivery.calls:  # else it is tried again
+                life.settled_at = self.now()
+            delivery.calls += 1
             text = f"{watcher} asks for a {operation} of {self._shown(receipt)}: {delivery.dead}"
             self.check(not delivery.dead, "no dead receipt", text)
 
@@ -167,7 +169,11 @@ class Laws(Judge):
         self, watcher: str, operation: str, receipts: Sequence[str], refusals: Sequence[object]
     ) -> None:
         for receipt, refusal in zip(receipts, refusals, strict=True):
-            delivery = self.lives[watcher].deliveries[receipt]
+            life = self.lives[watcher]
+            delivery = life.deliveries[receipt]
+            if refusal is None or (isinstance(refusal, Refusal) and refusal.lost):
+                life.worked_at = self.now() if delivery.calls > 1 else life.worked_at
+                delivery.calls = 0
             if operation == "delete" and refusal is None:
                 delivery.dead = "it was deleted"
             elif not isinstance(refusal, Refusal) or not refusal.lost:
@@ -249,6 +255,7 @@ class Laws(Judge):
         """Hears that a run has ended; `finished`: by itself, with an exit code that removes."""
         life = self.lives[run.watcher]
         life.runs.remove(run)
+        life.worked_at = self.now()
         if self.history.calm and "agent" not in self.history.faults:
             lasted = life.protected or life.killed or self.now() - run.began < SLACK_S
             text = f"{run.watcher} runs {self._shown(run.receipt)}, and ECS may end it"
@@ -331,8 +338,9 @@ class Laws(Judge):
         life = self.lives[watcher]
         text = f"{watcher} asked {life.polls} times in {seconds:.0f} s"
         self.check(life.polls <= seconds + BESIDE, "given back", text)
-        if life.runs:
-            return  # of a message that is done, or somebody else's
+        works_on = life.runs or any(each.calls for each in life.deliveries.values())
+        if works_on or life.worked_at > self.now() - seconds:
+            return  # it was busy with a message that is done, or somebody else's
         if not self.history.options["breaker"]:
             most = min(life.slots, self.history.receive)
             others = set(life.open_polls) - {most}

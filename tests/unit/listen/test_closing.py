@@ -68,6 +68,22 @@ async def test_fifo_message_that_is_told_waits_for_those_before_it() -> None:
     ]
 
 
+async def test_what_is_behind_a_message_that_goes_back_is_not_to_be_handed_over() -> None:
+    closing, _ = a_closing(3, fifo=True)
+    standard, _ = a_closing(3)
+
+    async with anyio.create_task_group() as workers:
+        for each in (closing, standard):
+            each.tell(workers, 0, DONE)
+            each.tell(workers, 1, BROKE)
+        at_once = [closing.goes_back(number) for number in range(3)]
+        await anyio.wait_all_tasks_blocked()
+
+    assert at_once == [False, False, True]
+    assert closing.goes_back(2)
+    assert not standard.goes_back(2)
+
+
 async def test_fault_in_a_message_that_is_told_is_heard_at_the_end_of_the_batch() -> None:
     async def decide(number: int, verdict: Verdict) -> Report:
         raise ValueError("a fault of ours")

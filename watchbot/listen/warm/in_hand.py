@@ -1,5 +1,6 @@
 """The messages that a process works on: what it has said of them, and whose output it prints."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ from watchbot.listen.output import Output, Stream, finish
 from watchbot.listen.report import Run, Verdict
 from watchbot.listen.runner import Job
 from watchbot.listen.warm.dialogue import Answer
-from watchbot.outcome import ExitCodes, Outcome
+from watchbot.outcome import RELEASED, ExitCodes, Outcome
 
 
 class Router:
@@ -52,24 +53,39 @@ class InHand:
     ) -> None:
         self._batch, self._router, self._output = batch, router, output
         self._ran, self._codes = ran, codes
-        self.verdicts: list[Verdict] = []
+        self._verdicts: dict[int, Verdict] = {}  # by number
+        self._open = deque(range(len(batch)))  # the numbers without a verdict, in order
         self._shared = 0  # messages that are answered together, and have no verdict yet
         self._shared_tail: str | None = None  # what was printed while these were in hand
 
     @property
-    def unanswered(self) -> Sequence[Job]:
-        """The messages without a verdict, in order."""
-        return self._batch[len(self.verdicts) :]
+    def verdicts(self) -> list[Verdict]:
+        """The verdicts so far, in the order of the messages."""
+        return [self._verdicts[number] for number in sorted(self._verdicts)]
+
+    @property
+    def left(self) -> int:
+        """How many messages have no verdict."""
+        return len(self._open)
 
     @property
     def oldest(self) -> Job | None:
         """The first message without a verdict."""
-        known = len(self.verdicts)
-        return self._batch[known] if known < len(self._batch) else None
+        return self._batch[self._open[0]] if self._open else None
+
+    def still_held(self) -> Sequence[Job]:
+        """The messages without a verdict, in order, that may be handed over; releases the others.
+
+        A lease may be lost while a process gets ready, or works on those before.
+        """
+        for number in [each for each in self._open if not self._batch[each].held()]:
+            self._open.remove(number)
+            self._verdicts[number] = Verdict(outcome=RELEASED, reason="not run")
+        return [self._batch[number] for number in self._open]
 
     async def begin(self) -> None:
-        """Hears that the messages are about to be handed over."""
-        await self._router.turn(self._output(self._batch[:1]))
+        """Hears that the messages without a verdict are about to be handed over."""
+        await self._router.turn(self._output([self._batch[self._open[0]]]))
 
     async def share(self, part: Sequence[Job]) -> None:
         """Hears that these are answered together: what is printed until then is about them all."""
@@ -78,7 +94,7 @@ class InHand:
 
     async def take(self, answers: Sequence[Answer]) -> None:
         """Takes answers in. What the process had printed before is heard already."""
-        last = len(self.verdicts) + len(answers) == len(self._batch)
+        last = len(answers) == len(self._open)
         for answer in answers:
             await self._settle(self._verdict(answer), answer.detail, tell=not last)
 
@@ -100,17 +116,17 @@ class InHand:
         )
 
     async def _settle(self, verdict: Verdict, detail: str, *, tell: bool) -> None:
-        job = self._batch[len(self.verdicts)]
         verdict = replace(verdict, tail=await self._tail() + detail)
-        self.verdicts.append(verdict)
+        number = self._open.popleft()
+        self._verdicts[number] = verdict
         if tell:
-            job.tell(verdict)
+            self._batch[number].tell(verdict)
 
     async def _tail(self) -> str:
         """The last that was printed about the next message without a verdict."""
         if not self._shared:
-            following = self._batch[len(self.verdicts) + 1 : len(self.verdicts) + 2]
-            return await self._router.turn(self._output(following) if following else None)
+            following = self._batch[self._open[1]] if len(self._open) > 1 else None
+            return await self._router.turn(self._output([following]) if following else None)
         if self._shared_tail is None:
             self._shared_tail = await self._router.turn(None)
         self._shared -= 1

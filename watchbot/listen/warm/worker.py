@@ -167,11 +167,12 @@ class Worker:
         if self.over.is_set() or dialogue is None:
             return None
         self._alive.catch_up()
-        await in_hand.begin()
         deadline = self._shop.world.wall() + limit.seconds
         try:
-            while batch := in_hand.unanswered:
+            while batch := in_hand.still_held():
                 await self._hand(dialogue, in_hand, batch, deadline)
+            if not self._shop.stays:
+                dialogue.leave()  # where nothing was left to hand over
             while not self._shop.stays:  # its end is awaited, and it has nothing more to say
                 await dialogue.answers()
         except Unasked:
@@ -191,11 +192,13 @@ class Worker:
         part = batch[: dialogue.fits(batch)]
         if dialogue.together:
             await in_hand.share(part)
+        else:
+            await in_hand.begin()
         dialogue.hand(part, deadline)
         if not self._shop.stays and len(part) == len(batch):
             dialogue.leave()
-        answered = len(in_hand.verdicts) + len(part)
-        while len(in_hand.verdicts) < answered:
+        left = in_hand.left - len(part)
+        while in_hand.left > left:
             answers = await dialogue.answers()
             self._alive.catch_up()
             await in_hand.take(answers)
@@ -206,7 +209,7 @@ class Worker:
             self.runs += 1
             return
         if self.over.is_set():
-            await in_hand.take(self._rest[: len(in_hand.unanswered)])
+            await in_hand.take(self._rest[: in_hand.left])
             await in_hand.close(self._own_outcome, ending=self.ending, reason=self._own_reason)
             return
         outcome, reason = (FAILED, broken) if broken else self._shop.ends.told(limit)

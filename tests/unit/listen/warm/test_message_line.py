@@ -1,35 +1,21 @@
 """A message as a line, and an answer as one."""
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.builders import a_message
-from watchbot.listen.runner import Job
+from tests.support.builders import a_job_of, a_message
 from watchbot.listen.warm.dialogue import Answer, BadAnswer
 from watchbot.listen.warm.message_line import encoded, message_line, read_answer
-from watchbot.sqs.envelope import open_envelope
 from watchbot.sqs.message import Attribute, Message
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/1/q"
 
 
-def a_job(message: Message) -> Job:
-    return Job(
-        message=message,
-        content=open_envelope(message),
-        held=lambda: True,
-        left_s=lambda: math.inf,
-        leave_seat=lambda: None,
-        tell=lambda _: None,
-    )
-
-
 def line_of(message: Message, scratch: Path, most_bytes: int = 1_000_000) -> dict[str, Any]:
-    line = encoded(message_line(a_job(message), QUEUE, 12.3456), str(scratch), most_bytes)
+    line = encoded(message_line(a_job_of(message), QUEUE, 12.3456), str(scratch), most_bytes)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
     return dict(json.loads(line))
