@@ -1,7 +1,9 @@
 # syntax=docker/dockerfile:1
-# Two images from one file:
-#   docker build --target listen   -t watchbot .            runs a command for every message
-#   docker build --target services -t watchbot-services .   watchbot record, schedule and the tools
+# Three images from one file:
+#   docker build --target listen     -t watchbot .             runs a command for every message
+#   docker build --target services   -t watchbot-services .    watchbot record, schedule and the tools
+#   docker build --target standalone -t watchbot-standalone .  /opt/watchbot alone, to copy into an
+#                                                              image of any kind
 ARG PYTHON=3.13
 
 FROM python:${PYTHON}-slim AS build
@@ -36,6 +38,18 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=15s CMD ["watchbot", "healthcheck"]
 ENTRYPOINT ["watchbot"]
 CMD ["--help"]
+
+FROM python:${PYTHON}-slim AS build-standalone
+WORKDIR /src
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends gcc libc6-dev
+COPY pyproject.toml constraints.txt README.md CHANGELOG.md LICENSE ./
+COPY release release
+COPY watchbot watchbot
+RUN python -m release.standalone /build && tar -C /opt -xzf /build/watchbot-*.tar.gz
+
+FROM scratch AS standalone
+COPY --from=build-standalone /opt/watchbot /opt/watchbot
 
 # The last stage is what `docker build .` makes.
 FROM python:${PYTHON}-slim AS listen

@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all foreign lint type unit chaos simulate mutants node bench docs dist pyz lambda audit format clean
+.PHONY: help demo test test-all foreign lint type unit chaos simulate mutants node bench docs dist pyz standalone lambda audit format clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,9 @@ dist: $(READY) ## Builds the wheel and the source distribution in dist/, and che
 
 pyz: $(READY) ## Builds the one-file binary in dist/, for this Python and this kind of machine
 	$(BIN)/python -m release.pyz
+
+standalone: $(READY) ## Builds the directory that needs no Python, and its .tar.gz, in dist/; needs a C compiler
+	$(BIN)/python -m release.standalone
 
 lambda: $(READY) ## Builds the custom resource of schedules for AWS Lambda, a zip in dist/
 	$(BIN)/python -m release.function

@@ -1,1 +1,1 @@
-"""Builds the files of a release: `make pyz` and `make lambda`. Not part of the package."""
+"""Builds the files of a release: `make release`, and each of its parts. Not part of the package."""

@@ -1,15 +1,16 @@
 """Says how to add an extra to this copy of watchbot.
 
 The way depends on how the copy was installed, mostly by pip. A checkout has the project file beside
-the package. The one-file binary and the image have a file that names them; `release/pyz.py` and the
-`Dockerfile` write it.
+the package. The one-file binary, the standalone build and the image have a file that names them;
+`release/` and the `Dockerfile` write it.
 """
 
 from pathlib import Path
 
 DISTRIBUTION = "watchbot-sqs"
-MARK = "installed_as"  # the file in the package that says "binary" or "image"
+MARK = "installed_as"  # the file in the package that says a word of `_BUILDS`, or "image"
 
+_BUILDS = {"binary": "one-file binary", "standalone": "standalone build"}
 _HERE = Path(__file__).parent
 
 
@@ -17,9 +18,9 @@ def how_to_add(extra: str, package: Path = _HERE) -> str:
     """The command or step that adds `extra` to the copy in the directory `package`."""
     mark = package / MARK
     kind = mark.read_text().strip() if mark.is_file() else ""
-    if kind == "binary":
+    if kind in _BUILDS:
         return (
-            "this one-file binary is made without them; install the package instead: "
+            f"this {_BUILDS[kind]} is made without them; install the package instead: "
             f"pip install '{DISTRIBUTION}[{extra}]'"
         )
     if kind == "image":

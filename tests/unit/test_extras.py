@@ -34,6 +34,7 @@ def test_checkout_is_told_its_own_directory(tmp_path: Path) -> None:
     ("kind", "said"),
     [
         ("binary", "install the package instead: pip install 'watchbot-sqs[template]'"),
+        ("standalone", "install the package instead: pip install 'watchbot-sqs[template]'"),
         ("image", "build this image again: docker build --build-arg EXTRAS=template"),
     ],
 )

@@ -1,0 +1,176 @@
+"""Tests the standalone build where no Python is, nor any C library, and nothing can be written."""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.support.bare_root import BareRoot
+from tests.support.building import ROOT, made
+from tests.support.cloud import Cloud
+from tests.support.dockerfile import stages
+from watchbot import __version__
+
+IMAGES = ROOT / "examples/image"
+MOST_BYTES = 90_000_000
+NAME = f"watchbot-{__version__}-linux-{platform.machine()}"
+EVERY_MODULE = """\
+import importlib, pkgutil, watchbot
+for found in pkgutil.walk_packages(watchbot.__path__, "watchbot."):
+    if not found.name.startswith(("watchbot.local", "watchbot.cdk", "watchbot.__main__")):
+        importlib.import_module(found.name)
+print("all imported")
+"""
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if sys.platform != "linux" or shutil.which(os.environ.get("CC", "cc")) is None:
+        pytest.skip("the standalone build needs Linux and a C compiler")
+    folder = tmp_path_factory.mktemp("standalone")
+    made(sys.executable, "-m", "release.standalone", folder)
+    return folder / f"{NAME}.tar.gz"
+
+
+@pytest.fixture(scope="module")
+def root(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> BareRoot:
+    root = BareRoot(tmp_path_factory.mktemp("bare") / "root")
+    with tarfile.open(archive) as packed:
+        packed.extractall(root.path / "opt", filter="data")
+    return root
+
+
+def test_archive_is_small_and_says_nothing_of_its_maker(archive: Path) -> None:
+    with tarfile.open(archive) as packed:
+        entries = packed.getmembers()
+
+    assert sum(entry.size for entry in entries) < MOST_BYTES
+    assert {(entry.uid, entry.gid, entry.uname, entry.mtime) for entry in entries} == {
+        (0, 0, "", 0)
+    }
+    names = {entry.name for entry in entries}
+    assert {"watchbot/bin/watchbot", "watchbot/bin/watchbot-log", "watchbot/lib/ld.so"} <= names
+    # Whatever is not compiled would be compiled at each start.
+    assert not any(name.endswith(".py") for name in names)
+
+
+def test_every_module_is_there(archive: Path) -> None:
+    python = archive.with_name(NAME) / "bin/python"
+
+    done = subprocess.run(
+        [python, "-I", "-c", EVERY_MODULE], env={}, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (0, "all imported\n"), done.stderr
+
+
+def test_it_runs_where_no_python_is(root: BareRoot) -> None:
+    said = root.run("watchbot", "--version")
+    logged = root.run("watchbot-log", "--level", "error", "a line", MessageId="m1")
+
+    assert (said.stdout, said.stderr) == (f"watchbot {__version__}\n", "")
+    assert logged.stdout.endswith("[worker] [m1] [error] a line\n")
+
+
+def test_image_for_ubuntu_works_where_no_more_is_than_a_shell(root: BareRoot, cloud: Cloud) -> None:
+    (image,) = stages(IMAGES / "Dockerfile.ubuntu")
+    queue = cloud.queue("image")
+    cloud.send(queue, "hello")
+    for source, target in (step.split() for step in image.of("COPY") if "--from" not in step):
+        (root.path / target.lstrip("/")).parent.mkdir(exist_ok=True)
+        shutil.copy(IMAGES / source, root.path / target.lstrip("/"))
+    words = json.loads(image.last("ENTRYPOINT")) + json.loads(image.last("CMD"))
+    variables = {name: cloud.environment[name] for name in cloud.environment if "AWS" in name}
+    once = {"WATCHBOT_EXIT_WHEN_EMPTY": "true", "WATCHBOT_POLL_WAIT": "1", "QueueUrl": queue}
+
+    done = root.run(*words, **variables, **once)
+
+    assert done.returncode == 0, done.stderr
+    assert "working on hello" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "file", sorted(IMAGES.glob("Dockerfile.[nu]*")), ids=lambda file: file.name
+)
+def test_image_copies_what_the_build_has(file: Path, archive: Path) -> None:
+    (image,) = stages(file)
+    (copied,) = (step.split() for step in image.of("COPY") if "--from" in step)
+    path = image.last("ENV").split()[0]
+
+    assert copied == ["--from=watchbot-standalone:1", "/opt/watchbot", "/opt/watchbot"]
+    assert path == "PATH=/opt/watchbot/bin:$PATH"
+    (built,) = (stage for stage in stages(ROOT / "Dockerfile") if stage.name == "standalone")
+    assert built.last("COPY").endswith(" /opt/watchbot /opt/watchbot")
+    with tarfile.open(archive) as packed:
+        assert packed.getmember("watchbot/bin/watchbot").mode == 0o755
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node here")
+def test_worker_of_the_images_for_node_says_its_message() -> None:
+    done = subprocess.run(
+        ["node", IMAGES / "work.js"],
+        env={"Message": "hello"}, executable=shutil.which("node"), check=True,
+        capture_output=True, text=True,
+    )  # fmt: skip
+
+    assert done.stdout == "working on hello\n"
+
+
+def test_watcher_and_worker_share_no_library(root: BareRoot, cloud: Cloud) -> None:
+    queue = cloud.queue("standalone")
+    cloud.send(queue, "hello")
+    variables = {name: cloud.environment[name] for name in cloud.environment if "AWS" in name}
+
+    done = root.run(
+        "watchbot", "listen", "--queue-url", queue, "--exit-when-empty", "--poll-wait", "1",
+        'echo "got $Message from $(cat /proc/$PPID/comm)"; echo "a word" | watchbot-log; env',
+        **variables, LD_PRELOAD="/lib/libjemalloc.so.2", PYTHONPATH="/srv", PYTHONHOME="/nowhere",
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "got hello from watchbot" in done.stdout
+    assert "[worker]" in done.stdout
+    assert "LD_PRELOAD=/lib/libjemalloc.so.2" in done.stdout
+    assert "PYTHONHOME=/nowhere" in done.stdout
+    assert "LD_LIBRARY_PATH" not in done.stdout
+    assert "WATCHBOT_STANDALONE" not in done.stdout
+    assert cloud.depth(queue) == (0, 0)
+
+
+def test_health_is_asked_without_a_shell(root: BareRoot) -> None:
+    done = root.run("watchbot", "healthcheck", "--port", "1")
+
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_link_to_it_may_have_any_name(root: BareRoot) -> None:
+    (root.path / "bin/wb").symlink_to("/opt/watchbot/bin/watchbot")
+
+    done = root.run("wb", "--version")
+
+    assert done.stdout == f"watchbot {__version__}\n"
+
+
+def test_program_without_its_directory_says_so(root: BareRoot) -> None:
+    shutil.copy(root.path / "opt/watchbot/bin/watchbot", root.path / "bin/alone")
+
+    done = root.run("alone", "--version")
+
+    assert done.returncode == 1
+    assert "copy the whole directory of the standalone build" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_extra_it_lacks_is_told(root: BareRoot) -> None:
+    done = root.run("watchbot", "local", "true")
+
+    assert done.returncode == 2
+    assert "standalone build is made without them" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
