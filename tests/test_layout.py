@@ -46,7 +46,7 @@ OWNERS = {  # one door to each dangerous thing
     "psycopg_pool": {"sql/postgres.py"},
     "questionary": {"deadletter/prompt.py"},
     "redis": {"progress/redis.py"},
-    "resource": {"descriptors.py", "doctor/collect.py"},
+    "resource": {"descriptors.py", "doctor/collect.py", "listen/usage.py"},
     "signal": {
         "inherited.py",
         "lifecycle.py",

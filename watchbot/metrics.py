@@ -25,6 +25,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Workers run for milliseconds or for hours; an answer of AWS takes milliseconds to a long poll.
 _WORK_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 1800, 3600, 10800, 43200)
 _CALL_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 21)
+_MEMORY_BUCKETS_BYTES = tuple(2**power for power in range(22, 38))  # 4 MiB to 128 GiB
 _RECEIVES_BUCKETS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 50, 100)
 
 MOST_SCHEDULES = 500  # jobs with metrics of their own: each job has thirty series
@@ -102,6 +103,16 @@ _in_hand = _gauge(
 )
 worker_duration = _histogram(
     "watchbot_worker_duration_seconds", "How long a worker ran.", _WORK_BUCKETS_S
+)
+worker_cpu = _histogram(
+    "watchbot_worker_cpu_seconds",
+    "CPU time of a run, with that of the children it has waited for.",
+    _WORK_BUCKETS_S,
+)
+worker_memory = _histogram(
+    "watchbot_worker_memory_bytes",
+    "Peak memory of a run's processes, where it is known.",
+    _MEMORY_BUCKETS_BYTES,
 )
 response_duration = _histogram(
     "watchbot_response_duration_seconds",

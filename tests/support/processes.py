@@ -11,6 +11,7 @@ import anyio
 from watchbot.listen import spawn
 from watchbot.listen.output import Stream
 from watchbot.listen.spawn import Start
+from watchbot.listen.usage import Usage
 
 PATH = os.environb[b"PATH"]
 
@@ -54,6 +55,7 @@ class Watched:
         self.grace_s, self.patience_s = grace_s, patience_s
         self.stuck: list[tuple[list[int], str]] = []
         self.left: dict[int, str] = {}
+        self.usage = Usage()
 
     async def grace(self) -> None:
         await anyio.sleep(self.grace_s)
@@ -66,6 +68,9 @@ class Watched:
 
     def killed(self, processes: Mapping[int, str]) -> None:
         self.left.update(processes)
+
+    def used(self, usage: Usage) -> None:
+        self.usage = usage
 
 
 def a_start(script: str, *, stdin: bytes = b"", **variables: bytes) -> Start:

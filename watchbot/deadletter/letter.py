@@ -39,6 +39,8 @@ def everything(message: Message, envelope: Envelope = "open") -> dict[str, Any]:
         **summary(message, envelope),
         "exit_code": evidence.exit_code if evidence else None,
         "duration": evidence.duration_s if evidence else None,
+        "cpu_s": evidence.cpu_s if evidence else None,
+        "memory_bytes": evidence.memory_bytes if evidence else None,
         "tail": evidence.tail if evidence else None,
         "original_id": origin(message),
         "subject": content.subject or None,
@@ -76,7 +78,10 @@ def line(facts: Mapping[str, Any]) -> str:
 
 def page(facts: Mapping[str, Any]) -> str:
     """The page for a person, from `everything`."""
-    names = ("id", "original_id", "sent", "receives", "group", "reason", "duration", "fingerprint")
+    names = (
+        *("id", "original_id", "sent", "receives", "group", "reason", "duration"),
+        *("cpu_s", "memory_bytes", "fingerprint"),
+    )
     lines = [f"{name}: {facts[name]}" for name in names if facts[name] is not None]
     lines += [f"attribute {name}: {item['value']}" for name, item in facts["attributes"].items()]
     if facts["subject"]:

@@ -6,14 +6,21 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from watchbot.listen.orphans import is_immortal
+from watchbot.listen.usage import Usage
+
+OUT_OF_MEMORY = "killed: out of memory"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """The end of a process: an exit code or a signal; neither if watchbot could not see the end."""
+    """The end of a process: an exit code or a signal; neither if watchbot could not see the end.
+
+    `out_of_memory`: the kernel killed it, or its last child, because memory ran out.
+    """
 
     exit_code: int | None
     signal: int | None = None
+    out_of_memory: bool = False
 
     @property
     def signal_name(self) -> str | None:
@@ -26,6 +33,8 @@ class Ending:
             return str(self.signal)
 
     def __str__(self) -> str:
+        if self.out_of_memory:
+            return OUT_OF_MEMORY
         if self.signal is not None:
             return f"signal {self.signal_name}"
         return "unseen end" if self.exit_code is None else f"exit code {self.exit_code}"
@@ -47,6 +56,9 @@ class Care(Protocol):
 
     def killed(self, processes: Mapping[int, str]) -> None:
         """Hears numbers and names of killed processes that the worker had left running."""
+
+    def used(self, usage: Usage) -> None:
+        """Hears what the worker has used, once it has ended."""
 
 
 class StillRunning(Exception):

@@ -149,6 +149,8 @@ def _evidence(report: Report) -> Evidence:
         reason=report.how,
         fingerprint=report.fingerprint,
         duration_s=report.duration_s,
+        cpu_s=report.usage.cpu_s,
+        memory_bytes=report.usage.memory_bytes,
         exit_code=report.ending.exit_code if report.ending else None,
         tail=report.tail,
         message_id=message.id,

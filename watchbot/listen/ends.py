@@ -11,6 +11,7 @@ import anyio
 
 from watchbot.lifecycle import Stop
 from watchbot.listen.runner import Job
+from watchbot.listen.usage import Usage
 from watchbot.outcome import LEAVING, RELEASED, TIMED_OUT, Outcome
 from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.message import Message
@@ -109,6 +110,8 @@ class Ends:
 class RunCare:
     """Decides how long one process gets to end, and logs processes that do not end.
 
+    `usage` is what the process has used, once it has ended.
+
     `left_s` returns in how many seconds SQS ends the leases of its messages for good. `facts` name
     the process in the log.
     """
@@ -122,6 +125,7 @@ class RunCare:
         facts: Callable[[], Mapping[str, object]],
     ) -> None:
         self._ends, self._left_s, self._facts = ends, left_s, facts
+        self.usage = Usage()
 
     async def grace(self) -> None:
         await self._ends.grace()
@@ -141,6 +145,9 @@ class RunCare:
         names = sorted(set(processes.values()))
         facts = {"count": len(processes), "pid": _some(list(processes)), "command": _some(names)}
         self._log(log.warning, "killed what the worker left running", **facts)
+
+    def used(self, usage: Usage) -> None:
+        self.usage = usage
 
     def _log(self, write: Callable[..., None], phrase: str, **facts: object) -> None:
         write(phrase, extra={**self._facts(), **facts})

@@ -1,14 +1,15 @@
 """Logs two lines for each message: its receive, and the end of its run.
 
 The second line holds the result twice. The metric filters of `watchbot template` read
-`duration_s`, `response_s` and `receives`. The metric filters of ecs-watchbot's stacks read `code`,
-`signal`, and in milliseconds `duration` and `response_duration`. ecs-watchbot defines these names
-and units in lib/worker.js and lib/template.js.
+`duration_s`, `response_s` and `receives`, so these are last. The metric filters of ecs-watchbot's
+stacks read `code`, `signal`, and in milliseconds `duration` and `response_duration`. ecs-watchbot
+defines these names and units in lib/worker.js and lib/template.js.
 """
 
 import logging
 
 from watchbot.listen.report import Report
+from watchbot.listen.usage import Usage
 from watchbot.outcome import FAILURE, Fate
 from watchbot.sqs.message import Message
 from watchbot.world import REAL, World
@@ -64,4 +65,15 @@ def _result(report: Report, waited_s: float | None) -> dict[str, object]:
 
 def _figures(report: Report, waited_s: float | None) -> dict[str, float]:
     sent = {} if waited_s is None else {"response_s": waited_s}
-    return {"duration_s": report.duration_s, **sent, "receives": report.message.receives}
+    return {
+        **in_figures(report.usage),
+        "duration_s": report.duration_s,
+        **sent,
+        "receives": report.message.receives,
+    }
+
+
+def in_figures(usage: Usage) -> dict[str, float]:
+    """What is known of a usage, by its names in the log."""
+    figures = {"cpu_s": usage.cpu_s, "memory_mb": usage.memory_mb}
+    return {name: figure for name, figure in figures.items() if figure is not None}

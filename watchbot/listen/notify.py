@@ -143,13 +143,15 @@ class Notifier:
         )
 
     def _text(self, report: Report, count: int) -> str:
-        message, content = report.message, report.content
+        message, content, usage = report.message, report.content, report.usage
         facts = {
             "When": date(self._world.wall()),
             "Service": self._service,
             "Outcome": f"{report.outcome.name}: the message {report.outcome.fate.value}",
             "Ending": report.how,
             "Duration": f"{report.duration_s:.3f} s",
+            "CPU": "" if usage.cpu_s is None else f"{usage.cpu_s:.3f} s",
+            "Peak memory": "" if usage.memory_mb is None else f"{usage.memory_mb:.1f} MB",
             "Receives": str(message.receives),
             **self._container,
             "Alike": f"{count} failures like this one" if count > 1 else "",

@@ -19,6 +19,7 @@ from typing import Protocol
 import anyio
 
 from watchbot.listen import spawn
+from watchbot.listen.account import Account
 from watchbot.listen.care import Care, Ending, StillRunning, why
 from watchbot.listen.orphans import is_immortal, kill, orphans, with_descendants
 from watchbot.listen.output import Stream
@@ -80,7 +81,7 @@ async def run(
     Raises `SpawnError` when the command cannot start, and `StillRunning` when a process outlasted
     the patience. `fast` is for tests of the way without a pidfd.
     """
-    worker = _Worker(listener, fast=fast)
+    worker = _Worker(listener, care, fast=fast)
     try:
         worker.start(start)
     except OSError as error:
@@ -93,13 +94,13 @@ async def run(
         await worker.exited.wait()
     except BaseException:
         with anyio.CancelScope(shield=True):
-            await worker.end(care)
+            await worker.end()
         raise
     finally:
         try:
             with anyio.CancelScope(shield=True):
-                await worker.drain(care)
-                await worker.outlast(care)
+                await worker.drain()
+                await worker.outlast()
         finally:
             worker.close()
     return worker.ending
@@ -115,9 +116,9 @@ def end_orphans() -> None:
 class _Worker:
     """One running process, its pipes, and how it ended."""
 
-    def __init__(self, listener: Listener, *, fast: bool) -> None:
+    def __init__(self, listener: Listener, care: Care, *, fast: bool) -> None:
         self._loop = asyncio.get_running_loop()
-        self._listener, self._fast = listener, fast
+        self._listener, self._care, self._fast = listener, care, fast
         self._pipes: dict[int, Stream] = {}
         self.exited = asyncio.Event()
         self._heard = asyncio.Event()  # output came, or a pipe closed
@@ -126,6 +127,7 @@ class _Worker:
         self._reminds_at = -math.inf
         self._pidfd: int | None = None
         self.ending = Ending(exit_code=None)
+        self._account = Account()
 
     def start(self, start: Start) -> None:
         with contextlib.ExitStack() as files:
@@ -141,6 +143,7 @@ class _Worker:
 
     def watch(self) -> None:
         """Follows the output and the end of the process; kills it if the machine refuses that."""
+        self._account.follow(self.pid)
         try:
             self._follow()
         except (OSError, RuntimeError) as error:
@@ -149,7 +152,7 @@ class _Worker:
             self._reap()
             self._has_exited()
 
-    async def drain(self, care: Care) -> None:
+    async def drain(self) -> None:
         """Reads the rest of the output, kills the processes left, and notes the ending.
 
         Waits only while processes are left, for some seconds at most.
@@ -171,28 +174,29 @@ class _Worker:
                 await anyio.sleep(0.005)
                 await orphans.look()
         if killed := {number: name for number, name in left.items() if not is_immortal(number)}:
-            care.killed(killed)
+            self._care.killed(killed)
 
-    async def end(self, care: Care) -> None:
+    async def end(self) -> None:
         """Sends SIGTERM to the group, and SIGKILL to the rest of it when the grace is over."""
         self._told_to_end = True
+        self._account.look()
         self._kill_group(signal.SIGTERM)
         async with anyio.create_task_group() as leaving:
-            leaving.start_soon(self._leave, leaving.cancel_scope, care)
-            await care.grace()
+            leaving.start_soon(self._leave, leaving.cancel_scope)
+            await self._care.grace()
             leaving.cancel_scope.cancel()
         self._kill_group(signal.SIGKILL)
         if not any(map(is_immortal, self._alive())):
             with anyio.move_on_after(STUCK_S):
                 await self.exited.wait()
 
-    async def outlast(self, care: Care) -> None:
+    async def outlast(self) -> None:
         """Waits for processes that cannot be ended. Raises `StillRunning` if one outlasts that."""
         if not self._alive():
             return
         async with anyio.create_task_group() as waiting:
-            waiting.start_soon(self._leave, waiting.cancel_scope, care)
-            await care.patience()
+            waiting.start_soon(self._leave, waiting.cancel_scope)
+            await self._care.patience()
             waiting.cancel_scope.cancel()
         if self._pidfd is not None and self.exited.is_set():
             self._reap()
@@ -207,6 +211,8 @@ class _Worker:
         self._read_all()
 
     def close(self) -> None:
+        self._account.close()
+        self._care.used(self._account.usage)
         for reader in list(self._pipes):
             self._hang_up(reader)
         waited_for_aside = self._pidfd is None
@@ -236,23 +242,23 @@ class _Worker:
             self._loop.add_reader(self._pidfd, self._has_exited)
         self._go_on()
 
-    async def _leave(self, wait: anyio.CancelScope, care: Care) -> None:
-        """Cancels `wait` when no process is left; tells `care` of those that cannot be ended."""
+    async def _leave(self, wait: anyio.CancelScope) -> None:
+        """Cancels `wait` when no process is left; tells the care of those that cannot be ended."""
         while alive := self._alive():  # a shell may end before the program that it runs
             if stuck := [pid for pid in alive if is_immortal(pid) or self._was_killed]:
-                self._remind(stuck, care)
+                self._remind(stuck)
             if self.exited.is_set():
                 await anyio.sleep(LOOK_S)
             else:
-                with anyio.move_on_after(care.remind_s):
+                with anyio.move_on_after(self._care.remind_s):
                     await self.exited.wait()
             await orphans.look()
         wait.cancel()
 
-    def _remind(self, stuck: Sequence[int], care: Care) -> None:
+    def _remind(self, stuck: Sequence[int]) -> None:
         if time.monotonic() >= self._reminds_at:
-            self._reminds_at = time.monotonic() + care.remind_s
-            care.still_runs(stuck, why(stuck))
+            self._reminds_at = time.monotonic() + self._care.remind_s
+            self._care.still_runs(stuck, why(stuck))
 
     def _alive(self) -> list[int]:
         """The process itself, if it runs, and its known orphans."""
@@ -277,11 +283,10 @@ class _Worker:
             return
         self._reaped = True
         try:
-            _, status = os.waitpid(self.pid, 0)
+            _, status, waited = os.wait4(self.pid, 0)
         except ChildProcessError:  # other code of this process has reaped it
             return
-        code = os.waitstatus_to_exitcode(status)
-        self.ending = Ending(exit_code=code) if code >= 0 else Ending(exit_code=None, signal=-code)
+        self.ending = self._account.end(status, waited)
 
     def _kill_group(self, number: signal.Signals) -> None:
         self._was_killed = self._was_killed or number == signal.SIGKILL

@@ -5,10 +5,13 @@ import re
 from dataclasses import dataclass
 
 from watchbot.listen.care import Ending
+from watchbot.listen.usage import Usage
 from watchbot.outcome import Outcome
 from watchbot.settings.values import Envelope
 from watchbot.sqs.envelope import Content, open_envelope
 from watchbot.sqs.message import Message
+
+UNKNOWN = Usage()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +20,7 @@ class Run:
 
     id: str
     duration_s: float
+    usage: Usage = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,11 @@ class Report:
     def duration_s(self) -> float:
         """Seconds that the run took; 0 without a run."""
         return self.run.duration_s if self.run else 0.0
+
+    @property
+    def usage(self) -> Usage:
+        """What the run has used; nothing is known without a run."""
+        return self.run.usage if self.run else UNKNOWN
 
     @property
     def how(self) -> str:

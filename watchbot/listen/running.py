@@ -10,7 +10,7 @@ from watchbot.listen.done import Done
 from watchbot.listen.lanes import Batch
 from watchbot.listen.lines import log_start
 from watchbot.listen.machine import Machine
-from watchbot.listen.report import Verdict
+from watchbot.listen.report import Run, Verdict
 from watchbot.listen.runner import Job, Runner
 from watchbot.outcome import COMPLETED, FAILED, LEAVING, RELEASED
 from watchbot.settings.listen import WatcherSettings
@@ -106,5 +106,13 @@ class Running:
         if len(verdicts) != len(jobs):
             raise ValueError(f"{len(verdicts)} verdicts for {len(jobs)} messages")
         if runs := [verdict.run for verdict in verdicts if verdict.run is not None]:
-            metrics.worker_duration.observe(runs[-1].duration_s)
+            _observe(runs[-1])
         return verdicts
+
+
+def _observe(run: Run) -> None:
+    metrics.worker_duration.observe(run.duration_s)
+    if run.usage.cpu_s is not None:
+        metrics.worker_cpu.observe(run.usage.cpu_s)
+    if run.usage.memory_bytes is not None:
+        metrics.worker_memory.observe(run.usage.memory_bytes)

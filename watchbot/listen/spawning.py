@@ -69,17 +69,19 @@ class SpawnRunner:
             return Verdict(outcome=RELEASED, reason=LEAVING)
         output = Output(job.message.id, structured=self._settings.structured_logging)
         ending, reason, left = None, None, None
+        care = RunCare(self._ends, job.left_s, lambda: {"message_id": job.message.id})
         began = self._world.now()
         with self._ends.limited([job]) as limit:
             deadline = self._world.wall() + limit.seconds
             place = Place(worker=slot, scratch=scratch, deadline=deadline)
             try:
-                ending, left = await self._execute(job, place, output)
+                ending, left = await self._execute(job, place, output, care)
             except SpawnError as error:
                 if error.machines_fault:
                     raise OSError(error.number, str(error)) from error
                 reason = f"cannot start: {error}"
-        run = Run(id=self._world.name(), duration_s=self._world.now() - began)
+        lasted_s = self._world.now() - began
+        run = Run(id=self._world.name(), duration_s=lasted_s, usage=care.usage)
         await finish(output)
         outcome = FAILED if ending is None else self._codes.outcome(ending.exit_code)
         if left is not None:
@@ -106,11 +108,10 @@ class SpawnRunner:
             return still.ending, f"{still}: left to its visibility timeout"
 
     async def _execute(
-        self, job: Job, place: Place, output: Output
+        self, job: Job, place: Place, output: Output, care: RunCare
     ) -> tuple[Ending | None, str | None]:
         content = job.content
         variables = environment.worker_environment(self._base, job.message, content, place)
-        care = RunCare(self._ends, job.left_s, lambda: {"message_id": job.message.id})
         no_stdin = self._settings.no_stdin
         start = Start(
             command=self._command,

@@ -29,12 +29,15 @@ class Evidence:
     """The reason why a message was given up, and the message's own id and times.
 
     A dead letter has a new id and a new date in SQS. `exit_code` is None for an end by a signal.
-    `tail` is the last 2 KB of output.
+    `tail` is the last 2 KB of output. `cpu_s` and `memory_bytes` are what the last run used, None
+    where that is not known.
     """
 
     reason: str
     fingerprint: str
     duration_s: float
+    cpu_s: float | None = None
+    memory_bytes: int | None = None
     exit_code: int | None = None
     tail: str = ""
     message_id: str
@@ -48,6 +51,8 @@ def attested(attributes: Mapping[str, Attribute], evidence: Evidence) -> dict[st
         "id": evidence.message_id,
         "sent": evidence.sent_ms,
         "receives": evidence.receives,
+        "cpu_s": evidence.cpu_s,
+        "memory_bytes": evidence.memory_bytes,
     }
     noted = {
         REASON: _text(evidence.reason),
@@ -78,8 +83,10 @@ def read(message: Message) -> Evidence | None:
             exit_code=int(noted[EXIT_CODE]) if EXIT_CODE in noted else None,
             tail=noted.get(TAIL, ""),
             message_id=str(about["id"]),
-            sent_ms=about["sent"] if isinstance(about["sent"], int) else None,
+            sent_ms=_whole(about["sent"]),
             receives=int(about["receives"]),
+            cpu_s=_number(about.get("cpu_s")),
+            memory_bytes=_whole(about.get("memory_bytes")),
         )
     except (KeyError, ValueError, TypeError):
         return None
@@ -109,6 +116,14 @@ def _folded(about: Mapping[str, Any]) -> dict[str, Attribute]:
         }
     except (AttributeError, KeyError, TypeError):  # not written by watchbot
         return {}
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _text(value: str) -> Attribute:

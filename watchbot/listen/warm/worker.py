@@ -14,9 +14,10 @@ from watchbot.listen.care import Ending, StillRunning
 from watchbot.listen.ends import Ends, Limit, RunCare
 from watchbot.listen.output import Output
 from watchbot.listen.process import Alive
-from watchbot.listen.report import Run, Verdict
+from watchbot.listen.report import UNKNOWN, Run, Verdict
 from watchbot.listen.runner import Job
 from watchbot.listen.spawn import Command, SpawnError, Start
+from watchbot.listen.usage import Meter, Usage
 from watchbot.listen.warm.dialogue import (
     Answer,
     BadAnswer,
@@ -81,6 +82,8 @@ class Worker:
         self._rest: Sequence[Answer] = ()
         self._dialogue: Dialogue | None = None
         self._alive: Alive
+        self._meter: Meter | None = None  # of the run under way
+        self._in_all: Usage | None = None  # what the process has used, once it has ended
 
     @property
     def last_words(self) -> str:
@@ -144,7 +147,9 @@ class Worker:
             batch,
             self._router,
             self._output,
-            lambda: Run(id=name, duration_s=self._shop.world.now() - began),
+            lambda: Run(
+                id=name, duration_s=self._shop.world.now() - began, usage=self._usage_of_run
+            ),
             self._shop.settings.exit_codes,
         )
         broken = None
@@ -158,6 +163,8 @@ class Worker:
             raise self.machines_fault
         await self._conclude(in_hand, limit, broken)
         self._in_hand = None
+        if self._meter is not None:
+            self._meter.close()
         return in_hand.verdicts
 
     async def _talk_to_its_end(self, in_hand: InHand, limit: Limit) -> str | None:
@@ -167,6 +174,7 @@ class Worker:
         if self.over.is_set() or dialogue is None:
             return None
         self._alive.catch_up()
+        self._meter = Meter(self.pid)
         deadline = self._shop.world.wall() + limit.seconds
         try:
             while batch := in_hand.still_held():
@@ -220,6 +228,13 @@ class Worker:
         await in_hand.close(outcome, reason=reason)
 
     @property
+    def _usage_of_run(self) -> Usage:
+        """What the run has used: all that its process has, where that is for one run."""
+        if self._in_all is not None and not self._shop.stays:
+            return self._in_all
+        return self._meter.read() if self._meter is not None else UNKNOWN
+
+    @property
     def _own_outcome(self) -> Outcome:
         """What becomes of messages that a process which ended by itself has not answered."""
         codes = self._shop.settings.exit_codes
@@ -257,6 +272,8 @@ class Worker:
                 self.machines_fault = OSError(error.number, str(error))
         except StillRunning as still:
             self.ending, self._left = still.ending, f"{still}: left to its visibility timeout"
+        finally:
+            self._in_all = care.usage
 
     def _has_begun(self, dialogue: Dialogue, alive: Alive) -> bool:
         self._alive, self.pid = alive, alive.pid
