@@ -1,12 +1,11 @@
 """The account of one process: what it uses while it runs, and how it ends."""
 
 import os
-import resource
 import signal
 
 from watchbot.listen.care import Ending
 from watchbot.listen.oom import kills
-from watchbot.listen.usage import Looks, Usage, of_ended
+from watchbot.listen.usage import Looks, Usage, of_ended, struct_rusage
 
 KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)  # the second: a shell says so of its last child
 
@@ -28,7 +27,7 @@ class Account:
         if self._looks is not None:
             self._looks.look()
 
-    def end(self, status: int, waited: resource.struct_rusage) -> Ending:
+    def end(self, status: int, waited: struct_rusage) -> Ending:
         """The ending, by what the kernel has told of the process when it was waited for."""
         self.usage = of_ended(waited, self._looks.peak_bytes if self._looks else 0)
         code = os.waitstatus_to_exitcode(status)

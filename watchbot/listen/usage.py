@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from resource import struct_rusage as struct_rusage
 
 from watchbot.listen.oom import kills
 from watchbot.listen.orphans import orphans, with_descendants
@@ -101,7 +102,7 @@ class Meter:
         )
 
 
-def of_ended(waited: resource.struct_rusage, looked_bytes: int) -> Usage:
+def of_ended(waited: struct_rusage, looked_bytes: int) -> Usage:
     """The usage of a process that has ended, by the kernel's last word and our looks."""
     last_bytes = waited.ru_maxrss * 1024 if _KERNEL else 0
     if last_bytes <= resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024:
