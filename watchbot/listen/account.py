@@ -1,13 +1,10 @@
 """The account of one process: what it uses while it runs, and how it ends."""
 
 import os
-import signal
 
-from watchbot.listen.care import Ending
+from watchbot.listen.care import KILLED, Ending
 from watchbot.listen.oom import kills
 from watchbot.listen.usage import Looks, Usage, of_ended, struct_rusage
-
-KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)  # the second: a shell says so of its last child
 
 
 class Account:

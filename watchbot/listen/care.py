@@ -9,6 +9,7 @@ from watchbot.listen.orphans import is_immortal
 from watchbot.listen.usage import Usage
 
 OUT_OF_MEMORY = "killed: out of memory"
+KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)  # the second: a shell says so of its last child
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
