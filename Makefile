@@ -80,7 +80,7 @@ simulate: $(READY) ## Plays SEEDS histories (100000) of the watcher, then SEEDS/
 mutants: $(READY) ## Puts faults into copies of the tree, and says which of them no test finds
 	$(BIN)/python -m tests.mutants
 
-node: ## Builds AWS's runtime for Node.js and Powertools, for tests; minutes, and needs npm and cmake
+node: ## Builds AWS's runtime for Node.js and Powertools, for tests; two minutes, and needs npm and cmake
 	@mkdir -p build/node
 	npm install --prefix build/node --no-save --no-audit --no-fund --loglevel error \
 	  aws-lambda-ric@3.3.0 @aws-lambda-powertools/batch@2.35.0

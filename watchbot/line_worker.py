@@ -35,7 +35,14 @@ class WatchbotReturn(Exception):
 
     def __init__(self, reason: str = "", *, after: float | None = None) -> None:
         super().__init__(reason)
-        self.after = after
+        self.reason, self.after = reason, after
+
+    def __str__(self) -> str:
+        """The reason, after the wish: a Lambda runtime passes on nothing else of an exception."""
+        if self.after is None:
+            return self.reason
+        wish = f"retryAfter={max(0, self.after):g}"
+        return f"{wish}: {self.reason}" if self.reason else wish
 
 
 class WorkMessage:
@@ -239,7 +246,8 @@ def _answer_for(error: Exception) -> dict[str, Any]:
         return {"exit": _code("REJECT", 3), "reason": words or "rejected"}
     if isinstance(error, WatchbotReturn):
         wish = {} if error.after is None else {"retryAfter": max(0, error.after)}
-        return {"exit": _code("RETURN", 4), "reason": words or "returned", **wish}
+        reason = error.reason[:MOST_REASON] or "returned"
+        return {"exit": _code("RETURN", 4), "reason": reason, **wish}
     return {"exit": 1, "reason": f"{type(error).__name__}: {words}"[:MOST_REASON]}
 
 

@@ -1,6 +1,7 @@
 """A Lambda runtime that misbehaves in the way that its first word names. It runs as a process."""
 
 import http.client
+import itertools
 import os
 import signal
 import socket
@@ -97,6 +98,12 @@ def never_answers() -> None:
     time.sleep(600)
 
 
+def answers_when_it_is_told_to_end() -> None:
+    name, _ = ask()
+    signal.signal(signal.SIGTERM, lambda *_: print("status", answer(name), flush=True))
+    signal.pause()
+
+
 def forks_and_leaves() -> None:
     ask()
     if os.fork():
@@ -119,6 +126,13 @@ def weighs() -> None:
         name, event = ask()
         print("event of", len(event), "bytes")
         answer(name)
+
+
+def fails_the_second_event() -> None:
+    for number in itertools.count(1):
+        name, event = ask()
+        print("event of", len(event), "bytes")
+        answer(name, b"no JSON" if number == 2 else b"null")
 
 
 if __name__ == "__main__":

@@ -88,6 +88,32 @@ def test_a_runtime_that_never_answers_is_killed_at_its_deadline(cloud: Cloud) ->
     assert sum(cloud.depth(queue)) == COUNT
 
 
+def test_an_answer_after_the_deadline_is_gone(cloud: Cloud) -> None:
+    queue = a_queue(cloud, "late")
+
+    done = worked_off(cloud, queue, "answers_when_it_is_told_to_end", "--max-job-duration", "0.5")
+
+    assert done.returncode == 0
+    assert outcomes(done.stdout) == ["timed_out"] * COUNT
+    assert "status 410" in done.stdout
+    assert "an answer was not taken" in done.stdout
+    assert sum(cloud.depth(queue)) == COUNT
+
+
+def test_what_is_behind_a_failure_of_its_group_is_not_run_where_the_batch_is_cut(
+    cloud: Cloud,
+) -> None:
+    queue = cloud.queue("cut.fifo", ContentBasedDeduplication="true")
+    for number in range(6):
+        cloud.send(queue, f"{number}" * 100_000, MessageGroupId="g")
+
+    done = worked_off(cloud, queue, "fails_the_second_event", "--max-event", "250000")
+
+    assert outcomes(done.stdout) == ["completed"] * 2 + ["failed"] + ["released"] * 3
+    assert done.stdout.count("event of") == 2
+    assert sum(cloud.depth(queue)) == 4
+
+
 @pytest.mark.parametrize(
     ("how", "printed", "phrase"),
     [

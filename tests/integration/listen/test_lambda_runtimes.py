@@ -162,6 +162,40 @@ async def test_an_exception_fails_all_with_its_words_and_its_stack(tmp_path: Pat
     assert (returned.outcome, returned.reason) == (RETURNED, "WatchbotReturn: return")
 
 
+async def test_a_return_of_ours_says_when_its_messages_are_to_come_back(tmp_path: Path) -> None:
+    folder = a_function(
+        tmp_path,
+        "import watchbot\n"
+        "def handler(event, context):\n"
+        "    raise watchbot.Return('no licence', after=600)\n",
+    )
+    async with at_work((*PYTHON, "app.handler"), folder) as dialogue:
+        said = await answers(dialogue, a_batch(["{}", "{}"]))
+
+    assert [(answer.outcome, answer.retry_after_s) for answer in said] == [(RETURNED, 600)] * 2
+    assert said[0].reason == "WatchbotReturn: retryAfter=600: no licence"
+
+
+async def test_an_event_as_large_as_lambdas_passes(tmp_path: Path) -> None:
+    folder = a_function(
+        tmp_path,
+        "import json\n"
+        "def handler(event, context):\n"
+        "    size = len(json.dumps(event, ensure_ascii=False, separators=(',', ':')).encode())\n"
+        "    item = {'itemIdentifier': event['Records'][0]['messageId'], 'exit': 1}\n"
+        "    return {'batchItemFailures': [{**item, 'reason': f'{size} bytes'}]}\n",
+    )
+    batch = a_batch(["é" * 500_000] * 7)
+    async with at_work((*PYTHON, "app.handler"), folder) as dialogue:
+        count = dialogue.fits(batch)
+        dialogue.hand(batch[:count], time() + 60)
+        said = await dialogue.answers()
+
+    size = int(str(said[0].reason).removesuffix(" bytes"))
+    assert len(said) == count < len(batch)
+    assert 5 * MB < size <= 6 * MB
+
+
 async def test_a_failure_may_say_what_is_to_become_of_its_message(tmp_path: Path) -> None:
     folder = a_function(
         tmp_path,

@@ -195,6 +195,18 @@ async def test_a_second_answer_is_refused_and_changes_nothing(
     assert [record.getMessage() for record in caplog.records] == ["an answer was not taken"] * 2
 
 
+async def test_an_answer_after_the_deadline_is_gone(caplog: pytest.LogCaptureFixture) -> None:
+    async with at_work() as (api, runtime):
+        call = api.call(CALLED)
+        _, name, _ = await runtime.ask()
+        call.is_late = True
+        status, said = await runtime.post(f"invocation/{name}/error", b"{}")
+
+        assert (status, said["errorType"]) == (410, "Function.Timeout")
+        assert not call.answer.done()
+    assert [record.getMessage() for record in caplog.records] == ["an answer was not taken"]
+
+
 async def test_an_answer_for_an_invocation_of_another_worker_is_refused() -> None:
     async with at_work() as (one, mine), at_work() as (other, its):
         first = one.call(CALLED)

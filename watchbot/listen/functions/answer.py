@@ -1,6 +1,8 @@
 """Reads a function's answer by the rules of Lambda's event source mapping for SQS."""
 
 import json
+import math
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +13,8 @@ MAX_WORDS = 500  # of a reason: it is one line of a log, and the subject of a no
 MAX_TRACE_LINES = 200
 NAMED_FAILED = "named in batchItemFailures"
 
+# How `watchbot.Return(after=600)` reads as text: runtimes pass on no more of an exception.
+_WISH = re.compile(r"retryAfter=(\d{1,9}(?:\.\d{1,9})?)(?:: |$)")
 _BY_TYPE = {"WatchbotReject": REJECTED, "WatchbotReturn": RETURNED}
 
 
@@ -45,6 +49,12 @@ class Fault:
     def outcome(self) -> Outcome:
         """The outcome of the messages; some types ask for more than a retry."""
         return _BY_TYPE.get(self.type, FAILED)
+
+    @property
+    def retry_after(self) -> float | None:
+        """The wish at the start of a `WatchbotReturn`'s message, in seconds; None without one."""
+        wish = _WISH.match(self.message) if self.outcome is RETURNED else None
+        return float(wish[1]) if wish else None
 
     @property
     def tail(self) -> str:
@@ -106,7 +116,7 @@ def _failure(item: Mapping[str, Any]) -> Failure:
     code, wait, reason = item.get("exit"), item.get("retryAfter"), item.get("reason")
     if code is not None and not (_is_number(code, int) and 0 <= code <= MAX_CODE):
         raise UnreadableAnswer(f"exit in batchItemFailures is no number from 0 to {MAX_CODE}")
-    if wait is not None and not (_is_number(wait, (int, float)) and wait >= 0):
+    if wait is not None and not (_is_number(wait, (int, float)) and 0 <= wait < math.inf):
         raise UnreadableAnswer("retryAfter in batchItemFailures is no number of seconds")
     return Failure(exit=code, retry_after=wait, reason=one_line(_text(reason)) or NAMED_FAILED)
 

@@ -101,6 +101,10 @@ class LambdaDialogue:
             return ()
         return self._read(call.answer.result())
 
+    def give_up(self) -> None:
+        if self._call is not None:
+            self._call.is_late = True
+
     def leave(self) -> bool:
         return False
 
@@ -109,7 +113,8 @@ class LambdaDialogue:
 
     def _read(self, answer: bytes | Fault) -> Sequence[Answer]:
         if isinstance(answer, Fault):
-            return self._all(_failed(str(answer), answer.outcome, answer.tail))
+            said = _failed(str(answer), answer.outcome, answer.tail)
+            return self._all(replace(said, retry_after_s=answer.retry_after))
         try:
             failed = failures(answer, self._ids)
         except UnreadableAnswer as problem:

@@ -39,6 +39,7 @@ def opener(settings: ListenSettings, base: Mapping[bytes, bytes]) -> LambdaOpene
         handler=settings.handler,
         source=Source.at(url, region),
         memory_mb=variables.memory_mb(),
+        structured=settings.structured_logging,
     )
     limits = Limits(event_bytes=settings.max_event, start_s=settings.start_timeout)
     return LambdaOpener(function, limits, base)

@@ -19,6 +19,7 @@ from watchbot.listen.warm.dialogue import BadAnswer, NotReady
 MAX_ANSWER_BYTES = 6 * 1024 * 1024  # Lambda's limit
 MAX_COMPLAINTS = 20  # lines of the log about one process
 
+TOO_LATE = "it came after the deadline, or after the lease or the drain had ended"
 UNANSWERED = "it asked for more work before it had answered"
 
 _RUNTIME = "/2018-06-01/runtime/"
@@ -39,7 +40,10 @@ class Invocation:
 
 
 class Call:
-    """An invocation under way. `answer` is what the function returned, or its error."""
+    """An invocation under way. `answer` is what the function returned, or its error.
+
+    `is_late`: the messages are given up, and an answer is taken no more.
+    """
 
     def __init__(self, invocation: Invocation) -> None:
         loop = asyncio.get_running_loop()
@@ -47,6 +51,7 @@ class Call:
         self.invocation = invocation
         self.taken: asyncio.Future[None] = loop.create_future()  # the runtime has the event
         self.answer: asyncio.Future[bytes | Fault] = loop.create_future()
+        self.is_late = False
 
     def settle(self, answer: bytes | Fault) -> None:
         if not self.answer.done():
@@ -154,6 +159,9 @@ class RuntimeApi:
             what = "answered twice" if again else "an id that it does not have"
             self._complain("an answer was not taken", f"{what}: {name[:40]}")
             return _refusal(400, "InvalidRequestID", "Invalid request ID")
+        if call.is_late:
+            self._complain("an answer was not taken", TOO_LATE)
+            return _refusal(410, "Function.Timeout", TOO_LATE)
         if request.size > MAX_ANSWER_BYTES:
             most = f"{MAX_ANSWER_BYTES:,} bytes"
             call.settle(Fault("Function.ResponseSizeTooLarge", f"its answer is over {most}"))

@@ -13,12 +13,16 @@ _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_b
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """The facts that a function gets about itself: name, handler, queue, memory in MB."""
+    """The facts that a function gets about itself: name, handler, queue, memory in MB.
+
+    `structured`: its log is to be lines of JSON.
+    """
 
     name: str
     handler: str | None
     source: Source
     memory_mb: int
+    structured: bool = False
 
     @property
     def arn(self) -> str:
@@ -40,13 +44,16 @@ def of_function(
         fixed["_HANDLER"] = function.handler
     if not base.get(b"AWS_EXECUTION_ENV", b"").startswith(b"AWS_Lambda_"):
         fixed["AWS_EXECUTION_ENV"] = "AWS_Lambda_watchbot"  # ECS has set its own
+    own_format = "JSON" if function.structured else "Text"
+    log_format = base.get(b"AWS_LAMBDA_LOG_FORMAT", own_format.encode())
     usual = {
         "AWS_LAMBDA_FUNCTION_NAME": name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{name}",
         "AWS_LAMBDA_LOG_STREAM_NAME": f"worker-{worker}",
-        "AWS_LAMBDA_LOG_FORMAT": "Text",
+        "AWS_LAMBDA_LOG_FORMAT": own_format,
+        "AWS_LAMBDA_LOG_LEVEL": "INFO" if log_format == b"JSON" else "",  # text has none in Lambda
         "AWS_REGION": function.source.region,
         "AWS_DEFAULT_REGION": function.source.region,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",

@@ -97,6 +97,9 @@ class Dialogue(Protocol):
         Includes every answer that the process has finished, and never raises.
         """
 
+    def give_up(self) -> None:
+        """Hears that no answer counts any more: the process is told to end, with its messages."""
+
     def leave(self) -> bool:
         """Asks the process to end by itself; False if the protocol has no such request.
 

@@ -106,6 +106,9 @@ class LineDialogue:
                 break
         return self._take()
 
+    def give_up(self) -> None:
+        pass  # what it writes from now on is read by nobody
+
     def leave(self) -> bool:
         self._leaves = True
         if not self._unwritten:

@@ -221,6 +221,8 @@ class Worker:
             await in_hand.close(self._own_outcome, ending=self.ending, reason=self._own_reason)
             return
         outcome, reason = (FAILED, broken) if broken else self._shop.ends.told(limit)
+        if self._dialogue is not None:
+            self._dialogue.give_up()
         self.end("answer" if broken else "deadline", reason)
         await self.over.wait()
         if self._left is not None:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import watchbot
 from watchbot.listen.functions.answer import (
     MAX_WORDS,
     NAMED_FAILED,
@@ -102,6 +103,37 @@ def test_an_error_is_its_type_and_its_message_with_the_stack_in_its_tail() -> No
 )
 def test_two_types_ask_for_more_than_another_try(kind: str, outcome: object) -> None:
     assert fault(json.dumps({"errorType": kind}).encode(), None).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "seconds"),
+    [
+        ("WatchbotReturn", "retryAfter=600: no licence", 600),
+        ("WatchbotReturn", "retryAfter=0.5", 0.5),
+        ("WatchbotReturn", "no licence", None),
+        ("WatchbotReturn", "no licence: retryAfter=600", None),
+        ("WatchbotReturn", "retryAfter=-1: x", None),
+        ("WatchbotReturn", "retryAfter=inf", None),
+        ("WatchbotReturn", "retryAfter=600s", None),
+        ("WatchbotReject", "retryAfter=600", None),
+        ("KeyError", "retryAfter=600", None),
+    ],
+)
+def test_a_return_may_say_when(kind: str, message: str, seconds: float | None) -> None:
+    body = json.dumps({"errorType": kind, "errorMessage": message}).encode()
+
+    assert fault(body, None).retry_after == seconds
+
+
+def test_a_return_of_ours_reads_as_its_wish() -> None:
+    for error, message in (
+        (watchbot.Return("no licence", after=600), "retryAfter=600: no licence"),
+        (watchbot.Return(after=0.5), "retryAfter=0.5"),
+        (watchbot.Return(after=-1), "retryAfter=0"),
+        (watchbot.Return("no licence"), "no licence"),
+        (watchbot.Return(), ""),
+    ):
+        assert str(error) == message
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"errorType": 5}'])

@@ -1,6 +1,7 @@
 """Tests the environment of a Lambda runtime."""
 
 import os
+from dataclasses import replace
 
 from watchbot.listen.functions.event import Source
 from watchbot.listen.functions.variables import Function, memory_mb, of_function
@@ -42,6 +43,20 @@ def test_a_runtime_finds_what_lambda_sets() -> None:
     }
     assert os.path.isdir(runtime_dir)
     assert FUNCTION.arn == "arn:aws:lambda:eu-central-1:123456789012:function:tiles"
+
+
+def test_a_log_of_json_has_a_level_and_one_of_text_has_none() -> None:
+    structured = replace(FUNCTION, structured=True)
+
+    def log_of(base: dict[str, str], function: Function) -> tuple[str, str | None]:
+        found = variables(base, function)
+        return found["AWS_LAMBDA_LOG_FORMAT"], found.get("AWS_LAMBDA_LOG_LEVEL")
+
+    assert log_of({}, FUNCTION) == ("Text", None)
+    assert log_of({}, structured) == ("JSON", "INFO")
+    assert log_of({"AWS_LAMBDA_LOG_FORMAT": "JSON"}, FUNCTION) == ("JSON", "INFO")
+    assert log_of({"AWS_LAMBDA_LOG_FORMAT": "Text"}, structured) == ("Text", None)
+    assert log_of({"AWS_LAMBDA_LOG_LEVEL": "DEBUG"}, structured) == ("JSON", "DEBUG")
 
 
 def test_what_an_image_sets_itself_is_kept() -> None:
