@@ -40,10 +40,10 @@ def a_message(
 
 
 def a_job_of(message: Message, **more: Any) -> Job:
-    """A message as a runner sees it, which is held for ever; `more` are other fields."""
+    """A message as a runner sees it, which may always run; `more` are other fields."""
     facts: dict[str, Any] = {
         "content": open_envelope(message),
-        "held": lambda: True,
+        "withheld": lambda: None,
         "left_s": lambda: math.inf,
         "leave_seat": lambda: None,
         "tell": lambda _: None,

@@ -13,8 +13,8 @@ from watchbot.sqs.message import Message
 class Job:
     """One message of a batch, as a runner sees it.
 
-    `held` returns whether the message may be handed to a process: the watcher still holds it, and
-    on a FIFO queue, nothing before it in the batch is lost or goes back. `left_s` returns the
+    `withheld` returns why the message must not be handed to a process now (its lease is lost, the
+    watcher leaves, or, on a FIFO queue, one before it goes back), or None. `left_s` returns the
     seconds until SQS ends the lease for good. `leave_seat` gives up the descriptors that are
     reserved for the message's process: call it right before the start, with no `await` in between.
     `tell` settles the message before its run ends; `run` returns the verdict all the same.
@@ -22,7 +22,7 @@ class Job:
 
     message: Message
     content: Content
-    held: Callable[[], bool]
+    withheld: Callable[[], str | None]
     left_s: Callable[[], float]
     leave_seat: Callable[[], None]
     tell: Callable[[Verdict], None]

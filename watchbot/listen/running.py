@@ -40,10 +40,18 @@ class Running:
 
         `behind` returns whether one that it must not overtake is not done.
         """
+
+        def withheld() -> str | None:
+            if behind():
+                return WENT_BACK
+            if not self._leases.holds(lease):
+                return "not run"
+            return LEAVING if self._consumer.leaving.is_set() else None
+
         return Job(
             message=lease.message,
             content=open_envelope(lease.message, self._settings.envelope),
-            held=lambda: self._leases.holds(lease) and not behind(),
+            withheld=withheld,
             left_s=lambda: lease.left_s,
             leave_seat=self._machine.reserve.seat().leave,
             tell=tell,
@@ -101,7 +109,7 @@ class Running:
         verdicts = await self._machine.insist(
             partial(self._runner.run, jobs, slot),
             self._consumer.leaving,
-            lambda: any(job.held() for job in jobs),
+            lambda: not all(job.withheld() for job in jobs),
         )
         if len(verdicts) != len(jobs):
             raise ValueError(f"{len(verdicts)} verdicts for {len(jobs)} messages")

@@ -14,7 +14,7 @@ from watchbot.listen.report import Run, Verdict
 from watchbot.listen.runner import Job
 from watchbot.listen.spawn import Command, SpawnError, Start
 from watchbot.listen.workspace import Workspace
-from watchbot.outcome import FAILED, LEAVING, LEFT, RELEASED
+from watchbot.outcome import FAILED, LEFT, RELEASED
 from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.envelope import Content
 from watchbot.sqs.message import Message
@@ -65,8 +65,8 @@ class SpawnRunner:
             await room.aclose()
 
     async def _run(self, job: Job, slot: int, scratch: str) -> Verdict:
-        if self._ends.released.is_set():
-            return Verdict(outcome=RELEASED, reason=LEAVING)
+        if why := job.withheld():
+            return Verdict(outcome=RELEASED, reason=why)
         output = Output(job.message.id, structured=self._settings.structured_logging)
         ending, reason, left = None, None, None
         care = RunCare(self._ends, job.left_s, lambda: {"message_id": job.message.id})
@@ -122,7 +122,7 @@ class SpawnRunner:
         for moved in _ways(variables, content, place.scratch, always=no_stdin):
             try:
                 moved_start = replace(start, environment=moved)
-                return await self._to_its_end(moved_start, output, care, job.held)
+                return await self._to_its_end(moved_start, output, care, lambda: not job.withheld())
             except SpawnError as error:
                 if not error.too_big:
                     raise

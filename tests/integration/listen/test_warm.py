@@ -195,13 +195,24 @@ async def test_worker_that_does_not_answer_is_ended_at_the_deadline(script: str)
     assert await left(queue) == 2
 
 
+async def test_answer_that_a_worker_gives_after_its_sigterm_counts() -> None:
+    queue = a_queue("a")
+    script = "trap 'echo 0 >&3; exit' TERM; read -r m; sleep 60"
+
+    ends = await worked_off(queue, script, warm="lines", max_job_duration=0.3)
+
+    assert ends.outcomes == [("a", COMPLETED)]
+    assert await left(queue) == 0
+
+
 async def test_worker_that_answers_twice_is_ended_and_its_messages_keep_their_first_answers(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     queue = a_queue("a", "b")
     caplog.set_level(logging.WARNING)
 
-    ends = await worked_off(queue, "while read -r m; do echo 0 >&3; echo 0 >&3; done", warm="lines")
+    both = "printf '0\\n0\\n' >&3"  # one write: the second could be taken for the next message's
+    ends = await worked_off(queue, f"while read -r m; do {both}; done", warm="lines")
 
     assert ends.outcomes == [("a", COMPLETED), ("b", COMPLETED)]
     said = [record for record in caplog.records if "starting another" in record.message]

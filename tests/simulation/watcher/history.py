@@ -110,7 +110,8 @@ def history_of(seed: int) -> History:
     seconds = chance.choice((5, 15, 40))
     fifo, gentle = chance.random() < 0.4, chance.random() < 0.4
     options = _options(chance)
-    long = chance.random() < 0.002  # some run for hours
+    if long := chance.random() < 0.002:  # some run for hours, in which nobody asks every second
+        options["poll_wait"] = 20
     broken = chance.random() < 0.08  # the command fails for every message, until it is mended
     watchers = chance.choice((1, 1, 1, 2, 3))
     deeds = _GENTLE if gentle else _DEEDS

@@ -9,7 +9,7 @@ from watchbot.listen.report import Verdict
 from watchbot.listen.runner import Job
 from watchbot.listen.warm.worker import Shop, Worker
 from watchbot.listen.workspace import Workspace
-from watchbot.outcome import LEAVING, RELEASED
+from watchbot.outcome import RELEASED
 from watchbot.sqs.message import Message
 
 
@@ -28,8 +28,9 @@ class ColdRunner:
             scratch = await room.enter_async_context(self._workspace.job())
             for job in batch:
                 job.leave_seat()
-            if self._shop.ends.released.is_set():
-                return [Verdict(outcome=RELEASED, reason=LEAVING)] * len(batch)
+            withheld = [job.withheld() for job in batch]
+            if all(withheld):
+                return [Verdict(outcome=RELEASED, reason=why) for why in withheld]
             worker = Worker(self._shop, slot, scratch, {"WATCHBOT_BATCH": str(len(batch))})
             async with anyio.create_task_group() as life:
                 life.start_soon(worker.live)

@@ -73,14 +73,15 @@ class InHand:
         """The first message without a verdict."""
         return self._batch[self._open[0]] if self._open else None
 
-    def still_held(self) -> Sequence[Job]:
+    def to_hand_over(self) -> Sequence[Job]:
         """The messages without a verdict, in order, that may be handed over; releases the others.
 
         A lease may be lost while a process gets ready, or works on those before.
         """
-        for number in [each for each in self._open if not self._batch[each].held()]:
-            self._open.remove(number)
-            self._verdicts[number] = Verdict(outcome=RELEASED, reason="not run")
+        for number in list(self._open):
+            if why := self._batch[number].withheld():
+                self._open.remove(number)
+                self._verdicts[number] = Verdict(outcome=RELEASED, reason=why)
         return [self._batch[number] for number in self._open]
 
     async def begin(self) -> None:

@@ -1,19 +1,20 @@
 """One process that is handed messages, from its start to its end."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import anyio
 from anyio.abc import TaskGroup
 
 from watchbot import metrics
 from watchbot.listen import environment, process
-from watchbot.listen.care import Ending, StillRunning
+from watchbot.listen.care import Care, Ending, StillRunning
 from watchbot.listen.ends import Ends, Limit, RunCare
 from watchbot.listen.output import Output
-from watchbot.listen.process import Alive
+from watchbot.listen.process import Alive, Listener
 from watchbot.listen.report import UNKNOWN, Run, Verdict
 from watchbot.listen.runner import Job
 from watchbot.listen.spawn import Command, SpawnError, Start
@@ -35,12 +36,21 @@ from watchbot.world import World
 HANG_UP_S = 1.0  # a process that closed its end of the talk has this long to end by itself
 
 
+class RunProcess(Protocol):
+    """Runs a process to its end; see `process.run`."""
+
+    async def __call__(
+        self, start: Start, listener: Listener, care: Care, begun: Callable[[Alive], bool]
+    ) -> Ending: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
     """What the processes of a runner have in common.
 
     `stays`: a process is handed batch after batch. Else it is handed one, and its exit code is
-    the verdict of each message that it has not answered.
+    the verdict of each message that it has not answered. `run_process` runs a process to its end;
+    a simulation has processes of its own.
     """
 
     settings: WatcherSettings
@@ -50,6 +60,7 @@ class Shop:
     open_dialogue: Opener
     world: World
     stays: bool
+    run_process: RunProcess = process.run
 
 
 class Worker:
@@ -177,7 +188,7 @@ class Worker:
         self._meter = Meter(self.pid)
         deadline = self._shop.world.wall() + limit.seconds
         try:
-            while batch := in_hand.still_held():
+            while batch := in_hand.to_hand_over():
                 await self._hand(dialogue, in_hand, batch, deadline)
             if not self._shop.stays:
                 dialogue.leave()  # where nothing was left to hand over
@@ -225,6 +236,8 @@ class Worker:
             self._dialogue.give_up()
         self.end("answer" if broken else "deadline", reason)
         await self.over.wait()
+        if broken is None:
+            await in_hand.take(self._rest[: in_hand.left])
         if self._left is not None:
             outcome, reason = LEFT, self._left
         await in_hand.close(outcome, reason=reason)
@@ -265,7 +278,7 @@ class Worker:
         )
         care = RunCare(shop.ends, self._left_s, self._facts)
         try:
-            self.ending = await process.run(
+            self.ending = await shop.run_process(
                 start, self._router, care, partial(self._has_begun, dialogue)
             )
         except SpawnError as error:

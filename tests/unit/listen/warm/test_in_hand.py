@@ -25,13 +25,13 @@ async def test_message_whose_lease_was_lost_is_not_handed_over_and_answers_are_f
 ):
     lost = set[str]()
     batch = [
-        a_job_of(message, held=lambda message=message: message.id not in lost)
+        a_job_of(message, withheld=lambda message=message: "lost" if message.id in lost else None)
         for message in map(a_message, "abc")
     ]
     hand = in_hand(batch)
     lost.add("b")
 
-    held = [job.message.id for job in hand.still_held()]
+    held = [job.message.id for job in hand.to_hand_over()]
     await hand.take([Answer(exit_code=0)])
     await hand.take([Answer(exit_code=1)])
 
