@@ -18,10 +18,10 @@ LAYERS = [  # a module imports from its own folder and from the lines above it
     "errors inherited moment world outcome task_outcome watchdog address descriptors doorkeeper "
     "line_worker",
     "answers credentials display patience settings stdout logs metrics",
-    "lifecycle api_model aws pages web",
+    "lifecycle api_model aws pages watchers web",
     "dynamodb sqs sql",
     "task_record",
-    "doctor healthcheck listen deadletter progress record schedule template send top",
+    "doctor healthcheck listen deadletter progress queues record schedule template send top",
     "local",
     "cli",
     "__main__",

@@ -88,6 +88,7 @@ _THROTTLED = {
 _REJECTED = (boto.ParamValidationError,)
 _NAMES = {  # of services that have more than capitals
     "cloudformation": "CloudFormation",
+    "cloudwatch": "CloudWatch",
     "dynamodb": "DynamoDB",
     "logs": "CloudWatch Logs",
 }

@@ -21,7 +21,8 @@ from watchbot.patience import patience
 
 COMMANDS = (
     *("listen", "schedule", "record", "tasks", "template", "local", "send"),
-    *("dead-letter", "progress", "doctor", "healthcheck", "top", "log"),
+    *("status", "pause", "resume", "dead-letter", "progress", "doctor", "healthcheck", "top"),
+    "log",
 )
 
 # Commands that are services: an error that ends them is a line of their log.

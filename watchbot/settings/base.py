@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from watchbot.address import bare
 from watchbot.errors import SettingError
 from watchbot.settings.service_links import service_link
-from watchbot.settings.whereabouts import whereabouts
+from watchbot.settings.whereabouts import elsewhere_than_aws, whereabouts
 
 MAX_VARIABLE_BYTES = 131_072  # Linux refuses a longer `NAME=VALUE\0` (MAX_ARG_STRLEN)
 TWELVE_HOURS_S = 43_200  # no message stays hidden, or waits, longer than this in SQS
@@ -49,7 +49,7 @@ def flag(name: str) -> str:
 
 def repeats(field: FieldInfo) -> bool:
     """Whether the user repeats the option's flag for each item."""
-    return field.annotation in (tuple[str, ...], tuple[Any, ...], dict[str, Any])
+    return get_origin(field.annotation) is tuple or field.annotation == dict[str, Any]
 
 
 def option(default: Any, text: str, metavar: str | None = None, **limits: Any) -> Any:
@@ -130,6 +130,16 @@ class AwsEndpoint:
             if chosen or not server
             else replace(here, endpoint_url=here.endpoint_url or server)
         )
+
+    def beside(self, queue_url: str) -> "AwsEndpoint | None":
+        """This endpoint, for the other services of a queue's region.
+
+        None if the queue is on a server that is not AWS's, and the user chose no server for all
+        services: nobody would expect a call to AWS itself.
+        """
+        chosen = self.endpoint_url or os.environ.get("AWS_ENDPOINT_URL")
+        foreign = elsewhere_than_aws(queue_url) is not None
+        return None if foreign and not chosen else self.in_region_of(queue_url)
 
     def in_region_of(self, address: str) -> "AwsEndpoint":
         """This one, with the region of a queue URL or ARN where none is set."""
@@ -212,7 +222,7 @@ def load(kind: type[SomeSettings], given: Mapping[str, Any]) -> SomeSettings:
     Raises `SettingError` for the first bad or missing setting, naming its flag and variables.
     """
     chosen = any(given.get(name) is not None for name in kind.rivals)
-    aside = dict.fromkeys(kind.rivals if chosen else ())
+    aside = {name: kind.model_fields[name].default for name in kind.rivals if chosen}
     try:
         return kind(**{**aside, **given})
     except Invalid as invalid:

@@ -21,10 +21,13 @@ def _metrics_url(value: str) -> str:
     return value if parts.path.strip("/") else f"{parts.scheme}://{parts.netloc}/metrics"
 
 
+MetricsUrls = Annotated[tuple[str, ...], AfterValidator(_metrics_urls)]
+
+
 class TopSettings(Settings):
     """Settings of `watchbot top`."""
 
-    url: Annotated[tuple[str, ...], AfterValidator(_metrics_urls)] = option(
+    url: MetricsUrls = option(
         ("http://127.0.0.1:9090/metrics",), "Watch the metrics at this URL; repeatable.", "URL"
     )
     interval: float = option(2, "Fetch the metrics this often.", "S", ge=0.1, le=60)

@@ -103,9 +103,10 @@ def complaint(kind: type[Settings], name: str, value: str) -> str:
     """The error for a value of an option; empty if the value is accepted."""
     needed: dict[str, Any] = {"queue_url": QUEUE, "service": "s", "body": "b"}
     given = {each: needed[each] for each in needed.keys() & kind.model_fields.keys()}
-    given[name] = (value,) if repeats(kind.model_fields[name]) else value
+    given[name] = value
+    repeated = {each for each in given if repeats(kind.model_fields[each])}
     try:
-        load(kind, given)
+        load(kind, {each: (one,) if each in repeated else one for each, one in given.items()})
     except SettingError as error:
         return str(error)
     return ""

@@ -1,0 +1,1 @@
+"""Looks at queues, and pauses them: `watchbot status`, `pause` and `resume`."""

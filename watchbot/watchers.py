@@ -1,0 +1,41 @@
+"""Reads what watchers serve on their metrics port."""
+
+import urllib.request
+from http.client import HTTPException
+
+from watchbot import metrics
+from watchbot.metrics import Samples
+
+PATIENCE_S = 5
+MOST_BYTES = 10_000_000  # the most that is read of an answer
+# Watchers are nearby: no proxy is used.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class NoWatcher(Exception):
+    """No watcher can be read at a URL; the text is the reason, in one line."""
+
+    def __init__(self, fault: object) -> None:
+        reason = getattr(fault, "reason", None) or fault
+        super().__init__(" ".join(str(getattr(reason, "strerror", None) or reason).split()))
+
+
+def samples_at(metrics_url: str) -> Samples:
+    """The metrics of the watcher at this URL. Raises `NoWatcher`."""
+    try:
+        samples = metrics.parse(page_at(metrics_url))
+    except ValueError as fault:
+        raise NoWatcher(fault) from fault
+    if not any(name == "watchbot_build_info" for name, _ in samples):
+        raise NoWatcher("no watchbot answers there")
+    return samples
+
+
+def page_at(url: str) -> str:
+    """The text of a page that a watcher serves. Raises `NoWatcher`."""
+    try:
+        with _OPENER.open(url, timeout=PATIENCE_S) as answer:
+            read: bytes = answer.read(MOST_BYTES)
+    except (OSError, HTTPException, ValueError) as fault:
+        raise NoWatcher(fault) from fault
+    return read.decode(errors="replace")
