@@ -73,6 +73,6 @@ if __name__ == "__main__":
     # A health check has only seconds, and another user may run it; it needs no compiled module.
     content = ARCHIVE if sys.argv[1:2] == ["healthcheck"] else unpacked()
     sys.path[:] = [content, *library]
-    from watchbot.cli import main
+    from watchbot.__main__ import main
 
     sys.exit(main())

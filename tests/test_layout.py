@@ -17,8 +17,8 @@ LAYERS = [  # a module imports from its own folder and from the lines above it
     "extras",
     "errors inherited moment world outcome task_outcome watchdog address descriptors doorkeeper "
     "line_worker",
-    "answers credentials display patience settings stdout logs metrics",
-    "lifecycle api_model aws pages watchers web",
+    "answers control credentials display patience settings stdout logs metrics",
+    "ctl lifecycle api_model aws pages watchers web",
     "dynamodb sqs sql",
     "task_record",
     "doctor healthcheck listen deadletter progress queues record schedule template send top",
@@ -78,6 +78,7 @@ READERS_OF_THE_ENVIRONMENT = {
     "settings",
     "listen/environment.py",
     "logs/worker.py",
+    "control.py",
     "line_worker.py",
 }
 

@@ -5,7 +5,9 @@ WatchbotError           exit 1
 │   ├── SettingError    an option or its variable is missing or bad
 │   ├── CommandError    the command to run cannot be found or run
 │   ├── BadSchedule     a text that names times cannot be read, or names none
-│   └── MissingExtra    an optional part of watchbot is not installed
+│   ├── MissingExtra    an optional part of watchbot is not installed
+│   └── NotInRun        a worker's request was made outside a run
+├── NotGranted          the watcher refused a worker's request, or did not answer
 ├── OutputFailed        standard output cannot be written
 ├── DatabaseError       a database refused or failed
 │   ├── DatabaseDown    the database cannot be reached, or is full or busy
@@ -76,6 +78,14 @@ class MissingExtra(UsageError):
 
     def __init__(self, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs more packages: {how_to_add(extra)}")
+
+
+class NotInRun(UsageError):
+    """A request that only a worker can make was made where no watcher runs one."""
+
+
+class NotGranted(WatchbotError):
+    """The watcher refused what its worker asked for, or did not answer."""
 
 
 class DatabaseError(WatchbotError):

@@ -159,6 +159,15 @@ worker_runs = _histogram(
     "Batches that a process was handed until it was replaced.",
     (0, 1, 10, 100, 1_000, 10_000, 100_000),
 )
+control_requests = _counter(
+    "watchbot_control_requests_total",
+    "Requests of workers (`watchbot ctl`), by verb.",
+    verb=(
+        *("retry_after", "reject", "progress", "checkpoint", "resume", "extend", "deadline"),
+        "unknown",
+    ),
+    result=("ok", "refused"),
+)
 breaker_open = _gauge(
     "watchbot_breaker_open", "1 while alike failures keep the watcher from receiving."
 )

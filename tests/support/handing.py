@@ -10,6 +10,7 @@ from tests.support.watching import a_watcher
 from watchbot.lifecycle import Stop
 from watchbot.listen import choosing, spawn
 from watchbot.listen.report import Report
+from watchbot.listen.runs import open_runs
 from watchbot.listen.workspace import open_workspace
 from watchbot.outcome import Outcome
 from watchbot.settings.base import load
@@ -86,8 +87,8 @@ async def worked_off(queue: MemoryQueue, script: str | Sequence[str], **options:
     with anyio.fail_after(60):
         async with AsyncExitStack() as house:
             workspace = house.enter_context(open_workspace(()))
-            runner = await choosing.open_runner(house, settings, command, workspace, stop)
-            watcher = a_watcher(settings, queue, runner, [ends])
-            await choosing.start(runner, stop)
+            runs = await open_runs(house, settings, command, workspace, stop)
+            watcher = a_watcher(settings, queue, runs.runner, [ends])
+            await choosing.start(runs.runner, stop)
             await watcher.run(stop)
     return ends

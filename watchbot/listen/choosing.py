@@ -26,11 +26,11 @@ async def open_runner(
     settings: ListenSettings,
     command: Command,
     workspace: Workspace,
-    stop: Stop,
+    ends: Ends,
 ) -> Runner:
     """The runner for these settings; what it keeps open is closed with `house`."""
     if settings.warm == "off" and settings.batch_size == 1:
-        return SpawnRunner(settings, command, workspace, stop)
+        return SpawnRunner(settings, command, workspace, ends)
     base = environment.base_environment(
         structured=settings.structured_logging,
         credentials=not settings.no_worker_credentials,
@@ -39,7 +39,7 @@ async def open_runner(
         settings=settings,
         command=command,
         base=base,
-        ends=Ends(settings, stop),
+        ends=ends,
         open_dialogue=_opener(settings, base),
         world=REAL,
         stays=settings.warm != "off",

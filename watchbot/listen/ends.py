@@ -6,6 +6,7 @@ A runner puts each of its runs under a limit here, and asks afterwards why it wa
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import anyio
 
@@ -29,6 +30,7 @@ class Limit:
 
     def __init__(self, scope: anyio.CancelScope, seconds: float) -> None:
         self.scope, self.seconds = scope, seconds
+        self.began = anyio.current_time()
         self.killed = False
 
     @property
@@ -37,13 +39,30 @@ class Limit:
         return self.scope.cancelled_caught
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtWork:
+    """A process at work. `jobs` returns its messages that have no verdict yet.
+
+    `limit` returns that of its run; None between two runs, and once that was told to end. `many`:
+    the process has more than one message in its life.
+    """
+
+    jobs: Callable[[], Sequence[Job]]
+    limit: Callable[[], Limit | None]
+    many: bool
+
+
 class Ends:
-    """The runs of a runner that are under way, and when each has to end."""
+    """The runs of a runner that are under way, and when each has to end.
+
+    `at_work` has the processes of these runs, by the number of their session.
+    """
 
     def __init__(self, settings: WatcherSettings, stop: Stop) -> None:
         self._settings, self._stop = settings, stop
         self._limits: dict[str, Limit] = {}  # by receipt: a message may be in hand twice
         self._runs = 0
+        self.at_work: dict[int, AtWork] = {}
         self.released = anyio.Event()
         self._graces: dict[anyio.CancelScope, None] = {}
 
@@ -65,6 +84,25 @@ class Ends:
                 self._runs -= 1
                 for receipt in receipts:
                     del self._limits[receipt]
+
+    @contextmanager
+    def working(self, process: int, at_work: AtWork) -> Iterator[None]:
+        """Has `process`, which leads a session, in `at_work` while open."""
+        self.at_work[process] = at_work
+        try:
+            yield
+        finally:
+            del self.at_work[process]
+
+    def left_s(self, limit: Limit | None) -> float:
+        """Seconds until a run is told to end; 0 if it was."""
+        return 0.0 if limit is None else max(0.0, limit.scope.deadline - anyio.current_time())
+
+    def extend(self, limit: Limit, batch: Sequence[Job], seconds: float) -> None:
+        """Moves the deadline of a run, as far as the leases of its messages allow."""
+        latest = anyio.current_time() + self._most_s(batch)
+        moved = min(limit.scope.deadline + seconds, max(latest, limit.scope.deadline))
+        limit.scope.deadline, limit.seconds = moved, moved - limit.began
 
     def told(self, limit: Limit) -> tuple[Outcome, str]:
         """What becomes of the messages of a run that was told to end, and why it was."""
@@ -102,9 +140,13 @@ class Ends:
                 del self._graces[grace]
 
     def _limit_s(self, batch: Sequence[Job]) -> float:
-        left_s = min(job.left_s() for job in batch)
-        most_s = max(left_s - self._settings.kill_grace - RETURN_MARGIN_S, 1.0)
+        most_s = self._most_s(batch)
         return min(self._settings.max_job_duration or most_s, most_s)
+
+    def _most_s(self, batch: Sequence[Job]) -> float:
+        """The seconds from now in which the messages can still be returned after a run."""
+        left_s = min(job.left_s() for job in batch)
+        return max(left_s - self._settings.kill_grace - RETURN_MARGIN_S, 1.0)
 
 
 class RunCare:

@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from watchbot.settings.base import MAX_VARIABLE_BYTES
 from watchbot.sqs.envelope import Content
@@ -38,6 +38,10 @@ WORKER_VARIABLES = {
     "WATCHBOT_SCRATCH": "An empty directory (0700) for this run alone. Watchbot deletes it after "
     "the run.",
     "TMPDIR": "The directory of `WATCHBOT_SCRATCH`.",
+    "WATCHBOT_CONTROL": "Path of a Unix socket (0600) on which the worker may ask the watcher; see "
+    "`watchbot ctl`.",
+    "WATCHBOT_CHECKPOINT": "Path of a file with the last checkpoint that an earlier run stored, if "
+    "one did (see `--checkpoints`).",
 }
 
 
@@ -59,11 +63,12 @@ _HANDED_VARIABLES = {"WATCHBOT_BATCH"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One worker's slot, scratch directory and deadline in epoch seconds."""
+    """One worker's slot, scratch directory and deadline in epoch seconds; `more` variables."""
 
     worker: int
     scratch: str
     deadline: float
+    more: Mapping[str, str] = field(default_factory=dict)
 
 
 def base_environment(*, structured: bool = False, credentials: bool = True) -> dict[bytes, bytes]:
@@ -110,6 +115,7 @@ def worker_environment(
         "WATCHBOT_DEADLINE": f"{place.deadline:.3f}",
         "WATCHBOT_SCRATCH": place.scratch,
         "TMPDIR": place.scratch,
+        **place.more,
     }
     if content.attributes:
         variables["MessageAttributes"] = _json(content.attributes)

@@ -1,9 +1,10 @@
 """Defines the seam between messages and processes: a runner runs the command for a batch."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from watchbot.listen.control.asks import Asks
 from watchbot.listen.report import Verdict
 from watchbot.sqs.envelope import Content
 from watchbot.sqs.message import Message
@@ -17,7 +18,8 @@ class Job:
     watcher leaves, or, on a FIFO queue, one before it goes back), or None. `left_s` returns the
     seconds until SQS ends the lease for good. `leave_seat` gives up the descriptors that are
     reserved for the message's process: call it right before the start, with no `await` in between.
-    `tell` settles the message before its run ends; `run` returns the verdict all the same.
+    `tell` settles the message before its run ends; `run` returns the verdict all the same. `asks`
+    has what the worker asks for while it runs.
     """
 
     message: Message
@@ -26,6 +28,7 @@ class Job:
     left_s: Callable[[], float]
     leave_seat: Callable[[], None]
     tell: Callable[[Verdict], None]
+    asks: Asks = field(default_factory=Asks)
 
 
 class Runner(Protocol):

@@ -6,6 +6,7 @@ from functools import partial
 
 from watchbot import metrics
 from watchbot.listen.closing import WENT_BACK
+from watchbot.listen.control.asks import Asks
 from watchbot.listen.done import Done
 from watchbot.listen.lanes import Batch
 from watchbot.listen.lines import log_start
@@ -40,6 +41,7 @@ class Running:
 
         `behind` returns whether one that it must not overtake is not done.
         """
+        asks = Asks()
 
         def withheld() -> str | None:
             if behind():
@@ -54,7 +56,8 @@ class Running:
             withheld=withheld,
             left_s=lambda: lease.left_s,
             leave_seat=self._machine.reserve.seat().leave,
-            tell=tell,
+            tell=lambda verdict: tell(asks.amended(verdict)),
+            asks=asks,
         )
 
     async def verdicts(self, batch: Batch, jobs: Sequence[Job], slot: int) -> list[Verdict]:
@@ -69,7 +72,8 @@ class Running:
             if verdict is not None and len(jobs) > 1:
                 job.tell(verdict)
         to_run = [job for job, verdict in zip(jobs, unrun, strict=True) if verdict is None]
-        ran = iter(await self._run(to_run, slot) if to_run else ())
+        verdicts = await self._run(to_run, slot) if to_run else ()
+        ran = (job.asks.amended(each) for job, each in zip(to_run, verdicts, strict=True))
         return [verdict or next(ran) for verdict in unrun]
 
     async def clear(self, slot: int) -> None:

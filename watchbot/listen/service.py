@@ -17,7 +17,7 @@ from watchbot.errors import UsageError
 from watchbot.lifecycle import Stop
 from watchbot.listen import agent, environment, machine, nested, process, spawn
 from watchbot.listen.breaker import Breaker
-from watchbot.listen.choosing import open_runner, start
+from watchbot.listen.choosing import start
 from watchbot.listen.dead_letters import open_dead_letters
 from watchbot.listen.depth import measure_for_ever
 from watchbot.listen.failures import Failures
@@ -29,6 +29,7 @@ from watchbot.listen.observers import Observer
 from watchbot.listen.orphans import reap_for_ever
 from watchbot.listen.protection import Protection, protecting
 from watchbot.listen.reserve import Reserve
+from watchbot.listen.runs import open_runs
 from watchbot.listen.tracing import tracing
 from watchbot.listen.watcher import Parts, Watcher
 from watchbot.listen.workspace import Workspace, open_workspace
@@ -36,7 +37,7 @@ from watchbot.settings.listen import ListenSettings
 from watchbot.sqs.queue import SqsQueue
 from watchbot.sqs.reach import reach
 from watchbot.sqs.valve import Valve
-from watchbot.web import serving
+from watchbot.web import Pages, serving
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
         queue = await _open_queue(house, settings)
         notifier = await _open_notifier(house, settings)
         valve = Valve()
-        runner = await open_runner(house, settings, command, workspace, stop)
+        runs = await open_runs(house, settings, command, workspace, stop)
         breaker, failures = Breaker(settings.breaker, valve), Failures()
         observers: list[Observer] = [Lines(), breaker, failures]  # they hear in this order
         if notifier is not None:
@@ -62,7 +63,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
         observers += await _open_spans(house, settings)
         parts = Parts(
             queue=queue,
-            runner=runner,
+            runner=runs.runner,
             machine=Machine(_reserve(settings, workspace), valve),
             valve=valve,
             breaker=breaker,
@@ -73,11 +74,11 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
         watcher = Watcher(settings, parts)
         if notifier is not None:
             house.callback(lambda: notifier.hurry(watcher.left_s))
-        await _serve(house, settings, watcher, failures)
+        await _serve(house, settings, watcher, {"/failures": failures.page, **runs.pages})
         if not await reach(queue, stop, settings.give_up_after):
             return 0
         await _begin_background(house, queue)
-        await start(runner, stop)
+        await start(runs.runner, stop)
         # These objects live to the end, so the garbage collector need not visit them.
         gc.freeze()
         await watcher.run(stop)
@@ -133,10 +134,9 @@ async def _open_spans(house: AsyncExitStack, settings: ListenSettings) -> list[O
 
 
 async def _serve(
-    house: AsyncExitStack, settings: ListenSettings, watcher: Watcher, failures: Failures
+    house: AsyncExitStack, settings: ListenSettings, watcher: Watcher, pages: Pages
 ) -> None:
     host, port = settings.metrics_host, settings.metrics_port
-    pages = {"/failures": failures.page}
     await house.enter_async_context(serving(host, port, watcher.unhealthy, watcher.unready, pages))
 
 

@@ -1,15 +1,15 @@
 """Runs the command for each message in a new process: variables, start, output, end."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import replace
 
-from watchbot.lifecycle import Stop
 from watchbot.listen import environment, process
 from watchbot.listen.care import Ending, StillRunning
-from watchbot.listen.ends import Ends, RunCare
+from watchbot.listen.ends import AtWork, Ends, Limit, RunCare
 from watchbot.listen.environment import Place
 from watchbot.listen.output import Output, finish
+from watchbot.listen.process import Alive
 from watchbot.listen.report import Run, Verdict
 from watchbot.listen.runner import Job
 from watchbot.listen.spawn import Command, SpawnError, Start
@@ -20,6 +20,8 @@ from watchbot.sqs.envelope import Content
 from watchbot.sqs.message import Message
 from watchbot.world import REAL, World
 
+Begun = Callable[[Alive], bool]
+
 
 class SpawnRunner:
     """A `Runner` that starts a process for each message. Takes batches of one message."""
@@ -29,11 +31,11 @@ class SpawnRunner:
         settings: WatcherSettings,
         command: Command,
         workspace: Workspace,
-        stop: Stop,
+        ends: Ends,
         world: World = REAL,
     ) -> None:
         self._settings, self._command, self._workspace = settings, command, workspace
-        self._ends, self._world = Ends(settings, stop), world
+        self._ends, self._world = ends, world
         self._codes = settings.exit_codes
         self._base = environment.base_environment(
             structured=settings.structured_logging,
@@ -73,9 +75,11 @@ class SpawnRunner:
         began = self._world.now()
         with self._ends.limited([job]) as limit:
             deadline = self._world.wall() + limit.seconds
-            place = Place(worker=slot, scratch=scratch, deadline=deadline)
+            place = Place(
+                worker=slot, scratch=scratch, deadline=deadline, more=self._more(job, scratch)
+            )
             try:
-                ending, left = await self._execute(job, place, output, care)
+                ending, left = await self._execute(job, limit, place, output, care)
             except SpawnError as error:
                 if error.machines_fault:
                     raise OSError(error.number, str(error)) from error
@@ -90,25 +94,28 @@ class SpawnRunner:
             outcome, reason = self._ends.told(limit)
         return Verdict(outcome=outcome, ending=ending, reason=reason, run=run, tail=output.tail)
 
-    async def execute(
-        self, start: Start, output: Output, care: RunCare, held: Callable[[], bool]
-    ) -> Ending:
+    async def execute(self, start: Start, output: Output, care: RunCare, begun: Begun) -> Ending:
         """Runs a process to its end; see `process.run`. A simulation has processes of its own."""
-        return await process.run(start, output, care, lambda _: held())
+        return await process.run(start, output, care, begun)
 
     async def _to_its_end(
-        self, start: Start, output: Output, care: RunCare, held: Callable[[], bool]
+        self, start: Start, output: Output, care: RunCare, begun: Begun
     ) -> tuple[Ending | None, str | None]:
         """Runs a process; returns its ending, and the reason to leave its message or None."""
         try:
-            return await self.execute(start, output, care, held), None
+            return await self.execute(start, output, care, begun), None
         except StillRunning as still:
             if still.ending is not None and self._codes.outcome(still.ending.exit_code).removes:
                 return still.ending, None
             return still.ending, f"{still}: left to its visibility timeout"
 
+    def _more(self, job: Job, scratch: str) -> Mapping[str, str]:
+        resume = job.asks.resume
+        resumed = {} if resume is None else {"WATCHBOT_CHECKPOINT": resume}
+        return {**self._workspace.variables(scratch), **resumed}
+
     async def _execute(
-        self, job: Job, place: Place, output: Output, care: RunCare
+        self, job: Job, limit: Limit, place: Place, output: Output, care: RunCare
     ) -> tuple[Ending | None, str | None]:
         content = job.content
         variables = environment.worker_environment(self._base, job.message, content, place)
@@ -119,14 +126,21 @@ class SpawnRunner:
             stdin=None if no_stdin else environment.message_bytes(content),
             mark=b"WATCHBOT_SCRATCH=" + variables[b"WATCHBOT_SCRATCH"],
         )
-        for moved in _ways(variables, content, place.scratch, always=no_stdin):
-            try:
-                moved_start = replace(start, environment=moved)
-                return await self._to_its_end(moved_start, output, care, lambda: not job.withheld())
-            except SpawnError as error:
-                if not error.too_big:
-                    raise
-                too_big = error
+        at_work = AtWork(jobs=lambda: [job], limit=lambda: limit, many=False)
+        with ExitStack() as roll:
+
+            def begun(alive: Alive) -> bool:
+                roll.enter_context(self._ends.working(alive.pid, at_work))
+                return not job.withheld()
+
+            for moved in _ways(variables, content, place.scratch, always=no_stdin):
+                try:
+                    moved_start = replace(start, environment=moved)
+                    return await self._to_its_end(moved_start, output, care, begun)
+                except SpawnError as error:
+                    if not error.too_big:
+                        raise
+                    too_big = error
         raise too_big
 
 

@@ -5,7 +5,7 @@ import logging
 import os
 import shutil
 import stat
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,8 @@ from watchbot.errors import UsageError
 from watchbot.listen import claim
 from watchbot.listen.spared import Spared, own_paths, working_directory
 
+CONTROL = ".control"  # in a scratch directory: the socket on which its worker asks
+
 log = logging.getLogger(__name__)
 
 
@@ -24,12 +26,43 @@ class Workspace:
     """The scratch directories and volumes of one watcher's workers."""
 
     def __init__(self, root: str, volumes: Sequence[Path], spared: Spared) -> None:
-        self._root = root
+        self.root = root
+        self._socket: str | None = None
+        self._links: str | None = None
         self._volumes, self._spared = volumes, spared
         self._made = 0
         self._spare: list[str] = []  # unused ones, kept: making and deleting a directory is slow
         self._jobs = 0
         self._emptying = anyio.Lock()
+
+    @property
+    def longest_control_path(self) -> str:
+        """The path of the socket in a scratch directory with a high number."""
+        return f"{self.root}/9999999/{CONTROL}"
+
+    def furnish(self, socket: str, links: str | None) -> None:
+        """Has each worker find this socket in its scratch directory, or in the directory `links`.
+
+        Each finds a hard link of its own, so that none can take the socket from the others.
+        """
+        self._socket, self._links = socket, links
+
+    def variables(self, scratch: str) -> Mapping[str, str]:
+        """The variables that name what the worker of this scratch directory finds."""
+        if self._socket is None:
+            return {}
+        path = f"{scratch}/{CONTROL}"
+        if self._links is not None:
+            path = f"{self._links}/{os.path.basename(scratch)}"
+        if not self._is_socket(path):
+            try:
+                if os.path.lexists(path):
+                    os.unlink(path)
+                os.link(self._socket, path)
+            except OSError as error:
+                log.warning("worker cannot ask the watcher", extra={"reason": error.strerror})
+                return {}
+        return {"WATCHBOT_CONTROL": path}
 
     @asynccontextmanager
     async def job(self) -> AsyncIterator[str]:
@@ -47,7 +80,7 @@ class Workspace:
             yield scratch
         finally:
             self._jobs -= 1
-            if not self._volumes and _is_as_new(scratch):
+            if not self._volumes and self._is_as_new(scratch):
                 self._spare.append(scratch)
             else:
                 with anyio.CancelScope(shield=True):
@@ -55,24 +88,42 @@ class Workspace:
 
     async def tidy(self, scratch: str) -> None:
         """Empties a directory that is in use; a failure is only logged."""
-        if not _is_as_new(scratch):
+        if not self._is_as_new(scratch):
             await anyio.to_thread.run_sync(_empty, [scratch], Spared(()))
+            self.variables(scratch)
 
     def check(self) -> None:
         """Raises `OSError` when there is no space for another scratch directory."""
-        disk = os.statvfs(self._root)
+        disk = os.statvfs(self.root)
         if not disk.f_bavail or (disk.f_files and not disk.f_favail):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _make(self) -> str:
         self._made += 1
-        scratch = f"{self._root}/{self._made}"
+        scratch = f"{self.root}/{self._made}"
         os.mkdir(scratch, 0o700)
         return scratch
 
+    def _is_socket(self, path: str) -> bool:
+        try:
+            return self._socket is not None and os.path.samestat(
+                os.lstat(path), os.lstat(self._socket)
+            )
+        except OSError:
+            return False
+
+    def _is_as_new(self, scratch: str) -> bool:
+        try:
+            if os.lstat(scratch).st_mode != stat.S_IFDIR | 0o700:
+                return False
+            paths = [f"{scratch}/{name}" for name in os.listdir(scratch)]
+        except OSError:
+            return False
+        return not paths or (len(paths) == 1 and self._is_socket(paths[0]))
+
     async def _clean(self, scratch: str) -> None:
         try:
-            if _is_as_new(scratch):
+            if self._is_as_new(scratch):
                 self._spare.append(scratch)
             else:
                 await anyio.to_thread.run_sync(_remove, scratch)
@@ -112,13 +163,6 @@ def _spared(root: str, volumes: Sequence[Path], needed: Iterable[str]) -> Spared
         return Spared(())
     # A volume may lie in another volume, and the working directory may lie in a volume.
     return Spared([*own_paths(), *needed, root], [*working_directory(), *volumes])
-
-
-def _is_as_new(scratch: str) -> bool:
-    try:
-        return os.lstat(scratch).st_mode == stat.S_IFDIR | 0o700 and not os.listdir(scratch)
-    except OSError:
-        return False
 
 
 def _remove(path: str) -> None:

@@ -14,15 +14,27 @@ def fetch(url: str) -> Reading | str:
     try:
         samples = samples_at(url)
         failures = json.loads(page_at(urljoin(url, "failures")))
+        progress = _progress(url)
         return Reading(
             at_s=time.monotonic(),
             samples=samples,
             failures=tuple(_failure(each) for each in failures),
+            progress={str(each["message_id"]): float(each["fraction"]) for each in progress},
         )
     except NoWatcher as away:
         return str(away)
     except (ValueError, TypeError, KeyError) as fault:
         return str(NoWatcher(fault))
+
+
+def _progress(url: str) -> list[dict[str, Any]]:
+    """What the watcher's workers have told; nothing from an earlier version, without that page."""
+    try:
+        page = page_at(urljoin(url, "progress"))
+    except NoWatcher:
+        return []
+    said: list[dict[str, Any]] = json.loads(page)
+    return said
 
 
 def _failure(said: dict[str, Any]) -> ShownFailure:

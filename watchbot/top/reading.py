@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from watchbot.metrics import Samples
 from watchbot.outcome import NAMES
@@ -20,11 +20,15 @@ class ShownFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """A watcher's metrics at one moment; `at_s` is in seconds of any clock."""
+    """A watcher's metrics at one moment; `at_s` is in seconds of any clock.
+
+    `progress` has the share of the work that is done, from 0 to 1, by the ids of messages in hand.
+    """
 
     at_s: float
     samples: Samples
     failures: tuple[ShownFailure, ...] = ()
+    progress: Mapping[str, float] = field(default_factory=dict)
 
     def value(self, name: str, **labels: str) -> float:
         """The value of one series; 0 if it does not exist."""
@@ -59,6 +63,7 @@ class Summary:
     leases_lost: float
     breaker_open: bool
     failures: tuple[ShownFailure, ...]
+    progress: Mapping[str, float]
 
 
 def summary(before: Reading, after: Reading) -> Summary:
@@ -94,6 +99,7 @@ def summary(before: Reading, after: Reading) -> Summary:
         leases_lost=after.value("watchbot_leases_lost_total"),
         breaker_open=after.value("watchbot_breaker_open") > 0,
         failures=after.failures,
+        progress=after.progress,
     )
 
 

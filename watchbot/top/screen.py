@@ -27,7 +27,7 @@ class Screen(Protocol):
 
 
 class Plain:
-    """Prints a line for each watcher and each failure."""
+    """Prints a line for each watcher, each message with progress, and each failure."""
 
     def show(self, board: Board) -> None:
         """Prints the board below the last one."""
@@ -39,8 +39,8 @@ class Plain:
                 f"{name} {text}" for name, text in zip(HEADINGS[1:], _cells(said), strict=True)
             ]
             click.echo("  ".join([url, *cells]))
-            for failure in said.failures:
-                click.echo(f"{url}  {_failure(failure)}")
+            for line in _lines(said):
+                click.echo(f"{url}  {line}")
 
 
 @contextmanager
@@ -60,15 +60,15 @@ def live() -> Iterator[Screen]:
             named = Column("watcher", overflow="fold")
             title = "watchbot top (Ctrl-C leaves)"
             table = Table(named, *HEADINGS[1:], title=title, title_justify="left")
-            failures = Table(replace(named), "last failures")
+            details = Table(replace(named), "progress and last failures")
             for name, said in zip(_names(board), board.values(), strict=True):
                 if isinstance(said, str):
                     table.add_row(Text(name), Text(said, style="red"))
                     continue
                 table.add_row(Text(name), *map(Text, _cells(said)))
-                for failure in said.failures:
-                    failures.add_row(Text(name), Text(_failure(failure)))
-            view.update(Group(table, failures) if failures.row_count else table, refresh=True)
+                for line in _lines(said):
+                    details.add_row(Text(name), Text(line))
+            view.update(Group(table, details) if details.row_count else table, refresh=True)
 
     with Live(auto_refresh=False) as view:
         yield OnTerminal()
@@ -108,7 +108,18 @@ def _duration(seconds: float | None) -> str:
     return f"{seconds:.3g}s" if seconds < 100 else f"{seconds / 60:.0f}min"
 
 
+def _lines(said: Summary) -> Iterator[str]:
+    """The lines below a watcher's figures."""
+    for message_id, fraction in said.progress.items():
+        yield f"progress {_printable(message_id)}: {fraction:.0%}"
+    yield from map(_failure, said.failures)
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def _failure(failure: ShownFailure) -> str:
-    how = "".join(letter if letter.isprintable() else "?" for letter in failure.how)
+    how = _printable(failure.how)
     times = f"{failure.count} times" if failure.count > 1 else "once"
     return f"failure {failure.fingerprint}: {how}; {times}, last {failure.last}"

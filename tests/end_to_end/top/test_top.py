@@ -36,6 +36,20 @@ def test_plain_text_where_it_is_no_terminal(cloud: Cloud) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_progress_that_a_worker_tells_is_shown(cloud: Cloud) -> None:
+    queue = cloud.queue("progress")
+    message_id = cloud.send(queue, "x")
+
+    with served(cloud, queue, "watchbot ctl progress 40%; echo told; exec sleep 60") as (
+        watcher,
+        url,
+    ):
+        read_until(watcher, "told")
+        done = cloud.watchbot("top", "--url", url, "--once", "--interval", "0.1")
+
+    assert f"{url}  progress {message_id}: 40%\n" in done.stdout
+
+
 def test_says_whom_it_waits_for(cloud: Cloud) -> None:
     with silent_server() as silent:
         done = cloud.watchbot("top", "--url", silent.url, "--once", "--interval", "0.1")

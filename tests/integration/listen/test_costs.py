@@ -12,6 +12,7 @@ from tests.support.sqs_server import sqs_server_process
 from tests.support.watching import a_watcher
 from watchbot.lifecycle import Stop
 from watchbot.listen import spawn
+from watchbot.listen.ends import Ends
 from watchbot.listen.spawning import SpawnRunner
 from watchbot.listen.workspace import open_workspace
 from watchbot.settings.base import load
@@ -52,7 +53,9 @@ async def work_off(queue: MemoryQueue) -> int:
     stop = Stop()
     with open_workspace(()) as workspace:
         command = spawn.resolve(["/bin/true"], shell=False)
-        watcher = a_watcher(settings, queue, SpawnRunner(settings, command, workspace, stop))
+        watcher = a_watcher(
+            settings, queue, SpawnRunner(settings, command, workspace, Ends(settings, stop))
+        )
         asyncio.get_running_loop().set_task_factory(make)  # type: ignore[arg-type]  # of 3.11's stubs
         with anyio.fail_after(60):
             await watcher.run(stop)

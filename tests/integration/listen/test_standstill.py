@@ -10,6 +10,7 @@ import anyio
 from tests.support.watching import a_watcher
 from watchbot.lifecycle import Stop
 from watchbot.listen import spawn
+from watchbot.listen.ends import Ends
 from watchbot.listen.spared import Spared
 from watchbot.listen.spawning import SpawnRunner
 from watchbot.listen.workspace import Workspace
@@ -43,7 +44,9 @@ async def test_worker_that_starts_too_late_does_nothing(tmp_path: Path) -> None:
     settings, stop = load(WatcherSettings, options), Stop()
     script = f'sleep 0.1; echo "$ApproximateReceiveCount" >> {ledger}'
     workspace = StandsStill(str(scratch), (), Spared(()))
-    runner = SpawnRunner(settings, spawn.resolve([script], shell=True), workspace, stop)
+    runner = SpawnRunner(
+        settings, spawn.resolve([script], shell=True), workspace, Ends(settings, stop)
+    )
     watcher = a_watcher(settings, queue, runner)
 
     with anyio.fail_after(30):

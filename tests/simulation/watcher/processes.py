@@ -6,7 +6,7 @@ A process runs on while its watcher stands still, or is dead.
 import asyncio
 import errno
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass
@@ -19,12 +19,13 @@ from tests.simulation.watcher.known import Run
 from tests.simulation.watcher.laws import Laws
 from watchbot.lifecycle import Stop
 from watchbot.listen.care import Care, Ending
+from watchbot.listen.ends import Ends
 from watchbot.listen.output import Output
 from watchbot.listen.report import Run as RunOfCommand
 from watchbot.listen.report import Verdict
 from watchbot.listen.runner import Job
 from watchbot.listen.spawn import Command, SpawnError, Start
-from watchbot.listen.spawning import SpawnRunner
+from watchbot.listen.spawning import Begun, SpawnRunner
 from watchbot.listen.workspace import Workspace
 from watchbot.outcome import LEAVING, RELEASED, TIMED_OUT
 from watchbot.settings.listen import WatcherSettings
@@ -68,6 +69,7 @@ class Process:
         self._machine, self._runs, self._plans = machine, runs, plans
         self.exited: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._told_to_end = False
+        self.pid = id(self)
         self._exit_in(max(plan.lasts for plan in plans))
 
     async def end(self, grace: Callable[[], Awaitable[None]]) -> None:
@@ -87,6 +89,9 @@ class Process:
 
     def kill(self) -> None:
         self._end("by SIGKILL")
+
+    def catch_up(self) -> None:
+        """Has printed nothing."""
 
     async def _leave(self, wait: anyio.CancelScope) -> None:
         await asyncio.wait([self.exited])
@@ -118,12 +123,10 @@ class SimulatedRunner(SpawnRunner):
     def __init__(self, settings: WatcherSettings, machine: Machine, stop: Stop) -> None:
         command = Command(file="/worker", words=("/worker",))
         workspace = cast(Workspace, _Nowhere())
-        super().__init__(settings, command, workspace, stop, machine.world)
+        super().__init__(settings, command, workspace, Ends(settings, stop), machine.world)
         self._machine = machine
 
-    async def execute(
-        self, start: Start, output: Output, care: Care, held: Callable[[], bool]
-    ) -> Ending:
+    async def execute(self, start: Start, output: Output, care: Care, begun: Begun) -> Ending:
         message_id = start.environment[b"MessageId"].decode()
         receives = start.environment[b"ApproximateReceiveCount"].decode()
         slot = int(start.environment[b"WATCHBOT_WORKER"])
@@ -136,7 +139,7 @@ class SimulatedRunner(SpawnRunner):
             raise SpawnError(OSError(errno.ENOENT, "no such file, as simulated"))
         run = self._machine.begins(message_id, f"{message_id} {receives}", slot, object())
         process = Process(self._machine, [run], [plan])
-        if not held():
+        if not begun(process):
             process.kill()
             return Ending(exit_code=None, signal=SIGKILL)
         try:
@@ -225,6 +228,9 @@ class _Nowhere:
     @asynccontextmanager
     async def job(self) -> AsyncIterator[str]:
         yield "/scratch"
+
+    def variables(self, scratch: str) -> Mapping[str, str]:
+        return {}
 
 
 def ending_of(plan: Planned) -> Ending:

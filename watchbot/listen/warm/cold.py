@@ -31,7 +31,8 @@ class ColdRunner:
             withheld = [job.withheld() for job in batch]
             if all(withheld):
                 return [Verdict(outcome=RELEASED, reason=why) for why in withheld]
-            worker = Worker(self._shop, slot, scratch, {"WATCHBOT_BATCH": str(len(batch))})
+            more = {"WATCHBOT_BATCH": str(len(batch)), **self._workspace.variables(scratch)}
+            worker = Worker(self._shop, slot, scratch, more)
             async with anyio.create_task_group() as life:
                 life.start_soon(worker.live)
                 verdicts = await worker.work(batch)

@@ -73,6 +73,11 @@ class InHand:
         """The first message without a verdict."""
         return self._batch[self._open[0]] if self._open else None
 
+    @property
+    def unanswered(self) -> Sequence[Job]:
+        """The messages without a verdict, in order."""
+        return [self._batch[number] for number in self._open]
+
     def to_hand_over(self) -> Sequence[Job]:
         """The messages without a verdict, in order, that may be handed over; releases the others.
 
@@ -82,7 +87,7 @@ class InHand:
             if why := self._batch[number].withheld():
                 self._open.remove(number)
                 self._verdicts[number] = Verdict(outcome=RELEASED, reason=why)
-        return [self._batch[number] for number in self._open]
+        return self.unanswered
 
     async def begin(self) -> None:
         """Hears that the messages without a verdict are about to be handed over."""

@@ -163,7 +163,8 @@ class WarmRunner:
         """Whether a process that was started now has ended before it did anything."""
         began = self._shop.world.now()
         async with self._workspace.job() as scratch:
-            worker = self._lives[number] = Worker(self._shop, number, scratch)
+            worker = Worker(self._shop, number, scratch, self._workspace.variables(scratch))
+            self._lives[number] = worker
             self._tell()
             metrics.warm_workers.inc()
             try:

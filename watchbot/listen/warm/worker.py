@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -12,7 +13,7 @@ from anyio.abc import TaskGroup
 from watchbot import metrics
 from watchbot.listen import environment, process
 from watchbot.listen.care import Care, Ending, StillRunning
-from watchbot.listen.ends import Ends, Limit, RunCare
+from watchbot.listen.ends import AtWork, Ends, Limit, RunCare
 from watchbot.listen.output import Output
 from watchbot.listen.process import Alive, Listener
 from watchbot.listen.report import UNKNOWN, Run, Verdict
@@ -95,6 +96,7 @@ class Worker:
         self._alive: Alive
         self._meter: Meter | None = None  # of the run under way
         self._in_all: Usage | None = None  # what the process has used, once it has ended
+        self._roll = ExitStack()  # has it among the processes at work while it runs
 
     @property
     def last_words(self) -> str:
@@ -292,6 +294,8 @@ class Worker:
 
     def _has_begun(self, dialogue: Dialogue, alive: Alive) -> bool:
         self._alive, self.pid = alive, alive.pid
+        at_work = AtWork(jobs=self._unanswered, limit=lambda: self._limit, many=True)
+        self._roll.enter_context(self._shop.ends.working(alive.pid, at_work))
         metrics.worker_starts.inc()
         dialogue.started()
         self._waiting.start_soon(self._await_ready, dialogue)
@@ -311,6 +315,7 @@ class Worker:
 
     def _end(self) -> None:
         """Notes that the process is over; a run that is under way need wait for it no longer."""
+        self._roll.close()
         self.over.set()
         self.known.set()
         if self._limit is not None:
@@ -319,6 +324,9 @@ class Worker:
     def _output(self, part: Sequence[Job]) -> Output:
         ids = [job.message.id for job in part]
         return Output(ids, structured=self._shop.settings.structured_logging)
+
+    def _unanswered(self) -> Sequence[Job]:
+        return self._in_hand.unanswered if self._in_hand else ()
 
     def _left_s(self) -> float:
         job = self._in_hand.oldest if self._in_hand else None
