@@ -23,6 +23,7 @@ COMMANDS = (
     *("listen", "schedule", "record", "tasks", "template", "local", "send"),
     *("status", "pause", "resume", "dead-letter", "progress", "doctor", "healthcheck", "top"),
     *("log", "ctl"),
+    "replay",
 )
 
 # Commands that are services: an error that ends them is a line of their log.

@@ -100,3 +100,31 @@ TAKES_A_COMMAND = {"allow_interspersed_args": False}
 command_words = click.argument(
     "words", nargs=-1, type=click.UNPROCESSED, metavar="COMMAND [ARG]..."
 )
+
+
+_AFTER = "watchbot.words"
+
+
+class AfterDashes(click.Command):
+    """A command of ours whose COMMAND stands after `--`. `words_after` returns its words."""
+
+    def __init__(self, *args: Any, example: str, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._example = example
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        at = args.index("--") if "--" in args else len(args)
+        ours, ctx.meta[_AFTER] = args[:at], tuple(args[at + 1 :])
+        if not ctx.meta[_AFTER] and not {*ours} & {*ctx.help_option_names}:
+            problem = f"COMMAND is missing; give it after --, as in: {self._example}"
+            raise click.UsageError(problem, ctx)
+        return super().parse_args(ctx, ours)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "-- COMMAND [ARG]..."]
+
+
+def words_after() -> tuple[str, ...]:
+    """The words after `--`."""
+    words: tuple[str, ...] = click.get_current_context().meta[_AFTER]
+    return words

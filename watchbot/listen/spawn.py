@@ -147,6 +147,19 @@ def by_subprocess(start: Start, files: Sequence[int]) -> int:
     return child.pid
 
 
+def on_our_terminal(start: Start) -> int:
+    """Runs a process on our own standard streams, and in our session, to its end.
+
+    Returns its exit code, or the negative number of the signal that has ended it. Raises
+    `SpawnError`.
+    """
+    words, file = start.command.words, start.command.file
+    try:
+        return subprocess.run(words, executable=file, env=start.environment, check=False).returncode
+    except OSError as error:
+        raise SpawnError(error) from error
+
+
 def _as_three(file: int) -> None:
     os.dup2(file, ANSWERS)
 

@@ -49,7 +49,7 @@ def readable(raw: Sequence[Any], asked_at: float) -> list[Message]:
     messages: list[Message] = []
     for one in raw:
         try:
-            messages.append(_message(one, asked_at))
+            messages.append(message_of(one, asked_at))
         except UnreadableMessage as problem:
             _complain(one, str(problem))
     return messages
@@ -102,7 +102,8 @@ def _is_object(text: str) -> bool:
         return False
 
 
-def _message(raw: Any, asked_at: float) -> Message:
+def message_of(raw: Any, asked_at: float) -> Message:
+    """The message of an entry in the answer of a receive. Raises `UnreadableMessage`."""
     if not isinstance(raw, Mapping):
         raise UnreadableMessage("it is no object")
     return Message(

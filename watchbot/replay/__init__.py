@@ -1,0 +1,1 @@
+"""`watchbot replay`: the command for one message, here, without a queue."""
