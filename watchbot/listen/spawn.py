@@ -147,15 +147,12 @@ def by_subprocess(start: Start, files: Sequence[int]) -> int:
     return child.pid
 
 
-def on_our_terminal(start: Start) -> int:
-    """Runs a process on our own standard streams, and in our session, to its end.
-
-    Returns its exit code, or the negative number of the signal that has ended it. Raises
-    `SpawnError`.
-    """
-    words, file = start.command.words, start.command.file
+def on_our_terminal(start: Start) -> "subprocess.Popen[bytes]":
+    """Starts a process on our own standard streams, and in our session. Raises `SpawnError`."""
     try:
-        return subprocess.run(words, executable=file, env=start.environment, check=False).returncode
+        return subprocess.Popen(
+            start.command.words, executable=start.command.file, env=start.environment
+        )
     except OSError as error:
         raise SpawnError(error) from error
 

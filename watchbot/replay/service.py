@@ -10,6 +10,8 @@ from watchbot.errors import UsageError, WatchbotError
 from watchbot.lifecycle import Stop
 from watchbot.listen import choosing, spawn
 from watchbot.listen.backoff import retry_delay
+from watchbot.listen.control.opening import open_control
+from watchbot.listen.ends import Ends
 from watchbot.listen.report import Report, reported
 from watchbot.listen.runner import Job, Runner
 from watchbot.listen.spawn import Command
@@ -86,7 +88,9 @@ class _Replay:
         )
         async with AsyncExitStack() as house:
             workspace = house.enter_context(open_workspace(()))
-            runner = await self._open_runner(house, workspace)
+            ends = Ends(self._settings, self._stop)
+            await house.enter_async_context(open_control(workspace, ends))
+            runner = await self._open_runner(house, workspace, ends)
             ending = await house.enter_async_context(anyio.create_task_group())
             ending.start_soon(_end_at_a_stop, self._stop, runner.release_all)
             try:
@@ -95,14 +99,14 @@ class _Replay:
                 raise WatchbotError(f"this machine cannot start it: {error.strerror}") from error
             await runner.clear(0)
             ending.cancel_scope.cancel()
-        return reported(message, content, verdict)
+        return reported(message, content, job.asks.amended(verdict))
 
-    async def _open_runner(self, house: AsyncExitStack, workspace: Workspace) -> Runner:
-        settings, command, stop = self._settings, self._command, self._stop
+    async def _open_runner(self, house: AsyncExitStack, workspace: Workspace, ends: Ends) -> Runner:
+        settings, command = self._settings, self._command
         if settings.warm == "off" and settings.batch_size == 1:
-            return Trial(settings, command, workspace, stop, self._showing)
-        runner = await choosing.open_runner(house, settings, command, workspace, stop)
-        await choosing.start(runner, stop)
+            return Trial(settings, command, workspace, ends, self._showing)
+        runner = await choosing.open_runner(house, settings, command, workspace, ends)
+        await choosing.start(runner, self._stop)
         handed = "an event of AWS Lambda" if settings.warm == "lambda" else "a line of JSON"
         _say(f"  the message is handed over as {handed}")
         return runner

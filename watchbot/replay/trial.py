@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import anyio.to_thread
 
 from watchbot.deadletter.letter import visible
-from watchbot.lifecycle import Stop
 from watchbot.listen import environment, spawn
 from watchbot.listen.care import Ending
-from watchbot.listen.ends import RunCare
+from watchbot.listen.ends import Ends, RunCare
 from watchbot.listen.output import Output
 from watchbot.listen.spawn import Command, Start
-from watchbot.listen.spawning import SpawnRunner
+from watchbot.listen.spawning import Begun, SpawnRunner
 from watchbot.listen.workspace import Workspace
 from watchbot.settings.listen import ListenSettings
 
@@ -35,20 +34,20 @@ class Trial(SpawnRunner):
         settings: ListenSettings,
         command: Command,
         workspace: Workspace,
-        stop: Stop,
+        ends: Ends,
         showing: Showing,
     ) -> None:
-        super().__init__(settings, command, workspace, stop)
+        super().__init__(settings, command, workspace, ends)
         self._say, self._attached = showing.say, showing.attached
         self._standing = environment.base_environment()
 
-    async def execute(
-        self, start: Start, output: Output, care: RunCare, held: Callable[[], bool]
-    ) -> Ending:
+    async def execute(self, start: Start, output: Output, care: RunCare, begun: Begun) -> Ending:
         self._show(start)
         if not self._attached:
-            return await super().execute(start, output, care, held)
-        code = await anyio.to_thread.run_sync(spawn.on_our_terminal, start)
+            return await super().execute(start, output, care, begun)
+        process = spawn.on_our_terminal(start)
+        begun(_Attached(process.pid))
+        code = await anyio.to_thread.run_sync(process.wait)
         return Ending(exit_code=code) if code >= 0 else Ending(exit_code=None, signal=-code)
 
     def _show(self, start: Start) -> None:
@@ -62,6 +61,16 @@ class Trial(SpawnRunner):
             self._say("  standard input: none")
         else:
             self._say(f"  standard input: the message, {len(start.stdin):,} bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class _Attached:
+    """A process whose output we do not hear."""
+
+    pid: int
+
+    def catch_up(self) -> None:
+        """Does nothing: nothing is to be heard."""
 
 
 def _own(given: Mapping[bytes, bytes], standing: Mapping[bytes, bytes]) -> dict[bytes, bytes]:

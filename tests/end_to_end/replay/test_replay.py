@@ -107,6 +107,12 @@ def test_debugger_has_the_terminal_and_the_message_in_a_file(cloud: Cloud, messa
     assert '\ntyped {"n": 1}\n' in done.stdout
 
 
+def test_worker_may_ask_as_of_a_watcher(cloud: Cloud, message: str) -> None:
+    done = cloud.watchbot("replay", message, "--", "watchbot ctl retry-after 600; exit 4")
+
+    assert "is tried again after a pause (600 s)" in done.stdout
+
+
 def test_message_comes_by_standard_input(cloud: Cloud) -> None:
     answer = {"Messages": [{"MessageId": "m1", "Body": "hello"}]}
 
