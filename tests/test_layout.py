@@ -22,6 +22,7 @@ LAYERS = [  # a module imports from its own folder and from the lines above it
     "dynamodb sqs sql",
     "task_record",
     "doctor healthcheck listen deadletter progress queues record schedule template send top",
+    "console",
     "local replay",
     "cli",
     "__main__",

@@ -259,3 +259,14 @@ class Rejected(AwsError):
     transient = False
     hint = "the request will not succeed as it is"
     reasons: tuple[str, ...] = ()  # for a transaction: an error code for each of its parts
+
+
+def first_expected(group: BaseExceptionGroup[BaseException]) -> WatchbotError | None:
+    """The first `WatchbotError` in a group: each nested task group wraps the error once more."""
+    found = group.subgroup(WatchbotError)
+    while isinstance(found, BaseExceptionGroup):
+        inner = found.exceptions[0]
+        if isinstance(inner, WatchbotError):
+            return inner
+        found = inner if isinstance(inner, BaseExceptionGroup) else None
+    return None

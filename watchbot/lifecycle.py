@@ -8,7 +8,7 @@ from types import TracebackType
 
 import anyio
 
-from watchbot.errors import WatchbotError
+from watchbot.errors import first_expected
 from watchbot.logs.sink import stdout
 
 _ASKS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)  # an image's STOPSIGNAL may be SIGQUIT
@@ -76,21 +76,10 @@ def run(service: Callable[[Stop], Awaitable[int]]) -> int:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(main())
     except BaseExceptionGroup as group:
-        expected = _first_expected(group)
+        expected = first_expected(group)
         if expected is None:
             raise
         raise expected from group
-
-
-def _first_expected(group: BaseExceptionGroup[BaseException]) -> WatchbotError | None:
-    """The first `WatchbotError` in a group: each nested task group wraps the error once more."""
-    found = group.subgroup(WatchbotError)
-    while isinstance(found, BaseExceptionGroup):
-        inner = found.exceptions[0]
-        if isinstance(inner, WatchbotError):
-            return inner
-        found = inner if isinstance(inner, BaseExceptionGroup) else None
-    return None
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

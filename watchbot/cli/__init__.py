@@ -22,13 +22,13 @@ from watchbot.patience import patience
 COMMANDS = (
     *("listen", "schedule", "record", "tasks", "template", "local", "send"),
     *("status", "pause", "resume", "dead-letter", "progress", "doctor", "healthcheck", "top"),
-    *("log", "ctl"),
-    "replay",
+    *("console", "replay", "log", "ctl"),
 )
 
 # Commands that are services: an error that ends them is a line of their log.
 SERVICES = {
-    "listen": "watcher", "local": "watcher", "record": "recorder", "schedule": "scheduler"
+    "listen": "watcher", "local": "watcher", "record": "recorder", "schedule": "scheduler",
+    "console": "console",
 }  # fmt: skip
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from watchbot.deadletter.letter import origin
-from watchbot.deadletter.walk import Walk
 from watchbot.sqs.destination import Destination
 from watchbot.sqs.evidence import original
 from watchbot.sqs.message import Message
@@ -21,10 +21,22 @@ class Tally:
     refused: list[tuple[str, Unsent]] = field(default_factory=list)
 
 
-class Replay:
-    """Replays the messages of a walk, wave by wave; keeps the order of each FIFO group."""
+class Hidden(Protocol):
+    """Messages that are hidden from others, as those of a walk."""
 
-    def __init__(self, walk: Walk, destination: Destination, say: Callable[[str], None]) -> None:
+    @property
+    def undeleted(self) -> int:
+        """The number of messages that could not be deleted."""
+        ...
+
+    async def delete(self, messages: Sequence[Message]) -> None:
+        """Deletes messages from their queue."""
+
+
+class Replay:
+    """Replays held messages, wave by wave; keeps the order of each FIFO group."""
+
+    def __init__(self, walk: Hidden, destination: Destination, say: Callable[[str], None]) -> None:
         self._walk, self._destination, self._say = walk, destination, say
         self._publisher = Publisher(destination)
         self._sent: set[str] = set()

@@ -21,6 +21,7 @@ from watchbot.world import World
 
 AT_ONCE = 20  # calls
 CALL_S = 5
+DELETE_TRIES = 3
 AGAIN_S = 1  # pause before retrying a failed renewal
 
 
@@ -60,6 +61,35 @@ class Shelf:
         for some in batched(ours, MAX_BATCH):
             self._count += len(some)
             self._push(_Ten(some), min(lease.renew_at for lease in some))
+
+    async def delete(self, messages: Sequence[Message]) -> list[Message]:
+        """Deletes messages that are on the shelf; returns those that could not be deleted."""
+        receipts = {message.receipt for message in messages}
+        for _, _, ten in self._due:
+            kept = [each for each in ten.receipts if each not in receipts]
+            self._count -= len(ten.receipts) - len(kept)
+            ten.receipts = kept
+        left: list[Message] = []
+
+        async def delete(some: Sequence[Message]) -> None:
+            for _ in range(DELETE_TRIES):
+                some = await self._still_there(some)
+                if not some:
+                    return
+            left.extend(some)
+
+        for many in batched(list(batched(list(messages), MAX_BATCH)), AT_ONCE):
+            async with anyio.create_task_group() as calls:
+                for some in many:
+                    calls.start_soon(delete, some)
+        return left
+
+    async def _still_there(self, messages: Sequence[Message]) -> Sequence[Message]:
+        refusals: Sequence[Refusal | None] = [Refusal(code="NoAnswer", text="")] * len(messages)
+        with anyio.move_on_after(CALL_S):
+            with suppress(AwsError):
+                refusals = await self._queue.delete(messages)
+        return [each for each, why in zip(messages, refusals, strict=True) if why is not None]
 
     async def keep(self) -> None:
         """Renews due messages until all are put back."""

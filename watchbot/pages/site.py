@@ -1,8 +1,6 @@
 """A site of server-rendered pages: one style sheet, no scripts, nothing from other sites."""
 
-import base64
 import functools
-import hmac
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from importlib.resources import files
@@ -19,10 +17,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from watchbot.errors import DatabaseError, DataRefused, UsageError
 from watchbot.pages.door import LOOPBACK, host_of, is_loopback
+from watchbot.pages.visitors import Everybody, TokenHolders, Visitor, Visitors
 
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 _HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
@@ -52,20 +53,23 @@ class Templates:
 
 
 def site(
-    routes: Sequence[BaseRoute], *, host: str, token: str | None, public_url: str | None = None
+    routes: Sequence[BaseRoute],
+    *,
+    host: str,
+    visitors: Visitors,
+    public_url: str | None = None,
+    scripts: bool = False,
 ) -> Starlette:
-    """An application with these routes and the style sheet.
+    """An application with these routes and the style sheet, for those whom `visitors` admits.
 
-    With `token`, callers must send it: as a bearer token, or as the password of any user. On
-    loopback the application answers only to a loopback Host or that of `public_url` (a proxy's):
+    On loopback the application answers only to a loopback Host or that of `public_url` (a proxy's):
     no foreign web site can then read it through a name of its own (DNS rebinding).
     """
-    middleware = [Middleware(_Headers)]
+    middleware = [Middleware(_Headers, scripts=scripts)]
     if is_loopback(host):
         public = {host_of(urlsplit(public_url).netloc)} if public_url else set[str]()
         middleware.append(Middleware(_Names, names={*LOOPBACK, host, *public}))
-    if token:
-        middleware.append(Middleware(_Guard, token=token))
+    middleware.append(Middleware(_Guard, visitors=visitors))
     handlers: dict[Any, Any] = {
         UsageError: _bad_request,
         DataRefused: _unfit,
@@ -76,6 +80,17 @@ def site(
         middleware=middleware,
         exception_handlers=handlers,
     )
+
+
+def holders(token: str | None) -> Visitors:
+    """Who sends `token`; everybody where there is none."""
+    return TokenHolders(token) if token else Everybody()
+
+
+def visitor(request: Request) -> Visitor:
+    """Who sent this request."""
+    found: Visitor = request.scope["watchbot.visitor"]
+    return found
 
 
 def asking(endpoint: Endpoint, *names: str) -> Endpoint:
@@ -129,13 +144,15 @@ def _refusal(request: Request, text: str, status: int) -> Response:
 class _Headers:
     """Adds headers to every answer that keep browsers from loading anything from elsewhere."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, scripts: bool) -> None:
         self._app = app
+        policy = f"{_POLICY}; script-src 'self'" if scripts else _POLICY
+        self._headers = {**_HEADERS, "content-security-policy": policy}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                added = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
+                added = [(name.encode(), value.encode()) for name, value in self._headers.items()]
                 message["headers"] = [*message["headers"], *added]
             await send(message)
 
@@ -163,31 +180,19 @@ class _Names:
 
 
 class _Guard:
-    def __init__(self, app: ASGIApp, token: str) -> None:
-        self._app, self._token = app, token.strip()
+    """Lets only admitted visitors pass, and notes who they are for `visitor`."""
+
+    def __init__(self, app: ASGIApp, visitors: Visitors) -> None:
+        self._app, self._visitors = app, visitors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer: Callable[[Scope, Receive, Send], Awaitable[None]] = self._app
-        if scope["type"] == "http" and not self._knows(Request(scope).headers):
-            answer = PlainTextResponse(
-                "send the token that this server was started with\n",
-                401,
-                {"www-authenticate": "Basic, Bearer"},
-            )
+        if scope["type"] == "http":
+            scope["watchbot.visitor"] = self._visitors.admit(Request(scope).headers)
+            if scope["watchbot.visitor"] is None:
+                answer = PlainTextResponse(
+                    "send the token that this server was started with\n",
+                    401,
+                    {"www-authenticate": "Basic, Bearer"},
+                )
         await answer(scope, receive, send)
-
-    def _knows(self, headers: Mapping[str, str]) -> bool:
-        scheme, _, value = headers.get("authorization", "").partition(" ")
-        given = value.strip().encode("latin-1")  # as Starlette decodes the bytes of a header
-        if scheme.lower() == "basic":
-            try:
-                given = base64.b64decode(given, validate=True).partition(b":")[2]
-            except ValueError:
-                return False
-        elif scheme.lower() != "bearer":
-            return False
-        # Most clients encode a token that is not ASCII as UTF-8, some as Latin-1.
-        latin = self._token.encode("latin-1", "replace")
-        return hmac.compare_digest(given, self._token.encode()) or (
-            not self._token.isascii() and hmac.compare_digest(given, latin)
-        )

@@ -81,7 +81,8 @@ async def _show(house: AsyncExitStack, settings: RecordSettings, database: Datab
     """Serves the web page, if it was asked for."""
     if settings.http_port is None:
         return
-    from watchbot.pages.site import site  # a recorder without a page starts faster, and smaller
+    # Imported here: a recorder without a page starts faster, and stays smaller.
+    from watchbot.pages.site import holders, site
     from watchbot.record.api import Api
     from watchbot.record.page import RecordPages
 
@@ -89,7 +90,7 @@ async def _show(house: AsyncExitStack, settings: RecordSettings, database: Datab
     app = site(
         routes,
         host=settings.http_host,
-        token=settings.http_token,
+        visitors=holders(settings.http_token),
         public_url=settings.public_url,
     )
     url = await house.enter_async_context(

@@ -13,7 +13,7 @@ import pytest
 from examples.record.lives import Life, lives
 from tests.support.databases import a_record
 from tests.support.task_events import an_event, states
-from watchbot.pages.site import site
+from watchbot.pages.site import holders, site
 from watchbot.record.api import Api
 from watchbot.record.event import TaskState, read
 from watchbot.record.page import RecordPages
@@ -28,7 +28,9 @@ async def served(
 ) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
     """A client, and the address of the record's page."""
     app = site(
-        [*RecordPages(database).routes(), *Api(database).routes()], host="127.0.0.1", token=token
+        [*RecordPages(database).routes(), *Api(database).routes()],
+        host="127.0.0.1",
+        visitors=holders(token),
     )
     async with (
         serving_app(app, "127.0.0.1", 0, "http_port") as url,

@@ -14,8 +14,9 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from watchbot.errors import DatabaseError, MissingExtra
-from watchbot.pages.site import site
-from watchbot.schedule.http.body import BadBody, Gate, answer_problems, answer_status
+from watchbot.pages.gate import Gate
+from watchbot.pages.site import holders, site
+from watchbot.schedule.http.body import BadBody, answer_problems, answer_status
 from watchbot.schedule.http.operations import operations, spec
 from watchbot.schedule.http.rest import JobRules, Rest
 from watchbot.schedule.job.endpoints import Endpoints
@@ -54,7 +55,7 @@ def application(settings: ScheduleSettings, store: Store, scheduler: Scheduler) 
     whole = site(
         [Mount("/", gate)],
         host=settings.host,
-        token=settings.token,
+        visitors=holders(settings.token),
         public_url=settings.public_url,
     )
     return _with_guests(whole, settings.cors_origin) if settings.cors_origin else whole

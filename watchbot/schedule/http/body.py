@@ -1,22 +1,18 @@
-"""Reads the body of a request, a JSON object of limited size, and refuses other bodies."""
+"""Reads the body of a request, a JSON object, and refuses other bodies."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from watchbot.pages.door import Site, site_of
 from watchbot.schedule.job.job import Job
 from watchbot.schedule.job.problems import WRONG_BODY, messages
 from watchbot.schedule.store.stored import NeverFires
 
-MAX_BYTES = 65_536
 _NOT_JSON = "The browser (or proxy) sent a request that this server could not understand."
 _UNWRITABLE = "Has a character that no text may have: NUL, or half of a pair of surrogates."
 _WRONG_TYPE = "Header Content-Type: application/json required to send a request body."
@@ -96,56 +92,3 @@ async def answer_problems(_: Request, error: Exception) -> Response:
     if isinstance(error, NeverFires):
         problems = {"schedule": [str(error)], "parsedSchedule": [str(error)]}
     return JSONResponse({"messages": problems}, 400)
-
-
-class Gate:
-    """Refuses requests from other web sites, and bodies that are too big.
-
-    A browser sends some requests on behalf of any site, and names that site in a header.
-    `public_url` is our address behind a proxy. `guests` are other sites that may send requests; `*`
-    means all sites.
-    """
-
-    def __init__(
-        self, app: ASGIApp, public_url: str | None = None, guests: Sequence[str] = ()
-    ) -> None:
-        self._app, self._any = app, "*" in guests
-        self._ours = {site_of(public_url)} if public_url else set[Site]()
-        self._guests = {site_of(guest) for guest in guests}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        problem = self._foreign(scope["path"], headers)
-        if problem:
-            await JSONResponse({"message": problem}, 403)(scope, receive, send)
-            return
-        taken = 0
-
-        async def receive_some() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > MAX_BYTES:
-                raise HTTPException(413, f"A body has {MAX_BYTES} bytes at most.")
-            return message
-
-        await self._app(scope, receive_some, send)
-
-    def _foreign(self, path: str, headers: Headers) -> str | None:
-        """The reason to refuse a request of another web site, or None."""
-        origin, host = headers.get("origin"), headers.get("host", "")
-        if not origin or origin.partition("//")[2] == host or site_of(origin) in self._ours:
-            return None
-        # A browser sends a password that it knows for any site; a token, a site has to know.
-        invited = self._any or site_of(origin) in self._guests
-        by_password = headers.get("authorization", "").lower().startswith("basic")
-        if invited and not by_password and not path.startswith("/page"):
-            return None
-        return (
-            f"Not for requests of another web site: the Origin is {origin[:100]}, the Host "
-            f"{host[:100]}. Behind a proxy, let it keep the header Host, or set --public-url; "
-            "--cors-origin lets another site use the API."
-        )

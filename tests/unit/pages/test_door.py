@@ -4,7 +4,7 @@ import pytest
 
 from watchbot.errors import SettingError
 from watchbot.pages.door import check_door, host_of, site_of
-from watchbot.schedule.http.body import Gate
+from watchbot.pages.gate import Gate
 
 OURS = "http://127.0.0.1:5000"
 

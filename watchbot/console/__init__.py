@@ -1,0 +1,1 @@
+"""One site for whoever is paged: what fails, why, and the buttons that help."""

@@ -1,0 +1,1 @@
+"""Shows the dead letters of a queue to all viewers from one walk, and acts on them."""

@@ -1,0 +1,140 @@
+"""Runs `watchbot console`: opens what the options name, and serves the pages."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.resources import files
+from typing import Any, cast
+
+import anyio
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
+
+from watchbot.console.act import QueueActions
+from watchbot.console.audit import open_audit
+from watchbot.console.fresh import Fresh
+from watchbot.console.letter_pages import LetterPages
+from watchbot.console.letters.trays import Trays
+from watchbot.console.look import LookPages
+from watchbot.console.queues import Queues
+from watchbot.console.render import Renderer
+from watchbot.console.sources import Sources
+from watchbot.console.visit import MAX_BYTES
+from watchbot.console.watchers import Watchers
+from watchbot.errors import AwsError, UsageError
+from watchbot.lifecycle import Stop
+from watchbot.pages.door import check_door
+from watchbot.pages.gate import Gate
+from watchbot.pages.site import holders, site
+from watchbot.pages.visitors import ProxyUsers, TokenHolders, Visitors
+from watchbot.settings.base import load
+from watchbot.settings.console import ConsoleSettings
+from watchbot.settings.queues import StatusSettings
+from watchbot.web import serving_app
+
+log = logging.getLogger(__name__)
+
+
+async def console(settings: ConsoleSettings, stop: Stop) -> int:
+    """Serves the console until `stop`; returns the exit code.
+
+    Raises `UsageError` or `DatabaseError` for an error that shows before the first page.
+    """
+    async with serving_console(settings) as url:
+        log.info("serving the console", extra={"url": url})
+        await stop.draining.wait()
+    return 0
+
+
+@asynccontextmanager
+async def serving_console(settings: ConsoleSettings) -> AsyncIterator[str]:
+    """Serves the console while open; yields its URL. Raises as `console` does.
+
+    At the end it gives back all dead letters that are open.
+    """
+    secret = settings.secret
+    check_door(settings.host, secret)
+    async with AsyncExitStack() as house:
+        audit = await house.enter_async_context(open_audit(settings.database))
+        tasks = await house.enter_async_context(anyio.create_task_group())
+        house.callback(tasks.cancel_scope.cancel)
+        trays = Trays(settings.aws, audit, tasks)
+        house.push_async_callback(trays.close)
+        queues = Queues(_shown_queues(settings))
+        sources = Sources(
+            settings=settings,
+            queues=queues,
+            looked=Fresh(queues.look, tasks),
+            watchers=Watchers(settings.watcher, settings.watchers_dns),
+            trays=trays,
+            audit=audit,
+        )
+        tasks.start_soon(sources.watchers.read_for_ever)
+        tasks.start_soon(trays.tidy_for_ever)
+        app = application(sources, secret)
+        yield await house.enter_async_context(
+            serving_app(app, settings.host, settings.port, "port")
+        )
+
+
+def application(sources: Sources, secret: str | None) -> ASGIApp:
+    """The console's site, for those who send `secret`, or whom a proxy names."""
+    settings, renderer = sources.settings, Renderer()
+    inner = Starlette(
+        routes=[
+            *LookPages(sources, renderer).routes(),
+            *LetterPages(sources, renderer).routes(),
+            *QueueActions(sources, renderer).routes(),
+            Route("/console.js", _script),
+        ],
+        exception_handlers=_handlers(renderer),
+    )
+    return site(
+        [Mount("/", Gate(inner, settings.public_url, max_bytes=MAX_BYTES))],
+        host=settings.host,
+        visitors=_visitors(settings, secret),
+        public_url=settings.public_url,
+        scripts=True,
+    )
+
+
+def _visitors(settings: ConsoleSettings, secret: str | None) -> Visitors:
+    tokens = TokenHolders(secret, settings.look_token) if secret else holders(None)
+    if settings.user_header is None:
+        return tokens
+    others = tokens if secret else None
+    return ProxyUsers(settings.user_header, settings.acting_user, others)
+
+
+def _shown_queues(settings: ConsoleSettings) -> StatusSettings:
+    shown = {"queue_url": settings.queue_url, "queue_prefix": settings.queue_prefix}
+    where = {"region": settings.region, "endpoint_url": settings.endpoint_url}
+    return load(StatusSettings, {**shown, **where})
+
+
+def _handlers(renderer: Renderer) -> dict[Any, Any]:
+    def page(request: Request, status: int, text: str) -> Response:
+        title = {403: "Not allowed", 404: "Not here", 409: "Not now"}.get(status, "Not done")
+        return renderer.page(request, "problem.html", status, title=title, text=text)
+
+    async def refused(request: Request, error: Exception) -> Response:
+        http = cast(HTTPException, error)
+        return page(request, http.status_code, http.detail)
+
+    async def wrong(request: Request, error: Exception) -> Response:
+        return page(request, 400, str(error))
+
+    async def denied(request: Request, error: Exception) -> Response:
+        log.warning("action failed", extra={"reason": str(error)})
+        return page(request, 502, str(error))
+
+    return {HTTPException: refused, UsageError: wrong, AwsError: denied}
+
+
+async def _script(_: Request) -> Response:
+    text = (files("watchbot.console") / "templates" / "console.js").read_text(encoding="utf-8")
+    return Response(text, media_type="text/javascript")
