@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all foreign lint type unit chaos simulate mutants node bench docs dist pyz standalone lambda audit format clean
+.PHONY: help demo test test-all foreign lint type unit chaos simulate mutants node bench docs release dist pyz standalone lambda audit format clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,6 +57,10 @@ docs: $(READY) ## Makes the pages that say what the code says, and a site of all
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "The site is in build/site: open index.html, or, to search it too, run:"
 	@echo "  $(BIN)/python -m http.server --directory build/site --bind 127.0.0.1"
+
+release: $(READY) ## Builds all files of a release in dist/, tries each in an empty place, writes notes and checksums
+	@$(call install,'.[dev,release]')
+	$(BIN)/python -m release
 
 dist: $(READY) ## Builds the wheel and the source distribution in dist/, and checks them
 	$(BIN)/python -m build --no-isolation

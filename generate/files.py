@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from generate.alerts import alerts
 from generate.api_page import api_page
+from generate.chart import chart, values_schema
 from generate.commands_page import commands_page
 from generate.dashboard import dashboard
 from generate.metrics_page import metrics_page
@@ -13,6 +14,8 @@ from generate.template_page import template_page
 from generate.worker_page import worker_page
 
 FILES: dict[str, Callable[[], str]] = {
+    "charts/watchbot/Chart.yaml": chart,
+    "charts/watchbot/values.schema.json": values_schema,
     "docs/dashboards/alerts.yml": alerts,
     "docs/dashboards/watchbot.json": dashboard,
     "docs/reference/api.md": api_page,

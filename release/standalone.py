@@ -189,6 +189,11 @@ def _compile(home: Path) -> None:
         shutil.rmtree(folder)
 
 
+def directory_of(archive: Path) -> Path:
+    """The directory from which the archive was packed."""
+    return archive.with_name(archive.name.removesuffix(".tar.gz"))
+
+
 def _archived(home: Path) -> Path:
     """Packs the directory; equal content gives equal bytes."""
     archive = home.with_name(f"{home.name}.tar.gz")

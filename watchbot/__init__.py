@@ -30,7 +30,7 @@ __all__ = [
     "template",
     "work",
 ]
-__version__ = "1.0.0.dev0"
+__version__ = "1.0.0"
 
 _HOMES = {  # the module, and what it is called there
     "LogHandler": ("watchbot.logs.handler", "LogHandler"),

@@ -1,0 +1,116 @@
+"""The steps of a release: notes, trials, checksums, and the workflow that takes them."""
+
+import re
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from release.notes import NoNotes, notes
+from release.sums import write_sums
+from release.trials import Refused, try_all, try_function, try_standalone
+from tests.support.building import ROOT
+from watchbot import __version__
+
+WORKFLOW = ROOT / ".github/workflows/release.yml"
+LOG = """\
+# Changelog
+
+## 2.0.0 (unreleased)
+
+- New.
+
+## 1.0.0
+
+### Added
+
+- Old.
+
+## 0.9.0
+"""
+
+
+@pytest.fixture
+def changelog(tmp_path: Path) -> Path:
+    file = tmp_path / "CHANGELOG.md"
+    file.write_text(LOG)
+    return file
+
+
+def test_notes_are_the_section_of_the_version(changelog: Path) -> None:
+    assert notes("2.0.0", changelog) == "- New.\n"
+    assert notes("1.0.0", changelog) == "### Added\n\n- Old.\n"
+
+
+@pytest.mark.parametrize("version", ["0.9.0", "3.0.0", "1.0"])
+def test_version_without_notes_is_not_released(changelog: Path, version: str) -> None:
+    with pytest.raises(NoNotes, match=rf"no section '## {re.escape(version)}' with a line in it"):
+        notes(version, changelog)
+
+
+def test_version_of_the_package_has_notes() -> None:
+    assert notes(__version__)
+
+
+def test_checksums_are_those_that_sha256sum_takes(tmp_path: Path) -> None:
+    (tmp_path / "a.whl").write_text("a")
+    (tmp_path / "b.pyz").write_text("b")
+
+    write_sums(tmp_path)
+    sums = write_sums(tmp_path)  # it does not list itself
+    said = subprocess.run(
+        ["sha256sum", "--check", sums], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+
+    assert said.stdout == "a.whl: OK\nb.pyz: OK\n"
+
+
+def test_release_that_lacks_a_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"has no \*\.whl"):
+        try_all(tmp_path)
+
+
+def test_broken_files_are_refused(tmp_path: Path) -> None:
+    built = tmp_path / "watchbot-1-linux.tar.gz"
+    program = tmp_path / "watchbot/bin/watchbot"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\necho watchbot 0\n")
+    program.chmod(0o755)
+    subprocess.run(["tar", "-C", tmp_path, "-czf", built, "watchbot"], check=True)
+    with zipfile.ZipFile(tmp_path / "empty.zip", "w"):
+        pass
+
+    with pytest.raises(Refused, match="said watchbot 0"):
+        try_standalone(built, tmp_path / "place")
+    with pytest.raises(Refused, match="no custom resource"):
+        try_function(tmp_path / "empty.zip", tmp_path)
+
+
+def test_workflow_calls_targets_and_files_that_are_there() -> None:
+    steps = [step for job in yaml.safe_load(WORKFLOW.read_text())["jobs"].values()
+             for step in job["steps"]]  # fmt: skip
+    run = "\n".join(step["run"] for step in steps if "run" in step)
+
+    for target in re.findall(r"^make (\w+)", run, re.M):
+        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
+    for module in re.findall(r"-m ([\w.]+)", run):
+        assert (ROOT / f"{module.replace('.', '/')}.py").is_file()
+    assert (ROOT / ".ci/run").is_file()
+    assert "make release" in run
+
+
+def test_workflow_trusts_nothing_that_may_change_and_keeps_no_secret() -> None:
+    text = WORKFLOW.read_text()
+    parsed = yaml.safe_load(text)
+
+    used = re.findall(r"uses: (.+)", text)
+    assert used
+    for action in used:
+        assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)
+    assert "secrets." not in text
+    assert "password" not in text
+    assert parsed["permissions"] == {"contents": "read"}
+    writers = {name for name, job in parsed["jobs"].items() if "permissions" in job}
+    assert writers == {"publish"}
