@@ -83,10 +83,11 @@ def _click_option(name: str, field: Any, old_flag: str | None) -> Callable[[Comm
 
 
 def _old_flags(old: str | None) -> list[str]:
-    """The flags of an earlier program; Go programs take long flags with one dash or two."""
+    """The flags of another program; Go programs take long flags with one dash or two."""
     if old is None:
         return []
-    return [old, f"-{old}"] if len(old) > len("-s") else [old]
+    of_go = len(old) > len("-s") and not old.startswith("--")
+    return [old, f"-{old}"] if of_go else [old]
 
 
 def _words(default: Any) -> str:

@@ -5,7 +5,7 @@ import asyncio
 import click
 
 from watchbot.cli.options import options
-from watchbot.settings.queues import PauseSettings
+from watchbot.settings.pause import PauseSettings
 
 
 @click.command

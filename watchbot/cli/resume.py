@@ -5,7 +5,7 @@ import asyncio
 import click
 
 from watchbot.cli.options import options
-from watchbot.settings.queues import ResumeSettings
+from watchbot.settings.pause import ResumeSettings
 
 
 @click.command

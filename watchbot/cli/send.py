@@ -15,8 +15,8 @@ def send(settings: SendSettings) -> int:
     """Send messages to a topic or a queue.
 
     Sends BODY as one message; a BODY of - stands for standard input. With --file, sends each line
-    as a message. Prints the message ids. Names each message that it could not send, and then exits
-    with 1.
+    as a message. Prints the message ids; or, with --at, the names of the jobs of a scheduler that
+    sends them then. Names each message that it could not send, and then exits with 1.
     """
     from watchbot.send.service import send
 

@@ -5,7 +5,7 @@ import asyncio
 import click
 
 from watchbot.cli.options import options
-from watchbot.settings.queues import StatusSettings
+from watchbot.settings.status import StatusSettings
 
 
 @click.command

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from watchbot.queues.ages import with_cloudwatch
 from watchbot.queues.named import asked_for, name_of, opened
 from watchbot.queues.state import QueueState, states
-from watchbot.settings.queues import StatusSettings
+from watchbot.settings.status import StatusSettings
 
 REMEMBERED_S = 900
 STEADY_S = 60  # the least time over which an age may be said to grow

@@ -33,7 +33,7 @@ from watchbot.pages.site import holders, site
 from watchbot.pages.visitors import ProxyUsers, TokenHolders, Visitors
 from watchbot.settings.base import load
 from watchbot.settings.console import ConsoleSettings
-from watchbot.settings.queues import StatusSettings
+from watchbot.settings.status import StatusSettings
 from watchbot.web import serving_app
 
 log = logging.getLogger(__name__)

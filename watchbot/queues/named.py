@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from watchbot.aws import Client, open_client
 from watchbot.errors import SettingError, WatchbotError
 from watchbot.settings.base import AwsEndpoint, describe
-from watchbot.settings.queues import StatusSettings
+from watchbot.settings.status import StatusSettings
 
 PAGE = 1000  # queues of one answer; SQS names no further ones unless a size is asked for
 

@@ -9,7 +9,7 @@ from watchbot.errors import AwsError, Denied
 from watchbot.queues.caller import caller
 from watchbot.queues.named import given, name_of, opened
 from watchbot.settings.base import AwsEndpoint
-from watchbot.settings.queues import PauseSettings, ResumeSettings
+from watchbot.settings.pause import PauseSettings, ResumeSettings
 from watchbot.sqs import pause as tags
 from watchbot.sqs.pause import Pause
 from watchbot.sqs.queue import SqsQueue

@@ -9,7 +9,7 @@ from watchbot.queues.ages import with_cloudwatch, with_watchers
 from watchbot.queues.named import asked_for, opened
 from watchbot.queues.state import QueueState, states
 from watchbot.queues.table import table
-from watchbot.settings.queues import StatusSettings
+from watchbot.settings.status import StatusSettings
 
 
 async def status(settings: StatusSettings, *, as_json: bool = False) -> int:

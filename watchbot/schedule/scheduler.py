@@ -23,6 +23,7 @@ LOCKED_S = 0.02
 LOOK_S = 1  # the longest pause of a loop, because other replicas also write
 LAST_WORD_S = 5
 FORGET_EVERY_S = 3600
+MOST_AT_END = 1000  # runs of a job that may be due when the last one of its fires is past
 
 log = logging.getLogger(__name__)
 
@@ -197,6 +198,19 @@ class Scheduler:
                 metrics.schedule_last_success.labels(schedule).set(ended_at.timestamp())
         facts = {**_facts(run), "reason": ending.reason, "tasks": len(ending.tasks)}
         log.log(logging.ERROR if ill else logging.INFO, "run %s", ending.status, extra=facts)
+        if ending.status == "started" and run.job.remove_when_done:
+            await self._remove(run)
+
+    async def _remove(self, run: LeasedRun) -> None:
+        """Removes the run's job if it has nothing more to do, and nobody has changed it."""
+        job = await self._store.jobs.find(run.job.id)
+        if job is None or job.next_fire_at is not None or job.job.suspended:
+            return
+        others = await self._store.runs.of_job(run.job.id, MOST_AT_END, None)
+        if any(other["status"] == "due" for other in others):
+            return  # the last of them removes the job
+        if await self._store.jobs.remove(run.job.id, run.generation):
+            log.info("job removed, as its last run has started", extra={"job": run.job.id})
 
 
 def _facts(run: LeasedRun) -> dict[str, str]:

@@ -4,23 +4,21 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from watchbot.errors import SettingError
+from watchbot.send.when import When, check_kept, planned_time
 from watchbot.settings.base import describe
 from watchbot.settings.send import SendSettings
 from watchbot.settings.whereabouts import is_fifo
 from watchbot.sqs.message import Attribute
-from watchbot.sqs.outgoing import Outgoing, decoded, is_binary
+from watchbot.sqs.outgoing import MAX_ATTRIBUTES, Outgoing, attribute_flaw
 
-MAX_ATTRIBUTES = 10  # SQS refuses more, and a topic drops messages that it cannot deliver
 SUBJECT_CHARACTERS = 99  # SNS takes fewer than 100
 
 _CONTROLS = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surrogates, line breaks
 _ID = re.compile(r"[!-~]{1,128}")
-_NAME = re.compile(r"(?!aws\.|amazon\.)(?!.*\.\.)(?!\.)[\w.-]{1,256}(?<!\.)", re.ASCII | re.I)
-_TYPE = re.compile(r"(String|Number|Binary)(\.[!-~]+)?")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +32,21 @@ class Shipment:
     common: Outgoing  # the fields that all messages share; its body is empty
     body: str | None
     file: str | None
+    when: When
 
     def message(self, body: str) -> Outgoing:
-        """The message with this body.
+        """The message with this body, to send now.
 
         For FIFO, uses the given deduplication id, else a new one: two equal lines stay two
         messages, and a message sent twice because no answer came stays one.
         """
         made_up = str(uuid4()) if is_fifo(self.target) else None
-        return replace(self.common, body=body, dedup_id=self.common.dedup_id or made_up)
+        return replace(
+            self.common,
+            body=body,
+            dedup_id=self.common.dedup_id or made_up,
+            delay_s=self.when.delay_s(datetime.now(UTC)),
+        )
 
 
 def planned(settings: SendSettings) -> Shipment:
@@ -54,6 +58,7 @@ def planned(settings: SendSettings) -> Shipment:
     _check_source(settings)
     _check_ids(settings)
     _check_fifo(settings, is_fifo(target))
+    when = planned_time(settings, target, datetime.now(UTC))
     common = Outgoing(
         body="",
         subject=_subject(settings.subject),
@@ -61,7 +66,9 @@ def planned(settings: SendSettings) -> Shipment:
         group_id=settings.group_id,
         dedup_id=settings.dedup_id,
     )
-    return Shipment(target=target, common=common, body=settings.body, file=settings.file)
+    if when.scheduler:
+        check_kept(common)
+    return Shipment(target=target, common=common, body=settings.body, file=settings.file, when=when)
 
 
 def _target(settings: SendSettings) -> str:
@@ -134,20 +141,8 @@ def _attribute(given: str) -> tuple[str, Attribute]:
     key, equals, value = given.partition("=")
     name, _, kind = key.partition(":")
     attribute = Attribute(type=kind or "String", value=value)
-    if problem := _attribute_problem(name, attribute):
+    if problem := attribute_flaw(name, attribute):
         raise SettingError(describe("attribute"), f"{problem}: {given!r}")
     if not equals or not value:
         raise SettingError(describe("attribute"), f"must be NAME=VALUE, not {given!r}")
     return name, attribute
-
-
-def _attribute_problem(name: str, attribute: Attribute) -> str | None:
-    if not _NAME.fullmatch(name):
-        return "a name has letters, digits, '_', '-' and single '.', and does not begin with AWS."
-    if not _TYPE.fullmatch(attribute.type):
-        return "an attribute's type must be String, Number or Binary"
-    if attribute.type.startswith("Number") and not _NUMBER.fullmatch(attribute.value):
-        return "the value is not a number"
-    if is_binary(attribute) and decoded(attribute) is None:
-        return "the value is not base64"
-    return None

@@ -4,18 +4,20 @@ import os
 import stat
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TextIO
 
 from watchbot.display import display
 from watchbot.errors import SettingError, WatchbotError
+from watchbot.moment import to_text
+from watchbot.send.later import ScheduledDestination
 from watchbot.send.lines import lines, whole
 from watchbot.send.options import Shipment, planned
 from watchbot.send.report import SendReport
 from watchbot.settings.base import describe
 from watchbot.settings.send import SendSettings
-from watchbot.sqs.destination import open_destination
+from watchbot.sqs.destination import Destination, open_destination
 from watchbot.sqs.publish import Publisher
 
 STDIN = "-"
@@ -40,8 +42,21 @@ async def send(
     """
     plan = planned(settings)
     streams = streams or Streams(stdin=0, out=sys.stdout, err=sys.stderr)
+    async with _destination(plan, settings) as destination:
+        code = await carry_out(plan, Publisher(destination), streams, quiet=quiet)
+    if plan.when.scheduler and plan.when.at and code == 0 and not quiet:
+        keeper, at = plan.when.scheduler.url, to_text(plan.when.at)
+        print(f"watchbot: {keeper} sends it at {at}; the id is a job's name", file=streams.err)
+    return code
+
+
+@asynccontextmanager
+async def _destination(plan: Shipment, settings: SendSettings) -> AsyncIterator[Destination]:
+    if plan.when.scheduler and plan.when.at:
+        yield ScheduledDestination(plan.when.scheduler, plan.target, plan.when.at)
+        return
     async with open_destination(plan.target, settings.aws) as destination:
-        return await carry_out(plan, Publisher(destination), streams, quiet=quiet)
+        yield destination
 
 
 async def carry_out(

@@ -193,7 +193,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, _Environment(settings_cls)
 
-    # Flags of earlier programs, by option.
+    # Flags of other programs, by option.
     old_flags: ClassVar[Mapping[str, str]] = {}
 
     region: str | None = option(

@@ -77,14 +77,16 @@ class QueueDestination:
         return is_fifo(self._url)
 
     def fit(self, message: Outgoing) -> Outgoing:
-        if not message.subject:
-            return message
-        envelope = {"Subject": message.subject, "Message": message.body}
-        return replace(message, subject=None, body=json.dumps(envelope, ensure_ascii=False))
+        return in_envelope(message)
 
     async def send(self, messages: Sequence[Outgoing]) -> list[Result]:
         entries = [
-            {"MessageBody": message.body, **_trace(message), **_common(index, message)}
+            {
+                "MessageBody": message.body,
+                **_delay(message),
+                **_trace(message),
+                **_common(index, message),
+            }
             for index, message in enumerate(messages)
         ]
         answer = await self._client.call("send_message_batch", QueueUrl=self._url, Entries=entries)
@@ -98,6 +100,14 @@ async def open_destination(address: str, aws: AwsEndpoint) -> AsyncIterator[Dest
     # One attempt: `Publisher` retries, and chooses the messages and pauses itself.
     async with open_client("sns" if topic else "sqs", aws.near(address), attempts=1) as client:
         yield TopicDestination(client, address) if topic else QueueDestination(client, address)
+
+
+def in_envelope(message: Outgoing) -> Outgoing:
+    """The message in the form for a queue: with its subject, if it has one, in an envelope."""
+    if not message.subject:
+        return message
+    envelope = {"Subject": message.subject, "Message": message.body}
+    return replace(message, subject=None, body=json.dumps(envelope, ensure_ascii=False))
 
 
 def passes(code: str) -> bool:
@@ -127,6 +137,11 @@ def _trace(message: Outgoing) -> dict[str, Any]:
         return {}
     header = {"DataType": "String", "StringValue": message.trace_header}
     return {"MessageSystemAttributes": {"AWSTraceHeader": header}}
+
+
+def _delay(message: Outgoing) -> dict[str, int]:
+    # 0 says something, too: no delay, whatever the queue has.
+    return {} if message.delay_s is None else {"DelaySeconds": message.delay_s}
 
 
 def _subject(message: Outgoing) -> dict[str, str]:

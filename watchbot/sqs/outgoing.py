@@ -7,8 +7,13 @@ from dataclasses import dataclass, field
 
 from watchbot.sqs.message import Attribute, Message
 
+MAX_ATTRIBUTES = 10  # SQS refuses more, and a topic drops messages that it cannot deliver
 MESSAGE_BYTES = 1_048_576  # the largest message of SQS, and of a topic with a raised limit
 
+_NAME = re.compile(r"(?!aws\.|amazon\.)(?!.*\.\.)(?!\.)[\w.-]{1,256}(?<!\.)", re.ASCII | re.I)
+_TYPE = re.compile(r"(String|Number|Binary)(\.[\w.-]+)?", re.ASCII)
+_LONGEST_TYPE = 256  # characters
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 # SQS refuses these characters, and a topic passes its messages to SQS.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -18,7 +23,8 @@ class Outgoing:
     """A message to send.
 
     `group_id` and `dedup_id` are SQS's message group and deduplication id; FIFO queues require
-    them. `trace_header` is X-Ray's trace header; topics ignore it.
+    them. `delay_s` is for standard queues alone; None leaves it to the queue. `trace_header` is
+    X-Ray's trace header; topics ignore it.
     """
 
     body: str
@@ -26,6 +32,7 @@ class Outgoing:
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     group_id: str | None = None
     dedup_id: str | None = None
+    delay_s: int | None = None
     trace_header: str | None = None
 
 
@@ -81,6 +88,19 @@ def flaw(message: Outgoing) -> Unsent | None:
     for text in texts:
         if found := _FORBIDDEN.search(text):
             return Unsent(code="InvalidMessageContents", text=_about(found))
+    return None
+
+
+def attribute_flaw(name: str, attribute: Attribute) -> str | None:
+    """The reason why SQS would refuse this attribute, or None."""
+    if not _NAME.fullmatch(name):
+        return "a name has letters, digits, '_', '-' and single '.', and does not begin with AWS."
+    if not _TYPE.fullmatch(attribute.type) or len(attribute.type) > _LONGEST_TYPE:
+        return "an attribute's type must be String, Number or Binary, with a .LABEL if you like"
+    if attribute.type.startswith("Number") and not _NUMBER.fullmatch(attribute.value):
+        return "the value is not a number"
+    if is_binary(attribute) and decoded(attribute) is None:
+        return "the value is not base64"
     return None
 
 

@@ -30,13 +30,14 @@ from watchbot.schedule.cron.zone import find_zone
 from watchbot.schedule.job.ecs_option import of_request
 from watchbot.schedule.job.endpoints import JobQueueUrl
 from watchbot.schedule.job.part import JobPart
-from watchbot.schedule.job.target import Target
+from watchbot.schedule.job.target import OWN_ATTRIBUTES, TOLD_ATTRIBUTES, Target
 from watchbot.schedule.job.task import (
     CapacityProvider,
     NetworkConfiguration,
     Overrides,
     overrides_bytes,
 )
+from watchbot.sqs.outgoing import MAX_ATTRIBUTES
 
 MAX_TASKS = 50  # the most tasks that one run starts
 _FAMILY = (
@@ -167,6 +168,7 @@ class Job(JobPart):
     jitter: Annotated[int, Field(ge=0, le=86_400)] = 0  # s; delays a run by a random part of this
     retry: Retry = Retry()
     pause_after_failures: Annotated[int, Field(ge=1, le=1000)] | None = None
+    remove_when_done: Truth = False  # once its last run has started well
 
     @field_validator("timezone", mode="before")
     @classmethod
@@ -236,6 +238,11 @@ class Job(JobPart):
         others = info.data
         if value and others.get("task_definition"):
             raise PydanticCustomError("target", "Give this or taskDefinition, not both.")
+        room = MAX_ATTRIBUTES - OWN_ATTRIBUTES - TOLD_ATTRIBUTES
+        if value and others.get("pass_due_at") and len(value.attributes) > room:
+            text = "With passDueAt, at most {room} attributes; without, {more}."
+            facts = {"room": room, "more": room + TOLD_ATTRIBUTES}
+            raise PydanticCustomError("target", text, facts)
         return value
 
     @property

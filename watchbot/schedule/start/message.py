@@ -35,14 +35,16 @@ async def destination_of(clients: Clients, target: TopicTarget | QueueTarget) ->
 
 def outgoing(run: LeasedRun, target: TopicTarget | QueueTarget, *, fifo: bool) -> Outgoing:
     """The message to send; its attributes name the job and the time of the run."""
-    attributes = {"Job": run.job.id, "DueAt": to_text(run.due_at), "Cause": run.cause}
-    attributes |= run.told
+    told = {"Job": run.job.id, "DueAt": to_text(run.due_at), "Cause": run.cause, **run.told}
+    attributes = {name: Attribute(type="String", value=value) for name, value in told.items()}
+    attributes |= {
+        name: Attribute(type=each.type, value=each.value)
+        for name, each in target.attributes.items()
+    }
     return Outgoing(
         body=target.message,
         subject=target.subject if isinstance(target, TopicTarget) else None,
-        attributes={
-            name: Attribute(type="String", value=value) for name, value in attributes.items()
-        },
+        attributes=attributes,
         group_id=target.group_id or (run.job.id[:128] if fifo else None),
         # A FIFO queue drops duplicates within five minutes.
         dedup_id=run.token(0) if fifo else None,
