@@ -3,6 +3,7 @@
 import enum
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 
 class Fate(enum.Enum):
@@ -89,6 +90,7 @@ class ExitCodes:
         return RETURNED if exit_code in self.returning else FAILED
 
 
+@lru_cache(maxsize=8)  # every run asks anew
 def parse_codes(text: str) -> frozenset[int]:
     """The exit codes in a list of numbers and ranges, as `3,64-78`; empty for an empty text.
 

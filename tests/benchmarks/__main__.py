@@ -4,7 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.benchmarks.cases import CASES, QUICK, Findings, Scale
+from tests.benchmarks.cases import CASES
+from tests.benchmarks.findings import QUICK, Findings, Scale
 from tests.benchmarks.report import charts, page, verdicts
 
 DOCS = Path(__file__).parents[2] / "docs"

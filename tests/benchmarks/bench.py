@@ -1,7 +1,10 @@
 """Runs consumers against the tests' own SQS server, and measures them from outside."""
 
+import contextlib
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -104,7 +107,8 @@ def running(
         try:
             yield process
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def cpu_s(pid: int) -> float:
@@ -120,15 +124,29 @@ def rss_mb(pid: int) -> float:
     return 0.0
 
 
-def consume(server: Server, words: Sequence[str], count: int) -> Run:
-    """Has a consumer work off `count` messages. `words` with {queue} for the queue's URL."""
+def await_first_poll(server: Server) -> float:
+    """When the server was first asked for messages since its calls were told last."""
+    while True:
+        with contextlib.suppress(KeyError):
+            first: float = server.call("TellCalls")["ReceiveMessage"]["first_at"]
+            return first
+        time.sleep(0.01)  # the server announces no call
+
+
+def consume(server: Server, words: Sequence[str], count: int, body: str | None = None) -> Run:
+    """Has a consumer work off `count` messages. `words` with {queue} for the queue's URL.
+
+    Raises `ChildProcessError` when the consumer ends before it has asked for a message.
+    """
     queue = server.queue()
     with running([word.format(queue=queue) for word in words], environment(server.url)) as process:
         while "ReceiveMessage" not in server.call("TellCalls"):
+            if process.poll() is not None:
+                raise ChildProcessError(f"ended with {process.returncode}: {shlex.join(words)}")
             time.sleep(0.02)  # the server announces no call
         time.sleep(0.3)  # the start-up is over
         began_cpu = cpu_s(process.pid)
-        server.call("FillQueue", QueueUrl=queue, Count=count)
+        server.call("FillQueue", QueueUrl=queue, Count=count, MessageBody=body)
         server.wait_until_empty(queue)
         calls = server.call("TellCalls")
         cpu, rss = cpu_s(process.pid) - began_cpu, rss_mb(process.pid)
@@ -146,3 +164,32 @@ def consume(server: Server, words: Sequence[str], count: int) -> Run:
 def watchbot(*options: str) -> list[str]:
     """The words of a watcher, for `consume`."""
     return [str(BIN / "watchbot"), "listen", "--queue-url", "{queue}", "--poll-wait", "5", *options]
+
+
+def ours(width: int, words: Sequence[str]) -> list[str]:
+    """The words of a watcher with so many workers."""
+    return watchbot("--concurrency", str(width), *words)
+
+
+def idle_waits_ms(server: Server, words: Sequence[str], count: int) -> Iterator[float]:
+    """How long each message waits for its handler, from the end of its sending.
+
+    The handler prints its start: nanoseconds since 1970. `words` as for `consume`.
+    """
+    queue = server.queue()
+    server.call("TellCalls")
+    with running(
+        [word.format(queue=queue) for word in words],
+        environment(server.url),
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        await_first_poll(server)
+        for _ in range(count):
+            time.sleep(0.05)  # idle again
+            server.call("SendMessage", QueueUrl=queue, MessageBody="x")
+            sent = time.time_ns()
+            for line in process.stdout:
+                if started := re.search(rb"\] (\d{19})$", line.strip()):
+                    yield (int(started[1]) - sent) / 1e6
+                    break

@@ -1,8 +1,6 @@
 """Defines the measurements. Rivals take turns with us, so that noise hits all of them."""
 
-import contextlib
 import re
-import shutil
 import signal
 import statistics
 import subprocess
@@ -11,81 +9,31 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.benchmarks import record
 from tests.benchmarks.bench import (
     RIVALS,
-    Run,
     Server,
+    await_first_poll,
     consume,
     cpu_s,
     environment,
+    idle_waits_ms,
+    ours,
     rss_mb,
     running,
     serving,
     watchbot,
 )
+from tests.benchmarks.findings import Findings, Scale
+from tests.benchmarks.workers import warm, warm_when_idle
+from tests.benchmarks.workshop import workshop
 
 PLAIN = ("/bin/true",)
 SHELL = ("/bin/sh", "-c", "/bin/true; exit $?")  # a shell that cannot exec its last word
 
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """How much of everything: `--quick` for a look, else for the record."""
-
-    rounds: int = 5
-    messages: int = 4000
-    rival_messages: int = 1500
-    widths: tuple[int, ...] = (1, 4, 8, 16, 32, 64)
-    latencies_ms: tuple[int, ...] = (0, 5, 10, 20)
-    singles: int = 200
-    lifetime: int = 100_000
-    sleepers: int = 1000
-    printed_mb: int = 1000
-    recorded: int = 4000
-    answered: int = 100_000
-
-
-QUICK = Scale(
-    rounds=1, messages=1500, rival_messages=400, widths=(16,), latencies_ms=(0, 10), singles=30,
-    lifetime=5000, sleepers=200, printed_mb=200, recorded=1000, answered=5000,
-)  # fmt: skip
-
-
-@dataclass(slots=True)
-class Findings:
-    """The measured figures by name, each with all its rounds."""
-
-    figures: dict[str, list[float]] = field(default_factory=dict)
-
-    def add(self, name: str, value: float) -> None:
-        self.figures.setdefault(name, []).append(value)
-
-    def median(self, name: str) -> float | None:
-        """The median of all rounds; None if it was not measured."""
-        values = self.figures.get(name)
-        return statistics.median(values) if values else None
-
-
 Case = Callable[[Findings, Scale], None]
-
-
-@contextmanager
-def workshop() -> Iterator[Path]:
-    """A directory with the rivals built: the C program, and, where there is npm, sqs-consumer."""
-    with tempfile.TemporaryDirectory(prefix="watchbot-bench-") as name:
-        home = Path(name)
-        subprocess.run(["cc", "-O2", "-o", home / "limit", RIVALS / "limit.c"], check=True)
-        for file in ("package.json", "consumer.mjs"):
-            shutil.copy(RIVALS / file, home)
-        if shutil.which("npm"):
-            words = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--silent"]
-            subprocess.run(words, cwd=home, check=True)
-        yield home
 
 
 def limit_rate(home: Path, width: int, words: tuple[str, ...], count: int) -> float:
@@ -102,13 +50,13 @@ def throughput(found: Findings, scale: Scale) -> None:
             for width in scale.widths:
                 count = scale.messages if width >= 8 else scale.messages // 4
                 for kind, words in (("plain", PLAIN), ("shell", SHELL)):
-                    run = consume(server, _ours(width, words), count)
-                    _add_run(found, f"watchbot {kind} {width}", run)
+                    run = consume(server, ours(width, words), count)
+                    found.add_run(f"watchbot {kind} {width}", run)
                     rate = limit_rate(home, width, words, scale.messages)
                     found.add(f"limit {kind} {width}", rate)
             for name, rival in _rivals(home):
                 count = 12 if name == "shell loop" else scale.rival_messages
-                _add_run(found, f"{name} plain 16", consume(server, rival, count))
+                found.add_run(f"{name} plain 16", consume(server, rival, count))
 
 
 def _rivals(home: Path) -> Iterator[tuple[str, list[str]]]:
@@ -119,52 +67,21 @@ def _rivals(home: Path) -> Iterator[tuple[str, list[str]]]:
     yield "shell loop", ["sh", str(RIVALS / "shell_loop.sh"), *work]
 
 
-def warm(found: Findings, scale: Scale) -> None:
-    """Messages per second of workers that stay, against a process for each message."""
-    with tempfile.TemporaryDirectory() as name, serving() as server:
-        worker = Path(name) / "worker.py"
-        worker.write_text("import watchbot\nwatchbot.work(lambda message: None)\n")
-        python = ("--warm", "lines", sys.executable, str(worker))
-        shell = ("--warm", "lines", "while read -r m; do echo 0 >&3; done")
-        for _ in range(scale.rounds):
-            for kind, width, words, count in (
-                ("spawn true", 16, PLAIN, scale.messages),
-                ("spawn python", 4, (sys.executable, "-c", "import json"), scale.singles),
-                ("warm lines python", 16, python, scale.messages),
-                ("warm lines python, batch 10", 4, ("--batch-size", "10", *python), scale.messages),
-                ("warm lines shell", 16, shell, scale.messages),
-            ):
-                _add_run(found, kind, consume(server, _ours(width, words), count))
-
-
 def latency(found: Findings, scale: Scale) -> None:
     """Messages per second at concurrency 64 when every call of SQS takes longer."""
     for _ in range(scale.rounds):
         for added_ms in scale.latencies_ms:
             with serving(latency_ms=added_ms) as server:
-                run = consume(server, _ours(64, PLAIN), scale.messages)
+                run = consume(server, ours(64, PLAIN), scale.messages)
             found.add(f"rate at +{added_ms} ms", run.rate)
 
 
 def idle(found: Findings, scale: Scale) -> None:
     """From the sending of a message to an idle watcher's command."""
     with serving() as server:
-        queue = server.queue()
-        words = [word.format(queue=queue) for word in watchbot("/bin/date", "+%s%N")]
-        with running(words, environment(server.url), stdout=subprocess.PIPE) as process:
-            assert process.stdout
-            _await_first_poll(server)
-            for _ in range(scale.singles):
-                time.sleep(0.05)  # idle again
-                began = time.time_ns()
-                server.call("SendMessage", QueueUrl=queue, MessageBody="x")
-                sending_ns = time.time_ns() - began
-                for line in process.stdout:
-                    if started := re.search(rb"\] (\d{19})$", line.strip()):
-                        waited = int(started[1]) - began - sending_ns
-                        found.add("sent to started, ms", waited / 1e6)
-                        break
-    waits = found.figures["sent to started, ms"]
+        waits = list(idle_waits_ms(server, watchbot("/bin/date", "+%s%N"), scale.singles))
+    for waited_ms in waits:
+        found.add("sent to started, ms", waited_ms)
     found.add("sent to started p99, ms", statistics.quantiles(waits, n=100)[98])
 
 
@@ -177,7 +94,7 @@ def startup(found: Findings, scale: Scale) -> None:
             words = [word.format(queue=queue) for word in watchbot(*PLAIN)]
             began = time.monotonic()
             with running(words, environment(server.url)) as process:
-                found.add("exec to first poll, s", _await_first_poll(server) - began)
+                found.add("exec to first poll, s", await_first_poll(server) - began)
                 time.sleep(0.5)  # the start-up's last allocations
                 found.add("RSS after the first poll, MB", rss_mb(process.pid))
                 before = cpu_s(process.pid)
@@ -189,7 +106,7 @@ def lifetime(found: Findings, scale: Scale) -> None:
     """Memory after many messages."""
     with serving() as server:
         queue = server.queue()
-        words = [word.format(queue=queue) for word in _ours(16, PLAIN)]
+        words = [word.format(queue=queue) for word in ours(16, PLAIN)]
         with running(words, environment(server.url)) as process:
             for count in (1000, scale.lifetime - 1000):
                 server.call("FillQueue", QueueUrl=queue, Count=count)
@@ -267,7 +184,7 @@ def _printed(server: Server, words: list[str], file: Path) -> tuple[float, float
     listen = [word.format(queue=queue) for word in watchbot(*words)]
     server.call("TellCalls")  # forgets the polls of the watcher before
     with running(listen, environment(server.url)) as process:
-        _await_first_poll(server)
+        await_first_poll(server)
         time.sleep(0.3)  # the start-up is over
         before = rss_mb(process.pid)
         began = time.monotonic()
@@ -278,24 +195,6 @@ def _printed(server: Server, words: list[str], file: Path) -> tuple[float, float
             time.sleep(0.02)  # a process announces no memory
         took_s = time.monotonic() - began
     return file.stat().st_size / 1e6 / took_s, most - before
-
-
-def _ours(width: int, words: tuple[str, ...]) -> list[str]:
-    return watchbot("--concurrency", str(width), *words)
-
-
-def _add_run(found: Findings, name: str, run: Run) -> None:
-    found.add(name, run.rate)
-    for what in ("cpu_ms", "calls", "rss_mb"):
-        found.add(f"{name} {what}", getattr(run, what))
-
-
-def _await_first_poll(server: Server) -> float:
-    while True:
-        with contextlib.suppress(KeyError):
-            first: float = server.call("TellCalls")["ReceiveMessage"]["first_at"]
-            return first
-        time.sleep(0.01)  # the server announces no call
 
 
 def _lag_ms(url: str) -> float:
@@ -311,6 +210,7 @@ CASES: dict[str, Case] = {
     for case in (
         throughput,
         warm,
+        warm_when_idle,
         latency,
         idle,
         startup,

@@ -5,7 +5,7 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.benchmarks.cases import Findings, Scale
+from tests.benchmarks.findings import Findings, Scale
 
 COLOURS = ("#1f6feb", "#8250df", "#bf8700", "#57606a", "#1a7f37", "#cf222e")
 
@@ -63,6 +63,32 @@ TARGETS = [
     Target(name="text log, MB/s", at_least=200, of=("text log, MB/s",)),
     Target(name="structured log, MB/s", at_least=25, of=("structured log, MB/s",)),
     Target(name="memory for printing it all, MB", at_most=8, of=("text log, MB of memory",)),
+    Target(name="warm lines, python, against spawn true", at_least=3,
+           of=("warm lines, python", "spawn true")),
+    Target(name="warm lines, python, batch 10, against spawn true", at_least=3,
+           of=("warm lines, python, batch 10", "spawn true")),
+    Target(name="warm lines, python, against spawn python", at_least=30,
+           of=("warm lines, python", "spawn python")),
+    Target(name="warm lines, python, batch 10, against spawn python", at_least=30,
+           of=("warm lines, python, batch 10", "spawn python")),
+    Target(name="warm lambda, batch 10, against spawn true", at_least=2,
+           of=("warm lambda, batch 10", "spawn true")),
+    Target(name="CPU of the watcher a message, warm lines, ms", at_most=0.30,
+           of=("warm lines, python cpu_ms",)),
+    Target(name="CPU of the watcher a message, warm lines, batch 10, ms", at_most=0.30,
+           of=("warm lines, python, batch 10 cpu_ms",)),
+    Target(name="CPU of the watcher a message, warm lambda, batch 10, ms", at_most=0.34,
+           of=("warm lambda, batch 10 cpu_ms",)),
+    Target(name="SQS calls a message, warm lines", at_most=0.22,
+           of=("warm lines, python calls",)),
+    Target(name="SQS calls a message, warm lines, batch 10", at_most=0.22,
+           of=("warm lines, python, batch 10 calls",)),
+    Target(name="sent to handler when idle, warm lines, p50, ms", at_most=3,
+           of=("sent to handler, warm lines, ms",)),
+    Target(name="sent to handler when idle, warm lambda, p50, ms", at_most=3,
+           of=("sent to handler, warm lambda, ms",)),
+    Target(name="memory of the watcher for 16 warm workers, MB", at_most=2,
+           of=("warm lines, python rss_mb", "spawn true rss_mb"), minus=True),
     Target(name="events recorded in SQLite a second", at_least=8000,
            of=("events recorded in SQLite a second",)),
     Target(name="events recorded in PostgreSQL a second", at_least=5000,

@@ -108,7 +108,7 @@ class Sqs:
         """No action of SQS, either: many messages in one call, for benchmarks."""
         queue = self._of(request).queue
         for number in range(request["Count"]):
-            queue.send(str(number))
+            queue.send(request.get("MessageBody") or str(number))
         return {}
 
     def move(self, request: Request) -> Answer:

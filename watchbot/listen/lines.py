@@ -48,7 +48,8 @@ class Lines:
 
 def response_s(message: Message, wall: float) -> float | None:
     """Seconds from the sending of a message to `wall`; None if SQS gave no sending time."""
-    return None if message.sent_ms is None else max(0.0, wall - message.sent_ms / 1000)
+    sent_ms = message.sent_ms
+    return None if sent_ms is None else max(0.0, wall - sent_ms / 1000)
 
 
 def _result(report: Report, waited_s: float | None) -> dict[str, object]:
