@@ -17,13 +17,27 @@ input. /bin/sh runs a COMMAND that is one word with spaces or shell syntax.
 \b
 COMMAND exits                            outcome    notification
 """
+_LINES = """
+
+With --batch-size over 1, or --warm lines, COMMAND reads the messages from standard input, one
+JSON object a line, with these names. It answers each, in order, with a line on descriptor 3: an
+exit code, and words for the notice. Without --warm, its own exit code answers the rest. With
+--warm, the end of the input asks it to leave.
+
+\b
+watchbot listen --queue-url URL --batch-size 10 jq -r .Message
+watchbot listen --queue-url URL --warm lines \\
+  'while IFS= read -r message; do echo "$message"; echo $? >&3; done'
+watchbot listen --queue-url URL --warm lambda --batch-size 10 \\
+  python -m awslambdaric app.handler
+"""
 _ROWS = (
     f"{row.end.replace('`', ''):<40} {row.outcome.name:<10} {'yes' if row.outcome.notify else 'no'}"
     for row in TABLE
 )
 
 
-@click.command(help=_HELP + "\n".join(_ROWS), context_settings=TAKES_A_COMMAND)
+@click.command(help=_HELP + "\n".join(_ROWS) + _LINES, context_settings=TAKES_A_COMMAND)
 @options(ListenSettings)
 @command_words
 def listen(settings: ListenSettings, words: tuple[str, ...]) -> int:

@@ -101,7 +101,7 @@ class LambdaDialogue:
             return ()
         return self._read(call.answer.result())
 
-    def give_up(self) -> None:
+    def overdue(self) -> None:
         if self._call is not None:
             self._call.is_late = True
 

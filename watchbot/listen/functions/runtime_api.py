@@ -19,7 +19,7 @@ from watchbot.listen.warm.dialogue import BadAnswer, NotReady
 MAX_ANSWER_BYTES = 6 * 1024 * 1024  # Lambda's limit
 MAX_COMPLAINTS = 20  # lines of the log about one process
 
-TOO_LATE = "it came after the deadline, or after the lease or the drain had ended"
+TOO_LATE = "it came after the deadline"
 UNANSWERED = "it asked for more work before it had answered"
 
 _RUNTIME = "/2018-06-01/runtime/"
@@ -42,7 +42,7 @@ class Invocation:
 class Call:
     """An invocation under way. `answer` is what the function returned, or its error.
 
-    `is_late`: the messages are given up, and an answer is taken no more.
+    `is_late`: its deadline has passed, and an answer is taken no more, as in Lambda.
     """
 
     def __init__(self, invocation: Invocation) -> None:

@@ -97,8 +97,8 @@ class Dialogue(Protocol):
         Includes every answer that the process has finished, and never raises.
         """
 
-    def give_up(self) -> None:
-        """Hears that no answer counts any more: the process is told to end, with its messages."""
+    def overdue(self) -> None:
+        """Hears that the process is over its deadline, and about to be told to end."""
 
     def leave(self) -> bool:
         """Asks the process to end by itself; False if the protocol has no such request.

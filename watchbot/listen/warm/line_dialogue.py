@@ -106,8 +106,8 @@ class LineDialogue:
                 break
         return self._take()
 
-    def give_up(self) -> None:
-        pass  # what it writes from now on is read by nobody
+    def overdue(self) -> None:
+        pass  # what it answers before its end counts
 
     def leave(self) -> bool:
         self._leaves = True

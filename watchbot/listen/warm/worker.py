@@ -30,7 +30,7 @@ from watchbot.listen.warm.dialogue import (
     Unasked,
 )
 from watchbot.listen.warm.in_hand import InHand, Router
-from watchbot.outcome import FAILED, LEFT, Outcome
+from watchbot.outcome import FAILED, LEFT, TIMED_OUT, Outcome
 from watchbot.settings.listen import WatcherSettings
 from watchbot.world import World
 
@@ -234,8 +234,8 @@ class Worker:
             await in_hand.close(self._own_outcome, ending=self.ending, reason=self._own_reason)
             return
         outcome, reason = (FAILED, broken) if broken else self._shop.ends.told(limit)
-        if self._dialogue is not None:
-            self._dialogue.give_up()
+        if outcome is TIMED_OUT and self._dialogue is not None:
+            self._dialogue.overdue()
         self.end("answer" if broken else "deadline", reason)
         await self.over.wait()
         if broken is None:
