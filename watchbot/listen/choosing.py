@@ -19,6 +19,14 @@ from watchbot.settings.listen import ListenSettings
 from watchbot.world import REAL
 
 MIB = 1_048_576
+EXPECTS = {
+    "lines": (
+        "a worker of --warm lines reads messages until its input ends, and answers each with a line"
+        " on descriptor 3"
+    ),
+    "lambda": "a worker of --warm lambda is a Lambda runtime: it asks for events until it is ended",
+    "off": "",
+}
 
 
 async def open_runner(
@@ -43,6 +51,7 @@ async def open_runner(
         open_dialogue=_opener(settings, base),
         world=REAL,
         stays=settings.warm != "off",
+        expects=EXPECTS[settings.warm],
     )
     if not shop.stays:
         return ColdRunner(shop, workspace)

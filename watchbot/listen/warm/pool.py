@@ -26,6 +26,7 @@ PROOF_S = 1.0  # a process that ends sooner than this after its start cannot wor
 LONGEST_PAUSE_S = 60
 MOST_SPOILT = 2  # processes in a row that broke the protocol before they were handed a batch
 LOOK_EVERY_S = 1.0  # at how much memory a process holds
+WONDER_S = 60  # that the first message has no answer: its worker may not know that it is to answer
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,9 @@ class WarmRunner:
         self._lives: dict[int, Worker] = {}  # by number
         self._turned = anyio.Event()  # a process has begun, is idle, or has ended
         self._leaving = anyio.Event()
+        self._first: Worker | None = None  # perhaps over already
         self._proven = False
+        self._wonders = self._has_answered = False
         self._why = "no worker runs"
 
     def __len__(self) -> int:
@@ -69,9 +72,9 @@ class WarmRunner:
         async with anyio.create_task_group() as proving:
             proving.start_soon(_cancel_on_drain, stop, proving.cancel_scope)
             self._keepers.start_soon(self._keep, 0)
-            while not self._lives:
+            while self._first is None:
                 await self._turn()
-            await _prove(self._lives[0])
+            await self._prove(self._first)
             self._proven = True
             proving.cancel_scope.cancel()
         for number in range(1, self._size):
@@ -82,6 +85,9 @@ class WarmRunner:
             job.leave_seat()
         spoilt = 0
         while (worker := await self._take()) is not None:
+            if not self._wonders:
+                self._wonders = True
+                self._keepers.start_soon(self._wonder, worker)
             try:
                 verdicts = await worker.work(batch)
             except Unasked as bad:
@@ -93,6 +99,7 @@ class WarmRunner:
                 worker.end("deadline", "its run was given up")
                 raise
             else:
+                self._has_answered = True
                 await self._put_back(worker)
                 return verdicts
         return [Verdict(outcome=RELEASED, reason=LEAVING)] * len(batch)
@@ -104,6 +111,7 @@ class WarmRunner:
         self._shop.ends.kill(message)
 
     def release_all(self) -> None:
+        self._leaving.set()
         self._shop.ends.release_all()
         self._tell()
 
@@ -114,6 +122,24 @@ class WarmRunner:
         async with anyio.create_task_group() as leaving:
             for worker in self._lives.values():
                 leaving.start_soon(worker.leave, "left", LEAVING, LAST_GRACE_S)
+
+    async def _prove(self, first: Worker) -> None:
+        with anyio.move_on_after(PROOF_S):
+            await first.over.wait()
+        await first.known.wait()
+        if first.over.is_set():
+            said = f"; it said: {first.last_words}" if first.last_words else ""
+            if first.ending is not None and first.ending.exit_code == 0:
+                said += f"; {self._shop.expects}"
+            how = f"{first.how}{said}"
+            raise UsageError(f"the worker that was started first cannot stay: {how}")
+
+    async def _wonder(self, worker: Worker) -> None:
+        with anyio.move_on_after(WONDER_S):
+            await self._leaving.wait()
+        if not self._has_answered and not self._leaving.is_set():
+            facts = {"worker": worker.number, "reason": self._shop.expects}
+            log.warning("no message is answered yet", extra=facts)
 
     async def _take(self) -> Worker | None:
         """An idle process; None once all are released."""
@@ -165,6 +191,7 @@ class WarmRunner:
         async with self._workspace.job() as scratch:
             worker = Worker(self._shop, number, scratch, self._workspace.variables(scratch))
             self._lives[number] = worker
+            self._first = self._first or worker
             self._tell()
             metrics.warm_workers.inc()
             try:
@@ -219,15 +246,6 @@ async def keeping(
         finally:
             with anyio.CancelScope(shield=True):
                 await runner.close()
-
-
-async def _prove(worker: Worker) -> None:
-    with anyio.move_on_after(PROOF_S):
-        await worker.over.wait()
-    await worker.known.wait()
-    if worker.over.is_set():
-        said = f"; it said: {worker.last_words}" if worker.last_words else ""
-        raise UsageError(f"the worker that was started first cannot stay: {worker.how}{said}")
 
 
 async def _cancel_on_drain(stop: Stop, scope: anyio.CancelScope) -> None:

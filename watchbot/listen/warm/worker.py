@@ -50,7 +50,8 @@ class Shop:
     """What the processes of a runner have in common.
 
     `stays`: a process is handed batch after batch. Else it is handed one, and its exit code is
-    the verdict of each message that it has not answered. `run_process` runs a process to its end;
+    the verdict of each message that it has not answered. `expects` says in words what a process
+    that stays is to do, for one that seems not to know it. `run_process` runs a process to its end;
     a simulation has processes of its own.
     """
 
@@ -61,6 +62,7 @@ class Shop:
     open_dialogue: Opener
     world: World
     stays: bool
+    expects: str = ""
     run_process: RunProcess = process.run
 
 
