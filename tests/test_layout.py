@@ -23,7 +23,7 @@ LAYERS = [  # a module imports from its own folder and from the lines above it
     "task_record",
     "doctor healthcheck listen deadletter progress queues record schedule template send top",
     "console",
-    "local replay",
+    "local replay explain",
     "cli",
     "__main__",
 ]

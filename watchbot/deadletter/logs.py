@@ -2,6 +2,8 @@
 
 import time
 from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from watchbot.aws import Client
 
@@ -15,6 +17,22 @@ async def recent(logs: Client, log_group: str, message_id: str, since_s: int) ->
     """
     kept: deque[str] = deque()
     kept_bytes = 0
+    async for event in events(logs, log_group, message_id, since_s):
+        line = event["message"].rstrip("\n") + "\n"
+        kept.append(line)
+        kept_bytes += len(line.encode())
+        while kept_bytes > NEWEST_BYTES and len(kept) > 1:
+            kept_bytes -= len(kept.popleft().encode())
+    return "".join(kept).encode()[-NEWEST_BYTES:].decode(errors="ignore")
+
+
+async def events(
+    logs: Client, log_group: str, message_id: str, since_s: int
+) -> AsyncIterator[Mapping[str, Any]]:
+    """Yields CloudWatch's events with this id, the oldest first: `message`, `logStreamName`, ….
+
+    `log_group` is a name or an ARN. Raises `AwsError`.
+    """
     token: dict[str, str] = {}
     while True:
         answer = await logs.call(
@@ -25,13 +43,9 @@ async def recent(logs: Client, log_group: str, message_id: str, since_s: int) ->
             **token,
         )
         for event in answer.get("events", ()):
-            line = event["message"].rstrip("\n") + "\n"
-            kept.append(line)
-            kept_bytes += len(line.encode())
-            while kept_bytes > NEWEST_BYTES and len(kept) > 1:
-                kept_bytes -= len(kept.popleft().encode())
+            yield event
         if not answer.get("nextToken"):
-            return "".join(kept).encode()[-NEWEST_BYTES:].decode(errors="ignore")
+            return
         token = {"nextToken": answer["nextToken"]}
 
 

@@ -35,6 +35,7 @@ class Lines:
         facts: dict[str, object] = {
             "message_id": report.message.id,
             "ending": report.how,
+            **({"pause_s": report.pause_s} if report.outcome.fate is Fate.RETURN else {}),
             "result": _result(report, waited_s),
             "figures": _figures(report, waited_s),
         }

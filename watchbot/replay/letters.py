@@ -1,17 +1,14 @@
-"""Finds a dead letter by its id, and leaves it where it is."""
+"""Takes the message to replay from the dead letters."""
 
 from dataclasses import replace
 
-from watchbot.aws import open_client
 from watchbot.deadletter.dead_queue import chosen, find
-from watchbot.deadletter.letter import ids_of
-from watchbot.deadletter.walk import walking
+from watchbot.deadletter.lookup import look_up
 from watchbot.errors import UsageError
 from watchbot.lifecycle import Stop
 from watchbot.settings.deadletter import DeadLetterSettings
 from watchbot.sqs.evidence import original, read
 from watchbot.sqs.message import Message
-from watchbot.sqs.queue import SqsQueue
 
 
 async def from_letters(
@@ -19,20 +16,12 @@ async def from_letters(
 ) -> Message | None:
     """The dead letter of this id, or the first one, as its last run got it; None after a stop.
 
-    `message_id` is the letter's own, or that of the message before it was given up. SQS counts a
-    receive of the letter. Raises `UsageError` if there is none, and `AwsError`.
+    Raises `UsageError` if there is none, and `AwsError`.
     """
     queue = chosen(await find(settings))
-    url = queue.dead_letter_queue_url
-    async with open_client("sqs", settings.aws.near(url), wait_s=settings.poll_wait) as sqs:
-        visibility_s, wait_s = settings.visibility_timeout, settings.poll_wait
-        async with walking(
-            SqsQueue(sqs, url), stop, visibility_s=visibility_s, wait_s=wait_s
-        ) as walk:
-            async for wave in walk.waves():
-                for message in wave:
-                    if message_id is None or message_id in ids_of(message):
-                        return _as_it_was(message)
+    letter = await look_up(queue, settings, message_id, stop)
+    if letter is not None:
+        return _as_it_was(letter)
     if stop.draining.is_set():
         return None
     if message_id is None:

@@ -1,0 +1,1 @@
+"""`watchbot explain`: what became of one message, over all tries."""
