@@ -64,6 +64,7 @@ _STACKS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"fifo": True, "content_based_deduplication": True},
         _COMMON | _WORKER | _FARGATE,
     ),
+    "fargate-queues": ({"queues": {"high": 3, "low": 1}}, _COMMON | _WORKER | _FARGATE),
     "fargate-spot": ({"capacity": "FARGATE=1,FARGATE_SPOT=4"}, _COMMON | _WORKER | _FARGATE),
     "fargate-warm": (
         {"warm": "lines"},

@@ -46,6 +46,7 @@ _SCHEDULE = {
 _STACKS: dict[str, dict[str, Any]] = {
     "": _LISTEN,
     "`fifo`, `fifo_topic`": {**_LISTEN, "fifo": True, "fifo_topic": True},
+    "`queues: {high: 3, low: 1}`": {**_LISTEN, "queues": {"high": 3, "low": 1}},
     "`notification_email`": {**_LISTEN, "notification_email": "ops@example.com"},
     "`reduce`": {**_LISTEN, "reduce": True},
     "`service_discovery`": {**_LISTEN, "service_discovery": "ns-abc123"},

@@ -65,10 +65,10 @@ class Template:
         """How many tasks there should be from now on."""
         recent = history[-self._in["EvaluationPeriods"] :]
         if len(recent) == self._in["EvaluationPeriods"] and all(
-            arithmetic(self._in, counts) <= self._in["Threshold"] for counts in recent
+            arithmetic(self._in, measured(counts)) <= self._in["Threshold"] for counts in recent
         ):
             return 0
-        over = arithmetic(self._out, history[-1]) - self._out["Threshold"]
+        over = arithmetic(self._out, measured(history[-1])) - self._out["Threshold"]
         added = self._step(over) if over >= 0 else 0
         if now_s - self._last_s < self._cooldown_s:  # a larger step adds the difference alone
             more = max(0, added - self._last_added)
@@ -105,13 +105,18 @@ class Before:
         return desired
 
 
-def arithmetic(alarm: Mapping[str, Any], counts: Counts) -> float:
-    """The values of an alarm's expressions for one minute, by CloudWatch's functions."""
-    known: dict[str, Any] = {
+def measured(counts: Counts) -> dict[str, Any]:
+    """The metrics of one minute, by their names in the alarms."""
+    return {
         "visible": counts.visible,
         "in_flight": counts.in_flight,
         "reported": counts.running or None,  # where no task runs, none reports
     }
+
+
+def arithmetic(alarm: Mapping[str, Any], metrics: Mapping[str, Any]) -> float:
+    """The value of an alarm for one minute, by CloudWatch's functions; None: without a value."""
+    known = dict(metrics)
     for each in alarm["Metrics"]:
         if "Expression" in each:
             known[each["Id"]] = _worked_out(each["Expression"], known)

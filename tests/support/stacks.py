@@ -56,6 +56,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "ec2_discovery": options(capacity="EC2", cluster="shared", service_discovery="ns-abc123"),
     "senders": options(user=True, webhook=True, webhook_key=True, reduce=True),
     "open_webhook": options(webhook=True),
+    "queues": options(queues={"high": 3, "low": 1}, user=True, webhook=True, concurrency=4),
+    "four_fifo_queues": options(queues="a,b,c,d", fifo=True, fifo_topic=True, user=True),
     "fifo_user": options(fifo=True, user=True),
     "encrypted": options(kms_key=KEY, reduce=True, secrets={"PASSWORD": SECRET}, user=True),
     "told_elsewhere": options(notification_topic=TOPIC, dead_letter_alarm=False),

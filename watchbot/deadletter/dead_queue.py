@@ -127,6 +127,8 @@ async def _outputs(cloudformation: Client, stack: str) -> dict[str, str]:
 
 def _named_by(outputs: Mapping[str, str], log_group: str | None) -> list[DeadLetterQueue]:
     """Finds queues by the outputs PREFIX+DeadLetterQueueUrl+SUFFIX of ecs-watchbot 4-9 and ours."""
+    groups = [value for key, value in outputs.items() if key.endswith("LogGroup")]
+    only = groups[0] if len(groups) == 1 else None  # one service may have several queues
     dead_queues = []
     for key, url in outputs.items():
         if named := _OUTPUT.fullmatch(key):
@@ -136,7 +138,7 @@ def _named_by(outputs: Mapping[str, str], log_group: str | None) -> list[DeadLet
                     name=before + after or url.rpartition("/")[2],
                     dead_letter_queue_url=url,
                     queue_url=outputs.get(f"{before}QueueUrl{after}"),
-                    log_group=log_group or outputs.get(f"{before}LogGroup{after}"),
+                    log_group=log_group or outputs.get(f"{before}LogGroup{after}", only),
                 )
             )
     return dead_queues

@@ -19,6 +19,7 @@ from watchbot.settings.template_values import (
     Namespace,
     ObjectKey,
     Prefix,
+    Queues,
     RolePolicy,
     Secret,
     ServiceName,
@@ -196,7 +197,12 @@ class TemplateSettings(Settings):
         0, "Replace a worker that stays and holds more memory; 0: never.", "MB"
     )
 
-    # The queue
+    # The queue, or the queues
+    queues: Queues = option(
+        {},
+        "Make several queues, and share the workers of a task among them by weight; repeatable.",
+        "NAME=WEIGHT",
+    )
     fifo: bool = option(False, "Make the queue FIFO.")
     fifo_topic: bool = option(False, "Put a FIFO topic before the FIFO queue.")
     content_based_deduplication: bool = option(

@@ -1,10 +1,15 @@
 """Types of values that only `watchbot template` takes: names and ARNs of AWS, capacity, mounts."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
 
 from watchbot.settings.values import Intrinsic, Texts, is_intrinsic, literal, one_of, text
+
+MOST_WEIGHT = 1_000  # of a queue, as `watchbot listen` has it
+_QUEUE = re.compile(r"[A-Za-z][A-Za-z0-9]{0,19}", re.ASCII)
+_TAKEN = "deadletter"  # NAMEDeadLetterQueue is the name of a dead-letter queue
 
 
 def _capacity(value: object) -> object:
@@ -49,6 +54,38 @@ def _is_mount(mount: str) -> bool:
     return len(paths) <= 2 and all(path.startswith("/") and len(path) > 1 for path in paths)
 
 
+def _queues(value: object) -> dict[str, int]:
+    pairs = _weights(value)
+    found: dict[str, int] = {}
+    for name, weight in pairs:
+        if not _QUEUE.fullmatch(name) or name.lower().endswith(_TAKEN):
+            raise ValueError(
+                f"must have names of 1 to 20 letters and digits, that begin with a letter and do "
+                f"not end in {_TAKEN}, not {name!r}"
+            )
+        if name.lower() in map(str.lower, found):
+            raise ValueError(f"has {name} twice; give it once, with the sum of the weights")
+        words = str(weight).strip()
+        if not words.isascii() or not words.isdigit() or not 1 <= int(words) <= MOST_WEIGHT:
+            raise ValueError(
+                f"must give each queue a weight of 1 to {MOST_WEIGHT}, not {name}={weight}"
+            )
+        found[name] = int(words)
+    return found
+
+
+def _weights(value: object) -> list[tuple[str, object]]:
+    """Names and weights in `{"high": 3}`, `("high=3", "low")` or the text `high=3,low`."""
+    if isinstance(value, dict):
+        return [(str(name), weight) for name, weight in value.items()]
+    given = [value] if isinstance(value, str) else value
+    if not isinstance(given, list | tuple):
+        raise ValueError(f"must be names with weights, like high=3, not {value!r}")
+    words = [part.strip() for each in given for part in str(each).split(",")]
+    parts = [word.partition("=") for word in words if word]
+    return [(name, weight if equals else 1) for name, equals, weight in parts]
+
+
 ServiceName = Annotated[
     str, literal(r"[A-Za-z][A-Za-z0-9_-]{0,63}", "a letter, then letters, digits, - and _")
 ]
@@ -91,5 +128,6 @@ ObjectKey = Annotated[
 ]
 YesOrNo = Annotated[str | Intrinsic, one_of("ENABLED", "DISABLED")]
 Capacity = Annotated[dict[str, int], BeforeValidator(_capacity)]
+Queues = Annotated[dict[str, Any], BeforeValidator(_queues)]
 Command = Annotated[Texts, BeforeValidator(_command), AfterValidator(_not_empty)]
 Mounts = Annotated[tuple[str, ...], BeforeValidator(_mounts)]

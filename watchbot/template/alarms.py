@@ -6,6 +6,7 @@ from typing import Any
 from troposphere import cloudwatch
 
 from watchbot.settings.template import TemplateSettings
+from watchbot.template.branches import ONLY, Branch, branches
 from watchbot.template.logs import namespace
 from watchbot.template.scaling import queue_dimensions, service_dimensions
 from watchbot.template.stack import Stack, given
@@ -23,6 +24,7 @@ class Watch:
     home: str  # the namespace; empty for our own metrics
     metric: str
     of: str = ""  # the queue's resource
+    branch: Branch = ONLY  # of several queues, the one that is watched
     statistic: str = "Maximum"
     compared: str = AT_LEAST
     threshold: Any
@@ -30,11 +32,19 @@ class Watch:
     periods: Any = 1
     without_data: str = "notBreaching"
 
+    @property
+    def said(self) -> str:
+        """The text, with the name of the queue where there are several."""
+        return f"Queue {self.branch.name}: {self.text}" if self.branch.name else self.text
+
 
 def watches(options: TemplateSettings) -> list[Watch]:
     """Yields every alarm for these options."""
-    own = [_NO_TASKS] if options.kind == "schedule" else _of_queue(options)
-    return own + _of_tasks(options)
+    if options.kind == "schedule":
+        return [_NO_TASKS, *_of_tasks(options)]
+    queues = [watch for branch in branches(options) for watch in _of_queue(options, branch)]
+    workers = [_worker_errors(options)] if options.kind == "listen" else []
+    return [*queues, *workers, *_of_tasks(options)]
 
 
 _NO_TASKS = Watch(
@@ -50,22 +60,26 @@ _NO_TASKS = Watch(
 )
 
 
-def _of_queue(options: TemplateSettings) -> list[Watch]:
-    dead_letters = Watch(
-        name="DeadLetters",
-        text="Messages are in the dead-letter queue: they failed too often.",
-        home="AWS/SQS",
-        metric="ApproximateNumberOfMessagesVisible",
-        of="DeadLetterQueue",
-        threshold=options.alarm_dead_letters,
-    )
-    worker_errors = Watch(
+def _worker_errors(options: TemplateSettings) -> Watch:
+    return Watch(
         name="WorkerErrors",
         text="Workers fail.",
         home="",
         metric="WorkerErrors",
         statistic="Sum",
         threshold=options.alarm_worker_errors,
+    )
+
+
+def _of_queue(options: TemplateSettings, branch: Branch) -> list[Watch]:
+    dead_letters = Watch(
+        name="DeadLetters",
+        text="Messages are in the dead-letter queue: they failed too often.",
+        home="AWS/SQS",
+        metric="ApproximateNumberOfMessagesVisible",
+        of="DeadLetterQueue",
+        branch=branch,
+        threshold=options.alarm_dead_letters,
     )
     return [
         Watch(
@@ -74,6 +88,7 @@ def _of_queue(options: TemplateSettings) -> list[Watch]:
             home="AWS/SQS",
             metric="ApproximateNumberOfMessagesVisible",
             of="Queue",
+            branch=branch,
             statistic="Average",
             compared=ABOVE,
             threshold=options.alarm_queue_size,
@@ -86,11 +101,11 @@ def _of_queue(options: TemplateSettings) -> list[Watch]:
             home="AWS/SQS",
             metric="ApproximateAgeOfOldestMessage",
             of="Queue",
+            branch=branch,
             compared=ABOVE,
             threshold=options.alarm_oldest_message,
             period_s=300,
         ),
-        *([worker_errors] if options.kind == "listen" else []),
         *([dead_letters] if options.dead_letter_alarm else []),
     ]
 
@@ -124,9 +139,9 @@ def add_alarms(stack: Stack) -> None:
     runbook = stack.options.alarm_runbook
     for watch in watches(stack.options):
         stack.add(
-            f"{watch.name}Alarm",
+            watch.branch.what(f"{watch.name}Alarm"),
             cloudwatch.Alarm,
-            AlarmDescription=f"{watch.text} What to do: {runbook}#{watch.name.lower()}",
+            AlarmDescription=f"{watch.said} What to do: {runbook}#{watch.name.lower()}",
             AlarmActions=[stack.notified],
             OKActions=[stack.notified],
             Namespace=watch.home or namespace(),
@@ -143,5 +158,5 @@ def add_alarms(stack: Stack) -> None:
 
 def _dimensions(stack: Stack, watch: Watch) -> list[Any] | None:
     if watch.of:
-        return queue_dimensions(stack, watch.of)
+        return queue_dimensions(stack, watch.branch.what(watch.of))
     return service_dimensions(stack) if watch.home else None

@@ -21,7 +21,7 @@ from watchbot.template.queues import (
     add_notifications,
     add_queue_policies,
     add_queues,
-    add_topic,
+    add_topics,
 )
 from watchbot.template.rules import check
 from watchbot.template.scaling import add_scaling
@@ -48,7 +48,7 @@ def parts(options: TemplateSettings) -> dict[Part, bool]:
     declared = options.function_bucket is not None
     return {
         add_queues: consumes,
-        add_topic: listens and (options.fifo_topic or not options.fifo),
+        add_topics: listens and (options.fifo_topic or not options.fifo),
         add_events: options.kind == "record",
         add_queue_policies: consumes,
         add_notifications: True,

@@ -6,12 +6,12 @@ from typing import Any
 from troposphere import Sub, cloudwatch
 
 from watchbot.settings.template import TemplateSettings
+from watchbot.template.branches import Branch, branches
 from watchbot.template.stack import Stack
 
 _WIDTH, _HEIGHT, _COLUMNS = 12, 6, 2
 _OURS = "Watchbot/${AWS::StackName}"
 _SQS, _ECS = "AWS/SQS", "AWS/ECS"
-_QUEUE, _DEAD = ("QueueName", "${Queue}"), ("QueueName", "${Dead}")
 _SERVICE = ("ClusterName", "${Cluster}", "ServiceName", "${Service}")
 
 
@@ -32,29 +32,42 @@ def add_dashboard(stack: Stack) -> None:
 
 
 def _queue_names(stack: Stack) -> dict[str, Any]:
-    queues = {"Queue": "Queue", "Dead": "DeadLetterQueue"} if stack.has("Queue") else {}
-    return {short: stack.attribute(what, "QueueName") for short, what in queues.items()}
+    if stack.options.kind == "schedule":
+        return {}
+    named = {
+        branch.what(short): branch.what(plain)
+        for branch in branches(stack.options)
+        for short, plain in (("Queue", "Queue"), ("Dead", "DeadLetterQueue"))
+    }
+    return {short: stack.attribute(what, "QueueName") for short, what in named.items()}
 
 
 def _widgets(options: TemplateSettings) -> list[dict[str, Any]]:
     workers = _workers(options.prefix) if options.kind == "listen" else []
-    queue = _queue() if options.kind != "schedule" else []
-    widgets = [*queue, *_tasks(), *workers]
+    found = branches(options) if options.kind != "schedule" else []
+    queues = [widget for branch in found for widget in _queue(branch)]
+    widgets = [*queues, *_tasks(), *workers]
     return [_placed(widget, index) for index, widget in enumerate(widgets)]
 
 
-def _queue() -> list[dict[str, Any]]:
+def _queue(branch: Branch) -> list[dict[str, Any]]:
+    queue, dead = (("QueueName", f"${{{branch.what(short)}}}") for short in ("Queue", "Dead"))
+    begin = f"{branch.name}: " if branch.name else ""
     counts = ("ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesNotVisible")
     return [
-        _picture("Messages waiting and in flight", *((_SQS, each, *_QUEUE) for each in counts)),
-        _picture("Age of the oldest message (s)", (_SQS, "ApproximateAgeOfOldestMessage", *_QUEUE)),
         _picture(
-            "Messages sent and deleted",
-            (_SQS, "NumberOfMessagesSent", *_QUEUE),
-            (_SQS, "NumberOfMessagesDeleted", *_QUEUE),
+            f"{begin}Messages waiting and in flight", *((_SQS, each, *queue) for each in counts)
+        ),
+        _picture(
+            f"{begin}Age of the oldest message (s)", (_SQS, "ApproximateAgeOfOldestMessage", *queue)
+        ),
+        _picture(
+            f"{begin}Messages sent and deleted",
+            (_SQS, "NumberOfMessagesSent", *queue),
+            (_SQS, "NumberOfMessagesDeleted", *queue),
             statistic="Sum",
         ),
-        _picture("Dead messages", (_SQS, counts[0], *_DEAD)),
+        _picture(f"{begin}Dead messages", (_SQS, counts[0], *dead)),
     ]
 
 

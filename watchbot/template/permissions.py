@@ -9,6 +9,7 @@ from typing import Any
 from troposphere import Sub, iam
 
 from watchbot.settings.values import is_intrinsic
+from watchbot.template.branches import arns, topics
 from watchbot.template.stack import Stack, given
 from watchbot.template.variables import secret_variables
 
@@ -80,17 +81,19 @@ def add_roles(stack: Stack) -> None:
 
 def _listen(stack: Stack) -> list[Statement]:
     options = stack.options
-    topics = [stack.notified] + ([stack.of("Topic")] if stack.has("Topic") else [])
     own_tasks = Sub(_ecs_arn("task/${Cluster}/*"), Cluster=stack.cluster)
     statements = [
         _consume(stack),
+        # For `watchbot pause`, whose tag the watcher looks for. It may not set it: a worker has
+        # the watcher's role, and could pause its own queue.
+        allow("sqs:ListQueueTags", arns(stack, "Queue")),
         # For WATCHBOT_MAX_ATTEMPTS, with which the watcher itself moves messages.
-        allow("sqs:SendMessage sqs:GetQueueAttributes", stack.arn("DeadLetterQueue")),
-        allow("sns:Publish", topics),
+        allow("sqs:SendMessage sqs:GetQueueAttributes", arns(stack, "DeadLetterQueue")),
+        allow("sns:Publish", [stack.notified, *topics(stack)]),
         allow("ecs:GetTaskProtection ecs:UpdateTaskProtection", own_tasks),
     ]
     if options.fifo:
-        statements.append(allow("sqs:SendMessage", stack.arn("Queue")))
+        statements.append(allow("sqs:SendMessage", arns(stack, "Queue")))
     if options.reduce:
         statements.append(
             allow(
@@ -164,7 +167,7 @@ def _definitions(named: Any) -> Any:
 def _consume(stack: Stack) -> Statement:
     return allow(
         "sqs:ReceiveMessage sqs:DeleteMessage sqs:ChangeMessageVisibility sqs:GetQueueAttributes",
-        stack.arn("Queue"),
+        arns(stack, "Queue"),
     )
 
 

@@ -1,10 +1,11 @@
-"""Adds the queue, the dead-letter queue, and the topics and rules that feed the queue."""
+"""Adds queues and their dead-letter queues, and the topics and rules that feed the queues."""
 
 from typing import Any
 
 from troposphere import Sub, events, sns, sqs
 
 from watchbot.settings.template import TWO_WEEKS_S
+from watchbot.template.branches import Branch, branches
 from watchbot.template.stack import Stack, given
 
 ECS_EVENTS = (  # named, because CloudTrail's events of ECS calls also have the source aws.ecs
@@ -16,41 +17,57 @@ ECS_EVENTS = (  # named, because CloudTrail's events of ECS calls also have the 
 
 
 def add_queues(stack: Stack) -> None:
-    """Adds the queue and the dead-letter queue."""
+    """Adds the queues, each with its dead-letter queue."""
+    for branch in branches(stack.options):
+        _add_queue(stack, branch)
+
+
+def _add_queue(stack: Stack, branch: Branch) -> None:
     options = stack.options
+    queue, dead = branch.what("Queue"), branch.what("DeadLetterQueue")
     common = {
         "KmsMasterKeyId": given(options.kms_key),
         "SqsManagedSseEnabled": None if options.kms_key else True,
         "FifoQueue": options.fifo or None,
     }
     stack.add(
-        "DeadLetterQueue",
+        dead,
         sqs.Queue,
-        QueueName=_fifo_name(stack, "DeadLetterQueue"),
+        QueueName=_fifo_name(stack, dead),
         MessageRetentionPeriod=TWO_WEEKS_S,
         **common,
     )
     stack.add(
-        "Queue",
+        queue,
         sqs.Queue,
-        QueueName=_fifo_name(stack, "Queue"),
+        QueueName=_fifo_name(stack, queue),
         VisibilityTimeout=given(options.visibility_timeout),
         MessageRetentionPeriod=given(options.message_retention),
         ContentBasedDeduplication=options.deduplicates or None,
         RedrivePolicy=sqs.RedrivePolicy(
-            deadLetterTargetArn=stack.arn("DeadLetterQueue"),
+            deadLetterTargetArn=stack.arn(dead),
             maxReceiveCount=given(options.dead_letter_threshold),
         ),
         **common,
     )
-    stack.output("QueueUrl", stack.of("Queue"), "The queue of the service", ref="queue_url")
-    stack.output("QueueArn", stack.arn("Queue"), "Its ARN", ref="queue_arn")
-    stack.ref["queue_name"] = stack.attribute("Queue", "QueueName").to_dict()
+    _add_outputs(stack, branch)
+
+
+def _add_outputs(stack: Stack, branch: Branch) -> None:
+    queue, dead = branch.what("Queue"), branch.what("DeadLetterQueue")
     stack.output(
-        "DeadLetterQueueUrl",
-        stack.of("DeadLetterQueue"),
-        "The queue of messages that failed too often",
-        ref="dead_letter_queue_url",
+        branch.what("QueueUrl"),
+        stack.of(queue),
+        branch.about("The queue of the service"),
+        ref=branch.ref("queue_url"),
+    )
+    stack.output(branch.what("QueueArn"), stack.arn(queue), "Its ARN", ref=branch.ref("queue_arn"))
+    stack.ref[branch.ref("queue_name")] = stack.attribute(queue, "QueueName").to_dict()
+    stack.output(
+        branch.what("DeadLetterQueueUrl"),
+        stack.of(dead),
+        branch.about("The queue of messages that failed too often"),
+        ref=branch.ref("dead_letter_queue_url"),
     )
 
 
@@ -59,28 +76,37 @@ def _fifo_name(stack: Stack, what: str) -> Any:
     return Sub(f"${{AWS::StackName}}-{stack.name(what)}.fifo") if stack.options.fifo else None
 
 
-def add_topic(stack: Stack) -> None:
-    """Adds the topic that feeds the queue."""
+def add_topics(stack: Stack) -> None:
+    """Adds the topic that feeds the queue; of several queues, one for each."""
+    for branch in branches(stack.options):
+        _add_topic(stack, branch)
+
+
+def _add_topic(stack: Stack, branch: Branch) -> None:
     options = stack.options
+    topic = branch.what("Topic")
     stack.add(
-        "Topic",
+        topic,
         sns.Topic,
-        TopicName=_fifo_name(stack, "Topic"),
+        TopicName=_fifo_name(stack, topic),
         FifoTopic=options.fifo or None,
         ContentBasedDeduplication=options.deduplicates or None,
         KmsMasterKeyId=given(options.kms_key),
     )
     stack.add(
-        "Subscription",
+        branch.what("Subscription"),
         sns.SubscriptionResource,
-        TopicArn=stack.of("Topic"),
+        TopicArn=stack.of(topic),
         Protocol="sqs",
-        Endpoint=stack.arn("Queue"),
+        Endpoint=stack.arn(branch.what("Queue")),
         # A function of Lambda reads the body as its sender wrote it.
         RawMessageDelivery=options.warm == "lambda" or None,
     )
     stack.output(
-        "TopicArn", stack.of("Topic"), "Messages published here are worked on", ref="topic"
+        branch.what("TopicArn"),
+        stack.of(topic),
+        branch.about("Messages published here are worked on"),
+        ref=branch.ref("topic"),
     )
 
 
@@ -102,17 +128,21 @@ def add_events(stack: Stack) -> None:
 
 
 def add_queue_policies(stack: Stack) -> None:
-    """Adds policies: the topic and the rule may send to the queues, and nobody without TLS."""
-    for what in ("Queue", "DeadLetterQueue"):
-        statements = [_tls_only(stack.arn(what))]
-        if what == "Queue" and stack.has("Topic"):
-            statements.append(_let_send("sns", stack.arn(what), stack.of("Topic")))
-        if stack.has("EventsRule"):
-            statements.append(_let_send("events", stack.arn(what), stack.arn("EventsRule")))
-        document = {"Version": "2012-10-17", "Statement": statements}
-        stack.add(
-            f"{what}Policy", sqs.QueuePolicy, Queues=[stack.of(what)], PolicyDocument=document
-        )
+    """Adds policies: the topics and the rule may send to the queues, and nobody without TLS."""
+    for branch in branches(stack.options):
+        topic = branch.what("Topic")
+        _add_policy(stack, branch.what("Queue"), topic if stack.has(topic) else None)
+        _add_policy(stack, branch.what("DeadLetterQueue"))
+
+
+def _add_policy(stack: Stack, what: str, topic: str | None = None) -> None:
+    statements = [_tls_only(stack.arn(what))]
+    if topic is not None:
+        statements.append(_let_send("sns", stack.arn(what), stack.of(topic)))
+    if stack.has("EventsRule"):
+        statements.append(_let_send("events", stack.arn(what), stack.arn("EventsRule")))
+    document = {"Version": "2012-10-17", "Statement": statements}
+    stack.add(f"{what}Policy", sqs.QueuePolicy, Queues=[stack.of(what)], PolicyDocument=document)
 
 
 def _tls_only(arn: Any) -> dict[str, Any]:

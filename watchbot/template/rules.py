@@ -12,6 +12,7 @@ from watchbot.template.ecs import MOST_STOP_S, STOP_MARGIN_S
 Broken = Iterator[tuple[str, str]]  # the option, and the error
 Rule = Callable[[TemplateSettings], Broken]
 
+MOST_QUEUES = 4  # with two metrics each, and one of the service, of the ten of an alarm
 GIB = 1024
 FARGATE_MEMORY = {  # MiB by CPU units: minimum, maximum, step
     256: (512, 2 * GIB, 512),
@@ -29,6 +30,7 @@ _LISTEN = (
     *("writable_filesystem", "no_stdin"),
     *("batch_size", "batch_window", "warm", "handler", "recycle_after", "recycle_memory"),
     *(
+        "queues",
         "fifo",
         "fifo_topic",
         "content_based_deduplication",
@@ -149,6 +151,15 @@ def fifo(options: TemplateSettings) -> Broken:
         yield "fifo_topic", f"is for FIFO queues; set {flag('fifo')}, too"
 
 
+def queues(options: TemplateSettings) -> Broken:
+    if len(options.queues) > MOST_QUEUES:
+        yield (
+            "queues",
+            f"must be at most {MOST_QUEUES}, not {len(options.queues)}: an alarm that scales the "
+            "service reads two metrics of each, and CloudWatch lets it read ten",
+        )
+
+
 def runs(options: TemplateSettings) -> Broken:
     warm, size = options.warm != "off", options.batch_size
     if warm and options.writable_filesystem:
@@ -215,6 +226,7 @@ RULES: tuple[Rule, ...] = (
     only_fargate,
     soft_memory,
     fifo,
+    queues,
     runs,
     function_of_lambda,
     webhook,

@@ -6,11 +6,13 @@ the gap. Scaling in: after five minutes without a visible message or one in flig
 `min_size` stop. docs/explanation/scaling.md has the reasons.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from troposphere import Sub, applicationautoscaling, cloudwatch
 
 from watchbot.settings.template import TemplateSettings
+from watchbot.template.branches import Branch, branches
 from watchbot.template.stack import Stack, as_text, given
 
 # The numbers of tasks that a step may add. A policy may have at most twenty steps.
@@ -18,6 +20,8 @@ STEPS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 40, 60, 80, 120, 180, 260, 380
 LARGEST_SHARE = 0.1  # of max_size, added at once
 SETTLE_S = 180  # a task takes this long to start and to be counted
 EMPTY_MINUTES = 5  # SQS's counts are a minute old, and miss a message that changes its state
+
+_COUNTED = {"visible": "Visible", "in_flight": "NotVisible"}  # messages of a queue, in SQS's words
 
 # CEIL takes a series, not a number; adding `running` times 0 makes a series.
 MOST = f"CEIL(running*0+${{Max}}*{LARGEST_SHARE})"
@@ -107,8 +111,8 @@ def _add_backlog_alarm(stack: Stack) -> None:
         EvaluationPeriods=1,
         TreatMissingData="notBreaching",
         Metrics=[
-            *_queue_metrics(stack),
-            _metric(stack, "reported", "AWS/ECS", "CPUUtilization", "SampleCount"),
+            *_queue_metrics(stack, weighted=True),
+            _reported(stack),
             _expression("running", RUNNING),  # a sample count: each task reports once a minute
             _expression("gap", wanted),
             _expression("most", at_once),
@@ -138,34 +142,62 @@ def _add_empty_alarm(stack: Stack) -> None:
         EvaluationPeriods=EMPTY_MINUTES,
         TreatMissingData="notBreaching",
         Metrics=[
-            *_queue_metrics(stack),
+            *_queue_metrics(stack, weighted=False),
             _expression("unfinished", "visible+in_flight", returned=True),
         ],
     )
 
 
-def _queue_metrics(stack: Stack) -> list[Any]:
-    return [
-        _metric(stack, name, "AWS/SQS", f"ApproximateNumberOfMessages{counted}", "Maximum")
-        for name, counted in (("visible", "Visible"), ("in_flight", "NotVisible"))
+def _queue_metrics(stack: Stack, *, weighted: bool) -> list[Any]:
+    """The metrics `visible` and `in_flight`: those of the only queue, or sums over several."""
+    found = branches(stack.options)
+    if len(found) == 1:
+        return [_count(stack, found[0], name, name) for name in _COUNTED]
+    counts = [
+        _count(stack, branch, name, f"{name}{index}")
+        for index, branch in enumerate(found)
+        for name in _COUNTED
     ]
+    weights = [branch.weight if weighted else 1 for branch in found]
+    # Whether all workers of a FIFO queue are busy is a matter of messages, whatever they weigh.
+    even = [1 for _ in found]
+    in_flight = even if stack.options.fifo else weights
+    sums = [("visible", weights), ("in_flight", in_flight)]
+    return [*counts, *(_expression(name, total(name, parts)) for name, parts in sums)]
 
 
-def _metric(stack: Stack, name: str, home: str, metric: str, statistic: str) -> Any:
+def total(name: str, weights: Sequence[int]) -> str:
+    """The sum of a count over several queues, in messages of the heaviest one.
+
+    A message of a queue with a third of the largest weight asks for a third of a worker. A queue
+    that nobody has used for six hours has no metrics, so each is filled, and SUM passes over those
+    without any value.
+    """
+    parts = (f"FILL({name}{index}, 0)*{weight}" for index, weight in enumerate(weights))
+    return f"SUM([{', '.join(parts)}])/{max(weights)}"
+
+
+def _count(stack: Stack, branch: Branch, what: str, name: str) -> Any:
+    counted = cloudwatch.Metric(
+        Namespace="AWS/SQS",
+        MetricName=f"ApproximateNumberOfMessages{_COUNTED[what]}",
+        Dimensions=queue_dimensions(stack, branch.what("Queue")),
+    )
+    return _metric(name, counted, "Maximum")
+
+
+def _reported(stack: Stack) -> Any:
+    reported = cloudwatch.Metric(
+        Namespace="AWS/ECS", MetricName="CPUUtilization", Dimensions=service_dimensions(stack)
+    )
+    return _metric("reported", reported, "SampleCount")
+
+
+def _metric(name: str, metric: Any, statistic: str) -> Any:
     return cloudwatch.MetricDataQuery(
         Id=name,
         ReturnData=False,
-        MetricStat=cloudwatch.MetricStat(
-            Metric=cloudwatch.Metric(
-                Namespace=home,
-                MetricName=metric,
-                Dimensions=queue_dimensions(stack, "Queue")
-                if home == "AWS/SQS"
-                else service_dimensions(stack),
-            ),
-            Period=60,
-            Stat=statistic,
-        ),
+        MetricStat=cloudwatch.MetricStat(Metric=metric, Period=60, Stat=statistic),
     )
 
 

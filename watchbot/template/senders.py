@@ -6,6 +6,7 @@ from typing import Any
 
 from troposphere import Sub, apigateway, iam, logs, secretsmanager
 
+from watchbot.template.branches import arns, topics
 from watchbot.template.permissions import allow, assumed_by, policy, use_of_key
 from watchbot.template.stack import Stack, given
 
@@ -26,8 +27,9 @@ MOST_PER_S, MOST_AT_ONCE = 50, 100
 
 def add_user(stack: Stack) -> None:
     """Adds a user that may send messages, and its key; the secret half is in Secrets Manager."""
-    where = allow("sns:Publish", stack.of("Topic")) if stack.has("Topic") else None
-    sends = where or allow("sqs:SendMessage", stack.arn("Queue"))
+    published = topics(stack)
+    where = allow("sns:Publish", published) if published else None
+    sends = where or allow("sqs:SendMessage", arns(stack, "Queue"))
     stack.add("User", iam.User, Policies=[policy("send", [sends, *use_of_key(stack)])])
     stack.add("UserKey", iam.AccessKey, UserName=stack.of("User"))
     stack.add(
@@ -65,7 +67,7 @@ def add_webhook(stack: Stack) -> None:
         "WebhookRole",
         iam.Role,
         AssumeRolePolicyDocument=assumed_by("apigateway.amazonaws.com"),
-        Policies=[policy("publish", [allow("sns:Publish", stack.of("Topic")), *use_of_key(stack)])],
+        Policies=[policy("publish", [allow("sns:Publish", topics(stack)[0]), *use_of_key(stack)])],
     )
     _add_method(stack)
     _add_stage(stack)
@@ -115,7 +117,7 @@ def _request(stack: Stack) -> Any:
     return Sub(
         "Action=Publish&Version=2010-03-31&Subject=webhook"
         "&TopicArn=$util.urlEncode('${Topic}')&Message=$util.urlEncode($input.body)",
-        Topic=stack.of("Topic"),
+        Topic=topics(stack)[0],  # of several queues, the first named one's
     )
 
 

@@ -6,6 +6,7 @@ from troposphere import Join, Ref, Sub
 
 from watchbot.settings.base import variables as names_of
 from watchbot.settings.template import TemplateSettings
+from watchbot.template.branches import branches, topics
 from watchbot.template.stack import Stack, as_text, given
 
 
@@ -13,11 +14,11 @@ def variables(stack: Stack) -> dict[str, Any]:
     """The plain variables by name; the user's own come last."""
     options = stack.options
     consumer = {
-        "QueueUrl": stack.of("Queue"),
+        "QueueUrl": _queue_urls(stack),
         _variable("visibility_timeout"): as_text(options.visibility_timeout),
     }
     shared = {
-        **(consumer if stack.has("Queue") else {}),
+        **(consumer if options.kind != "schedule" else {}),
         _variable("drain_timeout"): as_text(options.drain_timeout),
         _variable("metrics_port"): as_text(options.metrics_port),
     }
@@ -25,6 +26,15 @@ def variables(stack: Stack) -> dict[str, Any]:
         shared["structuredLogging"] = "true"
     own = {"listen": _of_listen, "record": _of_record, "schedule": _of_schedule}[options.kind]
     return {**shared, **own(stack), **{name: given(value) for name, value in options.env.items()}}
+
+
+def _queue_urls(stack: Stack) -> Any:
+    found = branches(stack.options)
+    if len(found) == 1:
+        return stack.of(found[0].what("Queue"))
+    named = {branch.what("Queue"): stack.of(branch.what("Queue")) for branch in found}
+    words = (f"${{{branch.what('Queue')}}}={branch.weight}" for branch in found)
+    return Sub(" ".join(words), **named)
 
 
 def secret_variables(options: TemplateSettings) -> dict[str, Any]:
@@ -45,8 +55,8 @@ def _of_listen(stack: Stack) -> dict[str, Any]:
         _variable("concurrency"): as_text(options.concurrency),
     }
     found.update(_of_runs(options))
-    if stack.has("Topic"):
-        found["WorkTopic"] = stack.of("Topic")
+    if fed := topics(stack):
+        found["WorkTopic"] = fed[0]
     if stack.has("ProgressTable"):
         found["ProgressTable"] = stack.of("ProgressTable")
     emptied = [mount for mount in options.mounts if ":" not in mount]

@@ -108,6 +108,20 @@ def test_stack_with_several_asks_which(cloud: Cloud) -> None:
     assert json.loads(clear.out)["text"] == "x"
 
 
+def test_queues_of_one_service_have_its_logs(cloud: Cloud) -> None:
+    parts = watchbot("WatchbotHigh"), watchbot("WatchbotLow")
+    for _, outputs in parts:
+        outputs.pop(next(name for name in outputs if name.endswith("LogGroup")))
+    stack(cloud, "weighted", *parts, ({}, {"WatchbotLogGroup": {"Value": "of-both"}}))
+    cloud.client("logs").create_log_group(logGroupName="of-both")
+    dead = url(cloud, "WatchbotHighDeadLetterQueue")
+
+    done = run_on(cloud, "weighted", "logs", "some-id", "--dead-letter-queue-url", dead)
+
+    assert (done.code, done.out) == (1, "")
+    assert "no line about some-id in of-both" in done.err
+
+
 def test_stack_of_version_10_is_known_by_its_queues(cloud: Cloud) -> None:
     resources = {"Q": queue("ten", "D"), "D": queue("ten-dead")}
     stack(cloud, "ten", (resources, {"TopicOutput": {"Value": "arn"}}))

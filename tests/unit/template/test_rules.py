@@ -99,6 +99,15 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "env": ({"env": ["A"]}, "env", "NAME=VALUE"),
     "mount": ({"mounts": "tmp"}, "mounts", "/PATH"),
     "key": ({"kms_key": "alias/x"}, "kms-key", "ARN of a key"),
+    "queue without a weight": ({"queues": {"high": ""}}, "queues", "a weight of 1 to 1000"),
+    "queue of no weight": ({"queues": "high=0"}, "queues", "1 to 1000, not high=0"),
+    "queue of a half": ({"queues": {"high": 1.5}}, "queues", "not high=1.5"),
+    "queue twice": ({"queues": "high=3,High=1"}, "queues", "High twice"),
+    "name of a queue": ({"queues": "my-queue=1"}, "queues", "letters and digits"),
+    "name of a dead-letter queue": ({"queues": "xDeadLetter"}, "queues", "not end in deadletter"),
+    "queues as a number": ({"queues": 5}, "queues", "like high=3, not 5"),
+    "five queues": ({"queues": "a,b,c,d,e"}, "queues", "at most 4, not 5"),
+    "queues of a record": (RECORD | {"queues": "a,b"}, "queues", "--kind listen"),
     "unknown": ({"colour": "red"}, "colour", "no option"),
 }
 
