@@ -11,6 +11,7 @@ from generate.metrics_page import metrics_page
 from generate.refusals_page import refusals_page
 from generate.stacks import STACKS
 from generate.template_page import template_page
+from generate.terraform import TERRAFORM
 from generate.worker_page import worker_page
 
 FILES: dict[str, Callable[[], str]] = {
@@ -25,4 +26,5 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/reference/template.md": template_page,
     "docs/reference/worker.md": worker_page,
     **STACKS,
+    **TERRAFORM,
 }

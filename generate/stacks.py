@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import watchbot
-from watchbot.settings.template import LOG_RETENTION_DAYS, TemplateSettings
+from watchbot.settings.template import TemplateSettings
+from watchbot.settings.values import Limited
 from watchbot.template.build import SECTIONS
 from watchbot.template.document import written
 
@@ -47,10 +48,7 @@ _ABOUT = {  # descriptions of parameters that differ from the options' help
     "function_bucket": "The bucket with the zip of `make lambda`.",
     "cluster": "The ECS cluster of tasks, by name or ARN.",
 }
-_ALLOWED = {
-    "public_ip": ("DISABLED", "ENABLED"),
-    "log_retention_days": LOG_RETENTION_DAYS,
-}
+_FREE = Limited(lambda value, handler: handler(value))
 
 _WARM = {
     "batch_size": "Number",
@@ -102,27 +100,48 @@ _STACKS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 }
 
 
-def _stack(name: str) -> dict[str, Any]:
+def parameters(name: str) -> dict[str, str]:
+    """The options that the stack of this name asks for, with CloudFormation's type of each."""
+    return _STACKS[name][1]
+
+
+def stack_of(name: str, **more: Any) -> dict[str, Any]:
+    """The stack of this name; `more` are options that are the same for all who deploy it."""
     fixed, asked = _STACKS[name]
-    later: dict[str, Any] = {option: {"Ref": _parameter(option)} for option in asked}
+    later: dict[str, Any] = {option: {"Ref": parameter(option)} for option in asked}
     if "command" in later:
         later["command"] = [later["command"]]  # one word, which a shell splits
-    made = watchbot.template({"service": "worker", **later, **fixed})
-    asking = {_parameter(option): _declared(option, kind) for option, kind in asked.items()}
+    made = watchbot.template({"service": "worker", **later, **fixed, **more})
+    asking = {parameter(option): _declared(option, kind) for option, kind in asked.items()}
     return {name: {**made, "Parameters": asking}[name] for name in SECTIONS}
 
 
 def _declared(option: str, kind: str) -> dict[str, Any]:
-    field = TemplateSettings.model_fields[option]
-    about: dict[str, Any] = {"Type": kind, "Description": _ABOUT.get(option, field.description)}
-    if field.default not in (None, ()):
-        about["Default"] = field.default
-    if option in _ALLOWED:
-        about["AllowedValues"] = list(_ALLOWED[option])
+    about: dict[str, Any] = {"Type": kind, "Description": description(option)}
+    default = TemplateSettings.model_fields[option].default
+    if default not in (None, ()):
+        about["Default"] = default
+    limits = limits_of(option)
+    if limits.least is not None:
+        about |= {"MinValue": limits.least, "MaxValue": limits.most}
+    if limits.allowed:
+        about["AllowedValues"] = list(limits.allowed)
     return about
 
 
-def _parameter(option: str) -> str:
+def description(option: str) -> str:
+    """What a parameter or a variable for the option is for."""
+    return _ABOUT.get(option) or str(TemplateSettings.model_fields[option].description)
+
+
+def limits_of(option: str) -> Limited:
+    """The limits of the option's value; an empty one where there are none."""
+    known = TemplateSettings.model_fields[option].metadata
+    return next((each for each in known if isinstance(each, Limited)), _FREE)
+
+
+def parameter(option: str) -> str:
+    """The name of the option's parameter."""
     return option.title().replace("_", "")
 
 
@@ -130,7 +149,7 @@ def stack(name: str) -> Callable[[], str]:
     """The function that makes the file with this name."""
 
     def text() -> str:
-        made = _stack(name)
+        made = stack_of(name)
         required = [
             f"{each}=..."
             for each, declared in made["Parameters"].items()

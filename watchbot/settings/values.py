@@ -7,6 +7,7 @@ JSON on the command line. Nothing here checks the function itself.
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ValidatorFunctionWrapHandler, WrapValidator
@@ -23,14 +24,23 @@ def is_intrinsic(value: object) -> bool:
     return name == "Ref" or name.startswith("Fn::")
 
 
-def whole(least: int, most: int) -> WrapValidator:
+@dataclass(frozen=True, slots=True)
+class Limited(WrapValidator):
+    """A validator that also tells its limits, for those who write them down elsewhere."""
+
+    least: int | None = None
+    most: int | None = None
+    allowed: tuple[str | int, ...] = ()
+
+
+def whole(least: int, most: int) -> Limited:
     """A whole number within limits."""
 
     def check(value: int) -> None:
         if not least <= value <= most:
             raise ValueError(f"must be {least} to {most}, not {value}")
 
-    return _or_intrinsic(check)
+    return Limited(_or_intrinsic(check).func, least=least, most=most)
 
 
 def text(pattern: str, wanted: str, *, secret: bool = False) -> WrapValidator:
@@ -55,7 +65,7 @@ def literal(pattern: str, wanted: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def one_of(*allowed: str | int) -> WrapValidator:
+def one_of(*allowed: str | int) -> Limited:
     """One of the `allowed` values."""
 
     def check(value: str | int) -> None:
@@ -63,7 +73,7 @@ def one_of(*allowed: str | int) -> WrapValidator:
             listed = ", ".join(str(each) for each in allowed)
             raise ValueError(f"must be one of {listed}, not {value!r}")
 
-    return _or_intrinsic(check)
+    return Limited(_or_intrinsic(check).func, allowed=allowed)
 
 
 def _or_intrinsic(check: Callable[[Any], None]) -> WrapValidator:
