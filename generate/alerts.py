@@ -30,11 +30,14 @@ ALERTS = [
         name="WatchbotNotReceiving",
         # A watcher with all slots taken, or an open breaker, does not ask for more.
         when="(time() - watchbot_last_receive_timestamp_seconds > 300)"
-        " and (watchbot_messages_in_hand < watchbot_workers_limit)"
-        " and (watchbot_breaker_open == 0)",
+        " and on (job, instance) (sum by (job, instance) (watchbot_messages_in_hand)"
+        " < sum by (job, instance) (watchbot_workers_limit))"
+        " and on (job, instance) (watchbot_breaker_open == 0)"
+        " unless (watchbot_paused == 1)",
         lasting="2m",
         severity="critical",
-        summary="The queue has not answered {{ $labels.instance }} for five minutes.",
+        summary="The queue {{ $labels.queue }} has not answered {{ $labels.instance }} for five"
+        " minutes.",
         mend="Ask /readyz of the watcher, or run `watchbot doctor`.",
     ),
     Alert(
@@ -46,32 +49,34 @@ ALERTS = [
     ),
     Alert(
         name="WatchbotFailing",
-        when="sum by (job)"
+        when="sum by (job, queue)"
         ' (rate(watchbot_messages_settled_total{outcome=~"failed|timed_out"}[15m]))'
-        " / sum by (job) (rate(watchbot_messages_settled_total[15m])) > 0.5",
+        " / sum by (job, queue) (rate(watchbot_messages_settled_total[15m])) > 0.5",
         lasting="5m",
-        summary="More than half of the jobs fail.",
+        summary="More than half of the jobs of {{ $labels.queue }} fail.",
         mend="Search the log for [failure]; see what the failures have in common.",
     ),
     Alert(
         name="WatchbotBacklogOld",
-        when="max by (job) (watchbot_queue_oldest_message_age_seconds) > 3600",
+        when="max by (job, queue) (watchbot_queue_oldest_message_age_seconds) > 3600"
+        " unless max by (job, queue) (watchbot_paused) == 1",
         lasting="10m",
-        summary="Messages wait for more than an hour.",
+        summary="Messages of {{ $labels.queue }} wait for more than an hour.",
         mend="Add workers (--concurrency, or tasks), or find out why jobs got slow.",
     ),
     Alert(
         name="WatchbotTooFewWorkers",
         when="sum by (job) (watchbot_workers_busy) >= sum by (job) (watchbot_workers_limit)"
-        ' and max by (job) (watchbot_queue_messages{state="visible"}) > 0',
+        ' and max by (job) (watchbot_queue_messages{state="visible"}'
+        " unless on (job, instance, queue) watchbot_paused == 1) > 0",
         lasting="1h",
         summary="All workers have been busy for an hour, and more messages wait.",
         mend="Add workers (--concurrency, or tasks).",
     ),
     Alert(
         name="WatchbotLeasesLost",
-        when="sum by (job) (increase(watchbot_leases_lost_total[15m])) > 0",
-        summary="Leases of messages ended early: these messages may run twice.",
+        when="sum by (job, queue) (increase(watchbot_leases_lost_total[15m])) > 0",
+        summary="Leases of messages of {{ $labels.queue }} ended early: these may run twice.",
         mend="Look for refused or slow SQS calls; set a longer --visibility-timeout.",
     ),
     Alert(

@@ -10,6 +10,7 @@ from generate.expression import checked
 _WIDTH, _HEIGHT, _COLUMNS = 8, 8, 3
 _SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 _OURS = 'job=~"$job",instance=~"$instance"'
+_OF_QUEUE = 'SELF,queue=~"$queue"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,24 +45,37 @@ _ONCE = 'watchbot_message_receives_bucket{SELF,le="1.0"}'
 PANELS = [
     Panel(
         title="Messages settled, by outcome",
-        lines={"{{outcome}}": _rate("watchbot_messages_settled_total{SELF}", "outcome")},
+        lines={"{{outcome}}": _rate(f"watchbot_messages_settled_total{{{_OF_QUEUE}}}", "outcome")},
         unit="ops",
         stacked=True,
     ),
     Panel(
-        title="Messages in the queue",
-        lines={"{{state}}": "max by (state) (watchbot_queue_messages{SELF})"},
+        title="Messages in the queues",
+        lines={
+            "{{queue}} {{state}}": f"max by (queue, state) (watchbot_queue_messages{{{_OF_QUEUE}}})"
+        },
+    ),
+    Panel(
+        title="Messages settled, by queue",
+        lines={
+            "{{queue}}": _rate(f"watchbot_messages_settled_total{{{_OF_QUEUE}}}", "queue"),
+        },
+        unit="ops",
+        stacked=True,
     ),
     Panel(
         title="Age of the oldest message received last",
-        lines={"age": "max (watchbot_queue_oldest_message_age_seconds{SELF})"},
+        lines={
+            "{{queue}}": "max by (queue)"
+            f" (watchbot_queue_oldest_message_age_seconds{{{_OF_QUEUE}}})"
+        },
         unit="s",
     ),
     Panel(
         title="Workers",
         lines={
             "busy": "sum (watchbot_workers_busy{SELF})",
-            "in hand": "sum (watchbot_messages_in_hand{SELF})",
+            "in hand": f"sum (watchbot_messages_in_hand{{{_OF_QUEUE}}})",
             "limit": "sum (watchbot_workers_limit{SELF})",
         },
     ),
@@ -108,6 +122,10 @@ PANELS = [
         lines={"{{instance}}": "max by (instance) (watchbot_breaker_open{SELF})"},
     ),
     Panel(
+        title="Paused",
+        lines={"{{queue}}": f"max by (queue) (watchbot_paused{{{_OF_QUEUE}}})"},
+    ),
+    Panel(
         title="Lines that workers printed",
         lines={"{{stream}}": _rate("watchbot_log_lines_total{SELF}", "stream")},
         unit="ops",
@@ -115,8 +133,8 @@ PANELS = [
     Panel(
         title="Since the queue last answered",
         lines={
-            "{{instance}}": "time() - max by (instance)"
-            " (watchbot_last_receive_timestamp_seconds{SELF})"
+            "{{instance}} {{queue}}": "time() - max by (instance, queue)"
+            f" (watchbot_last_receive_timestamp_seconds{{{_OF_QUEUE}}})"
         },
         unit="s",
     ),
@@ -160,6 +178,7 @@ def _variables() -> list[dict[str, Any]]:
     asked = {
         "job": "label_values(watchbot_build_info, job)",
         "instance": 'label_values(watchbot_build_info{job=~"$job"}, instance)',
+        "queue": 'label_values(watchbot_messages_received_total{job=~"$job"}, queue)',
     }
     return [source] + [
         {

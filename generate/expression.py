@@ -26,6 +26,9 @@ def checked(expression: str) -> str:
 def _check_label(entry: Metric, label: str, values: list[str]) -> None:
     if label in _FROM_PROMETHEUS:
         return
-    unknown = set(values) - set(entry.labels.get(label, ()))
+    known = entry.labels.get(label)
+    if known is not None and not known:
+        return  # the names are the user's: of queues, of jobs
+    unknown = set(values) - set(known or ())
     if unknown:
         raise LookupError(f"{entry.name} has no {label} {', '.join(sorted(unknown))}")

@@ -94,35 +94,44 @@ def _histogram(
     return Histogram(name, text, _enter("histogram", name, text, labels), buckets=buckets)
 
 
-_received = _counter("watchbot_messages_received_total", "Messages taken from the queue.")
+_received = _counter("watchbot_messages_received_total", "Messages taken from the queue.", queue=())
 _settled = _counter(
-    "watchbot_messages_settled_total", "Messages let go of, by outcome.", outcome=outcome.NAMES
+    "watchbot_messages_settled_total",
+    "Messages let go of, by outcome.",
+    outcome=outcome.NAMES,
+    queue=(),
 )
 _in_hand = _gauge(
-    "watchbot_messages_in_hand", "Messages received and not settled: received - settled, always."
+    "watchbot_messages_in_hand",
+    "Messages received and not settled: received - settled, always.",
+    queue=(),
 )
 worker_duration = _histogram(
-    "watchbot_worker_duration_seconds", "How long a worker ran.", _WORK_BUCKETS_S
+    "watchbot_worker_duration_seconds", "How long a worker ran.", _WORK_BUCKETS_S, queue=()
 )
 worker_cpu = _histogram(
     "watchbot_worker_cpu_seconds",
     "CPU time of a run, with that of the children it has waited for.",
     _WORK_BUCKETS_S,
+    queue=(),
 )
 worker_memory = _histogram(
     "watchbot_worker_memory_bytes",
     "Peak memory of a run's processes, where it is known.",
     _MEMORY_BUCKETS_BYTES,
+    queue=(),
 )
 response_duration = _histogram(
     "watchbot_response_duration_seconds",
     "From the sending of a message to its settling.",
     _WORK_BUCKETS_S,
+    queue=(),
 )
 receives = _histogram(
     "watchbot_message_receives",
     "How often a message had been handed out when it was received.",
     _RECEIVES_BUCKETS,
+    queue=(),
 )
 busy = _gauge("watchbot_workers_busy", "Workers running now.")
 limit = _gauge("watchbot_workers_limit", "Workers that may run at once.")
@@ -130,18 +139,25 @@ queue_messages = _gauge(
     "watchbot_queue_messages",
     "Messages in the queue, by state; asked once a minute.",
     state=("visible", "in_flight", "delayed"),
+    queue=(),
 )
+paused = _gauge("watchbot_paused", "1 while the queue is paused by its tag.", queue=())
 oldest_message_age = _gauge(
     "watchbot_queue_oldest_message_age_seconds",
     "Age of the oldest message in the last receive; 0 when it brought none.",
+    queue=(),
 )
 batch_size = _histogram(
-    "watchbot_batch_messages", "Messages of a run.", (1, 2, 5, 10, 20, 50, 100, 1_000, 10_000)
+    "watchbot_batch_messages",
+    "Messages of a run.",
+    (1, 2, 5, 10, 20, 50, 100, 1_000, 10_000),
+    queue=(),
 )
 batch_wait = _histogram(
     "watchbot_batch_wait_seconds",
     "How long the first message of a run had waited for a free worker, or for more messages.",
     _WORK_BUCKETS_S,
+    queue=(),
 )
 worker_starts = _counter(
     "watchbot_worker_starts_total", "Processes started that are handed their messages."
@@ -174,9 +190,10 @@ breaker_open = _gauge(
 unreadable = _counter(
     "watchbot_messages_unreadable_total",
     "Messages received that lack a body, a receipt, or a count; left to their visibility timeout.",
+    queue=(),
 )
 leases_lost = _counter(
-    "watchbot_leases_lost_total", "Messages whose lease ended before their worker."
+    "watchbot_leases_lost_total", "Messages whose lease ended before their worker.", queue=()
 )
 notifications = _counter(
     "watchbot_notifications_total",
@@ -187,6 +204,7 @@ dead_letters = _counter(
     "watchbot_dead_letters_total",
     "Messages given up after --max-attempts; failed: the dead-letter queue did not take it.",
     result=("sent", "failed"),
+    queue=(),
 )
 log_lines = _counter(
     "watchbot_log_lines_total", "Lines that workers printed.", stream=("stdout", "stderr")
@@ -232,6 +250,7 @@ schedule_last_success = _gauge(
 last_receive = _gauge(
     "watchbot_last_receive_timestamp_seconds",
     "When the queue last answered a receive, in seconds since 1970; 0: never.",
+    queue=(),
 )
 _build = _gauge("watchbot_build_info", "1, with the version that runs.", version=(__version__,))
 _build.labels(__version__).set(1)
@@ -254,16 +273,30 @@ _aws_durations = _histogram(
 )
 
 
-def took(messages: int) -> None:
+def know_queue(queue: str) -> None:
+    """Starts the series of a queue at 0, before its first message."""
+    for counted in (_received, _in_hand, unreadable, leases_lost, paused, last_receive):
+        counted.labels(queue)
+    for spread in (worker_duration, worker_cpu, worker_memory, response_duration, receives):
+        spread.labels(queue)
+    for of_batches in (batch_size, batch_wait):
+        of_batches.labels(queue)
+    for name in outcome.NAMES:
+        _settled.labels(name, queue)
+    for result in ("sent", "failed"):
+        dead_letters.labels(result, queue)
+
+
+def took(messages: int, queue: str) -> None:
     """Counts messages as received and in hand."""
-    _received.inc(messages)
-    _in_hand.inc(messages)
+    _received.labels(queue).inc(messages)
+    _in_hand.labels(queue).inc(messages)
 
 
-def settled(outcome: str) -> None:
+def settled(outcome: str, queue: str) -> None:
     """Counts one message as settled and no longer in hand; no scrape can come in between."""
-    _settled.labels(outcome).inc()
-    _in_hand.dec()
+    _settled.labels(outcome, queue).inc()
+    _in_hand.labels(queue).dec()
 
 
 def aws_request(service: str, operation: str, result: str, duration_s: float) -> None:

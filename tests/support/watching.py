@@ -22,6 +22,7 @@ from watchbot.outcome import (
 )
 from watchbot.settings.base import load
 from watchbot.settings.listen import WatcherSettings
+from watchbot.sqs.consumer import Weighted
 from watchbot.sqs.memory import MemoryQueue
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Queue
@@ -35,19 +36,23 @@ def nothing() -> None:
 
 def a_watcher(
     settings: WatcherSettings,
-    queue: Queue,
+    queue: Queue | list[Weighted],
     runner: Runner,
     observers: Sequence[Observer] = (),
     **more: Any,
 ) -> Watcher:
-    """A watcher of `queue` that has `runner` run what comes.
+    """A watcher of `queue`, or of several, that has `runner` run what comes.
 
     `more` are further parts, and the `world` whose clock it goes by.
     """
+    queues = [Weighted(queue)] if not isinstance(queue, list) else queue
+    letters = more.pop("dead_letters", None)
     valve = Valve(more.pop("world", REAL))
     breaker = Breaker(settings.breaker, valve)
     parts = Parts(
-        queue=queue,
+        queues=queues,
+        strict=more.pop("strict", False),
+        dead_letters={} if letters is None else {each.queue.name: letters for each in queues},
         runner=runner,
         machine=Machine(Reserve(nothing), valve),
         valve=valve,

@@ -44,6 +44,6 @@ def listen(settings: ListenSettings, words: tuple[str, ...]) -> int:
     from watchbot import lifecycle
     from watchbot.listen.service import listen
 
-    setup.configure(structured=settings.structured_logging)
+    setup.configure(structured=settings.structured_logging, of_queues=len(settings.queues) > 1)
     warn_of_unknown_variables()
     return lifecycle.run(functools.partial(listen, settings, words))

@@ -5,6 +5,7 @@ import os
 import resource
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,10 +24,33 @@ Answer = TypeVar("Answer")
 _NOTHING = Message(id="watchbot-doctor", receipt="watchbot-doctor", body="", asked_at=now())
 
 
+async def collect_all(settings: DoctorSettings) -> dict[str, Facts]:
+    """The facts about each queue, by its name. A topic need feed one of several queues only.
+
+    Raises `AwsError` when a queue does not exist, and when AWS does not answer.
+    """
+    found = {
+        queue.name: await collect(settings.model_copy(update={"queue_url": (queue.url,)}))
+        for queue in settings.queues
+    }
+    if any(_is_fed(facts) for facts in found.values()):
+        for name, facts in found.items():
+            if not _is_fed(facts):
+                found[name] = replace(
+                    facts, settings=facts.settings.model_copy(update={"topic": None})
+                )
+    return found
+
+
+def _is_fed(facts: Facts) -> bool:
+    return facts.queue.get("QueueArn") in (facts.subscribers or {})
+
+
 async def collect(settings: DoctorSettings) -> Facts:
     """Collects all facts of the set-up, without receiving, changing or sending a message.
 
-    Raises `AwsError` when the queue does not exist, and when AWS does not answer.
+    `settings` name one queue. Raises `AwsError` when it does not exist, and when AWS does not
+    answer.
     """
     tried = Tried()
     queue, dead_letters = await _ask_sqs(settings, tried)
@@ -62,21 +86,22 @@ class Tried:
 async def _ask_sqs(
     settings: DoctorSettings, tried: Tried
 ) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    aws = settings.aws.near(settings.queue_url)
+    url = settings.queues[0].url
+    aws = settings.aws.near(url)
     async with open_client("sqs", aws) as client:
-        queue = SqsQueue(client, settings.queue_url)
+        queue = SqsQueue(client, url)
         attributes = await tried.ask(Probe.READ_QUEUE, queue.facts) or {}
         refusal = tried.answers[Probe.READ_QUEUE]
         if isinstance(refusal, NotFound):
             raise refusal
-        await tried.ask(Probe.RECEIVE, lambda: _receive_nothing(client, settings.queue_url))
+        await tried.ask(Probe.RECEIVE, lambda: _receive_nothing(client, url))
         await tried.ask(Probe.DELETE, lambda: _allowed(queue.delete([_NOTHING])))
         await tried.ask(Probe.HIDE, lambda: _allowed(queue.hide([(_NOTHING, 0)])))
         dead = redrive(attributes)
-        await _ask_to_bury(settings, tried, dead.target_url(settings.queue_url) if dead else None)
+        await _ask_to_bury(settings, tried, dead.target_url(url) if dead else None)
         if dead is None:
             return attributes, {}
-        dead_queue = SqsQueue(client, dead.target_url(settings.queue_url))
+        dead_queue = SqsQueue(client, dead.target_url(url))
         return attributes, await tried.ask(Probe.READ_DEAD_LETTERS, dead_queue.facts) or {}
 
 

@@ -67,7 +67,7 @@ class MachineFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """All collected facts.
+    """All collected facts about one queue, and about the machine. `settings` name this queue alone.
 
     `queue` and `dead_letters` are attributes by their SQS names, empty if unreadable. `subscribers`
     are the endpoints of the topic, None if unreadable. `answers` has each probe that was tried:
@@ -84,7 +84,12 @@ class Facts:
 
     @property
     def fifo(self) -> bool:
-        return is_fifo(self.settings.queue_url)
+        return is_fifo(self.url)
+
+    @property
+    def url(self) -> str:
+        """The queue's URL."""
+        return self.settings.queues[0].url
 
     @property
     def redrive(self) -> Redrive | None:

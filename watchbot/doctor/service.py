@@ -2,12 +2,13 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import TextIO
 
 from watchbot.doctor import machine, queues
-from watchbot.doctor.collect import collect
+from watchbot.doctor.collect import collect_all
 from watchbot.doctor.facts import Facts, Finding, Level, error
 from watchbot.errors import AwsError
 from watchbot.settings.doctor import DoctorSettings
@@ -25,7 +26,7 @@ async def doctor(
     finding.
     """
     try:
-        findings = examine(await collect(settings))
+        findings = examine_all(await collect_all(settings))
     except AwsError as refusal:
         if not as_json:
             raise
@@ -34,6 +35,23 @@ async def doctor(
     lines = [_as_json(findings)] if as_json else [_as_text(finding) for finding in findings]
     (out or sys.stdout).write("\n".join(lines) + "\n")
     return 1 if any(finding.level is Level.ERROR for finding in findings) else 0
+
+
+def examine_all(facts: Mapping[str, Facts]) -> list[Finding]:
+    """The findings about all queues, which are by name.
+
+    A finding that is the same for several queues, about the machine for one, is there once. Where
+    the queues differ, the finding says which queue it is about.
+    """
+    found = [(name, finding) for name, each in facts.items() for finding in examine(each)]
+    count = Counter(finding for _, finding in found)
+    common = {finding for finding, times in count.items() if times == len(facts)}
+    return list(
+        dict.fromkeys(
+            finding if finding in common else replace(finding, what=f"{name}: {finding.what}")
+            for name, finding in found
+        )
+    )
 
 
 def examine(facts: Facts) -> list[Finding]:

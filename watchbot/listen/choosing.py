@@ -42,6 +42,7 @@ async def open_runner(
     base = environment.base_environment(
         structured=settings.structured_logging,
         credentials=not settings.no_worker_credentials,
+        queue_url=settings.queues[0].url if len(settings.queues) == 1 else None,
     )
     shop = Shop(
         settings=settings,
@@ -80,7 +81,6 @@ def _opener(settings: ListenSettings, base: Mapping[bytes, bytes]) -> Opener:
 
 def _line_terms(settings: ListenSettings) -> LineTerms:
     return LineTerms(
-        queue_url=settings.queue_url,
         variables={
             "WATCHBOT_BATCH": str(settings.batch_size),
             "WATCHBOT_REJECT_CODES": settings.reject_codes,

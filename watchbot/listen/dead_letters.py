@@ -3,7 +3,7 @@
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 from watchbot import metrics
@@ -12,9 +12,11 @@ from watchbot.errors import AwsError, Denied, SettingError
 from watchbot.listen.report import Report
 from watchbot.settings.base import describe
 from watchbot.settings.listen import ListenSettings
+from watchbot.settings.queues import QueueShare
 from watchbot.settings.whereabouts import is_fifo
 from watchbot.sqs.destination import Destination, Result, open_destination
 from watchbot.sqs.evidence import Evidence, attested
+from watchbot.sqs.message import about
 from watchbot.sqs.outgoing import Unsent, again
 from watchbot.sqs.publish import Publisher
 from watchbot.sqs.queue import SqsQueue
@@ -59,14 +61,14 @@ class DeadLetters:
         failures = self._count(message.id)
         if failures < self._max_attempts and message.receives < self._last_receive:
             return False
-        facts = {"message_id": message.id, "failures": failures, "receives": message.receives}
+        facts = {**about(message), "failures": failures, "receives": message.receives}
         unsent = await self._send(report)
         if unsent is not None:  # SQS's own redrive is the net
-            metrics.dead_letters.labels("failed").inc()
+            metrics.dead_letters.labels("failed", message.queue).inc()
             reason = {"code": unsent.code, "reason": unsent.text}
             log.error("dead letter not sent", extra={**facts, **reason})
             return False
-        metrics.dead_letters.labels("sent").inc()
+        metrics.dead_letters.labels("sent", message.queue).inc()
         log.info("dead letter sent", extra=facts)
         self._failures.pop(message.id, None)
         return True
@@ -101,35 +103,43 @@ class DeadLetters:
 
 
 @asynccontextmanager
-async def open_dead_letters(settings: ListenSettings) -> AsyncIterator[DeadLetters | None]:
-    """Opens the dead-letter queue; yields None where `--max-attempts` is not set.
+async def open_dead_letters(settings: ListenSettings) -> AsyncIterator[Mapping[str, DeadLetters]]:
+    """Opens the dead-letter queue of each queue, by its name; none without `--max-attempts`.
 
-    Raises `SettingError` when no dead-letter queue is set, or one that does not fit. Raises
+    Raises `SettingError` when a queue has no dead-letter queue, or one that does not fit. Raises
     `NotFound` when the dead-letter queue does not exist.
     """
-    if not settings.max_attempts:
-        yield None
-        return
-    policy = redrive(await _facts(settings, settings.queue_url))
-    url = settings.dead_letter_queue_url or (policy and policy.target_url(settings.queue_url))
+    async with AsyncExitStack() as house:
+        letters: dict[str, DeadLetters] = {}
+        for queue in settings.queues if settings.max_attempts else ():
+            letters[queue.name] = await _opened(house, settings, queue)
+        yield letters
+
+
+async def _opened(
+    house: AsyncExitStack, settings: ListenSettings, queue: QueueShare
+) -> DeadLetters:
+    policy = redrive(await _facts(settings, queue.url))
+    url = settings.dead_letter_queue_url or (policy and policy.target_url(queue.url))
     if not url:
+        which = "the queue" if len(settings.queues) == 1 else queue.name
         raise SettingError(
             describe("max_attempts"),
-            "the queue names no dead-letter queue; set one in its redrive policy, or name it: "
+            f"{which} names no dead-letter queue; set one in its redrive policy, or name it: "
             f"{describe('dead_letter_queue_url')}",
         )
-    _check(settings, url)
+    _check(queue.url, url)
     await _facts(settings, url)
     most = policy.max_receives if policy else RECEIVES_AN_ATTEMPT * settings.max_attempts
-    async with open_destination(url, settings.aws) as destination:
-        yield DeadLetters(destination, max_attempts=settings.max_attempts, last_receive=most)
+    destination = await house.enter_async_context(open_destination(url, settings.aws))
+    return DeadLetters(destination, max_attempts=settings.max_attempts, last_receive=most)
 
 
-def _check(settings: ListenSettings, url: str) -> None:
+def _check(queue_url: str, url: str) -> None:
     name = describe("dead_letter_queue_url")
-    if url == settings.queue_url:
+    if url == queue_url:
         raise SettingError(name, "is the queue itself")
-    if is_fifo(url) != is_fifo(settings.queue_url):
+    if is_fifo(url) != is_fifo(queue_url):
         raise SettingError(name, "one queue is FIFO, and the other is not")
 
 
@@ -139,7 +149,7 @@ async def _facts(settings: ListenSettings, url: str) -> Mapping[str, str]:
         try:
             return await SqsQueue(sqs, url).facts()
         except Denied:
-            log.warning("sqs:GetQueueAttributes is denied; going on without", extra={"queue": url})
+            log.warning("sqs:GetQueueAttributes is denied; going on without", extra={"url": url})
             return {}
 
 

@@ -17,5 +17,5 @@ async def measure_for_ever(queue: Queue) -> None:
     while True:
         with contextlib.suppress(AwsError):  # the client counts it; receives report lasting errors
             for state, count in counts(await queue.facts()).items():
-                metrics.queue_messages.labels(state).set(count)
+                metrics.queue_messages.labels(state, queue.name).set(count)
         await anyio.sleep(MEASURE_S)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from watchbot.settings.base import MAX_VARIABLE_BYTES
+from watchbot.settings.base import MAX_VARIABLE_BYTES, variables
 from watchbot.sqs.envelope import Content
 from watchbot.sqs.message import Attribute, Message, timestamp
 
@@ -19,6 +19,7 @@ WORKER_VARIABLES = {
     "SubjectFile": "Path of a file (0600), set instead of `Subject` when the subject is too long "
     "for a variable.",
     "MessageId": "The message's id in SQS.",
+    "QueueUrl": "The URL of the message's queue.",
     "ApproximateReceiveCount": "The number of receives of the message, this one included.",
     "SentTimestamp": "The time when the message was sent, in ISO 8601.",
     "ApproximateFirstReceiveTimestamp": "The time of the message's first receive, in ISO 8601.",
@@ -57,6 +58,8 @@ _CREDENTIALS = {
     "AWS_SESSION_TOKEN",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 }
+# What names the watcher's queues; a worker has the queue of its message.
+_QUEUE_VARIABLES = variables("queue_url")
 # What only a worker that is handed its messages has; docs/reference/lines.md tells of it.
 _HANDED_VARIABLES = {"WATCHBOT_BATCH"}
 
@@ -71,19 +74,24 @@ class Place:
     more: Mapping[str, str] = field(default_factory=dict)
 
 
-def base_environment(*, structured: bool = False, credentials: bool = True) -> dict[bytes, bytes]:
+def base_environment(
+    *, structured: bool = False, credentials: bool = True, queue_url: str | None = None
+) -> dict[bytes, bytes]:
     """The watcher's own environment, without the names that only a message may set.
 
+    `queue_url` is the queue of all messages, where there is only one.
     With `structured`, watchbot's tools inside the worker log JSON, like the watcher. Without
     `credentials`, the variables that give or name AWS credentials are left out. A Python worker
     does not buffer its output, unless the watcher's environment sets PYTHONUNBUFFERED.
     """
     left_out = set() if credentials else _CREDENTIALS
-    kept_back = {*WORKER_VARIABLES, *_HANDED_VARIABLES, *left_out}
+    kept_back = {*WORKER_VARIABLES, *_HANDED_VARIABLES, *_QUEUE_VARIABLES, *left_out}
     base = {
         name: value for name, value in os.environb.items() if os.fsdecode(name) not in kept_back
     }
     base = {b"PYTHONUNBUFFERED": b"1", **base}
+    if queue_url is not None:
+        base[b"QueueUrl"] = os.fsencode(queue_url)
     return {**base, b"WATCHBOT_STRUCTURED_LOGGING": b"true"} if structured else base
 
 
@@ -106,7 +114,7 @@ def worker_environment(
 
     Leaves out a text that no variable can hold: too long, or with a NUL or a lone surrogate.
     """
-    variables = {
+    found = {
         **message_facts(message, content),
         "Subject": _clean(content.subject),
         "MessageId": message.id,
@@ -118,8 +126,8 @@ def worker_environment(
         **place.more,
     }
     if content.attributes:
-        variables["MessageAttributes"] = _json(content.attributes)
-    environment = {**base, **_fitting(variables)}
+        found["MessageAttributes"] = _json(content.attributes)
+    environment = {**base, **_fitting(found)}
     body = _encoded(content.body)
     if body is not None and len(b"Message=") + len(body) < MAX_VARIABLE_BYTES:
         environment[b"Message"] = body
@@ -136,6 +144,8 @@ def message_facts(message: Message, content: Content) -> dict[str, str]:
     for name in ("MessageGroupId", "MessageDeduplicationId", "SequenceNumber"):
         if name in message.system:
             facts[name] = message.system[name]
+    if message.origin.url:
+        facts["QueueUrl"] = message.origin.url
     if content.topic_arn:
         facts["TopicArn"] = content.topic_arn
     return {**facts, **_trace(message, content.attributes)}

@@ -13,6 +13,7 @@ KEPT = 10  # kinds of failure
 @dataclass(slots=True)
 class _Kind:
     how: str
+    queue: str
     count: int
     last_ms: int
 
@@ -31,16 +32,17 @@ class Failures:
         known = self._kinds.pop(report.fingerprint, None)
         count = known.count + 1 if known else 1
         moment = int(self._wall() * 1000)
-        self._kinds[report.fingerprint] = _Kind(report.how, count, moment)
+        self._kinds[report.fingerprint] = _Kind(report.how, report.message.queue, count, moment)
         if len(self._kinds) > KEPT:
             self._kinds.popitem(last=False)
 
     def page(self) -> list[dict[str, object]]:
-        """The failures as `/failures` serves them, the newest first."""
+        """The failures as `/failures` serves them, the newest first; `queue` had the last one."""
         return [
             {
                 "fingerprint": fingerprint,
                 "how": kind.how,
+                "queue": kind.queue,
                 "count": kind.count,
                 "last": timestamp(kind.last_ms),
             }

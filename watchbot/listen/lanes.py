@@ -21,9 +21,9 @@ class Lane:
     """
 
     def __init__(
-        self, *, fifo: bool, weight: int = 1, clock: Callable[[], float] = REAL.now
+        self, name: str = "", *, fifo: bool, weight: int = 1, clock: Callable[[], float] = REAL.now
     ) -> None:
-        self.weight, self._clock = weight, clock
+        self.name, self.weight, self._clock = name, weight, clock
         self.start = 0.0  # the virtual time at which its next batch may start; see `Lanes`
         self.fifo = fifo
         self._waiting: dict[str, deque[Lease]] = {}  # by group in hand, in order of arrival
@@ -102,7 +102,7 @@ class Batch:
 
 
 class Lanes:
-    """Picks the next batch among the lanes of all queues, by weight.
+    """Picks the next batch among the lanes of all queues: by weight, or `strict` in their order.
 
     Start-time fair queueing: in virtual time, a lane's next batch starts when the share of its last
     batch is used up, and the earliest start wins. A lane that was empty starts now, and gets no
@@ -110,8 +110,11 @@ class Lanes:
     1996.
     """
 
-    def __init__(self, lanes: Sequence[Lane], *, size: int = 1, window_s: float = 0) -> None:
+    def __init__(
+        self, lanes: Sequence[Lane], *, size: int = 1, window_s: float = 0, strict: bool = False
+    ) -> None:
         self._lanes, self._size, self._window_s = lanes, size, window_s
+        self._strict = strict
         self._now = 0.0
 
     def take(self) -> Batch | None:
@@ -122,8 +125,8 @@ class Lanes:
         ready = [lane for lane in self._lanes if lane.ready and self._due_in_s(lane) <= 0]
         if not ready:
             return None
-        lane = min(ready, key=lambda lane: max(lane.start, self._now))
-        self._now = max(lane.start, self._now)
+        lane = ready[0] if self._strict else min(ready, key=self._starts)
+        self._now = self._starts(lane)
         waited_s = lane.waited_s
         leases = lane.take(self._size)
         lane.start = self._now + len(leases) / lane.weight
@@ -140,3 +143,6 @@ class Lanes:
 
     def _due_in_s(self, lane: Lane) -> float:
         return 0.0 if lane.ready >= self._size else self._window_s - lane.waited_s
+
+    def _starts(self, lane: Lane) -> float:
+        return max(lane.start, self._now)

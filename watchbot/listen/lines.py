@@ -11,7 +11,7 @@ import logging
 from watchbot.listen.report import Report
 from watchbot.listen.usage import Usage
 from watchbot.outcome import FAILURE, Fate
-from watchbot.sqs.message import Message
+from watchbot.sqs.message import Message, about
 from watchbot.world import REAL, World
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 def log_start(message: Message, *, bodies: bool) -> None:
     """Logs that a message was received; with its body if `bodies`."""
-    facts: dict[str, object] = {"message_id": message.id, "receives": message.receives}
+    facts: dict[str, object] = {**about(message), "receives": message.receives}
     log.info("received", extra={**facts, "body": message.body} if bodies else facts)
 
 
@@ -33,7 +33,7 @@ class Lines:
         """Logs the end of one message's run."""
         waited_s = response_s(report.message, self._wall())
         facts: dict[str, object] = {
-            "message_id": report.message.id,
+            **about(report.message),
             "ending": report.how,
             **({"pause_s": report.pause_s} if report.outcome.fate is Fate.RETURN else {}),
             "result": _result(report, waited_s),

@@ -28,13 +28,16 @@ STOPPED = "(Every message failed alike: watchbot stops receiving, and tries one 
 
 
 class Notifier:
-    """Publishes reports to one topic. `notify` returns at once; `run` does the work."""
+    """Publishes reports to one topic. `notify` returns at once; `run` does the work.
+
+    A notice says that it is from `service`; None: it is named after the message's queue.
+    """
 
     def __init__(
         self,
         client: Client,
         topic_arn: str,
-        service: str,
+        service: str | None,
         container: Mapping[str, str],
         world: World = REAL,
     ) -> None:
@@ -133,7 +136,7 @@ class Notifier:
         if report.ending and report.ending.exit_code is not None:
             texts["exit_code"] = str(report.ending.exit_code)
         return Outgoing(
-            subject=_subject(report, self._service, count),
+            subject=_subject(report, self._service or report.message.queue, count),
             body=self._text(report, count),
             attributes={
                 name: Attribute(type="String", value=value) for name, value in texts.items()
@@ -146,7 +149,8 @@ class Notifier:
         message, content, usage = report.message, report.content, report.usage
         facts = {
             "When": date(self._world.wall()),
-            "Service": self._service,
+            "Service": self._service or message.queue,
+            "Queue": message.queue,
             "Outcome": f"{report.outcome.name}: the message {report.outcome.fate.value}",
             "Ending": report.how,
             "Duration": f"{report.duration_s:.3f} s",

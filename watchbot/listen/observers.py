@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from watchbot.listen.report import Report
+from watchbot.sqs.message import about
 
 log = logging.getLogger(__name__)
 
@@ -33,5 +34,5 @@ class Observers:
             try:
                 observer.observe(report)
             except Exception:
-                facts = {"message_id": report.message.id, "observer": type(observer).__name__}
+                facts = {**about(report.message), "observer": type(observer).__name__}
                 log.exception("an observer failed", extra=facts)

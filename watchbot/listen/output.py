@@ -5,11 +5,13 @@ import json
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from watchbot import metrics
 from watchbot.logs.line import Envelope, prefix
 from watchbot.logs.sink import Sink, stdout
+from watchbot.sqs.message import Message
 
 MAX_LINE_BYTES = 65_536  # a longer line is split, so that a worker cannot fill the memory
 MAX_LINES = 1_024  # rendered at once: prefixes turn 64 KiB of empty lines into megabytes
@@ -22,11 +24,25 @@ Stream = Literal["stdout", "stderr"]
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """Who speaks, and about which messages of which queue; no ids: about none.
+
+    Lines name the first of several messages; those in JSON name all, and the queue.
+    """
+
+    ids: Sequence[str] = ()
+    queue: str = ""
+    who: str = "worker"
+
+    @classmethod
+    def messages(cls, messages: Sequence[Message]) -> "About":
+        """A worker speaks about these messages of one queue."""
+        return cls(ids=[each.id for each in messages], queue=messages[0].queue if messages else "")
+
+
 class Output:
     """Takes one worker's output in pieces, and writes it line by line.
-
-    `who` speaks, about the message of `message_id`; None: about none. Where it speaks about many
-    messages, all their ids are given: lines name the first, and those in JSON all.
 
     A line that ends in CR is written within `progress_s`, unless a newer line has replaced it.
     Holds at most 64 KiB of each stream, and the rest of the last piece if the log has no room for
@@ -35,15 +51,13 @@ class Output:
 
     def __init__(
         self,
-        message_id: str | Sequence[str] | None,
+        about: About,
         *,
         structured: bool,
-        who: str = "worker",
         sink: Sink = stdout,
         progress_s: float = PROGRESS_S,
     ) -> None:
-        self._batch = [message_id] if isinstance(message_id, str) else message_id or []
-        self._message_id, self._who = next(iter(self._batch), None), who
+        self._about, self._message_id = about, next(iter(about.ids), None)
         self._render = self._as_json if structured else self._as_text
         self._sink = sink
         first = self._message_id
@@ -148,7 +162,7 @@ class Output:
         self._sink.write(self._render(lines))
 
     def _as_text(self, lines: bytes) -> bytes:
-        start = prefix(self._who, self._message_id).encode()
+        start = prefix(self._about.who, self._message_id).encode()
         lines = _readable(lines)
         if self._mark not in lines:
             return start + lines.replace(b"\n", b"\n" + start) + b"\n"
@@ -160,7 +174,13 @@ class Output:
 
     def _as_json(self, lines: bytes) -> bytes:
         said = lines.decode(errors="backslashreplace").split("\n")
-        envelope = Envelope(who=self._who, level=30, message_id=self._message_id, batch=self._batch)
+        envelope = Envelope(
+            who=self._about.who,
+            level=30,
+            message_id=self._message_id,
+            batch=self._about.ids,
+            queue=self._about.queue,
+        )
         return "".join(
             envelope.merged(fields) if fields else envelope.line(line)
             for line, fields in ((line, _object(line)) for line in said)

@@ -34,7 +34,8 @@ class Running:
         done: Done,
     ) -> None:
         self._settings, self._runner, self._machine = settings, runner, machine
-        self._consumer, self._leases, self._done = consumer, consumer.leases, done
+        self._consumer, self._done = consumer, done
+        self._leases = {source.name: source.leases for source in consumer.sources}
 
     def job(self, lease: Lease, tell: Callable[[Verdict], None], behind: Callable[[], bool]) -> Job:
         """The message of a lease as a runner sees it.
@@ -46,7 +47,7 @@ class Running:
         def withheld() -> str | None:
             if behind():
                 return WENT_BACK
-            if not self._leases.holds(lease):
+            if not self._leases[lease.message.queue].holds(lease):
                 return "not run"
             return LEAVING if self._consumer.leaving.is_set() else None
 
@@ -85,7 +86,7 @@ class Running:
             return Verdict(outcome=RELEASED, reason=WENT_BACK)
         if self._consumer.draining:
             return Verdict(outcome=RELEASED, reason=LEAVING)
-        if not await self._leases.confirm(lease):
+        if not await self._leases[lease.message.queue].confirm(lease):
             return Verdict(outcome=RELEASED, reason="not run")
         if lease.message.id in self._done:
             return Verdict(outcome=COMPLETED, reason="was done before")
@@ -94,7 +95,7 @@ class Running:
     async def _run(self, jobs: Sequence[Job], slot: int) -> Sequence[Verdict]:
         for job in jobs:
             log_start(job.message, bodies=self._settings.log_bodies)
-        metrics.batch_size.observe(len(jobs))
+        metrics.batch_size.labels(jobs[0].message.queue).observe(len(jobs))
         metrics.busy.inc()
         try:
             return await self._insist(jobs, slot)
@@ -118,13 +119,13 @@ class Running:
         if len(verdicts) != len(jobs):
             raise ValueError(f"{len(verdicts)} verdicts for {len(jobs)} messages")
         if runs := [verdict.run for verdict in verdicts if verdict.run is not None]:
-            _observe(runs[-1])
+            _observe(runs[-1], jobs[0].message.queue)
         return verdicts
 
 
-def _observe(run: Run) -> None:
-    metrics.worker_duration.observe(run.duration_s)
+def _observe(run: Run, queue: str) -> None:
+    metrics.worker_duration.labels(queue).observe(run.duration_s)
     if run.usage.cpu_s is not None:
-        metrics.worker_cpu.observe(run.usage.cpu_s)
+        metrics.worker_cpu.labels(queue).observe(run.usage.cpu_s)
     if run.usage.memory_bytes is not None:
-        metrics.worker_memory.observe(run.usage.memory_bytes)
+        metrics.worker_memory.labels(queue).observe(run.usage.memory_bytes)

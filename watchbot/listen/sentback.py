@@ -21,16 +21,24 @@ class SentBack:
     def __init__(self, longest_wait_s: float, world: World = REAL) -> None:
         self._left_s, self._clock = longest_wait_s, world.now
         self._due: dict[str, float] = {}
+        self._queues: dict[str, str] = {}
         self._idle_since: float | None = None
         self._told: frozenset[str] = frozenset()
 
-    def note(self, message_id: str, pause_s: float) -> None:
+    def note(self, message_id: str, pause_s: float, queue: str = "") -> None:
         """Notes that a message was sent back, to be visible again in `pause_s` seconds."""
         self._due[message_id] = self._clock() + pause_s
+        self._queues[message_id] = queue
+
+    def forget(self, queue: str) -> None:
+        """Awaits no message of this queue any more."""
+        for message_id in [each for each in self._due if self._queues[each] == queue]:
+            del self._due[message_id], self._queues[message_id]
 
     def came(self, message_id: str) -> None:
         """Notes that a message is in hand, which ends the wait."""
         self._due.pop(message_id, None)
+        self._queues.pop(message_id, None)
         if self._idle_since is not None:
             self._left_s -= self._clock() - self._idle_since
             self._idle_since = None

@@ -28,13 +28,14 @@ from watchbot.listen.notify import Notifier
 from watchbot.listen.observers import Observer
 from watchbot.listen.orphans import reap_for_ever
 from watchbot.listen.protection import Protection, protecting
+from watchbot.listen.queues import open_queues
 from watchbot.listen.reserve import Reserve
 from watchbot.listen.runs import open_runs
 from watchbot.listen.tracing import tracing
 from watchbot.listen.watcher import Parts, Watcher
 from watchbot.listen.workspace import Workspace, open_workspace
 from watchbot.settings.listen import ListenSettings
-from watchbot.sqs.queue import SqsQueue
+from watchbot.sqs.queue import Queue
 from watchbot.sqs.reach import reach
 from watchbot.sqs.valve import Valve
 from watchbot.web import Pages, serving
@@ -52,7 +53,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
     machine.make_room(settings.slots, _descriptors_each(settings))
     async with AsyncExitStack() as house:
         workspace = house.enter_context(open_workspace(settings.volumes, command.files))
-        queue = await _open_queue(house, settings)
+        queues = await open_queues(house, settings)
         notifier = await _open_notifier(house, settings)
         valve = Valve()
         runs = await open_runs(house, settings, command, workspace, stop)
@@ -62,7 +63,8 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
             observers.append(Notices(notifier, breaker))
         observers += await _open_spans(house, settings)
         parts = Parts(
-            queue=queue,
+            queues=queues,
+            strict=settings.queue_order == "strict",
             runner=runs.runner,
             machine=Machine(_reserve(settings, workspace), valve),
             valve=valve,
@@ -75,9 +77,10 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
         if notifier is not None:
             house.callback(lambda: notifier.hurry(watcher.left_s))
         await _serve(house, settings, watcher, {"/failures": failures.page, **runs.pages})
-        if not await reach(queue, stop, settings.give_up_after):
-            return 0
-        await _begin_background(house, queue)
+        for queue, _ in queues:
+            if not await reach(queue, stop, settings.give_up_after):
+                return 0
+        await _begin_background(house, [queue for queue, _ in queues])
         await start(runs.runner, stop)
         # These objects live to the end, so the garbage collector need not visit them.
         gc.freeze()
@@ -104,15 +107,6 @@ def _look(workspace: Workspace) -> None:
     workspace.check()
 
 
-async def _open_queue(house: AsyncExitStack, settings: ListenSettings) -> SqsQueue:
-    aws = settings.aws.near(settings.queue_url)
-    # One attempt: leases and intake retry themselves, within the lease.
-    sqs = await house.enter_async_context(
-        open_client("sqs", aws, attempts=1, wait_s=settings.poll_wait, connections=50)
-    )
-    return SqsQueue(sqs, settings.queue_url)
-
-
 async def _protect(
     house: AsyncExitStack, settings: ListenSettings, valve: Valve
 ) -> Protection | None:
@@ -129,7 +123,7 @@ async def _protect(
 async def _open_spans(house: AsyncExitStack, settings: ListenSettings) -> list[Observer]:
     if not settings.sends_traces:
         return []
-    spans = await house.enter_async_context(tracing(_queue_name(settings)))
+    spans = await house.enter_async_context(tracing())
     return [] if spans is None else [spans]
 
 
@@ -140,11 +134,12 @@ async def _serve(
     await house.enter_async_context(serving(host, port, watcher.unhealthy, watcher.unready, pages))
 
 
-async def _begin_background(house: AsyncExitStack, queue: SqsQueue) -> None:
+async def _begin_background(house: AsyncExitStack, queues: Sequence[Queue]) -> None:
     background = await house.enter_async_context(anyio.create_task_group())
     house.callback(background.cancel_scope.cancel)
     background.start_soon(reap_for_ever)
-    background.start_soon(measure_for_ever, queue)
+    for queue in queues:
+        background.start_soon(measure_for_ever, queue)
 
 
 def _command(settings: ListenSettings, words: Sequence[str]) -> spawn.Command:
@@ -163,15 +158,10 @@ async def _open_notifier(house: AsyncExitStack, settings: ListenSettings) -> Not
         return None
     aws = settings.aws.near(settings.notification_topic)
     sns = await house.enter_async_context(open_client("sns", aws, attempts=1))
-    service = environment.stack_name() or _queue_name(settings)
     container = await agent.this_container(settings.ecs_metadata_uri)
-    notifier = Notifier(sns, settings.notification_topic, service, container)
+    notifier = Notifier(sns, settings.notification_topic, environment.stack_name(), container)
     publishing = await house.enter_async_context(anyio.create_task_group())
     publishing.start_soon(notifier.run)
     house.callback(publishing.cancel_scope.cancel)
     house.push_async_callback(notifier.close)
     return notifier
-
-
-def _queue_name(settings: ListenSettings) -> str:
-    return settings.queue_url.rstrip("/").rpartition("/")[2]

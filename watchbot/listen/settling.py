@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 from watchbot import metrics
@@ -15,7 +16,8 @@ from watchbot.outcome import RELEASED, Fate
 from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.denials import PAUSE_S
 from watchbot.sqs.lease import Lease
-from watchbot.sqs.leases import Leases
+from watchbot.sqs.message import about
+from watchbot.sqs.source import Source
 from watchbot.sqs.valve import Valve
 
 log = logging.getLogger(__name__)
@@ -24,18 +26,19 @@ log = logging.getLogger(__name__)
 class Settler:
     """Decides what becomes of each message, and then tells the queue.
 
-    `done` knows the messages that need no second run. After a delete that AWS denies, the settler
-    pauses receives: every message would run again and again.
+    `sources` and `dead_letters` are by the name of their queue. `done` knows the messages that need
+    no second run. After a delete that AWS denies, the settler pauses receives from that queue:
+    every message would run again and again.
     """
 
     def __init__(
         self,
-        leases: Leases,
+        sources: Mapping[str, Source],
         valve: Valve,
-        dead_letters: DeadLetters | None,
+        dead_letters: Mapping[str, DeadLetters],
         settings: WatcherSettings,
     ) -> None:
-        self._leases, self._valve, self._world = leases, valve, valve.world
+        self._sources, self._valve, self._world = sources, valve, valve.world
         self._dead_letters, self._max_backoff_s = dead_letters, settings.max_backoff
         self.done = Done()
         self._exits = settings.exit_when_empty
@@ -64,12 +67,12 @@ class Settler:
         try:
             await self._act(lease, report)
         except Exception:  # a bug of watchbot with one message must not stop the others
-            log.exception("message given up", extra={"message_id": lease.message.id})
-            self._leases.leave(lease)
-        metrics.settled(report.outcome.name)
+            log.exception("message given up", extra=about(lease.message))
+            self._sources[lease.message.queue].leases.leave(lease)
+        metrics.settled(report.outcome.name, report.message.queue)
         waited_s = response_s(report.message, self._world.wall())
         if waited_s is not None:
-            metrics.response_duration.observe(waited_s)
+            metrics.response_duration.labels(report.message.queue).observe(waited_s)
 
     def came(self, message_id: str) -> None:
         """Notes that a message is in hand."""
@@ -82,7 +85,10 @@ class Settler:
             self._valve.poll_until = self._sent_back.idle()
 
     def none_awaited(self) -> bool:
-        """Whether the watcher waits for no message that it sent back."""
+        """Whether the watcher waits for no message that it sent back, to a queue not paused."""
+        for source in self._sources.values():
+            if source.pause is not None:
+                self._sent_back.forget(source.name)
         none = self._sent_back.none_awaited()
         self.idle()
         return none
@@ -93,23 +99,26 @@ class Settler:
         return math.ceil(min(report.retry_after_s, math.floor(lease.left_s)))
 
     async def _is_buried(self, report: Report) -> bool:
-        if self._dead_letters is None:
+        letters = self._dead_letters.get(report.message.queue)
+        if letters is None:
             return False
         try:
-            return await self._dead_letters.take(report)
+            return await letters.take(report)
         except Exception:  # the message is returned, and SQS's own redrive still catches it
-            log.exception("dead letter not sent", extra={"message_id": report.message.id})
+            log.exception("dead letter not sent", extra=about(report.message))
             return False
 
     async def _act(self, lease: Lease, report: Report) -> None:
         if lease.lost:
             return
+        source = self._sources[lease.message.queue]
         if report.outcome.fate is Fate.LEAVE:
-            self._leases.leave(lease)
+            source.leases.leave(lease)
         elif report.outcome.removes:
-            if not await self._leases.delete(lease) and self._leases.denials.trouble:
-                self._valve.hold(PAUSE_S)
+            if not await source.leases.delete(lease) and source.leases.denials.trouble:
+                source.rest(PAUSE_S)
         else:
-            hidden = await self._leases.hide(lease, report.pause_s)
+            hidden = await source.leases.hide(lease, report.pause_s)
             back_in_s = report.pause_s if hidden else lease.expires_at - self._world.now()
-            self._sent_back.note(lease.message.id, back_in_s)
+            if self._exits:
+                self._sent_back.note(lease.message.id, back_in_s, source.name)

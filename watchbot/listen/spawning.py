@@ -8,7 +8,7 @@ from watchbot.listen import environment, process
 from watchbot.listen.care import Ending, StillRunning
 from watchbot.listen.ends import AtWork, Ends, Limit, RunCare
 from watchbot.listen.environment import Place
-from watchbot.listen.output import Output, finish
+from watchbot.listen.output import About, Output, finish
 from watchbot.listen.process import Alive
 from watchbot.listen.report import Run, Verdict
 from watchbot.listen.runner import Job
@@ -17,7 +17,7 @@ from watchbot.listen.workspace import Workspace
 from watchbot.outcome import FAILED, LEFT, RELEASED
 from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.envelope import Content
-from watchbot.sqs.message import Message
+from watchbot.sqs.message import Message, about
 from watchbot.world import REAL, World
 
 Begun = Callable[[Alive], bool]
@@ -69,9 +69,10 @@ class SpawnRunner:
     async def _run(self, job: Job, slot: int, scratch: str) -> Verdict:
         if why := job.withheld():
             return Verdict(outcome=RELEASED, reason=why)
-        output = Output(job.message.id, structured=self._settings.structured_logging)
+        about_it = About.messages([job.message])
+        output = Output(about_it, structured=self._settings.structured_logging)
         ending, reason, left = None, None, None
-        care = RunCare(self._ends, job.left_s, lambda: {"message_id": job.message.id})
+        care = RunCare(self._ends, job.left_s, lambda: about(job.message))
         began = self._world.now()
         with self._ends.limited([job]) as limit:
             deadline = self._world.wall() + limit.seconds

@@ -28,9 +28,8 @@ log = logging.getLogger(__name__)
 class Spans:
     """An observer that makes a span of each report; a thread sends the spans."""
 
-    def __init__(self, provider: "TracerProvider", queue_name: str) -> None:
+    def __init__(self, provider: "TracerProvider") -> None:
         self._tracer = provider.get_tracer("watchbot", __version__)
-        self._queue_name = queue_name
 
     def observe(self, report: Report) -> None:
         """Makes the span of a finished run, linked to the span of the message's sender."""
@@ -39,7 +38,7 @@ class Spans:
 
         ended_ns = time.time_ns()
         span = self._tracer.start_span(
-            f"process {self._queue_name}",
+            f"process {report.message.queue}",
             context=Context(),  # a new trace: the sender does not wait for the worker
             kind=SpanKind.CONSUMER,
             links=_links(report),
@@ -47,7 +46,7 @@ class Spans:
             attributes={
                 "messaging.system": "aws_sqs",
                 "messaging.operation.type": "process",
-                "messaging.destination.name": self._queue_name,
+                "messaging.destination.name": report.message.queue,
                 "messaging.message.id": report.message.id,
                 "watchbot.outcome": report.outcome.name,
                 "watchbot.receives": report.message.receives,
@@ -87,7 +86,7 @@ def _heard() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def tracing(queue_name: str) -> AsyncIterator[Spans | None]:
+async def tracing() -> AsyncIterator[Spans | None]:
     """Opens an observer that sends spans as OpenTelemetry's variables say; flushes on leaving.
 
     Yields None if the extra is not installed.
@@ -107,7 +106,7 @@ async def tracing(queue_name: str) -> AsyncIterator[Spans | None]:
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=SEND_S)))
     with _heard():
         try:
-            yield Spans(provider, queue_name)
+            yield Spans(provider)
         finally:
             with anyio.move_on_after(FLUSH_S, shield=True):
                 await anyio.to_thread.run_sync(provider.shutdown, abandon_on_cancel=True)

@@ -8,8 +8,8 @@ changes its visibility. The watcher frees the slot.
 
 import heapq
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import anyio
@@ -31,11 +31,11 @@ from watchbot.listen.running import Running
 from watchbot.listen.settling import Settler
 from watchbot.outcome import LEAVING, LEFT, RELEASED, RETURNED, Fate, Outcome
 from watchbot.settings.listen import WatcherSettings
-from watchbot.sqs.consumer import Consumer, terms
+from watchbot.sqs.consumer import Consumer, Terms, Weighted, terms
 from watchbot.sqs.evidence import original
 from watchbot.sqs.lease import Lease
 from watchbot.sqs.message import Message
-from watchbot.sqs.queue import Queue
+from watchbot.sqs.source import Source
 from watchbot.sqs.valve import Valve
 
 TWICE = "it was in hand twice, and went back"
@@ -47,45 +47,51 @@ log = logging.getLogger(__name__)
 class Parts:
     """The parts that a watcher joins. `observers` hear each report in the order of this sequence.
 
-    `valve.world` has the clocks.
+    `strict`: the first of `queues` that has messages comes first, whatever the weights.
+    `dead_letters` are by the name of their queue. `valve.world` has the clocks.
     """
 
-    queue: Queue
+    queues: Sequence[Weighted]
+    strict: bool = False
     runner: Runner
     machine: Machine
     valve: Valve
     breaker: Breaker
     observers: Sequence[Observer]
-    dead_letters: DeadLetters | None = None
+    dead_letters: Mapping[str, DeadLetters] = field(default_factory=dict)
     protection: Protection | None = None
 
 
 class Watcher:
-    """Runs the command for the messages of a queue."""
+    """Runs the command for the messages of its queues."""
 
     def __init__(self, settings: WatcherSettings, parts: Parts) -> None:
         self._settings, self._runner, self._machine = settings, parts.runner, parts.machine
         self._breaker, self._protection = parts.breaker, parts.protection
         self._observers = Observers(parts.observers)
-        self._lane = Lane(fifo=parts.queue.fifo, clock=parts.valve.world.now)
-        size = settings.batch_size
-        self._lanes = Lanes([self._lane], size=size, window_s=settings.batch_window)
-        self._waits = False  # until a batch need not be full any more
-        self._received = anyio.Event()  # no message comes after it
         self._consumer = Consumer(
-            parts.queue,
+            parts.queues,
             self,
-            terms(
-                settings,
-                settings.slots * size,
-                once=settings.writable_filesystem,
-                fifo_batch=1 if settings.writable_filesystem else size,
-            ),
+            _terms(settings, strict=parts.strict),
             valve=parts.valve,
             room=parts.machine.reserve,
         )
-        self._leases = self._consumer.leases
-        self._settler = Settler(self._leases, parts.valve, parts.dead_letters, settings)
+        self._sources = {source.name: source for source in self._consumer.sources}
+        self._lane_of = {
+            name: Lane(
+                name, fifo=source.queue.fifo, weight=source.weight, clock=parts.valve.world.now
+            )
+            for name, source in self._sources.items()
+        }
+        self._lanes = Lanes(
+            list(self._lane_of.values()),
+            size=settings.batch_size,
+            window_s=settings.batch_window,
+            strict=parts.strict,
+        )
+        self._waits = False  # until a batch need not be full any more
+        self._received = anyio.Event()  # no message comes after it
+        self._settler = Settler(self._sources, parts.valve, parts.dead_letters, settings)
         self._running = Running(
             settings, parts.runner, parts.machine, self._consumer, self._settler.done
         )
@@ -102,8 +108,13 @@ class Watcher:
         """The reason why the watcher takes no message now, or None."""
         if self._consumer.draining:
             return "draining"
-        unfit = self._leases.denials.trouble or self._machine.reserve.trouble
+        unfit = self._machine.reserve.trouble
         return self._breaker.trouble or unfit or self._consumer.trouble
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        """The queues, in order; a part that pauses one holds it here."""
+        return self._consumer.sources
 
     @property
     def left_s(self) -> float:
@@ -128,15 +139,15 @@ class Watcher:
     def begin(self, workers: TaskGroup) -> None:
         self._workers = workers
 
-    def deliver(self, messages: list[Message]) -> None:
+    def deliver(self, source: Source, messages: list[Message]) -> None:
         self._in_hand.add(messages)
         if self._protection is not None:
             self._protection.busy()
         for message in messages:
-            lease = self._leases.take(original(message))  # `watchbot dead-letter` adds attributes
-            metrics.receives.observe(message.receives)
+            lease = source.leases.take(original(message))  # `watchbot dead-letter` adds attributes
+            metrics.receives.labels(source.name).observe(message.receives)
             self._settler.came(lease.message.id)
-            self._lane.add(lease)
+            self._lane_of[source.name].add(lease)
         self._start()
 
     def is_done(self) -> bool:
@@ -162,7 +173,7 @@ class Watcher:
     def _start(self) -> None:
         """Starts runs while slots are free and messages may run."""
         while self._slots and (batch := self._lanes.take()):
-            metrics.batch_wait.observe(batch.waited_s)
+            metrics.batch_wait.labels(batch.lane.name).observe(batch.waited_s)
             self._workers.start_soon(self._work, batch, heapq.heappop(self._slots))
         due_in_s = self._lanes.due_in_s
         if due_in_s is not None and self._slots and not self._waits:
@@ -197,7 +208,7 @@ class Watcher:
             ids = ",".join(lease.message.id for lease in batch.leases)
             log.exception("message given up", extra={"message_id": ids})
             for lease in batch.leases:
-                self._leases.leave(lease)
+                self._sources[batch.lane.name].leases.leave(lease)
         finally:
             self._report_undecided(closing, jobs)
             for job in jobs:
@@ -274,3 +285,12 @@ def _is_behind(batch: Batch, closing: Closing, number: int) -> bool:
     if not batch.lane.fifo:
         return False
     return closing.goes_back(number) or any(lease.lost for lease in batch.leases[:number])
+
+
+def _terms(settings: WatcherSettings, *, strict: bool) -> Terms:
+    return replace(
+        terms(settings, settings.slots * settings.batch_size),
+        once=settings.writable_filesystem,
+        fifo_batch=1 if settings.writable_filesystem else settings.batch_size,
+        strict=strict,
+    )

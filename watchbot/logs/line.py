@@ -40,11 +40,17 @@ class Envelope:
     """Makes JSON lines quickly from the fields that all lines of one moment share.
 
     `who` is the speaker, as in text lines; ecs-watchbot's logger called this field `name`.
-    `batch` has the ids of messages that the line is about together.
+    `batch` has the ids of messages that the line is about together, `queue` is the name of theirs.
     """
 
     def __init__(
-        self, *, who: str, level: int, message_id: str | None, batch: Sequence[str] = ()
+        self,
+        *,
+        who: str,
+        level: int,
+        message_id: str | None,
+        batch: Sequence[str] = (),
+        queue: str = "",
     ) -> None:
         now = time.time()
         whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
@@ -61,6 +67,8 @@ class Envelope:
         if len(batch) > 1:
             self._fields["watchbot_batch"] = batch[:MOST_IDS]
             self._fields["watchbot_batch_size"] = len(batch)
+        if queue:
+            self._fields["queue"] = queue
         self._start = json.dumps(self._fields)[:-1] + ', "msg": '
 
     def line(self, text: str) -> str:

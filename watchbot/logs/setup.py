@@ -19,18 +19,21 @@ class TextFormatter(logging.Formatter):
     """Formats a service's lines as text: a fixed phrase, then its facts as name=value.
 
     Writes `figures` at the end as `name value`, because a metric filter of CloudWatch reads only a
-    number that stands alone. Writes `result` before them as JSON, as ecs-watchbot did.
+    number that stands alone. Writes `result` before them as JSON, as ecs-watchbot did. Leaves
+    `queue` out unless `of_queues`, as there is only one.
     """
 
-    def __init__(self, who: str = "watcher") -> None:
+    def __init__(self, who: str = "watcher", *, of_queues: bool = False) -> None:
         super().__init__()
-        self._who = who
+        self._who, self._of_queues = who, of_queues
 
     def format(self, record: logging.LogRecord) -> str:
         message_id = getattr(record, "message_id", None)
         facts = _facts(record)
         mark = f"[{FAILURE}] " if facts.pop("worker_event", None) == FAILURE else ""
         figures, result = facts.pop("figures", {}), facts.pop("result", None)
+        queue = facts.pop("queue", None)
+        facts |= {"queue": queue} if queue and self._of_queues else {}
         said = [f"{name}={_word(value)}" for name, value in facts.items() if value is not None]
         said += [json.dumps(result, separators=(",", ":"))] if result else []
         said += [f"{name} {_word(value)}" for name, value in figures.items()]
@@ -64,11 +67,15 @@ class _LineHandler(logging.Handler):
         stdout.write((self.format(record) + "\n").encode(errors="backslashreplace"))
 
 
-def configure(*, structured: bool, who: str = "watcher") -> None:
-    """Sends watchbot's log to standard output, as JSON lines or as text lines of `who`."""
+def configure(*, structured: bool, who: str = "watcher", of_queues: bool = False) -> None:
+    """Sends watchbot's log to standard output, as JSON lines or as text lines of `who`.
+
+    `of_queues`: there are several queues, and text lines name them, too.
+    """
     stdout.dropped, stdout.moved = _dropped, _moved
     handler = _LineHandler()
-    handler.setFormatter(JsonFormatter(who) if structured else TextFormatter(who))
+    text = TextFormatter(who, of_queues=of_queues)
+    handler.setFormatter(JsonFormatter(who) if structured else text)
     logger = logging.getLogger("watchbot")
     logger.handlers[:] = [handler]
     logger.setLevel(logging.INFO)

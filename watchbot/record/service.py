@@ -28,12 +28,13 @@ from watchbot.record.writer import Reject, write
 from watchbot.settings.record import RecordSettings
 from watchbot.sql.database import Database, open_database
 from watchbot.sql.migrate import migrate
-from watchbot.sqs.consumer import Consumer, terms
+from watchbot.sqs.consumer import Consumer, Weighted, terms
 from watchbot.sqs.envelope import open_envelope
 from watchbot.sqs.lease import Lease
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Queue, SqsQueue
 from watchbot.sqs.reach import reach
+from watchbot.sqs.source import Source
 from watchbot.sqs.valve import Valve
 from watchbot.web import serving, serving_app
 from watchbot.world import REAL, World
@@ -135,12 +136,13 @@ class Recorder:
         self._settings, self._database, self._chance = settings, database, world.chance
         # As many again as are being written may wait: no writer is idle while a poll is out.
         self._consumer = Consumer(
-            queue,
+            [Weighted(queue)],
             self,
             terms(settings, 2 * settings.concurrency * settings.batch),
             valve=Valve(world),
         )
-        self._leases = self._consumer.leases
+        [source] = self._consumer.sources
+        self._leases = source.leases
         self._line: deque[Lease] = deque()
         self._news = anyio.Event()
         self._over = False  # no message comes any more
@@ -168,8 +170,8 @@ class Recorder:
     def begin(self, workers: TaskGroup) -> None:
         workers.start_soon(self._write_until_over)
 
-    def deliver(self, messages: list[Message]) -> None:
-        self._line.extend(map(self._leases.take, messages))
+    def deliver(self, source: Source, messages: list[Message]) -> None:
+        self._line.extend(map(source.leases.take, messages))
         self._news.set()
 
     def is_done(self) -> bool:
@@ -215,8 +217,8 @@ class Recorder:
         await self._insist(batch)
         await self._leases.delete_all(batch.leases)
         for lease in batch.leases:
-            metrics.receives.observe(lease.message.receives)
-            metrics.settled("released" if lease.lost else "completed")
+            metrics.receives.labels(lease.message.queue).observe(lease.message.receives)
+            metrics.settled("released" if lease.lost else "completed", lease.message.queue)
         self._consumer.give_back(len(batch.leases))
 
     async def _insist(self, batch: EventBatch) -> None:
@@ -260,7 +262,7 @@ class Recorder:
     async def _release(self) -> None:
         async with anyio.create_task_group() as hides:
             for lease in self._line:
-                metrics.settled("released")
+                metrics.settled("released", lease.message.queue)
                 hides.start_soon(functools.partial(self._leases.hide, lease, 0))
 
 

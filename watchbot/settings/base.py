@@ -57,7 +57,8 @@ def option(default: Any, text: str, metavar: str | None = None, **limits: Any) -
     return Field(default, description=text, json_schema_extra={"metavar": metavar}, **limits)
 
 
-def _queue_url(value: str) -> str:
+def queue_url(value: str) -> str:
+    """The URL of a queue. Raises `ValueError` for any other text."""
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.netloc or len(parts.path) < 2:
         raise ValueError(
@@ -93,7 +94,7 @@ def _public_url(value: str) -> str:
 
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 EndpointUrl = Annotated[str, AfterValidator(_endpoint_url)]
-QueueUrl = Annotated[str, AfterValidator(_queue_url)]
+QueueUrl = Annotated[str, AfterValidator(queue_url)]
 TopicArn = Annotated[str, AfterValidator(_topic_arn)]
 Host = Annotated[str, AfterValidator(bare)]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -221,8 +222,11 @@ def load(kind: type[SomeSettings], given: Mapping[str, Any]) -> SomeSettings:
 
     Raises `SettingError` for the first bad or missing setting, naming its flag and variables.
     """
-    chosen = any(given.get(name) is not None for name in kind.rivals)
-    aside = {name: kind.model_fields[name].default for name in kind.rivals if chosen}
+    chosen = {name for name in kind.rivals if given.get(name) is not None}
+    # A watcher sets the old variables, QueueUrl for one, in each worker; users set the others.
+    chosen = chosen or {name for name in kind.rivals if os.environ.get(variables(name)[0])}
+    others = [name for name in kind.rivals if chosen and name not in chosen]
+    aside = {name: kind.model_fields[name].default for name in others}
     try:
         return kind(**{**aside, **given})
     except Invalid as invalid:

@@ -8,8 +8,10 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_vali
 
 from watchbot.outcome import ExitCodes, parse_codes
 from watchbot.settings.base import TWELVE_HOURS_S, Host, Port, QueueUrl, TopicArn, option
+from watchbot.settings.queues import QueueShare, QueueUrls, shares
 from watchbot.settings.runs import RunSettings, check_fifo
 from watchbot.settings.values import Envelope
+from watchbot.settings.whereabouts import is_fifo
 
 
 def _split(value: object) -> object:
@@ -167,7 +169,14 @@ class WatcherSettings(RunSettings):
 class ListenSettings(WatcherSettings):
     """Settings of `watchbot listen`."""
 
-    queue_url: QueueUrl = option(..., "Receive messages from this queue (required).", "URL")
+    queue_url: QueueUrls = option(
+        ..., "Receive messages from this queue (required); repeatable.", "URL[=WEIGHT]"
+    )
+    queue_order: Literal["weighted", "strict"] = option(
+        "weighted",
+        "Share the workers among queues by weight, or take the first named queue first.",
+        "weighted|strict",
+    )
     notification_topic: TopicArn | None = option(None, "Publish failures to this SNS topic.", "ARN")
     dead_letter_queue_url: QueueUrl | None = option(
         None, "Let --max-attempts move messages to this queue; default: the queue's own.", "URL"
@@ -175,10 +184,15 @@ class ListenSettings(WatcherSettings):
 
     @field_validator("queue_url")
     @classmethod
-    def _fits_fifo(cls, url: str, known: ValidationInfo) -> str:
-        if url.endswith(".fifo"):
+    def _fits_fifo(cls, given: tuple[str, ...], known: ValidationInfo) -> tuple[str, ...]:
+        if any(is_fifo(share.url) for share in shares(given)):
             check_fifo(known.data)
-        return url
+        return given
+
+    @property
+    def queues(self) -> tuple[QueueShare, ...]:
+        """The queues, in order."""
+        return shares(self.queue_url)
 
     @property
     def ecs_agent_uri(self) -> str | None:

@@ -92,3 +92,8 @@ def is_of_aws(url: str) -> bool:
     if _USUAL.fullmatch(host) or _OLDEST.fullmatch(host):
         return True  # boto always calls it by HTTPS
     return parts.scheme == "https" and _CHOSEN.fullmatch(host) is not None
+
+
+def queue_name(url: str) -> str:
+    """The last part of a queue's URL."""
+    return url.rstrip("/").rpartition("/")[2]

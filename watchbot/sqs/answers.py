@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from watchbot import metrics
-from watchbot.sqs.message import Attribute, Message
+from watchbot.sqs.message import NOWHERE, Attribute, Message, Origin
 
 MAX_DIGITS = 9  # a longer number is no count
 
@@ -40,7 +40,7 @@ class EntryAnswer:
     entry: Mapping[str, Any]
 
 
-def readable(raw: Sequence[Any], asked_at: float) -> list[Message]:
+def readable(raw: Sequence[Any], asked_at: float, origin: Origin) -> list[Message]:
     """The readable messages of a receive; logs and counts the unreadable ones.
 
     An unreadable message stays hidden for its visibility timeout. After enough receives the queue's
@@ -49,17 +49,17 @@ def readable(raw: Sequence[Any], asked_at: float) -> list[Message]:
     messages: list[Message] = []
     for one in raw:
         try:
-            messages.append(message_of(one, asked_at))
+            messages.append(message_of(one, asked_at, origin))
         except UnreadableMessage as problem:
-            _complain(one, str(problem))
+            _complain(one, str(problem), origin.name)
     return messages
 
 
-def _complain(raw: Any, reason: str) -> None:
-    metrics.unreadable.inc()
+def _complain(raw: Any, reason: str, queue: str) -> None:
+    metrics.unreadable.labels(queue).inc()
     name = raw.get("MessageId") if isinstance(raw, Mapping) else None
     known = {"message_id": name} if isinstance(name, str) else {}
-    log.error("message cannot be read", extra={**known, "reason": reason})
+    log.error("message cannot be read", extra={**known, "reason": reason, "queue": queue})
 
 
 def verdicts(count: int, answer: Mapping[str, Any]) -> list[EntryAnswer | None]:
@@ -102,7 +102,7 @@ def _is_object(text: str) -> bool:
         return False
 
 
-def message_of(raw: Any, asked_at: float) -> Message:
+def message_of(raw: Any, asked_at: float, origin: Origin = NOWHERE) -> Message:
     """The message of an entry in the answer of a receive. Raises `UnreadableMessage`."""
     if not isinstance(raw, Mapping):
         raise UnreadableMessage("it is no object")
@@ -111,6 +111,7 @@ def message_of(raw: Any, asked_at: float) -> Message:
         receipt=_text(raw, "ReceiptHandle"),
         body=_text(raw, "Body", may_be_empty=True),
         asked_at=asked_at,
+        origin=origin,
         system=_system(raw.get("Attributes", {})),
         attributes={
             name: _attribute(name, item) for name, item in raw.get("MessageAttributes", {}).items()

@@ -1,16 +1,19 @@
-"""Does what every consumer of a queue does: receives, keeps leases, and drains at a stop.
+"""Does what every consumer of queues does: receives, keeps leases, and drains at a stop.
 
 `listen` and `record` are consumers. Each has its own `Work`, which handles the messages.
 """
 
 import logging
 import math
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import anyio
 from anyio.abc import TaskGroup
 
+from watchbot import metrics
 from watchbot.errors import AwsError
 from watchbot.lifecycle import Stop
 from watchbot.sqs.counts import left_in
@@ -19,6 +22,7 @@ from watchbot.sqs.lease import Lease
 from watchbot.sqs.leases import Leases
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Queue
+from watchbot.sqs.source import Source
 from watchbot.sqs.valve import Valve
 
 LAST_POLL_S = 5  # a cancelled poll may lose messages, so the last one gets this long to return
@@ -38,11 +42,11 @@ class Work(Protocol):
         Tasks started in `workers`, now or later, end before the consumer closes the leases.
         """
 
-    def deliver(self, messages: list[Message]) -> None:
-        """Takes messages just received, and frees the slot of each when it is settled."""
+    def deliver(self, source: Source, messages: list[Message]) -> None:
+        """Takes messages just received from a queue, and frees the slot of each once settled."""
 
     def is_done(self) -> bool:
-        """Whether no message is awaited, now that the queue is empty and none is in hand."""
+        """Whether no message is awaited, now that all queues are empty and none is in hand."""
 
     def lost(self, lease: Lease) -> None:
         """Hears of a lease that ended too early."""
@@ -57,12 +61,21 @@ class Work(Protocol):
         """Ends all runs, as the drain is over. The messages must be settled within four seconds."""
 
 
+class Weighted(NamedTuple):
+    """A queue and its share of the receives, while other queues have messages, too."""
+
+    queue: Queue
+    weight: int = 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """Rules for a consumer: how it receives, and when it ends.
 
-    `slots` is the largest number of messages in hand, `fifo_batch` that in a receive from a FIFO
-    queue. `once`: ends after the first receive that brings messages.
+    `slots` is the largest number of messages in hand. `fifo_batch` is that in a receive from a FIFO
+    queue: the messages behind a failed one go back and lose a receive, until SQS moves them to the
+    dead-letter queue without a run. `once`: ends after the first receive that brings messages.
+    `strict`: the first queue that has messages is asked, whatever the weights.
     """
 
     slots: int
@@ -73,6 +86,7 @@ class Terms:
     exit_when_empty: bool
     once: bool = False
     fifo_batch: int = 1
+    strict: bool = False
 
 
 class ConsumerSettings(Protocol):
@@ -90,9 +104,7 @@ class ConsumerSettings(Protocol):
     def exit_when_empty(self) -> bool: ...
 
 
-def terms(
-    settings: ConsumerSettings, slots: int, *, once: bool = False, fifo_batch: int = 1
-) -> Terms:
+def terms(settings: ConsumerSettings, slots: int) -> Terms:
     """The terms that follow from a service's settings."""
     # A poll without a wait asks only some of SQS's servers, so its "empty" proves nothing.
     least_wait_s = 1 if settings.exit_when_empty else 0
@@ -103,39 +115,46 @@ def terms(
         drain_s=settings.drain_timeout,
         give_up_s=settings.give_up_after,
         exit_when_empty=settings.exit_when_empty,
-        once=once,
-        fifo_batch=fifo_batch,
     )
 
 
 class Consumer:
-    """Receives from one queue for `work`, until somebody stops it or the queue is empty."""
+    """Receives from queues for `work`, until somebody stops it or all queues are empty."""
 
     def __init__(
         self,
-        queue: Queue,
+        queues: Sequence[Weighted],
         work: Work,
         terms: Terms,
         *,
         valve: Valve | None = None,
         room: Room | None = None,
     ) -> None:
-        self._queue, self._work, self._terms = queue, work, terms
+        self._work, self._terms = work, terms
         self._valve = valve or Valve()
         self._world = self._valve.world
+        self.sources = [self._source(*weighted) for weighted in queues]
         limits = IntakeLimits(
             slots=terms.slots,
-            fifo_batch=terms.fifo_batch,
             wait_s=terms.poll_wait_s,
             visibility_s=terms.visibility_s,
+            strict=terms.strict,
+            once=terms.once,
+            until_empty=work.is_done if terms.exit_when_empty else None,
+            give_up_s=terms.give_up_s,
         )
-        self._intake = Intake(queue, work.deliver, limits, valve=self._valve, room=room)
-        self.leases = Leases(queue, terms.visibility_s, work.lost, self._world)
+        self._intake = Intake(self.sources, work.deliver, limits, valve=self._valve, room=room)
         self.leaving = anyio.Event()
         self.draining = False
         self._leave_by = math.inf
         self._received = anyio.Event()  # set after the last poll
         self._fatal: ExceptionGroup[AwsError] | None = None
+
+    def _source(self, queue: Queue, weight: int) -> Source:
+        metrics.know_queue(queue.name)
+        terms = self._terms
+        leases = Leases(queue, terms.visibility_s, self._work.lost, self._world)
+        return Source(queue, leases, self._valve, weight=weight, fifo_batch=terms.fifo_batch)
 
     def unhealthy(self) -> str | None:
         """The reason why only a restart can help, or None. An unreachable queue is no reason."""
@@ -143,8 +162,16 @@ class Consumer:
 
     @property
     def trouble(self) -> str | None:
-        """The reason why the consumer cannot receive or settle messages now, or None."""
-        return self.leases.denials.trouble or self._intake.trouble
+        """The reason why the consumer cannot receive or settle messages now, or None.
+
+        As long as one queue works, the consumer does.
+        """
+        troubles = {source.name: source.trouble for source in self.sources}
+        if None in troubles.values():
+            return None
+        if len(troubles) == 1:
+            return next(iter(troubles.values()))
+        return "; ".join(f"{name}: {trouble}" for name, trouble in troubles.items())
 
     @property
     def left_s(self) -> float:
@@ -163,7 +190,7 @@ class Consumer:
         The nesting of the contexts is the order of the shutdown: first the receives end, then the
         workers, then the leases, which sends the last settlings.
         """
-        async with self.leases, anyio.create_task_group() as signals:
+        async with self._keeping_leases(), anyio.create_task_group() as signals:
             async with anyio.create_task_group() as workers:
                 with anyio.CancelScope() as polls:
                     signals.start_soon(self._heed, stop, polls)
@@ -177,20 +204,26 @@ class Consumer:
         if self._fatal is not None:
             raise self._fatal
 
+    @asynccontextmanager
+    async def _keeping_leases(self) -> AsyncIterator[None]:
+        async with AsyncExitStack() as kept:
+            for source in self.sources:
+                await kept.enter_async_context(source.leases)
+            yield
+
     async def _last_facts(self) -> dict[str, object]:
         if not self._terms.exit_when_empty:
             return {}
-        return await left_in(self._queue, LAST_LOOK_S if self.draining else LAST_SETTLE_S)
+        within_s = LAST_LOOK_S if self.draining else LAST_SETTLE_S
+        paused = ",".join(source.name for source in self.sources if source.pause)
+        left = await left_in([source.queue for source in self.sources], within_s)
+        return {**left, "paused": paused} if paused else left
 
     async def _receive(self, stop: Stop) -> None:
         if stop.draining.is_set():
             return  # before the first receive
         try:
-            await self._intake.run(
-                until_empty=self._work.is_done if self._terms.exit_when_empty else None,
-                once=self._terms.once,
-                give_up_s=self._terms.give_up_s,
-            )
+            await self._intake.run()
         except* AwsError as refused:
             # Messages in hand still get their drain.
             self._fatal = refused
@@ -216,6 +249,7 @@ class Consumer:
         await self._received.wait()
         self._leave_by = min(self._leave_by, self._world.now() + LEAVE_S)
         self._work.let_go()
-        self.leases.end_by(self._world.now() + LAST_SETTLE_S)
+        for source in self.sources:
+            source.leases.end_by(self._world.now() + LAST_SETTLE_S)
         await anyio.sleep(LAST_SETTLE_S)
         workers.cancel_scope.cancel()  # AWS does not answer: the leases will expire

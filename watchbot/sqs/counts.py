@@ -1,6 +1,7 @@
 """Reads the approximate numbers of messages that SQS counts for a queue."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import anyio
 
@@ -19,14 +20,17 @@ def counts(facts: Mapping[str, str]) -> dict[str, int]:
     return {state: int(facts.get(name, 0)) for state, name in _STATES.items()}
 
 
-async def left_in(queue: Queue, within_s: float) -> dict[str, object]:
-    """Facts for the last log line: how many messages are left, or why that is unknown.
+async def left_in(queues: Sequence[Queue], within_s: float) -> dict[str, object]:
+    """Facts for the last log line: how many messages are left in all, or why that is unknown.
 
-    Waits for the answer of the queue at most `within_s` seconds.
+    Waits for the answers of the queues at most `within_s` seconds.
     """
+    left = Counter[str](dict.fromkeys(_STATES, 0))
     try:
         with anyio.fail_after(within_s):
-            return {**counts(await queue.facts())}
+            for queue in queues:
+                left.update(counts(await queue.facts()))
+            return {**left}
     except AwsError as error:
         return {"left": f"unknown: {error.code}"}
     except TimeoutError:

@@ -18,7 +18,7 @@ from watchbot.errors import AwsError, Denied, Throttled, Unreachable
 from watchbot.sqs.batching import Batcher
 from watchbot.sqs.denials import TRIES, Denials, Settling
 from watchbot.sqs.lease import Lease
-from watchbot.sqs.message import Message
+from watchbot.sqs.message import Message, about
 from watchbot.sqs.queue import MAX_BATCH, Queue, Refusal
 from watchbot.world import REAL, World
 
@@ -187,7 +187,7 @@ class Leases:
             lease.unanswered |= refusal.unanswered
             self._complain(lease, ending, refusal)
             await anyio.sleep(self._retry_pause(failures, 6))
-        facts = _facts(lease, refusal) if refusal else {"message_id": lease.message.id}
+        facts = _facts(lease, refusal) if refusal else about(lease.message)
         log.error("not settled, left to its visibility timeout", extra=facts)
         return False
 
@@ -295,8 +295,8 @@ class Leases:
     def _lose(self, lease: Lease, code: str) -> None:
         lease.lost = True
         self._held.pop(lease, None)
-        metrics.leases_lost.inc()
-        log.error("lease lost", extra={"message_id": lease.message.id, "code": code})
+        metrics.leases_lost.labels(self._queue.name).inc()
+        log.error("lease lost", extra={**about(lease.message), "code": code})
         self._on_lost(lease)
 
 
@@ -315,4 +315,4 @@ def batched(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
 
 
 def _facts(lease: Lease, refusal: Refusal) -> dict[str, object]:
-    return {"message_id": lease.message.id, "code": refusal.code, "reason": refusal.text}
+    return {"code": refusal.code, "reason": refusal.text, **about(lease.message)}

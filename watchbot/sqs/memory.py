@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from watchbot.errors import Rejected
 from watchbot.settings.whereabouts import is_fifo
 from watchbot.sqs.backlog import Backlog, QueuedMessage, State
-from watchbot.sqs.message import Attribute, Message
+from watchbot.sqs.message import Attribute, Message, Origin
 from watchbot.sqs.outgoing import Outgoing, flaw
 from watchbot.sqs.queue import MAX_BATCH, MAX_VISIBILITY_S, Refusal
 from watchbot.world import REAL, World
@@ -57,7 +57,7 @@ class MemoryQueue:
         visibility_s: int = 30,
         world: World = REAL,
     ) -> None:
-        self.name = name
+        self.name, self.url = name, f"http://memory/123456789012/{name}"
         self.arn = f"arn:aws:sqs:us-east-1:123456789012:{name}"
         self.dead_letter, self.max_receives = dead_letter, max_receives
         self.visibility_s = visibility_s
@@ -297,6 +297,7 @@ class MemoryQueue:
             asked_at=asked_at,
             system=dict(record.system),
             attributes=record.attributes,
+            origin=Origin(self.name, self.url),
         )
 
     def _milliseconds(self) -> str:

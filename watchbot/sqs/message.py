@@ -4,8 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 LAST_MS = 253_402_300_799_999  # the end of year 9999, Python's last date
+
+
+class Origin(NamedTuple):
+    """The queue of a message: the name by which logs and metrics know it, and its URL."""
+
+    name: str = ""
+    url: str = ""
+
+
+NOWHERE = Origin()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +42,12 @@ class Message:
     asked_at: float
     system: Mapping[str, str] = field(default_factory=dict)
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    origin: Origin = NOWHERE
+
+    @property
+    def queue(self) -> str:
+        """The name of the message's queue in logs and metrics."""
+        return self.origin.name
 
     @property
     def receives(self) -> int:
@@ -51,6 +68,11 @@ class Message:
     def first_received_ms(self) -> int | None:
         """The time of the message's first delivery, in milliseconds since 1970."""
         return _milliseconds(self.system.get("ApproximateFirstReceiveTimestamp"))
+
+
+def about(message: Message) -> dict[str, object]:
+    """The facts by which a line of the log names a message."""
+    return {"message_id": message.id, "queue": message.queue}
 
 
 def timestamp(milliseconds: int) -> str:

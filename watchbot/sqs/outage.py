@@ -14,13 +14,21 @@ class Outage:
     """The failures of one call in a row, as lines of a log.
 
     `during` is the line for a failure, `after` the line for the first success after it. A failure
-    of another kind than the last one that was logged has its line at once.
+    of another kind than the last one that was logged has its line at once. `queue` is the name
+    of the queue, if the call is about one.
     """
 
     def __init__(
-        self, log: logging.Logger, during: str, after: str, *, now: Callable[[], float]
+        self,
+        log: logging.Logger,
+        during: str,
+        after: str,
+        *,
+        now: Callable[[], float],
+        queue: str = "",
     ) -> None:
         self._log, self._during, self._after, self._now = log, during, after, now
+        self._queue = {"queue": queue} if queue else {}
         self._failures, self._code = 0, ""
         self._quiet_s, self._quiet_until = 0.0, -math.inf
 
@@ -41,11 +49,16 @@ class Outage:
         self._log.log(
             logging.WARNING if error.transient else logging.ERROR,
             self._during,
-            extra={"code": error.code, "reason": error.text, "failures": self._failures},
+            extra={
+                "code": error.code,
+                "reason": error.text,
+                "failures": self._failures,
+                **self._queue,
+            },
         )
 
     def over(self) -> None:
         """Ends the outage, if there was one."""
         if self._failures:
-            self._log.info(self._after, extra={"failures": self._failures})
+            self._log.info(self._after, extra={"failures": self._failures, **self._queue})
             self._failures, self._code = 0, ""

@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 from watchbot.aws import Client, is_denial
 from watchbot.errors import AwsError, Unreachable
-from watchbot.settings.whereabouts import is_fifo
+from watchbot.settings.whereabouts import is_fifo, queue_name
 from watchbot.sqs.answers import EntryAnswer, facts_of, readable, tags_of, verdicts
-from watchbot.sqs.message import Message
+from watchbot.sqs.message import Message, Origin
 from watchbot.world import now
 
 MAX_BATCH = 10  # entries of one SQS call
@@ -57,6 +57,11 @@ class Queue(Protocol):
     """A queue of messages. Every call raises `AwsError` when it fails as a whole."""
 
     @property
+    def name(self) -> str:
+        """The name in logs and metrics: no other queue of this process has it."""
+        ...
+
+    @property
     def fifo(self) -> bool:
         """Whether the queue keeps the order within a message group."""
         ...
@@ -87,8 +92,8 @@ class Queue(Protocol):
 class SqsQueue:
     """A queue of Amazon SQS, or of a server that speaks its protocol."""
 
-    def __init__(self, client: Client, url: str) -> None:
-        self.url = url
+    def __init__(self, client: Client, url: str, name: str | None = None) -> None:
+        self.name, self.url = name or queue_name(url), url
         self._client = client
 
     @property
@@ -109,7 +114,7 @@ class SqsQueue:
                 MessageAttributeNames=["All"],
             )
             raw = answer.get("Messages") or ()
-            messages = readable(raw, asked_at)
+            messages = readable(raw, asked_at, Origin(self.name, self.url))
             if messages or not raw:
                 return messages
             # The unreadable messages are hidden now, and the queue may have readable ones.

@@ -46,7 +46,8 @@ async def _cancel_on_drain(stop: Stop, scope: anyio.CancelScope) -> None:
 
 
 async def _try_to_reach(queue: Queue, end_at: float, clock: Callable[[], float]) -> None:
-    outage = Outage(log, "queue not reached, trying again", "queue reached", now=clock)
+    during, after = "queue not reached, trying again", "queue reached"
+    outage = Outage(log, during, after, now=clock, queue=queue.name)
     while True:
         error: AwsError = _HUNG
         with anyio.move_on_after(min(REACH_S, max(end_at - clock(), LEAST_S))):

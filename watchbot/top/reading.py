@@ -30,24 +30,49 @@ class Reading:
     failures: tuple[ShownFailure, ...] = ()
     progress: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """The names of the watcher's queues."""
+        return tuple(
+            dict(labels)["queue"]
+            for name, labels in self.samples
+            if name == "watchbot_messages_received_total" and "queue" in dict(labels)
+        )
+
+    def of(self, queue: str) -> "Reading":
+        """What is known of one queue."""
+        samples = {key: value for key, value in self.samples.items() if ("queue", queue) in key[1]}
+        return Reading(at_s=self.at_s, samples=samples)
+
+    def values(self, name: str, **labels: str) -> list[float]:
+        """The values of the series that have these labels, among others."""
+        wanted = labels.items()
+        return [
+            value
+            for (sample, theirs), value in self.samples.items()
+            if sample == name and wanted <= theirs
+        ]
+
     def value(self, name: str, **labels: str) -> float:
-        """The value of one series; 0 if it does not exist."""
-        return self.samples.get((name, frozenset(labels.items())), 0.0)
+        """The sum of the series that have these labels; 0 without any."""
+        return sum(self.values(name, **labels))
 
     def buckets(self, name: str) -> dict[float, float]:
-        """The buckets of a histogram: observations up to each bound, by bound."""
-        return {
-            float(dict(labels)["le"]): value
-            for (sample, labels), value in self.samples.items()
-            if sample == f"{name}_bucket"
-        }
+        """The buckets of a histogram of all queues: observations up to each bound, by bound."""
+        found: dict[float, float] = {}
+        for (sample, labels), value in self.samples.items():
+            if sample == f"{name}_bucket":
+                bound = float(dict(labels)["le"])
+                found[bound] = found.get(bound, 0.0) + value
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The figures of one watcher. Durations are in seconds, rates per second.
+    """The figures of one watcher, or of one of its queues.
 
-    `warm` is the number of workers that stay, `restarts` how many others they have replaced.
+    Durations are in seconds, rates per second. `warm` is the number of workers that stay,
+    `restarts` how many others they have replaced. `queues` are by name, where there are several.
     """
 
     visible: float
@@ -62,7 +87,10 @@ class Summary:
     p95_s: float | None
     leases_lost: float
     breaker_open: bool
+    paused: bool
+    in_hand: float
     failures: tuple[ShownFailure, ...]
+    queues: Mapping[str, "Summary"]
     progress: Mapping[str, float]
 
 
@@ -84,21 +112,23 @@ def summary(before: Reading, after: Reading) -> Summary:
     return Summary(
         visible=after.value("watchbot_queue_messages", state="visible"),
         hidden=after.value("watchbot_queue_messages", state="in_flight"),
-        oldest_s=after.value("watchbot_queue_oldest_message_age_seconds"),
+        oldest_s=max(after.values("watchbot_queue_oldest_message_age_seconds"), default=0.0),
         busy=after.value("watchbot_workers_busy"),
         limit=after.value("watchbot_workers_limit"),
         warm=after.value("watchbot_warm_workers"),
-        restarts=sum(
-            value
-            for (name, _), value in after.samples.items()
-            if name == "watchbot_worker_restarts_total"
-        ),
+        restarts=after.value("watchbot_worker_restarts_total"),
         rates=rates,
         p50_s=quantile(0.5, durations),
         p95_s=quantile(0.95, durations),
         leases_lost=after.value("watchbot_leases_lost_total"),
         breaker_open=after.value("watchbot_breaker_open") > 0,
+        paused=max(after.values("watchbot_paused"), default=0.0) > 0,
+        in_hand=after.value("watchbot_messages_in_hand"),
         failures=after.failures,
+        queues={
+            name: summary(before.of(name), after.of(name))
+            for name in (after.queues if len(after.queues) > 1 else ())
+        },
         progress=after.progress,
     )
 

@@ -27,7 +27,7 @@ class Screen(Protocol):
 
 
 class Plain:
-    """Prints a line for each watcher, each message with progress, and each failure."""
+    """Prints a line for each watcher, each of its queues, its progress, and each failure."""
 
     def show(self, board: Board) -> None:
         """Prints the board below the last one."""
@@ -35,10 +35,9 @@ class Plain:
             if isinstance(said, str):
                 click.echo(f"{url}  {said}")
                 continue
-            cells = [
-                f"{name} {text}" for name, text in zip(HEADINGS[1:], _cells(said), strict=True)
-            ]
-            click.echo("  ".join([url, *cells]))
+            click.echo("  ".join([url, *_named(_cells(said))]))
+            for name, queue in said.queues.items():
+                click.echo("  ".join([url, f"queue {_printable(name)}", *_named(_cells(queue))]))
             for line in _lines(said):
                 click.echo(f"{url}  {line}")
 
@@ -66,6 +65,8 @@ def live() -> Iterator[Screen]:
                     table.add_row(Text(name), Text(said, style="red"))
                     continue
                 table.add_row(Text(name), *map(Text, _cells(said)))
+                for queue, of_queue in said.queues.items():
+                    table.add_row(Text(f"  {_printable(queue)}"), *map(Text, _cells(of_queue)))
                 for line in _lines(said):
                     details.add_row(Text(name), Text(line))
             view.update(Group(table, details) if details.row_count else table, refresh=True)
@@ -86,14 +87,26 @@ def _cells(said: Summary) -> list[str]:
         f"{said.visible:.0f}",
         f"{said.hidden:.0f}",
         _duration(said.oldest_s),
-        f"{said.busy:.0f}/{said.limit:.0f}",
+        f"{said.busy:.0f}/{said.limit:.0f}" if said.limit else f"{said.in_hand:.0f}",
         _warm(said),
         ",".join(rates) or "0",
         _duration(said.p50_s),
         _duration(said.p95_s),
         f"{said.leases_lost:.0f}",
-        "OPEN" if said.breaker_open else "closed",
+        _state(said),
     ]
+
+
+def _named(cells: list[str]) -> list[str]:
+    return [f"{name} {text}" for name, text in zip(HEADINGS[1:], cells, strict=True) if text]
+
+
+def _state(said: Summary) -> str:
+    if said.breaker_open:
+        return "OPEN"
+    if said.paused and not said.queues:
+        return "PAUSED"
+    return "closed" if said.limit else ""  # a queue has no breaker of its own
 
 
 def _warm(said: Summary) -> str:

@@ -18,7 +18,7 @@ from aws_lambda_powertools.utilities.parser.models import SqsModel
 
 from tests.support.builders import a_job_of, a_message
 from watchbot.listen.functions.dialogue import LambdaDialogue, Limits
-from watchbot.listen.functions.event import Source, event, record
+from watchbot.listen.functions.event import EventSource, event, record
 from watchbot.listen.functions.opening import LambdaOpener
 from watchbot.listen.functions.variables import Function
 from watchbot.listen.runner import Job
@@ -54,7 +54,7 @@ async def at_work(
 ) -> AsyncIterator[LambdaDialogue]:
     environment = {**os.environ, **variables}
     base = {name.encode(): value.encode() for name, value in environment.items()}
-    source = Source("arn:aws:sqs:eu-central-1:123456789012:numbers")
+    source = EventSource("arn:aws:sqs:eu-central-1:123456789012:numbers")
     function = Function(name="numbers", handler=handler, source=source, memory_mb=512)
     opener = LambdaOpener(function, Limits(event_bytes=6 * MB, start_s=30), base)
     dialogue = await opener(0, str(folder))
@@ -103,7 +103,7 @@ async def test_powertools_under_awslambdaric_fails_the_poisoned_messages(concurr
 
 
 def test_powertools_reads_an_event_of_many_messages() -> None:
-    source = Source("arn:aws:sqs:eu-central-1:123456789012:numbers")
+    source = EventSource("arn:aws:sqs:eu-central-1:123456789012:numbers")
     messages = [
         a_message("a", body="é\U0001f600\n", **SYSTEM),
         a_message("b", MessageGroupId="g", SequenceNumber="18", **SYSTEM),

@@ -23,6 +23,10 @@ class Wire:
         self.cut = False  # its process is dead
 
     @property
+    def name(self) -> str:
+        return self._memory.name
+
+    @property
     def fifo(self) -> bool:
         return False
 

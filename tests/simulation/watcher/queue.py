@@ -128,6 +128,10 @@ class Wire:
         self.cut = False  # its process is dead
 
     @property
+    def name(self) -> str:
+        return self._queue.memory.name
+
+    @property
     def fifo(self) -> bool:
         return self._queue.memory.fifo
 

@@ -29,6 +29,7 @@ from watchbot.listen.report import Report
 from watchbot.listen.reserve import Reserve
 from watchbot.listen.watcher import Parts, Watcher
 from watchbot.settings.listen import WatcherSettings
+from watchbot.sqs.consumer import Weighted
 from watchbot.sqs.destination import Result
 from watchbot.sqs.memory import MemoryQueue
 from watchbot.sqs.outgoing import Outgoing, Unsent
@@ -72,13 +73,13 @@ async def watch(around: Surroundings, machine: Machine, stop: Stop, wire: Wire) 
             )
         runner = BatchRunner if around.batch_size > 1 else SimulatedRunner
         parts = Parts(
-            queue=wire,
+            queues=[Weighted(wire)],
             runner=runner(settings, machine, stop),
             machine=RealMachine(Reserve(machine.check, world), valve, world),
             valve=valve,
             breaker=breaker,
             observers=observers,
-            dead_letters=_dead_letters(around, world),
+            dead_letters=_dead_letters(around, world, wire.name),
             protection=protection,
         )
         watcher = Watcher(settings, parts)
@@ -98,13 +99,14 @@ async def _open_notifier(house: AsyncExitStack, around: Surroundings, world: Wor
     return notifier
 
 
-def _dead_letters(around: Surroundings, world: World) -> DeadLetters | None:
+def _dead_letters(around: Surroundings, world: World, queue: str) -> dict[str, DeadLetters]:
     attempts, most = around.options["max_attempts"], around.laws.history.most_receives
     if not attempts:
-        return None
-    return DeadLetters(
+        return {}
+    letters = DeadLetters(
         Letters(around), max_attempts=attempts, last_receive=most or 4 * attempts, world=world
     )
+    return {queue: letters}
 
 
 class Hearing:

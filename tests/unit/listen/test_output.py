@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchbot.listen.output import MAX_LINE_BYTES, TAIL_BYTES, Output
+from watchbot.listen.output import MAX_LINE_BYTES, TAIL_BYTES, About, Output
 from watchbot.logs.sink import Sink
 
 PREFIX = re.compile(rb"^\[\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\] \[worker\] \[m1\] ")
@@ -17,7 +17,7 @@ PREFIX = re.compile(rb"^\[\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\] \[worker\
 async def printed(*pieces: bytes, structured: bool = False) -> bytes:
     """The log of a worker that prints these pieces."""
     with tempfile.TemporaryFile() as file:
-        output = Output("m1", structured=structured, sink=Sink(file.fileno()))
+        output = Output(About(ids=["m1"]), structured=structured, sink=Sink(file.fileno()))
         for piece in pieces:
             output.feed("stdout", piece)
         await output.finish()
@@ -63,7 +63,7 @@ async def test_workers_own_json_is_merged_in() -> None:
 
 async def test_tail_is_the_last_16_kib() -> None:
     with tempfile.TemporaryFile() as file:
-        output = Output("m1", structured=False, sink=Sink(file.fileno()))
+        output = Output(About(ids=["m1"]), structured=False, sink=Sink(file.fileno()))
         output.feed("stdout", b"old\n" * 10_000)
         output.feed("stderr", b"last words")
         await output.finish()
@@ -104,7 +104,7 @@ async def test_split_tears_no_character_where_a_read_ends_in_it(
 
 async def test_progress_is_shown_as_it_comes_and_its_last_state_alone() -> None:
     with tempfile.TemporaryFile() as file:
-        output = Output("m1", structured=False, sink=Sink(file.fileno()), progress_s=0)
+        output = Output(About(ids=["m1"]), structured=False, sink=Sink(file.fileno()), progress_s=0)
         for percent in range(100):
             output.feed("stdout", b"\r%d%%" % percent)
         before = os.fstat(file.fileno()).st_size
@@ -139,7 +139,7 @@ async def test_newline_after_shown_progress_ends_the_line_that_was_begun(
     before: bytes, after: bytes, said: list[bytes]
 ) -> None:
     with tempfile.TemporaryFile() as file:
-        output = Output("m1", structured=False, sink=Sink(file.fileno()), progress_s=0)
+        output = Output(About(ids=["m1"]), structured=False, sink=Sink(file.fileno()), progress_s=0)
         output.feed("stdout", before)
         while not os.fstat(file.fileno()).st_size:
             await asyncio.sleep(0)
@@ -178,7 +178,7 @@ async def test_empty_lines_cost_no_memory_when_nobody_reads() -> None:
     reader, writer = os.pipe()
     sink = Sink(writer)
     async with sink.open():
-        output = Output("m1", structured=False, sink=sink)
+        output = Output(About(ids=["m1"]), structured=False, sink=sink)
         output.feed("stdout", b"\n" * 65_536)  # six megabytes with their prefixes
         kept = sink.kept_bytes
         was_full = output.full

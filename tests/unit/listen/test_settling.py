@@ -28,6 +28,7 @@ from watchbot.sqs.lease import Lease
 from watchbot.sqs.leases import Leases
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Refusal
+from watchbot.sqs.source import Source
 from watchbot.sqs.valve import Valve
 
 DENIED = Denied(service="SQS", operation="x", code="AccessDenied", text="not allowed")
@@ -39,6 +40,7 @@ class NotingQueue:
     """Keeps what is done to messages; every delete may be denied."""
 
     fifo = False
+    name = ""
 
     def __init__(self, denied: AwsError | None = None) -> None:
         self._denied = denied
@@ -68,7 +70,7 @@ class Bench:
     settler: Settler
     lease: Lease
     queue: NotingQueue
-    valve: Valve
+    source: Source
 
     async def end(self, outcome: Outcome, reason: str = "why") -> Report:
         """Decides and settles the message with this outcome of its run."""
@@ -88,10 +90,12 @@ async def a_bench(
 ) -> AsyncIterator[Bench]:
     world = a_jumping_world()
     queue, valve = NotingQueue(denied), Valve(world)
-    settings = load(WatcherSettings, {"max_backoff": max_backoff})
+    settings = load(WatcherSettings, {"max_backoff": max_backoff, "exit_when_empty": True})
     async with Leases(queue, 30, world=world) as leases:
         lease = leases.take(a_message("m", body="body", receives=receives))
-        yield Bench(Settler(leases, valve, letters, settings), lease, queue, valve)
+        source = Source(queue, leases, valve)
+        settler = Settler({"": source}, valve, {"": letters} if letters else {}, settings)
+        yield Bench(settler, lease, queue, source)
 
 
 @pytest.mark.parametrize("outcome", [COMPLETED, REJECTED])
@@ -189,4 +193,4 @@ async def test_delete_that_is_denied_holds_the_receiving() -> None:
     async with a_bench(denied=DENIED) as bench:
         await bench.end(COMPLETED)
 
-    assert bench.valve.held_s > 50
+    assert bench.source.rests_until > bench.lease.message.asked_at + 50

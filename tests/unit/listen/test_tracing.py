@@ -32,7 +32,7 @@ def test_span_is_linked_to_what_its_message_names(
     attributes = {"TraceParent": Attribute(type="String", value=traceparent)}
     message = a_message(attributes=attributes, AWSTraceHeader=header)
 
-    Spans(provider, "q").observe(not_run(message, RELEASED, "the watcher is leaving"))
+    Spans(provider).observe(not_run(message, RELEASED, "the watcher is leaving"))
 
     (span,) = spans.get_finished_spans()
     found = [(link.context.trace_id, link.context.span_id) for link in span.links]

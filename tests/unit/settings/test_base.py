@@ -25,12 +25,12 @@ def test_flag_goes_before_variable_and_variable_before_old_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("QueueUrl", QUEUE + "-old")
-    assert load(ListenSettings, {}).queue_url == QUEUE + "-old"
+    assert load(ListenSettings, {}).queue_url == (QUEUE + "-old",)
 
     monkeypatch.setenv("WATCHBOT_QUEUE_URL", QUEUE + "-new")
-    assert load(ListenSettings, {}).queue_url == QUEUE + "-new"
+    assert load(ListenSettings, {}).queue_url == (QUEUE + "-new",)
 
-    assert load(ListenSettings, {"queue_url": QUEUE}).queue_url == QUEUE
+    assert load(ListenSettings, {"queue_url": QUEUE}).queue_url == (QUEUE,)
 
 
 def test_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:

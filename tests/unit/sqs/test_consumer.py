@@ -9,11 +9,12 @@ from anyio.abc import TaskGroup
 from tests.support.builders import a_jumping_world
 from watchbot.errors import Denied
 from watchbot.lifecycle import Stop
-from watchbot.sqs.consumer import Consumer, Terms
+from watchbot.sqs.consumer import Consumer, Terms, Weighted
 from watchbot.sqs.counts import left_in
 from watchbot.sqs.lease import Lease
 from watchbot.sqs.memory import MemoryQueue
 from watchbot.sqs.message import Message
+from watchbot.sqs.source import Source
 from watchbot.sqs.valve import Valve
 
 pytestmark = pytest.mark.jumping
@@ -35,12 +36,12 @@ class NotingWork:
         self.heard.append("begin")
         self._workers = workers
 
-    def deliver(self, messages: list[Message]) -> None:
+    def deliver(self, source: Source, messages: list[Message]) -> None:
         assert self._workers
         self.heard.append("deliver")
         for message in messages:
             self.bodies.append(message.body)
-            self._workers.start_soon(self._hold, self.consumer.leases.take(message))
+            self._workers.start_soon(self._hold, source.leases.take(message))
 
     def is_done(self) -> bool:
         self.heard.append("is_done")
@@ -60,11 +61,13 @@ class NotingWork:
         self._let_go.set()
 
     async def _hold(self, lease: Lease) -> None:
+        [source] = self.consumer.sources
+        leases = source.leases
         if lease.message.body == "held":
             await self._let_go.wait()
-            await self.consumer.leases.hide(lease, 0)
+            await leases.hide(lease, 0)
         else:
-            await self.consumer.leases.delete(lease)
+            await leases.delete(lease)
         self.heard.append("settled")
         self.consumer.give_back(1)
 
@@ -81,7 +84,7 @@ def a_consumer(
         give_up_s=300,
         exit_when_empty=exit_when_empty,
     )
-    work.consumer = Consumer(queue, work, terms, valve=Valve(a_jumping_world()))
+    work.consumer = Consumer([Weighted(queue)], work, terms, valve=Valve(a_jumping_world()))
     return work.consumer, work
 
 
@@ -165,13 +168,14 @@ async def test_refusal_for_good_ends_the_consumer_after_a_drain() -> None:
 
 async def test_lease_that_is_lost_is_told() -> None:
     consumer, work = a_consumer(MemoryQueue(world=a_jumping_world()))
-    lease = consumer.leases.take(
+    [source] = consumer.sources
+    lease = source.leases.take(
         Message(id="m", receipt="none", body="", asked_at=0)  # its time is over long since
     )
     lease.doubtful = False
 
     lease.expires_at = 0
-    consumer.leases.holds(lease)
+    source.leases.holds(lease)
 
     assert work.heard == ["lost"]
 
@@ -182,4 +186,4 @@ async def test_last_line_does_not_wait_for_counts_that_do_not_come() -> None:
             await anyio.sleep_forever()
             return {}
 
-    assert await left_in(Silent(), within_s=0) == {"left": "unknown: no answer in time"}
+    assert await left_in([Silent()], within_s=0) == {"left": "unknown: no answer in time"}

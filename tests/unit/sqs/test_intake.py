@@ -5,8 +5,11 @@ import pytest
 
 from watchbot.errors import AwsError, Denied, Throttled
 from watchbot.sqs.intake import Intake, IntakeLimits
+from watchbot.sqs.leases import Leases
 from watchbot.sqs.memory import MemoryQueue
 from watchbot.sqs.message import Message
+from watchbot.sqs.source import Source
+from watchbot.sqs.valve import Valve
 
 FACTS = {"service": "SQS", "operation": "receive_message", "code": "x", "text": "y"}
 
@@ -29,14 +32,15 @@ class CountingQueue(MemoryQueue):
 class Consumer:
     """An intake, and what it delivered."""
 
-    def __init__(self, queue: MemoryQueue, slots: int) -> None:
+    def __init__(self, queue: MemoryQueue, slots: int, *, once: bool = False) -> None:
         self.got: list[Message] = []
         self.most = 0
-        self.intake = Intake(
-            queue, self._take, IntakeLimits(slots=slots, wait_s=1, visibility_s=30)
-        )
+        valve = Valve()
+        self.source = Source(queue, Leases(queue, 30), valve)
+        limits = IntakeLimits(slots=slots, wait_s=1, visibility_s=30, once=once)
+        self.intake = Intake([self.source], self._take, limits, valve=valve)
 
-    def _take(self, messages: list[Message]) -> None:
+    def _take(self, source: Source, messages: list[Message]) -> None:
         self.got += messages
         self.most = max(self.most, self.intake.in_hand)
 
@@ -105,7 +109,7 @@ async def test_passing_fault_is_trouble_until_the_next_answer() -> None:
         await until(lambda: consumer.got)
         tasks.cancel_scope.cancel()
 
-    assert consumer.intake.trouble is None
+    assert consumer.source.trouble is None
     assert len(queue.asked) >= 2
 
 
@@ -122,9 +126,9 @@ async def test_once_takes_one_message() -> None:
     queue = CountingQueue()
     queue.send("a")
     queue.send("b")
-    consumer = Consumer(queue, slots=1)
+    consumer = Consumer(queue, slots=1, once=True)
 
     with anyio.fail_after(5):
-        await consumer.intake.run(once=True)
+        await consumer.intake.run()
 
     assert len(consumer.got) == 1

@@ -22,6 +22,7 @@ class ScriptedQueue:
     """A queue that answers its calls from a script, then grants everything."""
 
     fifo = False
+    name = "scripted"
 
     def __init__(self, *script: AwsError | Refusal) -> None:
         self._script = list(script)

@@ -42,6 +42,32 @@ def test_durations_are_of_all_workers_when_none_ended_between() -> None:
     assert summary(same, same).p50_s == pytest.approx(0.5)
 
 
+def test_figures_of_a_watcher_are_those_of_its_queues_together() -> None:
+    def reading(at_s: float, *, completed: int) -> Reading:
+        text = "".join(
+            f"""\
+watchbot_messages_received_total{{queue="{name}"}} 1
+watchbot_messages_settled_total{{outcome="completed",queue="{name}"}} {weight * completed}
+watchbot_worker_duration_seconds_bucket{{le="1.0",queue="{name}"}} {completed}
+watchbot_worker_duration_seconds_bucket{{le="+Inf",queue="{name}"}} {completed}
+watchbot_queue_messages{{state="visible",queue="{name}"}} {weight}
+watchbot_queue_oldest_message_age_seconds{{queue="{name}"}} {weight}
+watchbot_paused{{queue="{name}"}} {weight - 1}
+"""
+            for name, weight in (("low", 1), ("high", 2))
+        )
+        return Reading(at_s=at_s, samples=parse(text))
+
+    said = summary(reading(0, completed=0), reading(10, completed=100))
+
+    assert (said.visible, said.oldest_s, said.rates["completed"]) == (3, 2, 30)
+    assert said.p50_s == pytest.approx(0.5)
+    assert list(said.queues) == ["low", "high"]
+    assert [queue.rates["completed"] for queue in said.queues.values()] == [10, 20]
+    assert [queue.visible for queue in said.queues.values()] == [1, 2]
+    assert [queue.paused for queue in said.queues.values()] == [False, True]
+
+
 @pytest.mark.parametrize(
     ("share", "buckets", "value"),
     [

@@ -129,7 +129,7 @@ class LambdaDialogue:
 
     def _record(self, message: Message) -> bytes | NoRecord:
         try:
-            return record(message, self._function.source, self._limits.event_bytes)
+            return record(message, self._function.source_of(message), self._limits.event_bytes)
         except NoRecord as problem:
             return problem
 

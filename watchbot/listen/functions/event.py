@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from watchbot.settings.whereabouts import queue_name
 from watchbot.sqs.message import Attribute, Message
 
 _OPEN, _CLOSE = b'{"Records":[', b"]}"
@@ -20,13 +21,13 @@ class NoRecord(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class EventSource:
     """The queue that an event's messages come from, by its ARN."""
 
     arn: str
 
     @classmethod
-    def at(cls, url: str, region: str) -> "Source":
+    def at(cls, url: str, region: str) -> "EventSource":
         """The queue with this URL, in this region."""
         path = re.search(r"/(\d{12})/([^/]+)/?$", url)
         account, name = path.groups() if path else ("0" * 12, queue_name(url))
@@ -43,18 +44,13 @@ class Source:
         return _part(self.arn, 4)
 
 
-def queue_name(url: str) -> str:
-    """The last part of a queue's URL."""
-    return url.rstrip("/").rpartition("/")[2]
-
-
 def partition(region: str) -> str:
     """The part of AWS that a region is in, as ARNs name it."""
     known = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "eusc-": "aws-eusc"}
     return next((name for start, name in known.items() if region.startswith(start)), "aws")
 
 
-def record(message: Message, source: Source, most_bytes: int) -> bytes:
+def record(message: Message, source: EventSource, most_bytes: int) -> bytes:
     """A message as one of the event's `Records`, in JSON.
 
     Raises `NoRecord` for a message that JSON cannot hold unchanged, and for one whose event alone
@@ -86,7 +82,7 @@ def cut(sizes: Sequence[int], most_bytes: int) -> int:
     return len(sizes)
 
 
-def _record(message: Message, source: Source) -> dict[str, Any]:
+def _record(message: Message, source: EventSource) -> dict[str, Any]:
     attributes = message.attributes
     digest = {"md5OfMessageAttributes": _md5_of_attributes(attributes)} if attributes else {}
     return {

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from watchbot.listen import environment
 from watchbot.listen.functions import variables
 from watchbot.listen.functions.dialogue import LambdaDialogue, Limits
-from watchbot.listen.functions.event import Source, queue_name
+from watchbot.listen.functions.event import EventSource
 from watchbot.listen.functions.http import Server
 from watchbot.listen.functions.runtime_api import RuntimeApi
 from watchbot.listen.functions.variables import Function
 from watchbot.settings.listen import ListenSettings
+from watchbot.settings.whereabouts import queue_name
 
 
 class LambdaOpener:
@@ -31,13 +32,18 @@ class LambdaOpener:
 
 def opener(settings: ListenSettings, base: Mapping[bytes, bytes]) -> LambdaOpener:
     """What opens the talks that these settings ask for."""
-    url = settings.queue_url
-    region = settings.aws.near(url).region or _text(base, b"AWS_REGION") or "us-east-1"
-    own_name = environment.stack_name() or queue_name(url).removesuffix(".fifo")
+    default_region = _text(base, b"AWS_REGION") or "us-east-1"
+    regions = {each.url: settings.aws.near(each.url).region for each in settings.queues}
+    sources = {
+        url: EventSource.at(url, region or default_region) for url, region in regions.items()
+    }
+    first = settings.queues[0].url
+    own_name = environment.stack_name() or queue_name(first).removesuffix(".fifo")
     function = Function(
         name=_text(base, b"AWS_LAMBDA_FUNCTION_NAME") or own_name,
         handler=settings.handler,
-        source=Source.at(url, region),
+        source=sources[first],
+        sources=sources,
         memory_mb=variables.memory_mb(),
         structured=settings.structured_logging,
     )

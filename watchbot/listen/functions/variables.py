@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from watchbot.listen.functions.event import Source, partition
+from watchbot.listen.functions.event import EventSource, partition
+from watchbot.sqs.message import Message
 
 _RUNTIME_DIR = Path("/var/runtime")  # of Lambda's base images
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
@@ -15,14 +16,20 @@ _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_b
 class Function:
     """The facts that a function gets about itself: name, handler, queue, memory in MB.
 
-    `structured`: its log is to be lines of JSON.
+    `source` is the first queue, `sources` are all, by their URLs. `structured`: its log is to be
+    lines of JSON.
     """
 
     name: str
     handler: str | None
-    source: Source
+    source: EventSource
     memory_mb: int
     structured: bool = False
+    sources: Mapping[str, EventSource] = field(default_factory=dict)
+
+    def source_of(self, message: Message) -> EventSource:
+        """The queue of a message."""
+        return self.sources.get(message.origin.url, self.source)
 
     @property
     def arn(self) -> str:

@@ -23,7 +23,6 @@ class LineTerms:
     end of its batch.
     """
 
-    queue_url: str
     variables: Mapping[str, str]
     max_line: int
     stays: bool
@@ -75,8 +74,7 @@ class LineDialogue:
         self._refuse_unasked()
         terms = self._terms
         lines = [
-            encoded(message_line(job, terms.queue_url, deadline), self._scratch, terms.max_line)
-            for job in batch
+            encoded(message_line(job, deadline), self._scratch, terms.max_line) for job in batch
         ]
         self._awaited.extend(job.message.id for job in batch)
         self._unwritten = memoryview(b"".join(lines))

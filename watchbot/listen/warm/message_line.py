@@ -17,7 +17,7 @@ _SHOWN = 60  # characters of a bad answer that its reason shows
 _KEYS = {"exit", "reason", "retryAfter", "id"}
 
 
-def message_line(job: Job, queue_url: str, deadline: float) -> dict[str, Any]:
+def message_line(job: Job, deadline: float) -> dict[str, Any]:
     """The fields of a message, by the names that a worker's variables have; absent ones left out.
 
     `deadline` is in epoch seconds.
@@ -28,7 +28,6 @@ def message_line(job: Job, queue_url: str, deadline: float) -> dict[str, Any]:
         "Message": content.body,
         **environment.message_facts(message, content),
         "ApproximateReceiveCount": message.receives,
-        "QueueUrl": queue_url,
         "deadline": round(deadline, 3),
     }
     if content.attributes:

@@ -14,7 +14,7 @@ from watchbot import metrics
 from watchbot.listen import environment, process
 from watchbot.listen.care import Care, Ending, StillRunning
 from watchbot.listen.ends import AtWork, Ends, Limit, RunCare
-from watchbot.listen.output import Output
+from watchbot.listen.output import About, Output
 from watchbot.listen.process import Alive, Listener
 from watchbot.listen.report import UNKNOWN, Run, Verdict
 from watchbot.listen.runner import Job
@@ -32,6 +32,7 @@ from watchbot.listen.warm.dialogue import (
 from watchbot.listen.warm.in_hand import InHand, Router
 from watchbot.outcome import FAILED, LEFT, TIMED_OUT, Outcome
 from watchbot.settings.listen import WatcherSettings
+from watchbot.sqs.message import about
 from watchbot.world import World
 
 HANG_UP_S = 1.0  # a process that closed its end of the talk has this long to end by itself
@@ -80,7 +81,8 @@ class Worker:
         """`more` are variables of this process alone."""
         self._shop, self.number, self.scratch = shop, number, scratch
         self._more = more or {}
-        own = Output(None, structured=shop.settings.structured_logging, who=f"worker {number}")
+        about_none = About(who=f"worker {number}")
+        own = Output(about_none, structured=shop.settings.structured_logging)
         self._own, self._router = own, Router(own)
         self.known, self.over = anyio.Event(), anyio.Event()
         self.runs, self.pid, self.looks_at = 0, 0, 0.0
@@ -324,8 +326,8 @@ class Worker:
             self._limit.scope.cancel()
 
     def _output(self, part: Sequence[Job]) -> Output:
-        ids = [job.message.id for job in part]
-        return Output(ids, structured=self._shop.settings.structured_logging)
+        about_them = About.messages([job.message for job in part])
+        return Output(about_them, structured=self._shop.settings.structured_logging)
 
     def _unanswered(self) -> Sequence[Job]:
         return self._in_hand.unanswered if self._in_hand else ()
@@ -336,4 +338,4 @@ class Worker:
 
     def _facts(self) -> dict[str, object]:
         job = self._in_hand.oldest if self._in_hand else None
-        return {"message_id": job.message.id} if job else {"worker": self.number}
+        return about(job.message) if job else {"worker": self.number}

@@ -8,11 +8,11 @@ import pytest
 
 from tests.support import sqs_digest
 from tests.support.builders import a_message
-from watchbot.listen.functions.event import NoRecord, Source, cut, event, record
+from watchbot.listen.functions.event import EventSource, NoRecord, cut, event, record
 from watchbot.sqs.message import Attribute, Message
 
 MB = 1_000_000
-SOURCE = Source("arn:aws:sqs:eu-central-1:123456789012:tiles")
+SOURCE = EventSource("arn:aws:sqs:eu-central-1:123456789012:tiles")
 SYSTEM: dict[str, Any] = {
     "SenderId": "AIDAEXAMPLE",
     "SentTimestamp": "1700000000000",

@@ -3,13 +3,13 @@
 import os
 from dataclasses import replace
 
-from watchbot.listen.functions.event import Source
+from watchbot.listen.functions.event import EventSource
 from watchbot.listen.functions.variables import Function, memory_mb, of_function
 
 FUNCTION = Function(
     name="tiles",
     handler="app.handler",
-    source=Source("arn:aws:sqs:eu-central-1:123456789012:tiles-queue"),
+    source=EventSource("arn:aws:sqs:eu-central-1:123456789012:tiles-queue"),
     memory_mb=512,
 )
 
@@ -91,7 +91,7 @@ def test_what_nobody_else_can_know_is_set_whatever_was_there() -> None:
 
 
 def test_without_a_handler_of_ours_the_images_own_is_kept() -> None:
-    none = Function(name="f", handler=None, source=Source("not-an-arn"), memory_mb=1)
+    none = Function(name="f", handler=None, source=EventSource("not-an-arn"), memory_mb=1)
 
     assert variables({"_HANDLER": "index.handler"}, none)["_HANDLER"] == "index.handler"
     assert "_HANDLER" not in variables({}, none)

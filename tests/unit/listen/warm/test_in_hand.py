@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tests.support.builders import a_job_of, a_message
-from watchbot.listen.output import Output
+from watchbot.listen.output import About, Output
 from watchbot.listen.report import Run
 from watchbot.listen.runner import Job
 from watchbot.listen.warm.dialogue import Answer
@@ -15,9 +15,11 @@ RUN = Run(id="r", duration_s=1)
 
 def in_hand(batch: Sequence[Job]) -> InHand:
     def output(part: Sequence[Job]) -> Output:
-        return Output([job.message.id for job in part], structured=False)
+        return Output(About(ids=[job.message.id for job in part]), structured=False)
 
-    return InHand(batch, Router(Output(None, structured=False)), output, lambda: RUN, ExitCodes())
+    return InHand(
+        batch, Router(Output(About(), structured=False)), output, lambda: RUN, ExitCodes()
+    )
 
 
 async def test_message_whose_lease_was_lost_is_not_handed_over_and_answers_are_for_the_others() -> (

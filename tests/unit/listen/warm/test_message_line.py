@@ -1,6 +1,7 @@
 """A message as a line, and an answer as one."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,14 @@ import pytest
 from tests.support.builders import a_job_of, a_message
 from watchbot.listen.warm.dialogue import Answer, BadAnswer
 from watchbot.listen.warm.message_line import encoded, message_line, read_answer
-from watchbot.sqs.message import Attribute, Message
+from watchbot.sqs.message import Attribute, Message, Origin
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/1/q"
 
 
 def line_of(message: Message, scratch: Path, most_bytes: int = 1_000_000) -> dict[str, Any]:
-    line = encoded(message_line(a_job_of(message), QUEUE, 12.3456), str(scratch), most_bytes)
+    job = a_job_of(replace(message, origin=Origin("q", QUEUE)))
+    line = encoded(message_line(job, 12.3456), str(scratch), most_bytes)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
     return dict(json.loads(line))
