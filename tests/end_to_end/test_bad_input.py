@@ -32,7 +32,10 @@ def queue(cloud: Cloud) -> str:
         (["--max-job-duration", "soon"], ["--max-job-duration", "maxJobDuration", "number"]),
         (["--endpoint-url", "here"], ["--endpoint-url", "'here'"]),
         (["--no-such-option"], ["--no-such-option"]),
-        (["--queue-ulr"], ["did you mean '--queue-url'; see watchbot listen --help"]),
+        (
+            ["--queue-ulr"],
+            ["did you mean one of '--queue-order', '--queue-url'; see watchbot listen --help"],
+        ),
         (["--reject-codes", "0-3"], ["--reject-codes", "0, which completes a message"]),
         (["--return-codes", "4;5"], ["--return-codes", "such as 3,64-78", "'4;5'"]),
         (["--return-codes", "3-5"], ["--return-codes", "holds 3, which --reject-codes has"]),

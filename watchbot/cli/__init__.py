@@ -87,8 +87,11 @@ def main(words: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "watchbot"
-        problem = error.format_message().rstrip(".").replace(". Did you mean", "; did you mean")
-        _complain(f"{problem.removesuffix('?')}; see {path} --help", given)
+        problem = error.format_message().rstrip(".")
+        problem = re.sub(
+            r"\. \(?Did you mean( one of)?:? (.*)\?\)?$", r"; did you mean\1 \2", problem
+        )
+        _complain(f"{problem}; see {path} --help", given)
         return error.exit_code
     except BrokenPipeError:  # as in `watchbot send ... | head`
         stdout.drop()

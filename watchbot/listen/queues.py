@@ -1,12 +1,18 @@
 """Opens the queues of a watcher, each in its own region and at its own server."""
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
+import anyio
+
 from watchbot.aws import Client, open_client
-from watchbot.settings.base import AwsEndpoint
+from watchbot.errors import NotFound, SettingError
+from watchbot.lifecycle import Stop
+from watchbot.settings.base import AwsEndpoint, describe
 from watchbot.settings.listen import ListenSettings
 from watchbot.sqs.consumer import Weighted
-from watchbot.sqs.queue import SqsQueue
+from watchbot.sqs.queue import Queue, SqsQueue
+from watchbot.sqs.reach import reach
 
 CONNECTIONS = 50  # of a queue at once
 
@@ -29,3 +35,24 @@ async def open_queues(house: AsyncExitStack, settings: ListenSettings) -> list[W
         Weighted(SqsQueue(clients[aws], queue.url, queue.name), queue.weight)
         for aws, queue in zip(near, settings.queues, strict=True)
     ]
+
+
+async def reach_all(queues: Sequence[Queue], stop: Stop, give_up_s: float) -> bool:
+    """Calls `reach` for each queue, all at once. Returns False if `stop` came first.
+
+    Raises `SettingError`, in a group, for one that does not exist among several.
+    """
+    async with anyio.create_task_group() as looks:
+        for queue in queues:
+            looks.start_soon(_reach, queue, stop, give_up_s, len(queues) > 1)
+    return not stop.draining.is_set()
+
+
+async def _reach(queue: Queue, stop: Stop, give_up_s: float, is_one_of_several: bool) -> None:
+    try:
+        await reach(queue, stop, give_up_s)
+    except* NotFound as missing:
+        if not is_one_of_several:
+            raise
+        error = missing.exceptions[0]
+        raise SettingError(describe("queue_url"), f"names {queue.name}: {error}") from None

@@ -28,7 +28,7 @@ from watchbot.listen.notify import Notifier
 from watchbot.listen.observers import Observer
 from watchbot.listen.orphans import reap_for_ever
 from watchbot.listen.protection import Protection, protecting
-from watchbot.listen.queues import open_queues
+from watchbot.listen.queues import open_queues, reach_all
 from watchbot.listen.reserve import Reserve
 from watchbot.listen.runs import open_runs
 from watchbot.listen.tracing import tracing
@@ -36,7 +36,6 @@ from watchbot.listen.watcher import Parts, Watcher
 from watchbot.listen.workspace import Workspace, open_workspace
 from watchbot.settings.listen import ListenSettings
 from watchbot.sqs.queue import Queue
-from watchbot.sqs.reach import reach
 from watchbot.sqs.valve import Valve
 from watchbot.web import Pages, serving
 
@@ -77,9 +76,8 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
         if notifier is not None:
             house.callback(lambda: notifier.hurry(watcher.left_s))
         await _serve(house, settings, watcher, {"/failures": failures.page, **runs.pages})
-        for queue, _ in queues:
-            if not await reach(queue, stop, settings.give_up_after):
-                return 0
+        if not await reach_all([queue for queue, _ in queues], stop, settings.give_up_after):
+            return 0
         await _begin_background(house, [queue for queue, _ in queues])
         await start(runs.runner, stop)
         # These objects live to the end, so the garbage collector need not visit them.

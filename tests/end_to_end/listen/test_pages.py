@@ -8,7 +8,7 @@ import requests
 from tests.support.cloud import Cloud
 from tests.support.programs import read_until
 
-SETTLED = 'watchbot_messages_settled_total{outcome="completed"} 1.0'
+SETTLED = 'watchbot_messages_settled_total{outcome="completed",queue="pages"} 1.0'
 
 
 def test_metrics_and_health_are_served(cloud: Cloud) -> None:
@@ -30,11 +30,11 @@ def test_metrics_and_health_are_served(cloud: Cloud) -> None:
     assert [answer.status_code for answer in read_health] == [200, 200]
     assert scraped.headers["content-type"].startswith("text/plain; version=0.0.4")
     for line in (
-        "watchbot_messages_received_total 1.0",
+        'watchbot_messages_received_total{queue="pages"} 1.0',
         SETTLED,
         "watchbot_workers_limit 1.0",
-        'watchbot_queue_messages{state="visible"} ',
-        "watchbot_queue_oldest_message_age_seconds ",
+        'watchbot_queue_messages{queue="pages",state="visible"} ',
+        'watchbot_queue_oldest_message_age_seconds{queue="pages"} ',
         'watchbot_aws_requests_total{operation="receive_message",result="ok",service="sqs"}',
     ):
         assert line in scraped.text

@@ -78,7 +78,7 @@ def test_message_handed_out_twice_at_once_runs_once(cloud: Cloud, tmp_path: Path
         watcher.send_signal(signal.SIGSTOP)
         time.sleep(2)  # the lease runs out, and the worker goes on
         watcher.send_signal(signal.SIGCONT)
-        both = "watchbot_messages_in_hand 2.0"
+        both = 'watchbot_messages_in_hand{queue="twice"} 2.0'
         while both not in requests.get(f"{url}/metrics", timeout=10).text:
             assert watcher.poll() is None
         (tmp_path / "go").touch()
@@ -106,7 +106,7 @@ def test_message_handed_out_twice_that_fails_waits_one_backoff(
         watcher.send_signal(signal.SIGSTOP)
         time.sleep(2)  # the lease runs out, and the worker goes on
         watcher.send_signal(signal.SIGCONT)
-        both = "watchbot_messages_in_hand 2.0"
+        both = 'watchbot_messages_in_hand{queue="twice-failed"} 2.0'
         while both not in requests.get(f"{url}/metrics", timeout=10).text:
             assert watcher.poll() is None
         (tmp_path / "go").touch()
