@@ -1,10 +1,11 @@
 """The settings of `watchbot send`: messages, destination, and when."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from watchbot.settings.base import PublicUrl, QueueUrl, Settings, TopicArn, option
 
@@ -17,6 +18,13 @@ def _without_password(value: object) -> object:
     return value
 
 
+def _fits_a_header(token: str) -> str:
+    if not re.fullmatch(r"[!-~]+", token):
+        raise ValueError("must be one word of ASCII characters; the one that was given is not")
+    return token
+
+
+ShownToken = Annotated[str, AfterValidator(_fits_a_header)]
 SchedulerUrl = Annotated[PublicUrl, BeforeValidator(_without_password)]
 
 
@@ -55,6 +63,6 @@ class SendSettings(Settings):
     scheduler_url: SchedulerUrl | None = option(
         None, "Let this `watchbot schedule` keep messages that SQS cannot hold back so long.", "URL"
     )
-    token: str | None = option(None, "Show the scheduler this token.", "TOKEN", repr=False)
+    token: ShownToken | None = option(None, "Show the scheduler this token.", "TOKEN", repr=False)
     file: str | None = option(None, "Send each line of this file; -: standard input.", "LINES")
     body: str | None = None
