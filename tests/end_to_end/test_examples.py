@@ -177,12 +177,13 @@ def test_pods_of_several_queues_are_scaled_by_each_in_its_weight() -> None:
     parts = {each["kind"]: each["spec"] for each in yaml.safe_load_all(text) if "spec" in each}
     (container,) = parts["Deployment"]["template"]["spec"]["containers"]
     told = {each["name"]: each["value"] for each in container["env"]}
-    weights = dict(word.split("=") for word in told["WATCHBOT_QUEUE_URL"].split())
+    settings = load(ListenSettings, {"queue_url": told["WATCHBOT_QUEUE_URL"]})
+    weights = {share.url: share.weight for share in settings.queues}
     triggers = [each["metadata"] for each in parts["ScaledObject"]["triggers"]]
 
     assert {each["queueURL"] for each in triggers} == set(weights)
-    shares = [int(each["queueLength"]) * int(weights[each["queueURL"]]) for each in triggers]
-    assert set(shares) == {int(told["WATCHBOT_CONCURRENCY"]) * max(map(int, weights.values()))}
+    shares = [int(each["queueLength"]) * weights[each["queueURL"]] for each in triggers]
+    assert set(shares) == {int(told["WATCHBOT_CONCURRENCY"]) * max(weights.values())}
 
 
 def test_pod_gets_longer_than_its_drain() -> None:

@@ -5,9 +5,10 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from watchbot.queues.ages import with_cloudwatch
-from watchbot.queues.named import asked_for, name_of, opened
+from watchbot.queues.named import asked_for, opened
 from watchbot.queues.state import QueueState, states
 from watchbot.settings.status import StatusSettings
+from watchbot.settings.whereabouts import queue_name
 
 REMEMBERED_S = 900
 STEADY_S = 60  # the least time over which an age may be said to grow
@@ -65,7 +66,7 @@ def keys(urls: Sequence[str]) -> Mapping[str, str]:
     """A short name for each queue's page, by URL: its name, with a number where two share it."""
     taken: dict[str, str] = {}
     for url in urls:
-        name, number = name_of(url), 1
+        name, number = queue_name(url), 1
         key = name
         while key in taken:
             number += 1

@@ -6,7 +6,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from watchbot.aws import Client, open_client
 from watchbot.errors import SettingError, WatchbotError
 from watchbot.settings.base import AwsEndpoint, describe
+from watchbot.settings.queues import shares
 from watchbot.settings.status import StatusSettings
+from watchbot.settings.whereabouts import queue_name
 
 PAGE = 1000  # queues of one answer; SQS names no further ones unless a size is asked for
 
@@ -15,11 +17,14 @@ class NoSuchQueues(WatchbotError):
     """No queue's name begins with the prefix."""
 
 
-def given(urls: Sequence[str]) -> Sequence[str]:
-    """The URLs. Raises `SettingError` without any."""
-    if not urls:
+def given(texts: Sequence[str]) -> list[str]:
+    """The URLs in texts that each hold `URL` or `URL=WEIGHT`, as a watcher's variable does.
+
+    Raises `SettingError` without any.
+    """
+    if not texts:
         raise SettingError(describe("queue_url"), "is missing; name a queue")
-    return urls
+    return [share.url for share in shares(texts)]
 
 
 async def asked_for(settings: StatusSettings) -> Sequence[str]:
@@ -29,7 +34,7 @@ async def asked_for(settings: StatusSettings) -> Sequence[str]:
     """
     prefix = settings.queue_prefix
     if settings.queue_url and prefix is None:
-        return settings.queue_url
+        return given(settings.queue_url)
     if settings.queue_url or prefix is None:
         names = f"{describe('queue_url')}, {describe('queue_prefix')}"
         problem = "both are set; name one of them" if prefix is not None else "name one of them"
@@ -40,12 +45,7 @@ async def asked_for(settings: StatusSettings) -> Sequence[str]:
             f"no queue here has a name that begins with {prefix!r}; "
             "check it, the account, and the region (--region)"
         )
-    return sorted(urls, key=name_of)
-
-
-def name_of(url: str) -> str:
-    """The name of a queue, from its URL."""
-    return url.rstrip("/").rpartition("/")[2]
+    return sorted(urls, key=queue_name)
 
 
 @asynccontextmanager

@@ -7,9 +7,10 @@ import click
 
 from watchbot.errors import AwsError, Denied
 from watchbot.queues.caller import caller
-from watchbot.queues.named import given, name_of, opened
+from watchbot.queues.named import given, opened
 from watchbot.settings.base import AwsEndpoint
 from watchbot.settings.pause import PauseSettings, ResumeSettings
+from watchbot.settings.whereabouts import queue_name
 from watchbot.sqs import pause as tags
 from watchbot.sqs.pause import Pause
 from watchbot.sqs.queue import SqsQueue
@@ -53,7 +54,7 @@ async def _each(
     refused = False
     async with opened(given(settings.queue_url), settings.aws) as clients:
         for url, client in clients.items():
-            name = name_of(url)
+            name = queue_name(url)
             try:
                 click.echo(f"{name}: {await one(SqsQueue(client, url))}")
             except AwsError as error:

@@ -7,7 +7,7 @@ import anyio
 
 from watchbot.aws import Client
 from watchbot.errors import AwsError
-from watchbot.queues.named import name_of
+from watchbot.settings.whereabouts import queue_name
 from watchbot.sqs.counts import counts
 from watchbot.sqs.pause import Pause, read
 from watchbot.sqs.queue import SqsQueue
@@ -39,7 +39,7 @@ class QueueState:
     @property
     def name(self) -> str:
         """The queue's name."""
-        return name_of(self.url)
+        return queue_name(self.url)
 
 
 async def states(clients: Mapping[str, Client]) -> list[QueueState]:

@@ -7,12 +7,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator
 
 from watchbot.errors import SettingError
-from watchbot.settings.base import Host, Port, PublicUrl, QueueUrl, Settings, describe, option
+from watchbot.settings.base import Host, Port, PublicUrl, Settings, describe, option
+from watchbot.settings.queues import AnyQueueUrls
 from watchbot.settings.top import MetricsUrls
-
-
-def _each_once(urls: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(urls))
 
 
 def _service_url(value: str) -> str:
@@ -36,9 +33,7 @@ class ConsoleSettings(Settings):
 
     rivals = ("queue_url", "queue_prefix")  # a worker has QueueUrl in its variables
 
-    queue_url: Annotated[tuple[QueueUrl, ...], AfterValidator(_each_once)] = option(
-        (), "Show this queue and its dead letters; repeatable.", "URL"
-    )
+    queue_url: AnyQueueUrls = option((), "Show this queue and its dead letters; repeatable.", "URL")
     queue_prefix: str | None = option(
         None, "Show all queues whose names begin with this.", "NAME", max_length=80
     )

@@ -75,10 +75,15 @@ def _split(value: object) -> object:
 
 
 def _check(given: tuple[str, ...]) -> tuple[str, ...]:
-    if not given:
-        raise ValueError("names no queue; give the URL of one")
     shares(given)
     return given
 
 
-QueueUrls = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_check)]
+def _not_empty(given: tuple[str, ...]) -> tuple[str, ...]:
+    if not given:
+        raise ValueError("names no queue; give the URL of one")
+    return given
+
+
+AnyQueueUrls = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_check)]
+QueueUrls = Annotated[AnyQueueUrls, AfterValidator(_not_empty)]

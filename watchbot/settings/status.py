@@ -1,7 +1,7 @@
 """The settings of `watchbot status`: which queues, and who knows of them."""
 
 from watchbot.settings.base import Settings, option
-from watchbot.settings.pause import QueueUrls
+from watchbot.settings.queues import AnyQueueUrls
 from watchbot.settings.top import MetricsUrls
 
 
@@ -10,7 +10,7 @@ class StatusSettings(Settings):
 
     rivals = ("queue_url", "queue_prefix")  # a worker has QueueUrl in its variables
 
-    queue_url: QueueUrls = option((), "Show this queue; repeatable.", "URL")
+    queue_url: AnyQueueUrls = option((), "Show this queue; repeatable.", "URL")
     queue_prefix: str | None = option(None, "Show all queues whose names begin with this.", "NAME")
     watcher: MetricsUrls = option(
         (), "Also ask the watcher whose metrics are at this URL; repeatable.", "URL"

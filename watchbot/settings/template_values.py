@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
 
+from watchbot.settings.queues import MOST_WEIGHT
 from watchbot.settings.values import Intrinsic, Texts, is_intrinsic, literal, one_of, text
 
-MOST_WEIGHT = 1_000  # of a queue, as `watchbot listen` has it
 _QUEUE = re.compile(r"[A-Za-z][A-Za-z0-9]{0,19}", re.ASCII)
 _TAKEN = "deadletter"  # NAMEDeadLetterQueue is the name of a dead-letter queue
 

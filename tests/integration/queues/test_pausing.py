@@ -52,6 +52,18 @@ def test_tag_by_hand_is_a_pause(cloud: Cloud) -> None:
     assert tags(cloud, queue) == {}
 
 
+def test_queues_of_a_watcher_are_taken_from_its_variable(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queues = [cloud.queue("heavy"), cloud.queue("light")]
+    monkeypatch.setenv("QueueUrl", f"{queues[0]}=3 {queues[1]}")
+
+    done = run("pause")
+
+    assert (done.code, done.err) == (0, "")
+    assert all("watchbot:paused" in tags(cloud, queue) for queue in queues)
+
+
 def test_server_that_is_not_of_aws_says_not_who_paused(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,8 @@ import watchbot
 from tests.benchmarks.scaling import arithmetic
 from tests.support.inside import run
 from tests.support.stacks import options
+from watchbot.settings.base import load
+from watchbot.settings.listen import ListenSettings
 
 
 def resources(kind: str, **more: Any) -> dict[str, dict[str, Any]]:
@@ -66,7 +68,11 @@ def test_watcher_reads_all_of_them_with_their_weights() -> None:
     url = "https://sqs.eu-west-1.amazonaws.com/123456789012/"
     given = re.sub(r"\$\{(\w+)\}", lambda found: url + named[found[1]]["Ref"], text)
 
-    assert given == f"{url}WatchbotHighQueue=3 {url}WatchbotLowQueue=1"
+    queues = load(ListenSettings, {"queue_url": given}).queues
+    assert [(each.url, each.weight) for each in queues] == [
+        (f"{url}WatchbotHighQueue", 3),
+        (f"{url}WatchbotLowQueue", 1),
+    ]
     assert variables["WorkTopic"] == {"Ref": "WatchbotHighTopic"}
 
 
