@@ -2,11 +2,12 @@
 
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import anyio
 import pytest
 
-from tests.support.builders import a_job_of, a_message
+from tests.support.builders import a_job_of, a_jumping_world, a_message
 from watchbot.errors import UsageError
 from watchbot.lifecycle import Stop
 from watchbot.listen.care import Care, Ending
@@ -15,13 +16,12 @@ from watchbot.listen.process import Alive, Listener
 from watchbot.listen.runner import Job
 from watchbot.listen.spawn import Command, Start
 from watchbot.listen.warm.dialogue import Answer
-from watchbot.listen.warm.pool import WONDER_S, Recycling, WarmRunner, keeping
+from watchbot.listen.warm.pool import PROOF_S, WONDER_S, Recycling, WarmRunner, keeping
 from watchbot.listen.warm.worker import RunProcess, Shop
 from watchbot.listen.workspace import Workspace, open_workspace
 from watchbot.outcome import RELEASED
 from watchbot.settings.base import load
 from watchbot.settings.listen import ListenSettings
-from watchbot.world import REAL
 
 EXPECTS = "it is to answer"
 
@@ -106,7 +106,7 @@ def a_shop(run_process: RunProcess) -> Shop:
         base={},
         ends=Ends(settings, Stop()),
         open_dialogue=a_talk,
-        world=REAL,
+        world=a_jumping_world(),
         stays=True,
         expects=EXPECTS,
         run_process=run_process,
@@ -137,6 +137,30 @@ async def test_worker_that_does_not_answer_its_first_message_is_told_of_once(
     assert [vars(line)["reason"] for line in lines] == [EXPECTS] * said
     assert outcomes == [RELEASED]
     assert "starting another" not in caplog.text
+
+
+@pytest.mark.jumping
+async def test_worker_that_dies_at_each_start_is_started_ever_less_often(
+    workspace: Workspace,
+) -> None:
+    starts: list[float] = []
+
+    async def dies(
+        start: Start, listener: Listener, care: Care, begun: Callable[[Alive], bool]
+    ) -> Ending:
+        starts.append(anyio.current_time())
+        begun(Silent())
+        await anyio.sleep(PROOF_S + 1 if len(starts) == 1 else 0.1)
+        return Ending(exit_code=7)
+
+    async with keeping(a_shop(dies), workspace, 1, Recycling()) as runner:
+        await runner.start(Stop())
+        await anyio.sleep(300)
+        with pytest.raises(OSError, match="exit code 7"):
+            await runner.run([a_job_of(a_message("m"))], 0)
+
+    pauses = [round(later - before) for before, later in pairwise(starts)]
+    assert pauses == [2, 1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
 @pytest.mark.jumping
