@@ -22,17 +22,31 @@ from watchbot.sqs.memory import MemoryQueue
 MESSAGES = 400
 
 
-def test_calls_of_sqs_for_each_message() -> None:
+def calls_for(*options: str) -> Counter[str]:
+    """How often a watcher with these options calls SQS to work off all messages."""
     with sqs_server_process() as url:
         server = Server(url)
         queue = server.queue()
-        words = [word.format(queue=queue) for word in watchbot("--concurrency", "16", "/bin/true")]
+        words = [word.format(queue=queue) for word in watchbot(*options)]
         server.call("FillQueue", QueueUrl=queue, Count=MESSAGES)
         with running(words, environment(url)):
             server.wait_until_empty(queue)
-            calls = Counter(
+            return Counter(
                 {action: note["count"] for action, note in server.call("TellCalls").items()}
             )
+
+
+def test_calls_of_sqs_for_each_message_in_batches() -> None:
+    worker = "while read -r message; do echo 0 >&3; done"
+
+    calls = calls_for("--concurrency", "4", "--batch-size", "10", "--warm", "lines", worker)
+
+    assert calls["ReceiveMessage"] + calls["DeleteMessageBatch"] <= 0.22 * MESSAGES
+    assert calls["ChangeMessageVisibilityBatch"] == 0
+
+
+def test_calls_of_sqs_for_each_message() -> None:
+    calls = calls_for("--concurrency", "16", "/bin/true")
 
     assert calls["DeleteMessageBatch"] <= MESSAGES / 5
     assert calls["ReceiveMessage"] <= MESSAGES / 4

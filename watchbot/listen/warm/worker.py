@@ -98,7 +98,7 @@ class Worker:
         self._rest: Sequence[Answer] = ()
         self._dialogue: Dialogue | None = None
         self._alive: Alive
-        self._meter: Meter | None = None  # of the run under way
+        self._meter: Meter | None = None  # of the run under way, or of the last one
         self._in_all: Usage | None = None  # what the process has used, once it has ended
         self._roll = ExitStack()  # has it among the processes at work while it runs
 
@@ -186,12 +186,12 @@ class Worker:
 
     async def _talk_to_its_end(self, in_hand: InHand, limit: Limit) -> str | None:
         """Returns once all is answered, or what is wrong with an answer."""
-        await self.known.wait()
+        await self._get_known()
         dialogue = self._dialogue
         if self.over.is_set() or dialogue is None:
             return None
         self._alive.catch_up()
-        self._meter = Meter(self.pid)
+        self._meter = Meter(self.pid, self._meter)
         deadline = self._shop.world.wall() + limit.seconds
         try:
             while batch := in_hand.to_hand_over():
@@ -209,6 +209,10 @@ class Worker:
         except BadAnswer as bad:
             return str(bad)
         return None
+
+    async def _get_known(self) -> None:
+        if not self.known.is_set():  # else a wait would cost a turn of the event loop
+            await self.known.wait()
 
     async def _hand(
         self, dialogue: Dialogue, in_hand: InHand, batch: Sequence[Job], deadline: float
