@@ -1,6 +1,7 @@
 """The pages that show: what needs a person, queues, failures, runs, the audit."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -11,6 +12,7 @@ from starlette.routing import Route
 from watchbot.console.audit import Deed
 from watchbot.console.fresh import Missing
 from watchbot.console.needs import needs
+from watchbot.console.queues import keys
 from watchbot.console.render import Renderer
 from watchbot.console.sources import Sources
 from watchbot.console.visit import number_of
@@ -82,16 +84,38 @@ class LookPages:
         fingerprint = request.path_params["fingerprint"]
         kinds = await self._sources.failing()
         found = () if isinstance(kinds, Missing) else kinds
-        runs = [each for each in self._last_runs() if each["fingerprint"] == fingerprint]
+        runs = await self._of_kind(fingerprint)
         return self._renderer.page(
             request,
             "kind.html",
             fingerprint=fingerprint,
             kind=next((each for each in found if each.fingerprint == fingerprint), None),
-            runs=runs[:SHOWN_RUNS],
+            runs=runs,
             sample=next((each["tail"] for each in runs if each["tail"]), ""),
-            letters=(),
+            letters=await self._letters(fingerprint),
         )
+
+    async def _of_kind(self, fingerprint: str) -> list[dict[str, Any]]:
+        """The last messages that failed so: from the store, else as the watchers remember them."""
+        store = self._sources.failures
+        if store is not None:
+            kept = await store.of_kind(fingerprint, SHOWN_RUNS)
+            return [{**asdict(each), "ended": each.at, "where": each.container} for each in kept]
+        runs = [each for each in self._last_runs() if each["fingerprint"] == fingerprint]
+        return runs[:SHOWN_RUNS]
+
+    async def _letters(self, fingerprint: str) -> list[tuple[str, str, int]]:
+        """The dead letters of a kind that are open here: page key, queue, and count."""
+        states = await self._sources.looked.get()
+        if isinstance(states, Missing):
+            return []
+        by_url = keys([state.url for state in states])
+        found: list[tuple[str, str, int]] = []
+        for state in states:
+            tray = self._sources.tray(state)
+            if tray and (count := len(tray.sheaf.places(fingerprint=fingerprint))):
+                found.append((by_url[state.url], state.name, count))
+        return found
 
     async def runs(self, request: Request) -> Response:
         asked = request.query_params
@@ -155,8 +179,7 @@ def _run(said: Mapping[str, Any], view: WatcherView) -> dict[str, Any]:
         "memory_mb": memory / 1e6 if isinstance(memory, int | float) else None,
         "tail": str(said.get("tail") or ""),
         "watcher": view.url,
-        "where": str(said.get("where") or view.url),
-        "log": None,
+        "where": view.url,
     }
 
 

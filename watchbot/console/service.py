@@ -1,8 +1,10 @@
 """Runs `watchbot console`: opens what the options name, and serves the pages."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
 from importlib.resources import files
 from typing import Any, cast
 
@@ -24,8 +26,9 @@ from watchbot.console.queues import Queues
 from watchbot.console.render import Renderer
 from watchbot.console.sources import Sources
 from watchbot.console.visit import MAX_BYTES
-from watchbot.console.watchers import Watchers
+from watchbot.console.watchers import FailingKind, Watchers
 from watchbot.errors import AwsError, UsageError
+from watchbot.failures.store import FailureStore, open_failures
 from watchbot.lifecycle import Stop
 from watchbot.pages.door import check_door
 from watchbot.pages.gate import Gate
@@ -65,6 +68,7 @@ async def serving_console(settings: ConsoleSettings) -> AsyncIterator[str]:
         trays = Trays(settings.aws, audit, tasks)
         house.push_async_callback(trays.close)
         queues = Queues(_shown_queues(settings))
+        store = await _open_failures(house, settings)
         sources = Sources(
             settings=settings,
             queues=queues,
@@ -72,6 +76,8 @@ async def serving_console(settings: ConsoleSettings) -> AsyncIterator[str]:
             watchers=Watchers(settings.watcher, settings.watchers_dns),
             trays=trays,
             audit=audit,
+            failures=store,
+            kinds=Fresh(partial(_kinds, store), tasks) if store else None,
         )
         tasks.start_soon(sources.watchers.read_for_ever)
         tasks.start_soon(trays.tidy_for_ever)
@@ -79,6 +85,20 @@ async def serving_console(settings: ConsoleSettings) -> AsyncIterator[str]:
         yield await house.enter_async_context(
             serving_app(app, settings.host, settings.port, "port")
         )
+
+
+async def _open_failures(house: AsyncExitStack, settings: ConsoleSettings) -> FailureStore | None:
+    if settings.failures is None:
+        return None
+    return await house.enter_async_context(open_failures(settings.failures, settings.aws))
+
+
+async def _kinds(store: FailureStore) -> Sequence[FailingKind]:
+    kept = await store.kinds(datetime.now(UTC))
+    return [
+        FailingKind(each.fingerprint, each.how, each.count, each.last, minutes=each.minutes)
+        for each in kept
+    ]
 
 
 def application(sources: Sources, secret: str | None) -> ASGIApp:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from watchbot.console.audit import Audit
 from watchbot.console.fresh import Fresh, Missing
+from watchbot.console.letters.tray import Tray
 from watchbot.console.letters.trays import Trays
 from watchbot.console.needs import Board, FailedRun, FailedTasks
 from watchbot.console.queues import Queues, keys
 from watchbot.console.watchers import FailingKind, Watchers
+from watchbot.failures.store import FailureStore
 from watchbot.queues.state import QueueState
 from watchbot.settings.console import ConsoleSettings
 
@@ -23,6 +25,7 @@ class Sources:
     watchers: Watchers
     trays: Trays
     audit: Audit
+    failures: FailureStore | None = None
     kinds: Fresh[Sequence[FailingKind]] | None = None
     runs: Fresh[Sequence[FailedRun]] | None = None
     tasks: Fresh[Sequence[FailedTasks]] | None = None
@@ -44,10 +47,15 @@ class Sources:
             tasks=await self.tasks.get() if self.tasks else (),
         )
 
+    def tray(self, state: QueueState) -> Tray | None:
+        """The open tray of the queue's dead letters, or None."""
+        tray = self.trays.of(state.redrive.target_url(state.url)) if state.redrive else None
+        return tray if tray is not None and not tray.ended.is_set() else None
+
     def opened(self, state: QueueState) -> int:
         """How many dead letters of the queue are open here, and hidden from others."""
-        tray = self.trays.of(state.redrive.target_url(state.url)) if state.redrive else None
-        return len(tray.sheaf) if tray is not None and not tray.ended.is_set() else 0
+        tray = self.tray(state)
+        return len(tray.sheaf) if tray else 0
 
     async def failing(self) -> Sequence[FailingKind] | Missing:
         """The kinds of failure: from the database of --failures, else from the watchers."""

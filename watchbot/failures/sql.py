@@ -1,0 +1,91 @@
+"""Failures in SQLite or PostgreSQL."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from watchbot.failures.store import KEPT, MINUTES, Failure, FailureKind
+from watchbot.moment import to_text, to_time
+from watchbot.sql.database import Database, open_database
+from watchbot.sql.migrate import migrate
+
+COMPONENT, PACKAGE = "failures", "watchbot.failures"
+_TYPES = {
+    "at": "timestamptz",
+    "fingerprint": "text",
+    "how": "text",
+    "outcome": "text",
+    "queue": "text",
+    "message_id": "text",
+    "receives": "integer",
+    "duration_s": "double precision",
+    "memory_bytes": "bigint",
+    "container": "text",
+    "log": "text",
+    "tail": "text",
+}
+_COLUMNS = ", ".join(_TYPES)
+
+
+@asynccontextmanager
+async def open_sql(url: str) -> AsyncIterator["SqlFailures"]:
+    """Opens the database at `url`, and brings its tables up to date."""
+    async with open_database(url, connections=4) as database:
+        await migrate(database, COMPONENT, PACKAGE)
+        yield SqlFailures(database)
+
+
+class SqlFailures:
+    """A store in one table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, failures: Sequence[Failure]) -> None:
+        table = self._database.dialect.as_table(_TYPES)
+        async with self._database.transaction() as transaction:
+            await transaction.execute(
+                f"INSERT INTO watchbot_failure ({_COLUMNS}) SELECT {_COLUMNS} FROM {table}",
+                rows=json.dumps([asdict(each.storable) for each in failures]),
+            )
+
+    async def kinds(self, now: datetime) -> list[FailureKind]:
+        rows = await self._database.fetch(
+            "SELECT fingerprint, max(how) AS how, count(*) AS count, min(at) AS first, "
+            "max(at) AS last FROM watchbot_failure WHERE at >= :since "
+            "GROUP BY fingerprint ORDER BY last DESC",
+            since=to_text(now - KEPT),
+        )
+        minutes = await self._minutes(now)
+        none = [0] * MINUTES
+        return [FailureKind(**row, minutes=minutes.get(row["fingerprint"], none)) for row in rows]
+
+    async def of_kind(self, fingerprint: str, most: int) -> list[Failure]:
+        rows = await self._database.fetch(
+            f"SELECT {_COLUMNS} FROM watchbot_failure WHERE fingerprint = :fingerprint "
+            "ORDER BY at DESC LIMIT :most",
+            fingerprint=fingerprint,
+            most=most,
+        )
+        return [Failure(**row) for row in rows]
+
+    async def forget(self, before: datetime) -> None:
+        async with self._database.transaction() as transaction:
+            await transaction.execute(
+                "DELETE FROM watchbot_failure WHERE at < :before", before=to_text(before)
+            )
+
+    async def _minutes(self, now: datetime) -> dict[str, list[int]]:
+        this = now.replace(second=0, microsecond=0)
+        rows = await self._database.fetch(
+            "SELECT fingerprint, at FROM watchbot_failure WHERE at >= :since",
+            since=to_text(this - timedelta(minutes=MINUTES - 1)),
+        )
+        counts: dict[str, list[int]] = {}
+        for row in rows:
+            ago = int((this - to_time(row["at"]).replace(second=0, microsecond=0)).total_seconds())
+            counted = counts.setdefault(row["fingerprint"], [0] * MINUTES)
+            counted[MINUTES - 1 - max(ago // 60, 0)] += 1
+        return counts
