@@ -7,6 +7,7 @@ so that the number of calls does not grow with the square of the queue.
 
 import heapq
 import itertools
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -20,19 +21,19 @@ from watchbot.sqs.queue import MAX_BATCH, Queue, Refusal
 from watchbot.world import World
 
 AT_ONCE = 20  # calls
+SPOOL_BYTES = 2 << 20  # receipts in memory; more go to a file
 CALL_S = 5
 DELETE_TRIES = 3
 AGAIN_S = 1  # pause before retrying a failed renewal
 
 
 class _Ten:
-    """The receipts of up to ten messages, and the time until which SQS can hide them."""
+    """The place of up to ten receipts, and the time until which SQS can hide their messages."""
 
-    __slots__ = ("limit_at", "receipts")
+    __slots__ = ("limit_at", "size", "start")
 
-    def __init__(self, leases: Sequence[Lease]) -> None:
-        self.receipts = [lease.message.receipt for lease in leases]
-        self.limit_at = min(lease.limit_at for lease in leases)
+    def __init__(self, start: int, size: int, limit_at: float) -> None:
+        self.start, self.size, self.limit_at = start, size, limit_at
 
 
 class Shelf:
@@ -44,6 +45,10 @@ class Shelf:
         self._began = world.now()
         self._due: list[tuple[float, int, _Ten]] = []  # a heap; the number breaks ties
         self._numbers = itertools.count()
+        # On disk when they are many: 120,000 receipts take up 50 MB.
+        self._receipts = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115 - put_back closes it
+        self._size = 0
+        self._gone: set[int] = set()  # hashes of receipts that are on the shelf no more
         self._count = 0
         self._over, self._kept = anyio.Event(), anyio.Event()
 
@@ -60,15 +65,16 @@ class Shelf:
         ours = [lease for lease in leases if not lease.lost]
         for some in batched(ours, MAX_BATCH):
             self._count += len(some)
-            self._push(_Ten(some), min(lease.renew_at for lease in some))
+            written = "\n".join(lease.message.receipt for lease in some).encode()
+            self._receipts.seek(self._size)
+            self._receipts.write(written)
+            ten = _Ten(self._size, len(written), min(lease.limit_at for lease in some))
+            self._size += len(written)
+            self._push(ten, min(lease.renew_at for lease in some))
 
     async def delete(self, messages: Sequence[Message]) -> list[Message]:
         """Deletes messages that are on the shelf; returns those that could not be deleted."""
-        receipts = {message.receipt for message in messages}
-        for _, _, ten in self._due:
-            kept = [each for each in ten.receipts if each not in receipts]
-            self._count -= len(ten.receipts) - len(kept)
-            ten.receipts = kept
+        self._drop([message.receipt for message in messages])
         left: list[Message] = []
 
         async def delete(some: Sequence[Message]) -> None:
@@ -109,42 +115,60 @@ class Shelf:
     async def put_back(self, within_s: float) -> int:
         """Makes all messages visible; returns how many are still hidden when time is up."""
         self._over.set()
-        with anyio.move_on_after(within_s):
-            await self._kept.wait()  # a later renewal would hide them again
-            tens = [ten for _, _, ten in self._due]
-            for some in batched(tens, AT_ONCE):
-                async with anyio.create_task_group() as calls:
-                    for ten in some:
-                        calls.start_soon(self._show, ten)
+        try:
+            with anyio.move_on_after(within_s):
+                await self._kept.wait()  # a later renewal would hide them again
+                for some in batched([ten for _, _, ten in self._due], AT_ONCE):
+                    async with anyio.create_task_group() as calls:
+                        for ten in some:
+                            calls.start_soon(self._show, ten)
+        finally:
+            self._receipts.close()
         return self._count
 
     async def _renew(self, ten: _Ten) -> None:
+        receipts = self._held(ten)
         seconds, asked_at = min(self.hidden_s, int(ten.limit_at - self._now())), self._now()
         if seconds < 1:  # SQS makes them visible after twelve hours
-            self._count -= len(ten.receipts)
-        elif await self._hide(ten, seconds):
+            self._drop(receipts)
+        elif await self._hide(receipts, seconds):
             self._push(ten, self._now() + AGAIN_S)
-        elif ten.receipts:
+        elif receipts:
             self._push(ten, asked_at + seconds / 2)
 
     async def _show(self, ten: _Ten) -> None:
-        while refused := await self._hide(ten, 0):
-            self._count -= len(ten.receipts) - len(refused)
-            ten.receipts = refused
+        receipts = self._held(ten)
+        while refused := await self._hide(receipts, 0):
+            self._drop([each for each in receipts if each not in refused])
+            receipts = refused
             await anyio.sleep(AGAIN_S)
-        self._count -= len(ten.receipts)
+        self._drop(receipts)
 
-    async def _hide(self, ten: _Ten, seconds: int) -> list[str]:
-        """Hides a ten, drops lost receipts, and returns the receipts to retry."""
-        refusals: Sequence[Refusal | None] = [Refusal(code="NoAnswer", text="")] * MAX_BATCH
-        messages = [Message(id="", receipt=each, body="", asked_at=0) for each in ten.receipts]
+    async def _hide(self, receipts: Sequence[str], seconds: int) -> list[str]:
+        """Hides messages, drops lost receipts, and returns the receipts to retry."""
+        if not receipts:
+            return []
+        refusals: Sequence[Refusal | None] = [Refusal(code="NoAnswer", text="")] * len(receipts)
+        messages = [Message(id="", receipt=each, body="", asked_at=0) for each in receipts]
         with anyio.move_on_after(CALL_S):
             with suppress(AwsError):
                 refusals = await self._queue.hide([(message, seconds) for message in messages])
-        results = list(zip(ten.receipts, refusals, strict=False))
-        ten.receipts = [each for each, refusal in results if not (refusal and refusal.lost)]
-        self._count -= len(results) - len(ten.receipts)
+        results = list(zip(receipts, refusals, strict=False))
+        self._drop([each for each, refusal in results if refusal and refusal.lost])
         return [each for each, refusal in results if refusal and not refusal.lost]
+
+    def _held(self, ten: _Ten) -> list[str]:
+        """The receipts of a ten that are still on the shelf."""
+        if self._receipts.closed:  # all have been put back, or will be visible by themselves
+            return []
+        self._receipts.seek(ten.start)
+        written = self._receipts.read(ten.size).decode().split("\n")
+        return [receipt for receipt in written if hash(receipt) not in self._gone]
+
+    def _drop(self, receipts: Sequence[str]) -> None:
+        before = len(self._gone)
+        self._gone.update(map(hash, receipts))
+        self._count -= len(self._gone) - before
 
     def _push(self, ten: _Ten, renew_at: float) -> None:
         heapq.heappush(self._due, (renew_at, next(self._numbers), ten))

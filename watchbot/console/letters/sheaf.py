@@ -6,7 +6,6 @@ else reads it, and it is gone with the process.
 
 import bisect
 import json
-import mmap
 import tempfile
 from array import array
 from collections import Counter
@@ -20,6 +19,7 @@ from watchbot.sqs.message import Attribute, Message
 
 MOST = 100_000  # letters
 MOST_BYTES = 1 << 30  # of the file
+PIECE_BYTES = 4 << 20  # of a search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,17 +164,17 @@ class Sheaf:
         return self._starts[place], self._size if last else self._starts[place + 1]
 
     def _holding(self, wanted: bytes) -> Iterator[int]:
-        if not self._size:
-            return
-        self._file.flush()
-        with mmap.mmap(self._file.fileno(), self._size, access=mmap.ACCESS_READ) as view:
-            found = view.find(wanted)
+        """The places of letters with these bytes, read in large pieces."""
+        for start in range(0, self._size, PIECE_BYTES):
+            self._file.seek(start)
+            piece = self._file.read(PIECE_BYTES + len(wanted) - 1)
+            found = piece.find(wanted)
             while found >= 0:
-                place = bisect.bisect_right(self._starts, found) - 1
+                place = bisect.bisect_right(self._starts, start + found) - 1
                 end = self._span(place)[1]
-                if found + len(wanted) <= end:
+                if start + found + len(wanted) <= end:
                     yield place
-                found = view.find(wanted, max(end, found + 1))
+                found = piece.find(wanted, max(end - start, found + 1))
 
     def summary(self, place: int) -> dict[str, Any]:
         """What a list shows of the letter; see `watchbot.deadletter.letter.summary`."""
