@@ -18,9 +18,9 @@ LAYERS = [  # a module imports from its own folder and from the lines above it
     "errors inherited moment world outcome task_outcome watchdog address descriptors doorkeeper "
     "line_worker",
     "answers control credentials display patience settings stdout logs metrics",
-    "ctl lifecycle api_model aws pages watchers web",
-    "dynamodb sqs sql",
-    "task_record",
+    "ctl lifecycle api_model aws pages watchers",
+    "dynamodb sqs sql web",
+    "failures task_record",
     "doctor healthcheck listen deadletter progress queues record schedule template send top",
     "console",
     "local replay explain",

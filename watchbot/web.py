@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
@@ -25,19 +26,30 @@ Why = Callable[[], str | None]
 Pages = Mapping[str, Callable[[], object]]  # by path
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What a service serves beside its metrics.
+
+    `unhealthy` and `unready` return the reason for a 503, or None for a 200. `pages` are served as
+    JSON. With `token`, all but /healthz and /readyz want it as a bearer token.
+    """
+
+    unhealthy: Why
+    unready: Why
+    pages: Pages = field(default_factory=dict)
+    token: str | None = None
+
+
 @asynccontextmanager
-async def serving(
-    host: str, port: int | None, unhealthy: Why, unready: Why, pages: Pages | None = None
-) -> AsyncIterator[str | None]:
+async def serving(host: str, port: int | None, served: Served) -> AsyncIterator[str | None]:
     """Serves while open; yields the URL. Without a `port`, serves nothing and yields None.
 
-    `unhealthy` and `unready` return the reason for a 503, or None for a 200. `pages` are served
-    as JSON. Raises `SettingError` when the address cannot be used.
+    Raises `SettingError` when the address cannot be used.
     """
     if port is None:
         yield None
         return
-    app = _metrics_and_health(unhealthy, unready, pages or {})
+    app = _metrics_and_health(served)
     async with serving_app(app, host, port, "metrics_port") as url:
         log.info("serving metrics and health", extra={"url": url})
         yield url
@@ -79,12 +91,12 @@ def _listener(host: str, port: int, option: str) -> socket.socket:
         ) from error
 
 
-def _metrics_and_health(unhealthy: Why, unready: Why, pages: Pages) -> Any:
+def _metrics_and_health(served: Served) -> Any:
     # Imported here, so that a watcher without a metrics port starts faster and stays smaller.
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import JSONResponse, PlainTextResponse, Response
-    from starlette.routing import Route
+    from starlette.routing import BaseRoute, Mount, Route
 
     scraped, until = b"", 0.0
 
@@ -108,13 +120,20 @@ def _metrics_and_health(unhealthy: Why, unready: Why, pages: Pages) -> Any:
 
         return answer
 
-    routes = [
+    shown: list[BaseRoute] = [
         Route("/metrics", scrape),
-        Route("/healthz", answering(unhealthy)),
-        Route("/readyz", answering(unready)),
-        *(Route(path, serving_json(page)) for path, page in pages.items()),
+        *(Route(path, serving_json(page)) for path, page in served.pages.items()),
     ]
-    return _Paced(Starlette(routes=routes))
+    health = [
+        Route("/healthz", answering(served.unhealthy)),
+        Route("/readyz", answering(served.unready)),
+    ]
+    if served.token:
+        from watchbot.pages.guard import Guard
+        from watchbot.pages.visitors import TokenHolders
+
+        shown = [Mount("/", Guard(Starlette(routes=shown), TokenHolders(served.token)))]
+    return _Paced(Starlette(routes=[*health, *shown]))
 
 
 class _Paced:

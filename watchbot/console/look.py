@@ -186,13 +186,13 @@ def _run(said: Mapping[str, Any], view: WatcherView) -> dict[str, Any]:
 def _jobs(views: Sequence[WatcherView]) -> Iterator[dict[str, Any]]:
     for view in views:
         for said in (view.workers or {}).get("running", ()):
-            part, text = said.get("progress"), said.get("progress_text") or ""
-            share = f"{100 * part:.0f} % " if isinstance(part, int | float) else ""
+            told = said.get("progress") or {}
+            shares = [f"{100 * part:.0f} %" for part in told.values()]
             yield {
                 "message": ", ".join(map(str, said.get("message_ids", ()))),
                 "watcher": view.url,
                 "age_s": _number(said.get("age_s")),
-                "progress": f"{share}{text}",
+                "progress": ", ".join(shares),
             }
 
 

@@ -27,8 +27,9 @@ from watchbot.console.render import Renderer
 from watchbot.console.sources import Sources
 from watchbot.console.visit import MAX_BYTES
 from watchbot.console.watchers import FailingKind, Watchers
-from watchbot.errors import AwsError, UsageError
-from watchbot.failures.store import FailureStore, open_failures
+from watchbot.errors import AwsError, DatabaseError, UsageError
+from watchbot.failures.opening import open_failures
+from watchbot.failures.store import FailureStore
 from watchbot.lifecycle import Stop
 from watchbot.pages.door import check_door
 from watchbot.pages.gate import Gate
@@ -73,7 +74,7 @@ async def serving_console(settings: ConsoleSettings) -> AsyncIterator[str]:
             settings=settings,
             queues=queues,
             looked=Fresh(queues.look, tasks),
-            watchers=Watchers(settings.watcher, settings.watchers_dns),
+            watchers=Watchers(settings.watcher, settings.watchers_dns, settings.watcher_token),
             trays=trays,
             audit=audit,
             failures=store,
@@ -149,10 +150,20 @@ def _handlers(renderer: Renderer) -> dict[Any, Any]:
         return page(request, 400, str(error))
 
     async def denied(request: Request, error: Exception) -> Response:
-        log.warning("action failed", extra={"reason": str(error)})
+        log.warning("page failed", extra={"reason": str(error)})
         return page(request, 502, str(error))
 
-    return {HTTPException: refused, UsageError: wrong, AwsError: denied}
+    async def broken(request: Request, error: Exception) -> Response:
+        log.error("page failed", exc_info=error)
+        return page(request, 500, "This page has a fault; the console's log says which.")
+
+    return {
+        HTTPException: refused,
+        UsageError: wrong,
+        AwsError: denied,
+        DatabaseError: denied,
+        Exception: broken,
+    }
 
 
 async def _script(_: Request) -> Response:

@@ -68,8 +68,8 @@ class FailingKind:
 class Watchers:
     """All watchers, read in the background."""
 
-    def __init__(self, urls: Sequence[str], dns: str | None) -> None:
-        self._dns = dns
+    def __init__(self, urls: Sequence[str], dns: str | None, token: str | None = None) -> None:
+        self._dns, self._token = dns, token
         self.views = {url: WatcherView(url) for url in urls}
         self.problem: str | None = None  # of the name's look-up
         self._counts: dict[tuple[str, str], int] = {}
@@ -90,7 +90,7 @@ class Watchers:
         few = anyio.CapacityLimiter(AT_ONCE)
 
         async def one(view: WatcherView) -> None:
-            said = await to_thread.run_sync(_read, view.url, limiter=few)
+            said = await to_thread.run_sync(_read, view.url, self._token, limiter=few)
             self._take_in(view, said)
 
         async with anyio.create_task_group() as reading:
@@ -164,11 +164,11 @@ class _Said:
     runs: Sequence[Mapping[str, Any]] | None
 
 
-def _read(url: str) -> _Said | str:
-    reading = fetch(url)
+def _read(url: str, token: str | None) -> _Said | str:
+    reading = fetch(url, token)
     if isinstance(reading, str):
         return reading
-    workers, runs = _json(urljoin(url, "v1/workers")), _json(urljoin(url, "v1/runs"))
+    workers, runs = (_json(urljoin(url, path), token) for path in ("v1/workers", "v1/runs"))
     return _Said(
         reading=reading,
         workers=workers if isinstance(workers, dict) else None,
@@ -176,9 +176,9 @@ def _read(url: str) -> _Said | str:
     )
 
 
-def _json(url: str) -> Any:
+def _json(url: str, token: str | None) -> Any:
     """The page's content; None where an older watcher has no such page."""
     try:
-        return json.loads(page_at(url))
+        return json.loads(page_at(url, token))
     except (NoWatcher, ValueError):
         return None

@@ -16,7 +16,7 @@ from typing import Any
 
 from watchbot.aws import Client, open_client
 from watchbot.dynamodb import Table, side_by_side
-from watchbot.failures.store import KEPT, MINUTES, Failure, FailureKind
+from watchbot.failures.store import KEPT, MINUTES, FailureKind, KeptFailure
 from watchbot.moment import to_time
 from watchbot.settings.base import AwsEndpoint
 
@@ -49,7 +49,7 @@ class DynamoFailures:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    async def add(self, failures: Sequence[Failure]) -> None:
+    async def add(self, failures: Sequence[KeptFailure]) -> None:
         await side_by_side(self._put, failures)
         by_day = Counter((_day(each), each.fingerprint) for each in failures)
         last = {(_day(each), each.fingerprint): each for each in failures}
@@ -81,14 +81,14 @@ class DynamoFailures:
                 )
         return sorted(kinds.values(), key=lambda kind: kind.last, reverse=True)
 
-    async def of_kind(self, fingerprint: str, most: int) -> list[Failure]:
-        found: list[Failure] = []
+    async def of_kind(self, fingerprint: str, most: int) -> list[KeptFailure]:
+        found: list[KeptFailure] = []
         items = self._table.query(
             "#part = :part", part=f"kind#{fingerprint}", ScanIndexForward=False, Limit=most
         )
         async for item in items:
-            facts = {name: item.get(name) for name in Failure.__dataclass_fields__}
-            found.append(Failure(**{**facts, "at": item["at"].partition("#")[0]}))
+            facts = {name: item.get(name) for name in KeptFailure.__dataclass_fields__}
+            found.append(KeptFailure(**{**facts, "at": item["at"].partition("#")[0]}))
             if len(found) == most:
                 break
         await items.aclose()
@@ -97,7 +97,7 @@ class DynamoFailures:
     async def forget(self, before: datetime) -> None:
         pass  # DynamoDB deletes what has expired
 
-    async def _put(self, failure: Failure) -> None:
+    async def _put(self, failure: KeptFailure) -> None:
         item = {
             **asdict(failure.storable),
             "part": f"kind#{failure.fingerprint}",
@@ -106,7 +106,7 @@ class DynamoFailures:
         }
         await self._table.put(item, "attribute_not_exists(#part)")
 
-    async def _count_day(self, day: str, fingerprint: str, count: int, last: Failure) -> None:
+    async def _count_day(self, day: str, fingerprint: str, count: int, last: KeptFailure) -> None:
         await self._table.update(
             {"part": f"day#{day}", "at": fingerprint},
             "SET #how = :how, #last = :last, #first = if_not_exists(#first, :last), "
@@ -142,7 +142,7 @@ class DynamoFailures:
         return [item async for item in self._table.query("#part = :part", part=part)]
 
 
-def _day(failure: Failure) -> str:
+def _day(failure: KeptFailure) -> str:
     return to_time(failure.at).strftime(_DAY)
 
 

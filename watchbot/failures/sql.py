@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from watchbot.failures.store import KEPT, MINUTES, Failure, FailureKind
+from watchbot.failures.store import KEPT, MINUTES, FailureKind, KeptFailure
 from watchbot.moment import to_text, to_time
 from watchbot.sql.database import Database, open_database
 from watchbot.sql.migrate import migrate
@@ -43,7 +43,7 @@ class SqlFailures:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, failures: Sequence[Failure]) -> None:
+    async def add(self, failures: Sequence[KeptFailure]) -> None:
         table = self._database.dialect.as_table(_TYPES)
         async with self._database.transaction() as transaction:
             await transaction.execute(
@@ -62,14 +62,14 @@ class SqlFailures:
         none = [0] * MINUTES
         return [FailureKind(**row, minutes=minutes.get(row["fingerprint"], none)) for row in rows]
 
-    async def of_kind(self, fingerprint: str, most: int) -> list[Failure]:
+    async def of_kind(self, fingerprint: str, most: int) -> list[KeptFailure]:
         rows = await self._database.fetch(
             f"SELECT {_COLUMNS} FROM watchbot_failure WHERE fingerprint = :fingerprint "
             "ORDER BY at DESC LIMIT :most",
             fingerprint=fingerprint,
             most=most,
         )
-        return [Failure(**row) for row in rows]
+        return [KeptFailure(**row) for row in rows]
 
     async def forget(self, before: datetime) -> None:
         async with self._database.transaction() as transaction:

@@ -1,20 +1,16 @@
-"""The interface of a store of failures, and `open_failures`, the only way to open one."""
+"""The interface of a store of failures, and what it holds."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
-
-from watchbot.errors import SettingError
-from watchbot.settings.base import AwsEndpoint, describe
 
 KEPT = timedelta(days=14)
 MINUTES = 60  # of the counts of a kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class KeptFailure:
     """A message whose run failed. `at` is a time of `watchbot.moment`.
 
     `container` says what ran it, `log` is the place of its log. `tail` is the last output;
@@ -35,7 +31,7 @@ class Failure:
     tail: str = ""
 
     @property
-    def storable(self) -> "Failure":
+    def storable(self) -> "KeptFailure":
         """The failure without what databases refuse: NUL, and half of a pair of surrogates."""
         texts: dict[str, Any] = {
             name: value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
@@ -60,7 +56,7 @@ class FailureKind:
 class FailureStore(Protocol):
     """A store of failures. Every call raises `WatchbotError` when the store refuses or is away."""
 
-    async def add(self, failures: Sequence[Failure]) -> None:
+    async def add(self, failures: Sequence[KeptFailure]) -> None:
         """Keeps failures."""
         ...
 
@@ -68,35 +64,10 @@ class FailureStore(Protocol):
         """The kinds of the last two weeks, the last failure first."""
         ...
 
-    async def of_kind(self, fingerprint: str, most: int) -> list[Failure]:
+    async def of_kind(self, fingerprint: str, most: int) -> list[KeptFailure]:
         """The last failures of a kind, the newest first."""
         ...
 
     async def forget(self, before: datetime) -> None:
         """Deletes older failures, where the store does not do that by itself."""
         ...
-
-
-@asynccontextmanager
-async def open_failures(url: str, aws: AwsEndpoint) -> AsyncIterator[FailureStore]:
-    """Opens the store at `url`, and makes its tables in an SQL database.
-
-    Raises `SettingError` for a URL of no store, and `WatchbotError` when it cannot be opened.
-    """
-    scheme, _, rest = url.partition("://")
-    if scheme == "dynamodb" and rest:
-        from watchbot.failures.dynamodb import open_table
-
-        async with open_table(rest, aws) as table:
-            yield table
-    elif scheme in {"sqlite", "postgres", "postgresql"}:
-        from watchbot.failures.sql import open_sql
-
-        async with open_sql(url) as database:
-            yield database
-    else:
-        # The error does not repeat the URL: it may hold a password.
-        raise SettingError(
-            describe("failures"),
-            "must be sqlite:///FILE, postgresql://USER:PASSWORD@HOST:5432/NAME or dynamodb://TABLE",
-        )

@@ -9,7 +9,7 @@ import anyio
 
 from watchbot.aws import retry_pause
 from watchbot.errors import WatchbotError, first_expected
-from watchbot.failures.store import KEPT, Failure, FailureStore
+from watchbot.failures.store import KEPT, FailureStore, KeptFailure
 from watchbot.listen.report import Report
 from watchbot.moment import to_text
 from watchbot.world import REAL, World
@@ -24,7 +24,7 @@ TAIL_BYTES = 4_096
 log = logging.getLogger(__name__)
 
 
-class Keeper:
+class FailureKeeper:
     """An observer that keeps failures; `run` writes them.
 
     `container` are the facts by which a person finds this container. Without `output` no text that
@@ -42,7 +42,7 @@ class Keeper:
         self._store, self._world, self._output = store, world, output
         self._container = container.get("Task") or container.get("Container", "")
         self._log = container.get("Log stream", "")
-        self._waiting: deque[Failure] = deque()
+        self._waiting: deque[KeptFailure] = deque()
         self._news = anyio.Event()
         self._closing = False
         self._empty = anyio.Event()
@@ -57,6 +57,11 @@ class Keeper:
             self._dropped += 1
         self._waiting.append(self._failure(report))
         self._news.set()
+
+    @property
+    def waiting(self) -> int:
+        """How many failures wait to be written."""
+        return len(self._waiting)
 
     async def run(self) -> None:
         """Writes failures until `close`; tries again while the store is away."""
@@ -111,9 +116,9 @@ class Keeper:
         except* WatchbotError as errors:
             log.warning("old failures not deleted", extra={"reason": str(first_expected(errors))})
 
-    def _failure(self, report: Report) -> Failure:
+    def _failure(self, report: Report) -> KeptFailure:
         usage = report.run.usage if report.run else None
-        return Failure(
+        return KeptFailure(
             at=to_text(datetime.fromtimestamp(self._world.wall(), UTC)),
             fingerprint=report.fingerprint,
             how=report.how,

@@ -7,10 +7,10 @@ from functools import partial
 from watchbot.lifecycle import Stop
 from watchbot.listen.choosing import open_runner
 from watchbot.listen.control.opening import open_control
-from watchbot.listen.control.verbs import progress_of
 from watchbot.listen.ends import Ends
 from watchbot.listen.runner import Runner
 from watchbot.listen.spawn import Command
+from watchbot.listen.working import at_work
 from watchbot.listen.workspace import Workspace
 from watchbot.settings.listen import ListenSettings
 from watchbot.web import Pages
@@ -35,4 +35,4 @@ async def open_runs(
     ends = Ends(settings, stop)
     await house.enter_async_context(open_control(workspace, ends))
     runner = await open_runner(house, settings, command, workspace, ends)
-    return RunParts(runner=runner, pages={"/progress": partial(progress_of, ends)})
+    return RunParts(runner=runner, pages={"/v1/workers": partial(at_work, ends)})

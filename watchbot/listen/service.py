@@ -12,32 +12,26 @@ from functools import partial
 import anyio
 
 from watchbot import descriptors
-from watchbot.aws import open_client
 from watchbot.errors import UsageError
 from watchbot.lifecycle import Stop
-from watchbot.listen import agent, environment, machine, nested, process, spawn
-from watchbot.listen.breaker import Breaker
+from watchbot.listen import environment, machine, nested, process, spawn
 from watchbot.listen.choosing import start
 from watchbot.listen.dead_letters import open_dead_letters
 from watchbot.listen.depth import measure_for_ever
-from watchbot.listen.failures import Failures
-from watchbot.listen.lines import Lines
 from watchbot.listen.machine import Machine
-from watchbot.listen.notices import Notices
-from watchbot.listen.notify import Notifier
-from watchbot.listen.observers import Observer
+from watchbot.listen.observing import open_observers
 from watchbot.listen.orphans import reap_for_ever
 from watchbot.listen.protection import Protection, protecting
 from watchbot.listen.queues import open_queues, reach_all
 from watchbot.listen.reserve import Reserve
 from watchbot.listen.runs import open_runs
-from watchbot.listen.tracing import tracing
 from watchbot.listen.watcher import Parts, Watcher
 from watchbot.listen.workspace import Workspace, open_workspace
+from watchbot.pages.door import check_door
 from watchbot.settings.listen import ListenSettings
 from watchbot.sqs.queue import Queue
 from watchbot.sqs.valve import Valve
-from watchbot.web import Pages, serving
+from watchbot.web import Pages, Served, serving
 
 log = logging.getLogger(__name__)
 
@@ -53,29 +47,23 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
     async with AsyncExitStack() as house:
         workspace = house.enter_context(open_workspace(settings.volumes, command.files))
         queues = await open_queues(house, settings)
-        notifier = await _open_notifier(house, settings)
         valve = Valve()
         runs = await open_runs(house, settings, command, workspace, stop)
-        breaker, failures = Breaker(settings.breaker, valve), Failures()
-        observers: list[Observer] = [Lines(), breaker, failures]  # they hear in this order
-        if notifier is not None:
-            observers.append(Notices(notifier, breaker))
-        observers += await _open_spans(house, settings)
+        heard = await open_observers(house, settings, valve)
         parts = Parts(
             queues=queues,
             strict=settings.queue_order == "strict",
             runner=runs.runner,
             machine=Machine(_reserve(settings, workspace), valve),
             valve=valve,
-            breaker=breaker,
-            observers=observers,
+            breaker=heard.breaker,
+            observers=heard.observers,
             dead_letters=await house.enter_async_context(open_dead_letters(settings)),
             protection=await _protect(house, settings, valve),
         )
         watcher = Watcher(settings, parts)
-        if notifier is not None:
-            house.callback(lambda: notifier.hurry(watcher.left_s))
-        await _serve(house, settings, watcher, {"/failures": failures.page, **runs.pages})
+        house.callback(lambda: heard.hurry(watcher.left_s))
+        await _serve(house, settings, watcher, {**heard.pages, **runs.pages})
         if not await reach_all([queue for queue, _ in queues], stop, settings.give_up_after):
             return 0
         await _begin_background(house, [queue for queue, _ in queues])
@@ -118,18 +106,14 @@ async def _protect(
     return await house.enter_async_context(protecting(settings.ecs_agent_uri, finish))
 
 
-async def _open_spans(house: AsyncExitStack, settings: ListenSettings) -> list[Observer]:
-    if not settings.sends_traces:
-        return []
-    spans = await house.enter_async_context(tracing())
-    return [] if spans is None else [spans]
-
-
 async def _serve(
     house: AsyncExitStack, settings: ListenSettings, watcher: Watcher, pages: Pages
 ) -> None:
-    host, port = settings.metrics_host, settings.metrics_port
-    await house.enter_async_context(serving(host, port, watcher.unhealthy, watcher.unready, pages))
+    host, port, token = settings.metrics_host, settings.metrics_port, settings.metrics_token
+    if settings.show_output and port is not None:
+        check_door(host, token, "metrics_")
+    served = Served(unhealthy=watcher.unhealthy, unready=watcher.unready, pages=pages, token=token)
+    await house.enter_async_context(serving(host, port, served))
 
 
 async def _begin_background(house: AsyncExitStack, queues: Sequence[Queue]) -> None:
@@ -149,17 +133,3 @@ def _command(settings: ListenSettings, words: Sequence[str]) -> spawn.Command:
     if command.doubt is not None:
         log.warning("command may not start", extra={"file": command.file, "reason": command.doubt})
     return command
-
-
-async def _open_notifier(house: AsyncExitStack, settings: ListenSettings) -> Notifier | None:
-    if settings.notification_topic is None:
-        return None
-    aws = settings.aws.near(settings.notification_topic)
-    sns = await house.enter_async_context(open_client("sns", aws, attempts=1))
-    container = await agent.this_container(settings.ecs_metadata_uri)
-    notifier = Notifier(sns, settings.notification_topic, environment.stack_name(), container)
-    publishing = await house.enter_async_context(anyio.create_task_group())
-    publishing.start_soon(notifier.run)
-    house.callback(publishing.cancel_scope.cancel)
-    house.push_async_callback(notifier.close)
-    return notifier

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from watchbot.errors import DatabaseError, DataRefused, UsageError
 from watchbot.pages.door import LOOPBACK, host_of, is_loopback
+from watchbot.pages.guard import Guard
 from watchbot.pages.visitors import Everybody, TokenHolders, Visitor, Visitors
 
 _POLICY = (
@@ -69,7 +70,7 @@ def site(
     if is_loopback(host):
         public = {host_of(urlsplit(public_url).netloc)} if public_url else set[str]()
         middleware.append(Middleware(_Names, names={*LOOPBACK, host, *public}))
-    middleware.append(Middleware(_Guard, visitors=visitors))
+    middleware.append(Middleware(Guard, visitors=visitors))
     handlers: dict[Any, Any] = {
         UsageError: _bad_request,
         DataRefused: _unfit,
@@ -176,23 +177,4 @@ class _Names:
                     "behind a proxy, set --public-url to the address that the proxy serves"
                 )
                 answer = _refusal(request, text, 400)
-        await answer(scope, receive, send)
-
-
-class _Guard:
-    """Lets only admitted visitors pass, and notes who they are for `visitor`."""
-
-    def __init__(self, app: ASGIApp, visitors: Visitors) -> None:
-        self._app, self._visitors = app, visitors
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer: Callable[[Scope, Receive, Send], Awaitable[None]] = self._app
-        if scope["type"] == "http":
-            scope["watchbot.visitor"] = self._visitors.admit(Request(scope).headers)
-            if scope["watchbot.visitor"] is None:
-                answer = PlainTextResponse(
-                    "send the token that this server was started with\n",
-                    401,
-                    {"www-authenticate": "Basic, Bearer"},
-                )
         await answer(scope, receive, send)

@@ -89,7 +89,7 @@ def _last_values(
 
 
 def with_watchers(
-    states: Sequence[QueueState], urls: Sequence[str]
+    states: Sequence[QueueState], urls: Sequence[str], token: str | None = None
 ) -> tuple[list[QueueState], dict[str, str]]:
     """The states with the ages that watchers know, where CloudWatch knows none.
 
@@ -97,7 +97,7 @@ def with_watchers(
     """
     away: dict[str, str] = {}
     ages: dict[str, float] = {}
-    for url, said in zip(urls, _read(urls), strict=True):
+    for url, said in zip(urls, _read(urls, token), strict=True):
         if isinstance(said, NoWatcher):
             away[url] = str(said)
             continue
@@ -106,10 +106,10 @@ def with_watchers(
     return [_aged(state, ages) for state in states], away
 
 
-def _read(urls: Sequence[str]) -> list[Samples | NoWatcher]:
+def _read(urls: Sequence[str], token: str | None) -> list[Samples | NoWatcher]:
     def one(url: str) -> Samples | NoWatcher:
         try:
-            return samples_at(url)
+            return samples_at(url, token)
         except NoWatcher as away:
             return away
 

@@ -20,7 +20,9 @@ async def status(settings: StatusSettings, *, as_json: bool = False) -> int:
     """
     async with opened(await asked_for(settings), settings.aws) as clients:
         found = await states(clients)
-    found, away = with_watchers(await with_cloudwatch(found, settings.aws), settings.watcher)
+    found, away = with_watchers(
+        await with_cloudwatch(found, settings.aws), settings.watcher, settings.watcher_token
+    )
     for url, reason in away.items():
         click.echo(f"watchbot: no watcher at {url}: {reason}", err=True)
     for state in found:

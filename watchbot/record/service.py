@@ -36,7 +36,7 @@ from watchbot.sqs.queue import Queue, SqsQueue
 from watchbot.sqs.reach import reach
 from watchbot.sqs.source import Source
 from watchbot.sqs.valve import Valve
-from watchbot.web import serving, serving_app
+from watchbot.web import Served, serving, serving_app
 from watchbot.world import REAL, World
 
 DATABASE_RETRY_CAP_S = 10
@@ -67,7 +67,9 @@ async def record(settings: RecordSettings, stop: Stop) -> int:
         recorder = Recorder(settings, queue, database)
         await house.enter_async_context(
             serving(
-                settings.metrics_host, settings.metrics_port, recorder.unhealthy, recorder.unready
+                settings.metrics_host,
+                settings.metrics_port,
+                Served(unhealthy=recorder.unhealthy, unready=recorder.unready),
             )
         )
         if not await reach(queue, stop, settings.give_up_after):

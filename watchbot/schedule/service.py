@@ -21,7 +21,7 @@ from watchbot.schedule.scheduler import Scheduler
 from watchbot.schedule.start.clients import Clients
 from watchbot.schedule.store.opening import open_store
 from watchbot.settings.schedule import ScheduleSettings, old_variables
-from watchbot.web import serving, serving_app
+from watchbot.web import Served, serving, serving_app
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,9 @@ async def schedule(settings: ScheduleSettings, stop: Stop) -> int:
         scheduler = Scheduler(settings, store, clients, others)
         await house.enter_async_context(
             serving(
-                settings.metrics_host, settings.metrics_port, scheduler.unhealthy, scheduler.unready
+                settings.metrics_host,
+                settings.metrics_port,
+                Served(unhealthy=scheduler.unhealthy, unready=scheduler.unready),
             )
         )
         app = application(settings, store, scheduler)

@@ -43,6 +43,9 @@ class ConsoleSettings(Settings):
     watchers_dns: Annotated[str, AfterValidator(_host_and_port)] | None = option(
         None, "Read a watcher at each address of this name.", "NAME:PORT"
     )
+    watcher_token: str | None = option(
+        None, "Send this token to the watchers.", "TOKEN", repr=False
+    )
     failures: str | None = option(
         None,
         "Read failures that watchers keep in sqlite:///FILE, postgresql://... or dynamodb://TABLE.",

@@ -77,6 +77,17 @@ class WatcherSettings(RunSettings):
         None, "Serve /metrics, /healthz and /readyz on this port; 0: any free port.", "PORT"
     )
     metrics_host: Host = option("0.0.0.0", "Listen on this address.", "ADDRESS")
+    metrics_token: str | None = option(
+        None, "Require this bearer token for all but /healthz and /readyz.", "TOKEN", repr=False
+    )
+    show_output: bool = option(False, "Serve the last output of each run on the metrics port, too.")
+    failures: str | None = option(
+        None,
+        "Keep failures for 14 days in sqlite:///FILE, postgresql://... or dynamodb://TABLE.",
+        "URL",
+        repr=False,
+    )
+    no_output: bool = option(False, "Keep no output of workers in --failures.")
     exit_when_empty: bool = option(False, "Exit when the queue is empty and all work is done.")
     exit_wait: int = option(
         900,

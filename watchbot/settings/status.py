@@ -15,3 +15,6 @@ class StatusSettings(Settings):
     watcher: MetricsUrls = option(
         (), "Also ask the watcher whose metrics are at this URL; repeatable.", "URL"
     )
+    watcher_token: str | None = option(
+        None, "Send this token to the watchers.", "TOKEN", repr=False
+    )

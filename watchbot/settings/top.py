@@ -30,5 +30,8 @@ class TopSettings(Settings):
     url: MetricsUrls = option(
         ("http://127.0.0.1:9090/metrics",), "Watch the metrics at this URL; repeatable.", "URL"
     )
+    watcher_token: str | None = option(
+        None, "Send this token to the watchers.", "TOKEN", repr=False
+    )
     interval: float = option(2, "Fetch the metrics this often.", "S", ge=0.1, le=60)
     once: bool = option(False, "Fetch twice, print once, and exit; with 1 if no watcher answered.")

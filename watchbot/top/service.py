@@ -19,7 +19,7 @@ WINDOW_S = 60  # rates and durations cover the last minute
 def top(settings: TopSettings) -> int:
     """Shows the watchers until Ctrl-C, or once; returns the exit code."""
     on_terminal = sys.stdout.isatty() and not settings.once
-    watch = _Watch(settings.url)
+    watch = _Watch(settings.url, settings.watcher_token)
     with live() if on_terminal else nullcontext(Plain()) as screen:
         try:
             watch.look()
@@ -36,7 +36,8 @@ def top(settings: TopSettings) -> int:
 class _Watch:
     """Watchers, and their readings of the last minute."""
 
-    def __init__(self, urls: Sequence[str]) -> None:
+    def __init__(self, urls: Sequence[str], token: str | None) -> None:
+        self._token = token
         self._readings: dict[str, deque[Reading]] = {url: deque() for url in urls}
         self._late: set[str] = set()  # said to be waited for
 
@@ -46,7 +47,7 @@ class _Watch:
         A person is told once of a watcher that does not answer within 3 seconds.
         """
         with ThreadPoolExecutor(max_workers=min(len(self._readings), 32)) as pool:
-            asked = {url: pool.submit(fetch, url) for url in self._readings}
+            asked = {url: pool.submit(fetch, url, self._token) for url in self._readings}
             late = wait(asked.values(), SAID_AFTER_S).not_done
             waited_for = {url for url, answer in asked.items() if answer in late}
             for url in sorted(waited_for - self._late):

@@ -11,7 +11,8 @@ import pytest
 from tests.support.cloud import REGION, Cloud
 from watchbot.aws import open_client
 from watchbot.failures.dynamodb import create_table
-from watchbot.failures.store import Failure, FailureStore, open_failures
+from watchbot.failures.opening import open_failures
+from watchbot.failures.store import FailureStore, KeptFailure
 from watchbot.moment import to_text
 from watchbot.settings.base import AwsEndpoint
 
@@ -37,7 +38,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield store
 
 
-def a_failure(number: int, *, ago: timedelta = timedelta(), **more: Any) -> Failure:
+def a_failure(number: int, *, ago: timedelta = timedelta(), **more: Any) -> KeptFailure:
     facts: dict[str, Any] = {
         "at": to_text(NOW - ago),
         "fingerprint": "f1",
@@ -48,7 +49,7 @@ def a_failure(number: int, *, ago: timedelta = timedelta(), **more: Any) -> Fail
         "receives": 1,
         "duration_s": 0.5,
     }
-    return Failure(**{**facts, **more})
+    return KeptFailure(**{**facts, **more})
 
 
 async def test_empty_store_knows_nothing(store: FailureStore) -> None:

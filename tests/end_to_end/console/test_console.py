@@ -4,13 +4,15 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+import requests
 
 from tests.support.cloud import Cloud
 from tests.support.console import Person, console, text_of
 from tests.support.dead_letters import Queues, queues
-from tests.support.programs import assert_refused, listen, served
+from tests.support.programs import assert_refused, listen, read_until, stop
 
 
 @pytest.fixture(scope="module")
@@ -116,18 +118,71 @@ def test_audit_outlives_the_console(
 
 def test_failing_watcher_is_the_first_thing_seen(cloud: Cloud) -> None:
     queue = cloud.queue("failing")
-    script = "echo no such tile >&2; exit 7"
-    words = ("--metrics-port", "0", "--metrics-host", "127.0.0.1", "sh", "-c", script)
-    with served(cloud, *listen(queue, *words)[2:]) as (_, watcher):
-        with console(cloud, "--queue-url", queue, "--watcher", watcher) as url:
+    worker = "echo no such tile >&2; exit 7"
+    shown = ("--metrics-token", "t", "--show-output", "--shell", worker)
+    with served_with(cloud, queue, *shown) as watcher:
+        words = ("--queue-url", queue, "--watcher", watcher, "--watcher-token", "t")
+        with console(cloud, *words) as url:
             person = Person(url)
             _until(person, "/", "well")
-            cloud.send(queue, "one")
+            message_id = cloud.send(queue, "one")
             first = _until(person, "/", "failing exit")
-            kinds = person.look("/failures")
+            kinds = person.get("/failures")
+            (link,) = set(re.findall(r"/failures/[0-9a-f]{16}", kinds.text))
+            kind = person.look(link)
+            runs = person.look("/runs?outcome=failed")
 
     assert re.search(r"1 thing needs a person failing exit code 7: \d+ in the last hour", first)
-    assert re.search(r"exit code 7 \d+", kinds)
+    assert re.search(r"exit code 7 \d+", text_of(kinds.text))
+    assert "no such tile" in kind
+    assert message_id in kind
+    assert f"{message_id}" in runs
+
+
+def test_watcher_shows_nothing_without_its_token(cloud: Cloud) -> None:
+    queue = cloud.queue("guarded")
+    with served_with(cloud, queue, "--metrics-token", "t", "true") as watcher:
+        base = watcher.removesuffix("/metrics")
+        asked = ("metrics", "failures", "v1/runs", "v1/workers")
+        refused = {requests.get(f"{base}/{path}", timeout=10).status_code for path in asked}
+        bearer = {"Authorization": "Bearer t"}
+        shown = {
+            requests.get(f"{base}/{path}", headers=bearer, timeout=10).status_code for path in asked
+        }
+        health = requests.get(f"{base}/healthz", timeout=10).status_code
+
+    assert (refused, shown, health) == ({401}, {200}, 200)
+
+
+def test_failures_outlive_their_watcher(
+    cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    queue = cloud.queue("last-night")
+    store = f"sqlite:///{tmp_path_factory.mktemp('failures')}/failures.db"
+    message_id = cloud.send(queue, "one")
+    words = ("--failures", store, "--shell", "echo broken; exit 9")
+    with cloud.started(*listen(queue, *words)) as watcher:
+        read_until(watcher, "failed")
+        stop(watcher)
+
+    with console(cloud, "--queue-url", queue, "--failures", store) as url:
+        person = Person(url)
+        kinds = _until(person, "/failures", "exit code 9")
+        (link,) = set(re.findall(r"/failures/[0-9a-f]{16}", person.get("/failures").text))
+        kind = person.look(link)
+
+    assert "from the database of --failures" in kinds
+    assert "What it said last broken Messages" in kind
+    assert message_id in kind
+
+
+@contextmanager
+def served_with(cloud: Cloud, queue: str, *words: str) -> Iterator[str]:
+    """A watcher with these options; where it serves its metrics."""
+    port = ("--metrics-port", "0", "--metrics-host", "127.0.0.1")
+    with cloud.started(*listen(queue, *port, *words)) as watcher:
+        (url,) = re.findall(r"health url=(\S+)", read_until(watcher, "metrics and health url"))
+        yield f"{url}/metrics"
 
 
 def test_missing_parts_are_named_and_the_rest_is_shown(cloud: Cloud, pair: Queues) -> None:

@@ -98,13 +98,3 @@ def _job(at_work: AtWork, request: Asked) -> Job | None:
         if job.message.id == request.message:
             return job
     raise Ungranted("this process has no message with this id in hand")
-
-
-def progress_of(ends: Ends) -> list[dict[str, object]]:
-    """The messages in hand whose workers have told their progress, for a page of JSON."""
-    return [
-        {"message_id": job.message.id, "fraction": job.asks.progress}
-        for at_work in ends.at_work.values()
-        for job in at_work.jobs()
-        if job.asks.progress is not None
-    ]

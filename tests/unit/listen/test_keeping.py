@@ -1,0 +1,99 @@
+"""Failures are kept in the background, whatever the store does."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import anyio
+import pytest
+
+from tests.support.builders import a_jumping_world, a_report
+from watchbot.errors import WatchbotError
+from watchbot.failures.store import FailureKind, KeptFailure
+from watchbot.listen.keeping import BATCH, MOST_WAITING, FailureKeeper
+from watchbot.outcome import COMPLETED
+
+
+class FakeStore:
+    """A store in memory that refuses the first `refusals` writes."""
+
+    def __init__(self, refusals: int = 0) -> None:
+        self.refusals = refusals
+        self.writes: list[list[KeptFailure]] = []
+        self.forgot = 0
+
+    async def add(self, failures: Sequence[KeptFailure]) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise WatchbotError("the database is down")
+        self.writes.append(list(failures))
+
+    async def kinds(self, now: datetime) -> list[FailureKind]:
+        return []
+
+    async def of_kind(self, fingerprint: str, most: int) -> list[KeptFailure]:
+        return []
+
+    async def forget(self, before: datetime) -> None:
+        self.forgot += 1
+
+
+async def kept(store: FakeStore, *, count: int, output: bool = True) -> list[KeptFailure]:
+    """What the store has after `count` failures, and one success."""
+    container = {"Container": "c", "Task": "arn:task", "Log stream": "s"}
+    keeper = FailureKeeper(store, container, output=output, world=a_jumping_world())
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(keeper.run)
+        for number in range(count):
+            keeper.observe(a_report(number))
+        keeper.observe(a_report(outcome=COMPLETED))
+        await keeper.close()
+        tasks.cancel_scope.cancel()
+    return [each for write in store.writes for each in write]
+
+
+@pytest.mark.jumping
+async def test_failures_are_kept_together() -> None:
+    store = FakeStore()
+
+    found = await kept(store, count=BATCH + 1)
+
+    assert [each.message_id for each in found] == [f"m{number}" for number in range(BATCH + 1)]
+    assert [len(write) for write in store.writes] == [BATCH, 1]
+    assert (found[0].container, found[0].log) == ("arn:task", "s")
+    assert (found[0].how, found[0].tail) == ("exit code 1", "first\nlast words\n")
+    assert store.forgot == 1
+
+
+@pytest.mark.jumping
+async def test_no_output_is_kept_where_none_is_wanted() -> None:
+    (found,) = await kept(FakeStore(), count=1, output=False)
+
+    assert found.tail == ""
+
+
+@pytest.mark.jumping
+async def test_store_that_is_away_is_tried_again() -> None:
+    found = await kept(FakeStore(refusals=2), count=3)
+
+    assert [each.message_id for each in found] == ["m0", "m1", "m2"]
+
+
+@pytest.mark.jumping
+async def test_end_waits_four_seconds_for_a_store_that_is_away(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    began = anyio.current_time()
+
+    found = await kept(FakeStore(refusals=1000), count=3)
+
+    assert found == []
+    assert anyio.current_time() - began == pytest.approx(4, abs=0.1)
+    assert [each.count for each in caplog.records if each.msg == "failures not kept"] == [3]  # type: ignore[attr-defined]  # an extra of the line
+
+
+async def test_oldest_go_when_too_many_wait() -> None:
+    keeper = FailureKeeper(FakeStore(), {})
+    for number in range(MOST_WAITING + 2):
+        keeper.observe(a_report(number))
+
+    assert keeper.waiting == MOST_WAITING
