@@ -41,6 +41,7 @@ _CALLS = {
         "list_queue_tags",
     ),
     "sns": ("publish",),
+    "s3": ("get_object", "delete_object"),
 }
 _FAULTS = (
     "AwsError CredentialsAway Denied GaveUp NotConfigured NotFound Rejected SignInNeeded Throttled "

@@ -42,6 +42,13 @@ def test_shell_worker_counts_words() -> None:
     assert said.count("completed") == 3
 
 
+def test_body_of_3_mb_comes_by_way_of_a_bucket() -> None:
+    said = output_of("examples/payloads/run")
+
+    assert "] 3000000 bytes from a file" in said
+    assert said.count("completed") == 2
+
+
 def test_python_worker_sums_and_rejects() -> None:
     said = output_of("examples/python/run")
 

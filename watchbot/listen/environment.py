@@ -14,7 +14,8 @@ from watchbot.sqs.message import Attribute, Message, timestamp
 WORKER_VARIABLES = {
     "Message": "The text of the message, out of its SNS envelope if it has one (see `--envelope`).",
     "MessageFile": "Path of a file (0600) with the body, set instead of `Message` when the body is "
-    "over 131,063 bytes or holds a NUL or a lone surrogate. With `--no-stdin`: always set.",
+    "over 131,063 bytes or holds a NUL or a lone surrogate, or was fetched (see "
+    "`--payload-buckets`). With `--no-stdin`: always set.",
     "Subject": "The subject of the SNS envelope, or empty.",
     "SubjectFile": "Path of a file (0600), set instead of `Subject` when the subject is too long "
     "for a variable.",
@@ -128,6 +129,8 @@ def worker_environment(
     if content.attributes:
         found["MessageAttributes"] = _json(content.attributes)
     environment = {**base, **_fitting(found)}
+    if content.file is not None:
+        return {**environment, b"MessageFile": os.fsencode(content.file)}
     body = _encoded(content.body)
     if body is not None and len(b"Message=") + len(body) < MAX_VARIABLE_BYTES:
         environment[b"Message"] = body
@@ -185,6 +188,11 @@ def with_files(
                 file.write(text)
             changed[f"{name}File".encode()] = os.fsencode(path)
     return changed
+
+
+def standard_input(content: Content) -> bytes | str:
+    """The message for standard input: its bytes, or the path of the file that holds them."""
+    return message_bytes(content) if content.file is None else content.file
 
 
 def message_bytes(content: Content) -> bytes:

@@ -131,7 +131,7 @@ class _Worker:
 
     def start(self, start: Start) -> None:
         with contextlib.ExitStack() as files:
-            source = spawn.memory_file(start.stdin)
+            source = spawn.standard_input(start.stdin)
             files.callback(os.close, source)
             stdout, stderr = self._pipe("stdout", files), self._pipe("stderr", files)
             places = [source, stdout, stderr]

@@ -7,12 +7,13 @@ from functools import partial
 from watchbot import metrics
 from watchbot.listen.closing import WENT_BACK
 from watchbot.listen.control.asks import Asks
-from watchbot.listen.done import Done
+from watchbot.listen.fetching import Bodies
 from watchbot.listen.lanes import Batch
 from watchbot.listen.lines import log_start
 from watchbot.listen.machine import Machine
 from watchbot.listen.report import Run, Verdict
 from watchbot.listen.runner import Job, Runner
+from watchbot.listen.settling import Settler
 from watchbot.outcome import COMPLETED, FAILED, LEAVING, RELEASED
 from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.consumer import Consumer
@@ -31,10 +32,11 @@ class Running:
         runner: Runner,
         machine: Machine,
         consumer: Consumer,
-        done: Done,
+        settler: Settler,
     ) -> None:
         self._settings, self._runner, self._machine = settings, runner, machine
-        self._consumer, self._done = consumer, done
+        self._consumer = consumer
+        self._done, self._payloads = settler.done, settler.payloads
         self._leases = {source.name: source.leases for source in consumer.sources}
 
     def job(self, lease: Lease, tell: Callable[[Verdict], None], behind: Callable[[], bool]) -> Job:
@@ -69,6 +71,19 @@ class Running:
             unrun.append(await self._verdict_without_a_run(lease, before))
         if self._consumer.leaving.is_set():  # perhaps since the queue was asked about a lease
             unrun = [verdict or Verdict(outcome=RELEASED, reason=LEAVING) for verdict in unrun]
+        if self._payloads is None:
+            return await self._run_rest(jobs, unrun, slot)
+        bodies = Bodies(list(jobs), unrun)
+        try:
+            leaving = self._consumer.leaving
+            await bodies.fetch(self._payloads, leaving, fifo=batch.lane.fifo)
+            return await self._run_rest(bodies.jobs, bodies.unrun, slot)
+        finally:
+            bodies.remove()
+
+    async def _run_rest(
+        self, jobs: Sequence[Job], unrun: Sequence[Verdict | None], slot: int
+    ) -> list[Verdict]:
         for job, verdict in zip(jobs, unrun, strict=True):
             if verdict is not None and len(jobs) > 1:
                 job.tell(verdict)

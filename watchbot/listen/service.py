@@ -21,6 +21,7 @@ from watchbot.listen.depth import measure_for_ever
 from watchbot.listen.machine import Machine
 from watchbot.listen.observing import open_observers
 from watchbot.listen.orphans import reap_for_ever
+from watchbot.listen.payloads import open_payloads
 from watchbot.listen.protection import Protection, protecting
 from watchbot.listen.queues import open_queues, reach_all
 from watchbot.listen.reserve import Reserve
@@ -60,6 +61,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
             observers=heard.observers,
             dead_letters=await house.enter_async_context(open_dead_letters(settings)),
             protection=await _protect(house, settings, valve),
+            payloads=await open_payloads(house, settings, workspace),
         )
         watcher = Watcher(settings, parts)
         house.callback(lambda: heard.hurry(watcher.left_s))

@@ -17,6 +17,7 @@ from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.denials import PAUSE_S
 from watchbot.sqs.lease import Lease
 from watchbot.sqs.message import about
+from watchbot.sqs.payload import Payloads
 from watchbot.sqs.source import Source
 from watchbot.sqs.valve import Valve
 
@@ -37,7 +38,10 @@ class Settler:
         valve: Valve,
         dead_letters: Mapping[str, DeadLetters],
         settings: WatcherSettings,
+        payloads: Payloads | None = None,
     ) -> None:
+        """`payloads` has the bodies that lie elsewhere; None: each is in its message."""
+        self.payloads = payloads
         self._sources, self._valve, self._world = sources, valve, valve.world
         self._dead_letters, self._max_backoff_s = dead_letters, settings.max_backoff
         self.done = Done()
@@ -73,6 +77,11 @@ class Settler:
         waited_s = response_s(report.message, self._world.wall())
         if waited_s is not None:
             metrics.response_duration.labels(report.message.queue).observe(waited_s)
+
+    async def _discard(self, report: Report) -> None:
+        """Deletes the message's body, where that lies elsewhere; a dead letter needs it."""
+        if self.payloads is not None and report.outcome.fate is Fate.DELETE:
+            await self.payloads.discard(report.content)
 
     def came(self, message_id: str) -> None:
         """Notes that a message is in hand."""
@@ -115,7 +124,9 @@ class Settler:
         if report.outcome.fate is Fate.LEAVE:
             source.leases.leave(lease)
         elif report.outcome.removes:
-            if not await source.leases.delete(lease) and source.leases.denials.trouble:
+            if await source.leases.delete(lease):
+                await self._discard(report)
+            elif source.leases.denials.trouble:
                 source.rest(PAUSE_S)
         else:
             hidden = await source.leases.hide(lease, report.pause_s)

@@ -51,15 +51,16 @@ class Channel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """A process to start: its command, all its variables, and its standard input or None.
+    """A process to start: its command, all its variables, and its standard input.
 
+    `stdin` is the bytes, the path of a file that has them, or None for nothing.
     `mark` is one of the variables, as NAME=VALUE, which is unique to this process: every process
     with `mark` in its environment descends from this process. `channel` replaces `stdin`.
     """
 
     command: Command
     environment: Mapping[bytes, bytes]
-    stdin: bytes | None
+    stdin: bytes | str | None
     mark: bytes | None = None
     channel: Channel | None = None
 
@@ -174,10 +175,15 @@ def rehearse() -> None:
             raise
 
 
-def memory_file(data: bytes | None) -> int:
-    """Opens a file that holds `data`, at its start, in memory if possible; /dev/null for None."""
-    if data is None:
-        return os.open(os.devnull, os.O_RDONLY)
+def standard_input(given: bytes | str | None) -> int:
+    """Opens the standard input of a process, at its start; see `Start`."""
+    if isinstance(given, bytes):
+        return memory_file(given)
+    return os.open(os.devnull if given is None else given, os.O_RDONLY)
+
+
+def memory_file(data: bytes) -> int:
+    """Opens a file that holds `data`, at its start, in memory if possible."""
     if hasattr(os, "memfd_create"):
         file = os.memfd_create("message", os.MFD_CLOEXEC)
     else:

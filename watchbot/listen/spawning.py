@@ -124,7 +124,7 @@ class SpawnRunner:
         start = Start(
             command=self._command,
             environment=variables,
-            stdin=None if no_stdin else environment.message_bytes(content),
+            stdin=None if no_stdin else environment.standard_input(content),
             mark=b"WATCHBOT_SCRATCH=" + variables[b"WATCHBOT_SCRATCH"],
         )
         at_work = AtWork(jobs=lambda: [job], limit=lambda: limit, many=False)

@@ -35,6 +35,7 @@ from watchbot.sqs.consumer import Consumer, Terms, Weighted, terms
 from watchbot.sqs.evidence import original
 from watchbot.sqs.lease import Lease
 from watchbot.sqs.message import Message
+from watchbot.sqs.payload import Payloads
 from watchbot.sqs.source import Source
 from watchbot.sqs.valve import Valve
 
@@ -60,6 +61,7 @@ class Parts:
     observers: Sequence[Observer]
     dead_letters: Mapping[str, DeadLetters] = field(default_factory=dict)
     protection: Protection | None = None
+    payloads: Payloads | None = None
 
 
 class Watcher:
@@ -91,9 +93,11 @@ class Watcher:
         )
         self._waits = False  # until a batch need not be full any more
         self._received = anyio.Event()  # no message comes after it
-        self._settler = Settler(self._sources, parts.valve, parts.dead_letters, settings)
+        self._settler = Settler(
+            self._sources, parts.valve, parts.dead_letters, settings, parts.payloads
+        )
         self._running = Running(
-            settings, parts.runner, parts.machine, self._consumer, self._settler.done
+            settings, parts.runner, parts.machine, self._consumer, self._settler
         )
         self._slots = list(range(settings.slots))  # a heap: the lowest free slot comes first
         self._in_hand = Held(parts.valve, settings.max_in_hand_bytes)

@@ -59,6 +59,8 @@ class Trial(SpawnRunner):
             self._say("  standard input: the terminal")
         elif start.stdin is None:
             self._say("  standard input: none")
+        elif isinstance(start.stdin, str):
+            self._say("  standard input: the message, as in MessageFile")
         else:
             self._say(f"  standard input: the message, {len(start.stdin):,} bytes")
 

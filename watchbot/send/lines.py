@@ -1,40 +1,39 @@
-"""Reads the lines to send as they come, with at most one message of text in memory."""
+"""Reads the lines to send as they come, with at most one message of text in memory.
+
+`most_bytes` is the largest message. What is larger is cut to a length that is still too large.
+"""
 
 import asyncio
 import os
 from collections.abc import AsyncIterator
 
 from watchbot.errors import WatchbotError
-from watchbot.sqs.outgoing import MESSAGE_BYTES
 
 CHUNK_BYTES = 262_144
-LINE_BYTES = MESSAGE_BYTES + 2  # a line cut off here is too large even without a final CR
+CUT_BYTES = 2  # more than the most: too large even without a final CR
 
 
-async def lines(source: int) -> AsyncIterator[list[bytes]]:
-    """The lines of an open file, without line ends; each list holds the lines of one read.
-
-    Cuts a line that is too large for a message, to a length that is still too large.
-    """
-    kept = b""
+async def lines(source: int, most_bytes: int) -> AsyncIterator[list[bytes]]:
+    """The lines of an open file, without line ends; each list holds the lines of one read."""
+    kept = bytearray()
     async for chunk in chunks(source):
         first, *others = chunk.split(b"\n")
-        kept = (kept + first)[:LINE_BYTES]
+        kept += first[: most_bytes + CUT_BYTES - len(kept)]
         if others:
-            yield [_without_cr(line) for line in (kept, *others[:-1])]
-            kept = others[-1]
+            yield [_without_cr(line) for line in (bytes(kept), *others[:-1])]
+            kept = bytearray(others[-1])
     if kept:
-        yield [_without_cr(kept)]
+        yield [_without_cr(bytes(kept))]
 
 
-async def whole(source: int) -> bytes:
-    """The content of an open file, unchanged; cut off where it is too large for a message."""
-    kept = b""
+async def whole(source: int, most_bytes: int) -> bytes:
+    """The content of an open file, unchanged."""
+    kept = bytearray()
     async for chunk in chunks(source):
         kept += chunk
-        if len(kept) > MESSAGE_BYTES:
+        if len(kept) > most_bytes:
             break
-    return kept
+    return bytes(kept)
 
 
 async def chunks(source: int) -> AsyncIterator[bytes]:

@@ -13,8 +13,9 @@ from watchbot.settings.base import describe
 from watchbot.settings.send import SendSettings
 from watchbot.settings.whereabouts import is_fifo
 from watchbot.sqs.message import Attribute
-from watchbot.sqs.outgoing import MAX_ATTRIBUTES, Outgoing, attribute_flaw
+from watchbot.sqs.outgoing import MAX_ATTRIBUTES, MESSAGE_BYTES, Outgoing, attribute_flaw
 
+STORED_BYTES = 5_368_709_120  # the largest object that one call of S3 takes
 SUBJECT_CHARACTERS = 99  # SNS takes fewer than 100
 
 _CONTROLS = {"Cc", "Cs", "Zl", "Zp"}  # control characters, lone surrogates, line breaks
@@ -25,7 +26,7 @@ _ID = re.compile(r"[!-~]{1,128}")
 class Shipment:
     """The messages to send, and their target: a topic's ARN or a queue's URL.
 
-    Either `body` or `file` is set.
+    Either `body` or `file` is set. No body may have more than `most_bytes`.
     """
 
     target: str
@@ -33,6 +34,7 @@ class Shipment:
     body: str | None
     file: str | None
     when: When
+    most_bytes: int = MESSAGE_BYTES
 
     def message(self, body: str) -> Outgoing:
         """The message with this body, to send now.
@@ -68,7 +70,14 @@ def planned(settings: SendSettings) -> Shipment:
     )
     if when.scheduler:
         check_kept(common)
-    return Shipment(target=target, common=common, body=settings.body, file=settings.file, when=when)
+    return Shipment(
+        target=target,
+        common=common,
+        body=settings.body,
+        file=settings.file,
+        when=when,
+        most_bytes=STORED_BYTES if settings.payload_bucket else MESSAGE_BYTES,
+    )
 
 
 def _target(settings: SendSettings) -> str:

@@ -4,7 +4,7 @@ import os
 import stat
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -14,6 +14,7 @@ from watchbot.moment import to_text
 from watchbot.send.later import ScheduledDestination
 from watchbot.send.lines import lines, whole
 from watchbot.send.options import Shipment, planned
+from watchbot.send.pointing import open_publisher
 from watchbot.send.report import SendReport
 from watchbot.settings.base import describe
 from watchbot.settings.send import SendSettings
@@ -42,8 +43,10 @@ async def send(
     """
     plan = planned(settings)
     streams = streams or Streams(stdin=0, out=sys.stdout, err=sys.stderr)
-    async with _destination(plan, settings) as destination:
-        code = await carry_out(plan, Publisher(destination), streams, quiet=quiet)
+    async with AsyncExitStack() as house:
+        destination = await house.enter_async_context(_destination(plan, settings))
+        publisher = await open_publisher(house, destination, plan.target, settings)
+        code = await carry_out(plan, publisher, streams, quiet=quiet)
     if plan.when.scheduler and plan.when.at and code == 0 and not quiet:
         keeper, at = plan.when.scheduler.url, to_text(plan.when.at)
         print(f"watchbot: {keeper} sends it at {at}; the id is a job's name", file=streams.err)
@@ -76,7 +79,7 @@ async def carry_out(
 async def _send_body(
     plan: Shipment, publisher: Publisher, streams: Streams, source: int, quiet: bool
 ) -> int:
-    body = plan.body if plan.body != STDIN else _text(await whole(source))
+    body = plan.body if plan.body != STDIN else _text(await whole(source, plan.most_bytes))
     if not body:
         raise SettingError("BODY", "is empty; SQS refuses an empty message")
     with display(streams.err, progress=False, total=None) as shown:
@@ -97,7 +100,7 @@ async def _send_lines(
     with display(streams.err, progress=progress, total=_size_bytes(source)) as shown:
         report = SendReport(out=None if quiet else streams.out, say=shown.say, numbered=True)
         try:
-            async for part in _numbered(source):
+            async for part in _numbered(source, plan.most_bytes):
                 filled = [(number, line) for number, line in part if line.strip()]
                 blank += len(part) - len(filled)
                 pending = iter(filled)
@@ -113,9 +116,9 @@ async def _send_lines(
     return report.exit_code
 
 
-async def _numbered(source: int) -> AsyncIterator[list[tuple[int, bytes]]]:
+async def _numbered(source: int, most_bytes: int) -> AsyncIterator[list[tuple[int, bytes]]]:
     count = 0
-    async for part in lines(source):
+    async for part in lines(source, most_bytes):
         yield list(enumerate(part, count + 1))
         count += len(part)
 

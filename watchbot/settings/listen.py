@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_vali
 
 from watchbot.outcome import ExitCodes, parse_codes
 from watchbot.settings.base import TWELVE_HOURS_S, Host, Port, QueueUrl, TopicArn, option
+from watchbot.settings.buckets import Buckets
 from watchbot.settings.queues import QueueShare, QueueUrls, shares
 from watchbot.settings.runs import RunSettings, check_fifo
 from watchbot.settings.values import Envelope
@@ -135,6 +136,11 @@ class WatcherSettings(RunSettings):
     breaker: int = option(
         5, "Stop receiving when the first N messages fail alike; 0: never.", "N", ge=0, le=1000
     )
+    payload_buckets: Buckets = option(
+        (), "Fetch bodies that messages point to, from these S3 buckets alone.", "NAME,NAME"
+    )
+    max_payload: int = option(5_368_709_120, "Fetch no larger body.", "BYTES", ge=1)
+    keep_payloads: bool = option(False, "Do not delete a fetched body when its message is done.")
     shell: bool = option(False, "Join the words of COMMAND and run them with /bin/sh -c.")
 
     @field_validator("writable_filesystem")

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator
 
 from watchbot.settings.base import PublicUrl, QueueUrl, Settings, TopicArn, option
+from watchbot.settings.buckets import Bucket
 
 MOST_DELAY_S = 900  # SQS holds a message back no longer
 
@@ -64,5 +65,8 @@ class SendSettings(Settings):
         None, "Let this `watchbot schedule` keep messages that SQS cannot hold back so long.", "URL"
     )
     token: ShownToken | None = option(None, "Show the scheduler this token.", "TOKEN", repr=False)
+    payload_bucket: Bucket | None = option(
+        None, "Put what is too large for a message into this S3 bucket; send a pointer.", "NAME"
+    )
     file: str | None = option(None, "Send each line of this file; -: standard input.", "LINES")
     body: str | None = None

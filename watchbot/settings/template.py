@@ -7,6 +7,7 @@ that decide which resources exist must be known when the template is made.
 from typing import Annotated, Literal
 
 from watchbot.settings.base import TWELVE_HOURS_S, Settings, option
+from watchbot.settings.buckets import Buckets
 from watchbot.settings.template_values import (
     Bucket,
     Capacity,
@@ -196,6 +197,11 @@ class TemplateSettings(Settings):
     recycle_memory: Annotated[int | Intrinsic, whole(0, 122_880)] = option(
         0, "Replace a worker that stays and holds more memory; 0: never.", "MB"
     )
+
+    payload_buckets: Buckets = option(
+        (), "Fetch bodies that messages point to, from these S3 buckets alone.", "NAME,NAME"
+    )
+    keep_payloads: bool = option(False, "Do not delete a fetched body when its message is done.")
 
     # The queue, or the queues
     queues: Queues = option(

@@ -32,12 +32,16 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """The sender's text, out of its envelope if the message has one."""
+    """The sender's text, out of its envelope if the message has one.
+
+    `file` is the path of a file that holds the text instead, where `body` only points to it.
+    """
 
     subject: str
     body: str
     topic_arn: str | None
     attributes: Mapping[str, Attribute]
+    file: str | None = None
 
 
 def open_envelope(message: Message, rule: Envelope = "open") -> Content:

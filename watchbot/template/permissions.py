@@ -32,6 +32,8 @@ WILDCARDS = {  # the reason for each action on resources with a `*`
     "ecs:ListTasks": "its resource type is the container instance, and Fargate has none",
     "ecs:RunTask": "each deployment makes a new revision",
     "ecs:StopTask": _LATER,
+    "s3:GetObject": "senders choose the keys of their objects",
+    "s3:DeleteObject": "senders choose the keys of their objects",
     "sqs:*": "the statement denies all actions without TLS",
 }
 
@@ -102,7 +104,19 @@ def _listen(stack: Stack) -> list[Statement]:
                 stack.arn("ProgressTable"),
             )
         )
-    return statements + use_of_key(stack)
+    return statements + _payloads(stack) + use_of_key(stack)
+
+
+def _payloads(stack: Stack) -> list[Statement]:
+    buckets = stack.options.payload_buckets
+    if not buckets:
+        return []
+    actions = "s3:GetObject" if stack.options.keep_payloads else "s3:GetObject s3:DeleteObject"
+    arns = ["arn:${AWS::Partition}:s3:::" + bucket for bucket in buckets]
+    return [
+        allow(actions, [Sub(f"{arn}/*") for arn in arns]),
+        allow("s3:ListBucket", list(map(Sub, arns))),  # else a missing object looks forbidden
+    ]
 
 
 def _record(stack: Stack) -> list[Statement]:

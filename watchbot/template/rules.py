@@ -39,7 +39,7 @@ _LISTEN = (
         "webhook_key",
         "webhook_access_log",
     ),
-    *("reduce", "alarm_worker_errors"),
+    *("reduce", "alarm_worker_errors", "payload_buckets", "keep_payloads"),
 )
 _QUEUE = (
     *("message_retention", "visibility_timeout", "dead_letter_threshold", "alarm_queue_size"),
@@ -182,6 +182,11 @@ def webhook(options: TemplateSettings) -> Broken:
         yield "webhook_key", f"is the key of a webhook; set {flag('webhook')}, too"
     if options.webhook_access_log and not options.webhook:
         yield "webhook_access_log", f"is the log of a webhook; set {flag('webhook')}, too"
+
+
+def payloads(options: TemplateSettings) -> Broken:
+    if options.keep_payloads and not options.payload_buckets:
+        yield "keep_payloads", f"keeps what is fetched; set {flag('payload_buckets')}, too"
 
 
 def function_of_lambda(options: TemplateSettings) -> Broken:

@@ -66,6 +66,10 @@ def _of_listen(stack: Stack) -> dict[str, Any]:
         found["writableFilesystem"] = "true"
     if options.no_stdin:
         found[_variable("no_stdin")] = "true"
+    if options.payload_buckets:
+        found[_variable("payload_buckets")] = ",".join(options.payload_buckets)
+    if options.keep_payloads:
+        found[_variable("keep_payloads")] = "true"
     return {**found, **(_of_function(stack) if options.warm == "lambda" else {})}
 
 

@@ -374,7 +374,7 @@ async def test_lines_come_whole_whatever_the_chunks_are() -> None:
     with a_pipe() as (source, sink):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(anyio.to_thread.run_sync, _write_all, sink, text)
-            found = [line async for part in lines(source) for line in part]
+            found = [line async for part in lines(source, MESSAGE_BYTES) for line in part]
 
     assert found == text.splitlines()
 

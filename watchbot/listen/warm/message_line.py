@@ -35,6 +35,9 @@ def message_line(job: Job, deadline: float) -> dict[str, Any]:
             name: {"Type": item.type, "Value": item.value}
             for name, item in content.attributes.items()
         }
+    if content.file is not None:
+        fields = {**fields, "Message": "", "MessageFile": content.file}
+        return {name: value for name, value in fields.items() if value != ""}
     return {name: value for name, value in fields.items() if value != "" or name == "Message"}
 
 
