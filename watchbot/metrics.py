@@ -185,6 +185,10 @@ control_requests = _counter(
     ),
     result=("ok", "refused"),
 )
+rate_wait = _counter(
+    "watchbot_rate_wait_seconds_total",
+    "Time in which --rate alone kept the watcher from receiving.",
+)
 breaker_open = _gauge(
     "watchbot_breaker_open", "1 while alike failures keep the watcher from receiving."
 )

@@ -8,6 +8,7 @@ changes its visibility. The watcher frees the slot.
 
 import heapq
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -35,6 +36,7 @@ from watchbot.sqs.consumer import Consumer, Terms, Weighted, terms
 from watchbot.sqs.evidence import original
 from watchbot.sqs.lease import Lease
 from watchbot.sqs.message import Message
+from watchbot.sqs.pace import Pace
 from watchbot.sqs.payload import Payloads
 from watchbot.sqs.source import Source
 from watchbot.sqs.valve import Valve
@@ -71,18 +73,18 @@ class Watcher:
         self._settings, self._runner, self._machine = settings, parts.runner, parts.machine
         self._breaker, self._protection = parts.breaker, parts.protection
         self._observers = Observers(parts.observers)
+        self._world = parts.valve.world
+        self._pace = Pace(settings.runs_per_s, batch=settings.batch_size, world=self._world)
         self._consumer = Consumer(
             parts.queues,
             self,
-            _terms(settings, strict=parts.strict),
+            _terms(settings, self._pace, strict=parts.strict),
             valve=parts.valve,
             room=parts.machine.reserve,
         )
         self._sources = {source.name: source for source in self._consumer.sources}
         self._lane_of = {
-            name: Lane(
-                name, fifo=source.queue.fifo, weight=source.weight, clock=parts.valve.world.now
-            )
+            name: Lane(name, fifo=source.queue.fifo, weight=source.weight, clock=self._world.now)
             for name, source in self._sources.items()
         }
         self._lanes = Lanes(
@@ -91,7 +93,7 @@ class Watcher:
             window_s=settings.batch_window,
             strict=parts.strict,
         )
-        self._waits = False  # until a batch need not be full any more
+        self._starts_at = math.inf  # when `_start` is called next, if nothing else happens
         self._received = anyio.Event()  # no message comes after it
         self._settler = Settler(
             self._sources, parts.valve, parts.dead_letters, settings, parts.payloads
@@ -145,6 +147,7 @@ class Watcher:
 
     def deliver(self, source: Source, messages: list[Message]) -> None:
         self._in_hand.add(messages)
+        self._pace.came(len(messages))
         if self._protection is not None:
             self._protection.busy()
         for message in messages:
@@ -176,18 +179,29 @@ class Watcher:
 
     def _start(self) -> None:
         """Starts runs while slots are free and messages may run."""
-        while self._slots and (batch := self._lanes.take()):
+        while self._slots and self._may_run and (batch := self._lanes.take()):
+            self._pace.run(len(batch.leases))
             metrics.batch_wait.labels(batch.lane.name).observe(batch.waited_s)
             self._workers.start_soon(self._work, batch, heapq.heappop(self._slots))
         due_in_s = self._lanes.due_in_s
-        if due_in_s is not None and self._slots and not self._waits:
-            self._waits = True
-            self._workers.start_soon(self._start_in, due_in_s)
+        if due_in_s is not None and self._slots:
+            starts_at = self._world.now() + max(due_in_s, self._pace.due_in_s)
+            if starts_at < self._starts_at:
+                self._starts_at = starts_at
+                self._workers.start_soon(self._start_at, starts_at)
 
-    async def _start_in(self, seconds: float) -> None:
-        with anyio.move_on_after(seconds):
-            await self._received.wait()
-        self._waits = False
+    @property
+    def _may_run(self) -> bool:
+        """Whether the rate allows a run now; what leaves is not run, and so need not wait."""
+        return self._pace.due_in_s <= 0 or self._consumer.leaving.is_set()
+
+    async def _start_at(self, moment: float) -> None:
+        # No batch waits to be full once no more messages come, and nothing waits to run at the end.
+        earlier = self._consumer.leaving if self._received.is_set() else self._received
+        with anyio.move_on_after(moment - self._world.now()):
+            await earlier.wait()
+        if self._starts_at == moment:
+            self._starts_at = math.inf
         self._start()
 
     async def _work(self, batch: Batch, slot: int) -> None:
@@ -258,7 +272,9 @@ class Watcher:
         if report.outcome.removes or not (lane.fifo or waits):
             return
         outcome, reason = (RELEASED, WENT_BACK) if lane.fifo else (RETURNED, TWICE)
-        for later in lane.take_rest(lease):
+        rest = lane.take_rest(lease)
+        self._pace.left(len(rest))
+        for later in rest:
             is_twin = later.message.id == report.message.id
             self._workers.start_soon(
                 self._give_back, later, outcome, reason, report.pause_s if is_twin else 0
@@ -291,10 +307,11 @@ def _is_behind(batch: Batch, closing: Closing, number: int) -> bool:
     return closing.goes_back(number) or any(lease.lost for lease in batch.leases[:number])
 
 
-def _terms(settings: WatcherSettings, *, strict: bool) -> Terms:
+def _terms(settings: WatcherSettings, pace: Pace, *, strict: bool) -> Terms:
     return replace(
         terms(settings, settings.slots * settings.batch_size),
         once=settings.writable_filesystem,
         fifo_batch=1 if settings.writable_filesystem else settings.batch_size,
         strict=strict,
+        pace=pace,
     )

@@ -1,12 +1,13 @@
 """How many messages run at once, together or apart, and in what processes."""
 
+import math
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_validator
 
 from watchbot import descriptors
 from watchbot.settings.base import TWELVE_HOURS_S, Settings, option
@@ -45,6 +46,15 @@ def _concurrency(value: object) -> object:
     return value
 
 
+def _rate(text: str) -> str:
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)/([smh])", text)
+    if found is None or not float(found[1]):
+        raise ValueError(
+            f"must be a number above 0 a second, minute or hour, like 10/s or 5/m, not {text!r}"
+        )
+    return text
+
+
 def check_fifo(known: Mapping[str, Any]) -> None:
     """Raises `ValueError` where these settings ask a FIFO queue for what it cannot give."""
     size = known.get("batch_size", 1)
@@ -68,6 +78,9 @@ class RunSettings(Settings):
         "N|auto",
         ge=1,
         le=10_000,
+    )
+    rate: Annotated[str, AfterValidator(_rate)] | None = option(
+        None, "Start at most N runs a second, minute or hour.", "N/s|N/m|N/h"
     )
     batch_size: int = option(
         1, "Give a run up to N messages, as lines on its standard input.", "N", ge=1, le=10_000
@@ -138,3 +151,11 @@ class RunSettings(Settings):
         if most and known.data.get("warm", "off") == "off":
             raise ValueError("replaces workers that stay; ask for --warm, too")
         return most
+
+    @property
+    def runs_per_s(self) -> float:
+        """How many runs may start in a second; infinity without `--rate`."""
+        if self.rate is None:
+            return math.inf
+        count, _, unit = self.rate.partition("/")
+        return float(count) / {"s": 1, "m": 60, "h": 3600}[unit]

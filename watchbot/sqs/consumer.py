@@ -7,7 +7,7 @@ import logging
 import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import anyio
@@ -21,6 +21,7 @@ from watchbot.sqs.intake import Intake, IntakeLimits, Room
 from watchbot.sqs.lease import Lease
 from watchbot.sqs.leases import Leases
 from watchbot.sqs.message import Message
+from watchbot.sqs.pace import Pace
 from watchbot.sqs.queue import Queue
 from watchbot.sqs.source import Source
 from watchbot.sqs.valve import Valve
@@ -75,7 +76,8 @@ class Terms:
     `slots` is the largest number of messages in hand. `fifo_batch` is that in a receive from a FIFO
     queue: the messages behind a failed one go back and lose a receive, until SQS moves them to the
     dead-letter queue without a run. `once`: ends after the first receive that brings messages.
-    `strict`: the first queue that has messages is asked, whatever the weights.
+    `strict`: the first queue that has messages is asked, whatever the weights. `pace` limits how
+    often messages may run; who runs them tells it.
     """
 
     slots: int
@@ -87,6 +89,7 @@ class Terms:
     once: bool = False
     fifo_batch: int = 1
     strict: bool = False
+    pace: Pace = field(default_factory=Pace)
 
 
 class ConsumerSettings(Protocol):
@@ -142,6 +145,7 @@ class Consumer:
             once=terms.once,
             until_empty=work.is_done if terms.exit_when_empty else None,
             give_up_s=terms.give_up_s,
+            pace=terms.pace,
         )
         self._intake = Intake(self.sources, work.deliver, limits, valve=self._valve, room=room)
         self.leaving = anyio.Event()

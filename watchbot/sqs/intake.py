@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import anyio
 
 from watchbot.sqs.message import Message
+from watchbot.sqs.pace import Pace
 from watchbot.sqs.source import HANG_S, Source
 from watchbot.sqs.turns import Poll, Slots, Turns
 from watchbot.sqs.valve import Valve
@@ -55,6 +56,7 @@ class IntakeLimits:
     once: bool = False
     until_empty: Callable[[], bool] | None = None
     give_up_s: float = 300
+    pace: Pace = field(default_factory=Pace)
 
 
 class Intake:
@@ -76,6 +78,7 @@ class Intake:
     ) -> None:
         self._sources, self._deliver, self._limits = sources, deliver, limits
         self._valve, self._room, self._world = valve, room or Boundless(), valve.world
+        self._pace = limits.pace
         self._turns = Turns(
             sources,
             valve.world,
@@ -135,7 +138,7 @@ class Intake:
         while not (self._valve.closed or self._is_done()):
             slots = self._slots
             if slots.free <= 0 or self._valve.full:
-                await self._change()
+                await self._wait_for_a_slot()
             elif (held_s := self._valve.held_s) > 0:
                 await self._change(within_s=held_s)
             elif (poll := self._turns.next(slots)) is None:
@@ -149,13 +152,22 @@ class Intake:
 
     @property
     def _slots(self) -> Slots:
-        all_slots, most = self._limits.slots, self._valve.most
-        kept = 0 if most is None else max(0, all_slots - most)
-        return Slots(
-            most=all_slots - kept,
-            unheld=all_slots - kept - self._messages,
-            free=self._free - kept,
-        )
+        """The slots that may be used, as breaker and rate allow."""
+        polled = self._limits.slots - self._messages - self._free
+        unheld = int(min(self._most - self._messages, self._pace.room))
+        return Slots(most=self._most, unheld=unheld, free=unheld - polled)
+
+    @property
+    def _most(self) -> int:
+        most = self._valve.most
+        return self._limits.slots if most is None else min(most, self._limits.slots)
+
+    async def _wait_for_a_slot(self) -> None:
+        room, slots = self._pace.room, self._most - self._messages
+        began = self._world.now()
+        await self._change(within_s=self._pace.next_in_s if room < slots else None)
+        if room <= 0 < slots and not self._valve.full:
+            self._pace.waited(self._world.now() - began)
 
     def _has_few(self, source: Source) -> bool:
         """Whether fewer slots are free than are worth a call."""
