@@ -23,6 +23,12 @@ READ_S = 0.0005  # estimated time to read a request and write its answer
 log = logging.getLogger(__name__)
 
 Why = Callable[[], str | None]
+
+
+def _nothing() -> None:
+    """Has nothing to say."""
+
+
 Pages = Mapping[str, Callable[[], object]]  # by path
 
 
@@ -30,12 +36,14 @@ Pages = Mapping[str, Callable[[], object]]  # by path
 class Served:
     """What a service serves beside its metrics.
 
-    `unhealthy` and `unready` return the reason for a 503, or None for a 200. `pages` are served as
-    JSON. With `token`, all but /healthz and /readyz want it as a bearer token.
+    `unhealthy` and `unready` return the reason for a 503, or None for a 200. `remark` returns what
+    /readyz then says in place of "ok", or None. `pages` are served as JSON. With `token`, all but
+    /healthz and /readyz want it as a bearer token.
     """
 
     unhealthy: Why
     unready: Why
+    remark: Why = _nothing
     pages: Pages = field(default_factory=dict)
     token: str | None = None
 
@@ -107,10 +115,10 @@ def _metrics_and_health(served: Served) -> Any:
             until = time.monotonic() + SCRAPE_S
         return Response(scraped, media_type=metrics.CONTENT_TYPE)
 
-    def answering(why: Why) -> Callable[[Request], Awaitable[Response]]:
+    def answering(why: Why, remark: Why = _nothing) -> Callable[[Request], Awaitable[Response]]:
         async def answer(_: Request) -> Response:
             reason = why()
-            return PlainTextResponse(f"{reason or 'ok'}\n", 503 if reason else 200)
+            return PlainTextResponse(f"{reason or remark() or 'ok'}\n", 503 if reason else 200)
 
         return answer
 
@@ -126,7 +134,7 @@ def _metrics_and_health(served: Served) -> Any:
     ]
     health = [
         Route("/healthz", answering(served.unhealthy)),
-        Route("/readyz", answering(served.unready)),
+        Route("/readyz", answering(served.unready, served.remark)),
     ]
     if served.token:
         from watchbot.pages.guard import Guard

@@ -94,6 +94,7 @@ async def _ask_sqs(
         refusal = tried.answers[Probe.READ_QUEUE]
         if isinstance(refusal, NotFound):
             raise refusal
+        await tried.ask(Probe.READ_TAGS, queue.tags)
         await tried.ask(Probe.RECEIVE, lambda: _receive_nothing(client, url))
         await tried.ask(Probe.DELETE, lambda: _allowed(queue.delete([_NOTHING])))
         await tried.ask(Probe.HIDE, lambda: _allowed(queue.hide([(_NOTHING, 0)])))

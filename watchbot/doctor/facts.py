@@ -44,6 +44,7 @@ class Probe(StrEnum):
     """A call that changes nothing, named by the permission that it needs."""
 
     READ_QUEUE = "sqs:GetQueueAttributes"
+    READ_TAGS = "sqs:ListQueueTags"
     READ_DEAD_LETTERS = "sqs:GetQueueAttributes on the dead-letter queue"
     RECEIVE = "sqs:ReceiveMessage"
     DELETE = "sqs:DeleteMessage"

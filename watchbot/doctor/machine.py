@@ -117,6 +117,7 @@ def permission(facts: Facts, *, probe: Probe, level: Level, loss: str) -> Findin
 
 _PERMISSIONS = (
     (Probe.READ_QUEUE, Level.WARNING, "watchbot skipped most checks of the queue"),
+    (Probe.READ_TAGS, Level.WARNING, "`watchbot pause` does not reach the watcher"),
     (Probe.READ_DEAD_LETTERS, Level.WARNING, "watchbot skipped the checks of that queue"),
     (Probe.RECEIVE, Level.ERROR, "the watcher receives no message"),
     (Probe.DELETE, Level.ERROR, "SQS delivers completed messages again"),

@@ -10,15 +10,16 @@ from watchbot.errors import NotFound, SettingError
 from watchbot.lifecycle import Stop
 from watchbot.settings.base import AwsEndpoint, describe
 from watchbot.settings.listen import ListenSettings
-from watchbot.sqs.consumer import Weighted
 from watchbot.sqs.queue import Queue, SqsQueue
 from watchbot.sqs.reach import reach
 
 CONNECTIONS = 50  # of a queue at once
 
 
-async def open_queues(house: AsyncExitStack, settings: ListenSettings) -> list[Weighted]:
-    """The queues in the order of the settings; queues of one region and server share a client."""
+async def open_queues(
+    house: AsyncExitStack, settings: ListenSettings
+) -> list[tuple[SqsQueue, int]]:
+    """The queues and their weights, in order; queues of one region and server share a client."""
     near = [settings.aws.near(queue.url) for queue in settings.queues]
     clients: dict[AwsEndpoint, Client] = {}
     for aws in dict.fromkeys(near):
@@ -32,7 +33,7 @@ async def open_queues(house: AsyncExitStack, settings: ListenSettings) -> list[W
         )
         clients[aws] = await house.enter_async_context(opening)
     return [
-        Weighted(SqsQueue(clients[aws], queue.url, queue.name), queue.weight)
+        (SqsQueue(clients[aws], queue.url, queue.name), queue.weight)
         for aws, queue in zip(near, settings.queues, strict=True)
     ]
 

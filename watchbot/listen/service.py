@@ -17,7 +17,7 @@ from watchbot.lifecycle import Stop
 from watchbot.listen import environment, machine, nested, process, spawn
 from watchbot.listen.choosing import start
 from watchbot.listen.dead_letters import open_dead_letters
-from watchbot.listen.depth import measure_for_ever
+from watchbot.listen.looks import QueueWatch, look_first
 from watchbot.listen.machine import Machine
 from watchbot.listen.observing import open_observers
 from watchbot.listen.orphans import reap_for_ever
@@ -30,7 +30,8 @@ from watchbot.listen.watcher import Parts, Watcher
 from watchbot.listen.workspace import Workspace, open_workspace
 from watchbot.pages.door import check_door
 from watchbot.settings.listen import ListenSettings
-from watchbot.sqs.queue import Queue
+from watchbot.sqs.consumer import Weighted
+from watchbot.sqs.pause import Tagged
 from watchbot.sqs.valve import Valve
 from watchbot.web import Pages, Served, serving
 
@@ -52,7 +53,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
         runs = await open_runs(house, settings, command, workspace, stop)
         heard = await open_observers(house, settings, valve)
         parts = Parts(
-            queues=queues,
+            queues=[Weighted(*each) for each in queues],
             strict=settings.queue_order == "strict",
             runner=runs.runner,
             machine=Machine(_reserve(settings, workspace), valve),
@@ -68,7 +69,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
         await _serve(house, settings, watcher, {**heard.pages, **runs.pages})
         if not await reach_all([queue for queue, _ in queues], stop, settings.give_up_after):
             return 0
-        await _begin_background(house, [queue for queue, _ in queues])
+        await _begin_background(house, watcher, [queue for queue, _ in queues], stop)
         await start(runs.runner, stop)
         # These objects live to the end, so the garbage collector need not visit them.
         gc.freeze()
@@ -114,16 +115,27 @@ async def _serve(
     host, port, token = settings.metrics_host, settings.metrics_port, settings.metrics_token
     if settings.show_output and port is not None:
         check_door(host, token, "metrics_")
-    served = Served(unhealthy=watcher.unhealthy, unready=watcher.unready, pages=pages, token=token)
+    served = Served(
+        unhealthy=watcher.unhealthy,
+        unready=watcher.unready,
+        remark=watcher.remark,
+        pages=pages,
+        token=token,
+    )
     await house.enter_async_context(serving(host, port, served))
 
 
-async def _begin_background(house: AsyncExitStack, queues: Sequence[Queue]) -> None:
+async def _begin_background(
+    house: AsyncExitStack, watcher: Watcher, queues: Sequence[Tagged], stop: Stop
+) -> None:
+    """Reaps orphans and looks at the queues from now on; returns after the first looks."""
+    looks = list(map(QueueWatch, watcher.sources, queues))
+    await look_first(looks, stop)
     background = await house.enter_async_context(anyio.create_task_group())
     house.callback(background.cancel_scope.cancel)
     background.start_soon(reap_for_ever)
-    for queue in queues:
-        background.start_soon(measure_for_ever, queue)
+    for each in looks:
+        background.start_soon(each.for_ever)
 
 
 def _command(settings: ListenSettings, words: Sequence[str]) -> spawn.Command:

@@ -36,8 +36,8 @@ from watchbot.sqs.consumer import Consumer, Terms, Weighted, terms
 from watchbot.sqs.evidence import original
 from watchbot.sqs.lease import Lease
 from watchbot.sqs.message import Message
-from watchbot.sqs.pace import Pace
 from watchbot.sqs.payload import Payloads
+from watchbot.sqs.rate import Rate
 from watchbot.sqs.source import Source
 from watchbot.sqs.valve import Valve
 
@@ -74,11 +74,11 @@ class Watcher:
         self._breaker, self._protection = parts.breaker, parts.protection
         self._observers = Observers(parts.observers)
         self._world = parts.valve.world
-        self._pace = Pace(settings.runs_per_s, batch=settings.batch_size, world=self._world)
+        self._rate = Rate(settings.runs_per_s, batch=settings.batch_size, world=self._world)
         self._consumer = Consumer(
             parts.queues,
             self,
-            _terms(settings, self._pace, strict=parts.strict),
+            _terms(settings, self._rate, strict=parts.strict),
             valve=parts.valve,
             room=parts.machine.reserve,
         )
@@ -117,6 +117,10 @@ class Watcher:
         unfit = self._machine.reserve.trouble
         return self._breaker.trouble or unfit or self._consumer.trouble
 
+    def remark(self) -> str | None:
+        """Which queues a watcher that is ready leaves alone, and why; or None."""
+        return self._consumer.remark
+
     @property
     def sources(self) -> Sequence[Source]:
         """The queues, in order; a part that pauses one holds it here."""
@@ -147,7 +151,7 @@ class Watcher:
 
     def deliver(self, source: Source, messages: list[Message]) -> None:
         self._in_hand.add(messages)
-        self._pace.came(len(messages))
+        self._rate.came(len(messages))
         if self._protection is not None:
             self._protection.busy()
         for message in messages:
@@ -180,12 +184,12 @@ class Watcher:
     def _start(self) -> None:
         """Starts runs while slots are free and messages may run."""
         while self._slots and self._may_run and (batch := self._lanes.take()):
-            self._pace.run(len(batch.leases))
+            self._rate.run(len(batch.leases))
             metrics.batch_wait.labels(batch.lane.name).observe(batch.waited_s)
             self._workers.start_soon(self._work, batch, heapq.heappop(self._slots))
         due_in_s = self._lanes.due_in_s
         if due_in_s is not None and self._slots:
-            starts_at = self._world.now() + max(due_in_s, self._pace.due_in_s)
+            starts_at = self._world.now() + max(due_in_s, self._rate.due_in_s)
             if starts_at < self._starts_at:
                 self._starts_at = starts_at
                 self._workers.start_soon(self._start_at, starts_at)
@@ -193,7 +197,7 @@ class Watcher:
     @property
     def _may_run(self) -> bool:
         """Whether the rate allows a run now; what leaves is not run, and so need not wait."""
-        return self._pace.due_in_s <= 0 or self._consumer.leaving.is_set()
+        return self._rate.due_in_s <= 0 or self._consumer.leaving.is_set()
 
     async def _start_at(self, moment: float) -> None:
         # No batch waits to be full once no more messages come, and nothing waits to run at the end.
@@ -273,7 +277,7 @@ class Watcher:
             return
         outcome, reason = (RELEASED, WENT_BACK) if lane.fifo else (RETURNED, TWICE)
         rest = lane.take_rest(lease)
-        self._pace.left(len(rest))
+        self._rate.left(len(rest))
         for later in rest:
             is_twin = later.message.id == report.message.id
             self._workers.start_soon(
@@ -307,11 +311,11 @@ def _is_behind(batch: Batch, closing: Closing, number: int) -> bool:
     return closing.goes_back(number) or any(lease.lost for lease in batch.leases[:number])
 
 
-def _terms(settings: WatcherSettings, pace: Pace, *, strict: bool) -> Terms:
+def _terms(settings: WatcherSettings, rate: Rate, *, strict: bool) -> Terms:
     return replace(
         terms(settings, settings.slots * settings.batch_size),
         once=settings.writable_filesystem,
         fifo_batch=1 if settings.writable_filesystem else settings.batch_size,
         strict=strict,
-        pace=pace,
+        rate=rate,
     )

@@ -21,8 +21,8 @@ from watchbot.sqs.intake import Intake, IntakeLimits, Room
 from watchbot.sqs.lease import Lease
 from watchbot.sqs.leases import Leases
 from watchbot.sqs.message import Message
-from watchbot.sqs.pace import Pace
 from watchbot.sqs.queue import Queue
+from watchbot.sqs.rate import Rate
 from watchbot.sqs.source import Source
 from watchbot.sqs.valve import Valve
 
@@ -76,7 +76,7 @@ class Terms:
     `slots` is the largest number of messages in hand. `fifo_batch` is that in a receive from a FIFO
     queue: the messages behind a failed one go back and lose a receive, until SQS moves them to the
     dead-letter queue without a run. `once`: ends after the first receive that brings messages.
-    `strict`: the first queue that has messages is asked, whatever the weights. `pace` limits how
+    `strict`: the first queue that has messages is asked, whatever the weights. `rate` limits how
     often messages may run; who runs them tells it.
     """
 
@@ -89,7 +89,7 @@ class Terms:
     once: bool = False
     fifo_batch: int = 1
     strict: bool = False
-    pace: Pace = field(default_factory=Pace)
+    rate: Rate = field(default_factory=Rate)
 
 
 class ConsumerSettings(Protocol):
@@ -145,7 +145,7 @@ class Consumer:
             once=terms.once,
             until_empty=work.is_done if terms.exit_when_empty else None,
             give_up_s=terms.give_up_s,
-            pace=terms.pace,
+            rate=terms.rate,
         )
         self._intake = Intake(self.sources, work.deliver, limits, valve=self._valve, room=room)
         self.leaving = anyio.Event()
@@ -176,6 +176,14 @@ class Consumer:
         if len(troubles) == 1:
             return next(iter(troubles.values()))
         return "; ".join(f"{name}: {trouble}" for name, trouble in troubles.items())
+
+    @property
+    def remark(self) -> str | None:
+        """Which queues are paused, and which others have trouble; None if nothing is to be said."""
+        said = {source.name: source.remark for source in self.sources if source.remark}
+        if len(self.sources) == 1:
+            return next(iter(said.values()), None)
+        return "; ".join(f"{name} {remark}" for name, remark in said.items()) or None
 
     @property
     def left_s(self) -> float:

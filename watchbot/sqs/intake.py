@@ -8,7 +8,7 @@ from typing import Protocol
 import anyio
 
 from watchbot.sqs.message import Message
-from watchbot.sqs.pace import Pace
+from watchbot.sqs.rate import Rate
 from watchbot.sqs.source import HANG_S, Source
 from watchbot.sqs.turns import Poll, Slots, Turns
 from watchbot.sqs.valve import Valve
@@ -56,7 +56,7 @@ class IntakeLimits:
     once: bool = False
     until_empty: Callable[[], bool] | None = None
     give_up_s: float = 300
-    pace: Pace = field(default_factory=Pace)
+    rate: Rate = field(default_factory=Rate)
 
 
 class Intake:
@@ -78,7 +78,7 @@ class Intake:
     ) -> None:
         self._sources, self._deliver, self._limits = sources, deliver, limits
         self._valve, self._room, self._world = valve, room or Boundless(), valve.world
-        self._pace = limits.pace
+        self._rate = limits.rate
         self._turns = Turns(
             sources,
             valve.world,
@@ -154,7 +154,7 @@ class Intake:
     def _slots(self) -> Slots:
         """The slots that may be used, as breaker and rate allow."""
         polled = self._limits.slots - self._messages - self._free
-        unheld = int(min(self._most - self._messages, self._pace.room))
+        unheld = int(min(self._most - self._messages, self._rate.room))
         return Slots(most=self._most, unheld=unheld, free=unheld - polled)
 
     @property
@@ -163,11 +163,11 @@ class Intake:
         return self._limits.slots if most is None else min(most, self._limits.slots)
 
     async def _wait_for_a_slot(self) -> None:
-        room, slots = self._pace.room, self._most - self._messages
+        room, slots = self._rate.room, self._most - self._messages
         began = self._world.now()
-        await self._change(within_s=self._pace.next_in_s if room < slots else None)
+        await self._change(within_s=self._rate.next_in_s if room < slots else None)
         if room <= 0 < slots and not self._valve.full:
-            self._pace.waited(self._world.now() - began)
+            self._rate.waited(self._world.now() - began)
 
     def _has_few(self, source: Source) -> bool:
         """Whether fewer slots are free than are worth a call."""

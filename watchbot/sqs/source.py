@@ -65,6 +65,11 @@ class Source:
         """The reason why messages cannot be received or settled now, or None. A pause is none."""
         return self.leases.denials.trouble or (None if self.pause else self._trouble)
 
+    @property
+    def remark(self) -> str | None:
+        """That the queue is paused and why, or its trouble, or None."""
+        return self.trouble or (f"paused: {self.pause}" if self.pause else None)
+
     def rest(self, seconds: float) -> None:
         """Pauses receives from this queue for at least `seconds` from now."""
         self.rests_until = max(self.rests_until, self._world.now() + seconds)

@@ -8,7 +8,7 @@ from watchbot.world import REAL, World
 SLACK = 1e-9  # a sum of fractions may fall short of its whole number
 
 
-class Pace:
+class Rate:
     """A token bucket: each run takes a token, of which `per_s` come a second.
 
     The bucket holds as many as come in a second, and at least one. A run takes up to `batch`
