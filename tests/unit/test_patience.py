@@ -33,6 +33,7 @@ def short(err: io.StringIO | None = None) -> Patience:
     return Patience(err=err or io.StringIO(), said_after_s=0, given_up_after_s=0.1)
 
 
+@pytest.mark.jumping
 async def test_call_without_an_answer_is_said_once_and_then_given_up() -> None:
     err, raw = io.StringIO(), Mute()
 
@@ -43,6 +44,7 @@ async def test_call_without_an_answer_is_said_once_and_then_given_up() -> None:
     assert raw.calls == 1
 
 
+@pytest.mark.jumping
 async def test_what_was_given_up_is_not_sent_again() -> None:
     raw = Mute()
     publisher = Publisher(QueueDestination(Client("sqs", raw), "http://h/1/q"))
@@ -76,6 +78,7 @@ async def test_tries_in_a_row_share_the_time_of_one_and_are_told_once() -> None:
     assert err.getvalue() == "watchbot: waiting for it\n"
 
 
+@pytest.mark.jumping
 async def test_answer_begins_the_time_anew() -> None:
     way = short()
 
@@ -86,6 +89,7 @@ async def test_answer_begins_the_time_anew() -> None:
     assert [await way.answer("it", later) for _ in range(3)] == ["answer"] * 3
 
 
+@pytest.mark.jumping
 async def test_answer_that_is_held_back_on_purpose_is_waited_for() -> None:
     async def later() -> str:
         await anyio.sleep(0.2)  # an answer later than the patience

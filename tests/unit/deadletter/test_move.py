@@ -52,6 +52,7 @@ async def moved(raw: Raw, stop: Stop | None = None) -> tuple[int, Sequence[int]]
     return await move.finish(stop or Stop(), steps.append), steps
 
 
+@pytest.mark.jumping
 async def test_task_is_watched_to_its_end() -> None:
     raw = Raw(state("RUNNING", 3), state("COMPLETED", 7))
 

@@ -4,11 +4,14 @@ from dataclasses import replace
 from typing import Any
 
 import anyio
+import pytest
 
 from tests.support.builders import a_message
 from watchbot.listen.closing import WENT_BACK, Closing
 from watchbot.listen.report import Report, Verdict, not_run
 from watchbot.outcome import COMPLETED, FAILED, RELEASED
+
+pytestmark = pytest.mark.jumping
 
 
 class Ends:

@@ -11,6 +11,8 @@ from watchbot.listen.notify import ALIKE_A_MINUTE, CALLS_AT_ONCE, MAX_WAITING, N
 from watchbot.listen.report import Report, not_run
 from watchbot.outcome import FAILED, REJECTED
 
+pytestmark = pytest.mark.jumping
+
 TOPIC = "arn:aws:sns:us-east-1:123456789012:t"
 
 

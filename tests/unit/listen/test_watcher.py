@@ -9,7 +9,7 @@ from typing import ClassVar
 import anyio
 import pytest
 
-from tests.support.builders import Clock, a_world
+from tests.support.builders import Clock, a_jumping_world, a_world
 from tests.support.destination import FakeDestination
 from tests.support.watching import (
     FakeRunner,
@@ -228,16 +228,18 @@ class Losing(Quick):
         return [Refusal(code="ReceiptHandleIsInvalid", text="not this one")] * len(changes)
 
 
+@pytest.mark.jumping
 @pytest.mark.parametrize("choice", ["continue", "kill"])
 async def test_message_whose_lease_is_lost_is_not_settled(
     choice: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    queue, runner, told, stop = Losing(), FakeRunner(held_up=["a"]), Told(), Stop()
+    world, runner, told, stop = a_jumping_world(), FakeRunner(held_up=["a"]), Told(), Stop()
+    queue = Losing(world=world)
     queue.send("a")
     settings = some_settings(visibility_timeout=3, on_lost_lease=choice, exit_when_empty=False)
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(worked_off, a_watcher(settings, queue, runner, [told]), stop)
+        tasks.start_soon(worked_off, a_watcher(settings, queue, runner, [told], world=world), stop)
         await until(lambda: "lease lost" in caplog.text)
         stop.ask()
         runner.go_on("a")

@@ -23,12 +23,16 @@ from watchbot.listen.runner import Job
 from watchbot.outcome import COMPLETED, LEAVING
 
 
+@pytest.mark.jumping
 async def test_batch_waits_for_its_window_and_then_runs_as_it_is() -> None:
-    queue, runner = a_queue("a", "b"), FakeRunner()
+    world, runner = a_jumping_world(), FakeRunner()
+    queue, began = a_queue("a", "b", world=world), world.now()
+    settings = some_settings(batch_size=5, batch_window=2)
 
-    await worked_off(a_watcher(some_settings(batch_size=5, batch_window=0.2), queue, runner))
+    await worked_off(a_watcher(settings, queue, runner, world=world))
 
     assert runner.batches == [["a", "b"]]
+    assert world.now() - began >= 2, "by the clock that jumps"
 
 
 @pytest.mark.jumping

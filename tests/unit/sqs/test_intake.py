@@ -99,6 +99,7 @@ async def test_stop_waits_for_the_poll_under_way() -> None:
     assert [message.body for message in consumer.got] == ["late"]
 
 
+@pytest.mark.jumping
 async def test_passing_fault_is_trouble_until_the_next_answer() -> None:
     queue = CountingQueue(Throttled(**FACTS))
     queue.send("a")
