@@ -47,10 +47,8 @@ def run(
     ids=" ".join,
 )
 def test_command_ends_with_one_line(cloud: Cloud, full: IO[bytes], words: list[str]) -> None:
-    dead = cloud.queue("full-disk-dead")
+    queue, dead = cloud.queue_with_dead_letters("full-disk")
     cloud.send(dead, "a letter")
-    redrive = json.dumps({"deadLetterTargetArn": cloud.arn(dead), "maxReceiveCount": 9})
-    queue = cloud.queue("full-disk", RedrivePolicy=redrive)
     done = run(cloud, full, "watchbot", *(word.format(queue=queue) for word in words))
 
     assert (done.returncode, done.stderr) == (1, f"watchbot: {REASON}\n")

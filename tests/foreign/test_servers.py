@@ -18,6 +18,7 @@ import pytest
 import requests
 
 from tests.support.cloud import Cloud
+from tests.support.everywhere import each_message_runs_once, groups_run_in_order
 from tests.support.programs import read_until
 from watchbot.progress import Progress
 
@@ -59,25 +60,7 @@ def test_exit_code_settles_the_message(cloud: Cloud) -> None:
 
 
 def test_fifo_group_runs_one_at_a_time_and_in_order(cloud: Cloud, tmp_path: Path) -> None:
-    queue, ledger = cloud.queue("order.fifo"), tmp_path / "ledger"
-    for number in range(12):
-        ids = {"MessageGroupId": f"g{number % 3}", "MessageDeduplicationId": str(number)}
-        cloud.send(queue, f"{number % 3} {number}", **ids)
-
-    done = cloud.listen(
-        queue, "--concurrency", "8", f'echo "start $Message" >> {ledger}; sleep 0.05; '
-        f'echo "end $Message" >> {ledger}'
-    )  # fmt: skip
-
-    assert done.returncode == 0, done.stderr
-    lines = ledger.read_text().splitlines()
-    for group in range(3):
-        mine = [line for line in lines if line.split()[1] == str(group)]
-        assert mine == [
-            f"{word} {group} {number}"
-            for number in range(group, 12, 3)
-            for word in ("start", "end")
-        ]
+    groups_run_in_order(cloud, tmp_path)
 
 
 def test_topic_and_notices(cloud: Cloud) -> None:
@@ -128,7 +111,7 @@ def test_1_mib_reaches_the_worker(cloud: Cloud) -> None:
 
 
 def test_redrive_after_the_last_receive(cloud: Cloud) -> None:
-    queue, dead = with_dead_letters(cloud, "redrive", receives=1)
+    queue, dead = cloud.queue_with_dead_letters("redrive", receives=1)
     cloud.send(queue, "broken", MessageAttributes=red())
 
     done = cloud.listen(queue, "exit 1")
@@ -149,7 +132,7 @@ class Replay:
 
 @pytest.fixture(scope="session")
 def replay(cloud: Cloud) -> Replay:
-    queue, dead = with_dead_letters(cloud, "moved", receives=5)
+    queue, dead = cloud.queue_with_dead_letters("moved")
     cloud.send_many(dead, [str(number) for number in range(25)])
     done = cloud.watchbot("dead-letter", "replay", "--queue-url", queue, "--yes")
     return Replay(done, (cloud.depth(queue), cloud.depth(dead)))
@@ -166,7 +149,7 @@ def test_move_task_moves_all_dead_letters(replay: Replay) -> None:
 
 
 def test_dead_letters_are_listed_replayed_and_deleted(cloud: Cloud) -> None:
-    queue, dead = with_dead_letters(cloud, "letters", receives=5)
+    queue, dead = cloud.queue_with_dead_letters("letters")
     kept, gone = cloud.send(dead, "again", MessageAttributes=red()), cloud.send(dead, "away")
     verbs = ("--queue-url", queue, "--yes", "--poll-wait", "0")
 
@@ -198,15 +181,7 @@ def test_sigterm_lets_workers_finish_and_leaves_the_rest(cloud: Cloud) -> None:
 
 
 def test_64_workers_run_each_of_2000_messages_once(cloud: Cloud, tmp_path: Path) -> None:
-    queue, ledger = cloud.queue("many"), tmp_path / "ledger"
-    bodies = [f"m{number}" for number in range(2000)]
-    cloud.send_many(queue, bodies)
-
-    done = cloud.listen(queue, "--concurrency", "64", "--", f'echo "$Message" >> {ledger}')
-
-    assert done.returncode == 0, done.stderr
-    assert Counter(ledger.read_text().split()) == Counter(bodies)
-    assert cloud.depth(queue) == (0, 0)
+    each_message_runs_once(cloud, tmp_path, messages=2000, workers=64)
 
 
 def test_send(cloud: Cloud, tmp_path: Path) -> None:
@@ -229,9 +204,9 @@ def test_send(cloud: Cloud, tmp_path: Path) -> None:
 
 
 def test_doctor_finds_nothing_and_finds_a_fault(cloud: Cloud) -> None:
-    healthy, _ = with_dead_letters(cloud, "healthy", receives=10)
+    healthy, _ = cloud.queue_with_dead_letters("healthy")
     topic = cloud.topic("healthy", healthy)
-    let_send(cloud, healthy, topic)
+    cloud.let_send(topic, healthy)
     lossy = cloud.queue("lossy")
 
     good = cloud.watchbot("doctor", "--queue-url", healthy, "--topic", topic)
@@ -285,25 +260,6 @@ def test_schedulers_on_one_table_start_each_run_once(tables: Cloud) -> None:
 
 def red() -> dict[str, Any]:
     return {"colour": {"DataType": "String", "StringValue": "red"}}
-
-
-def with_dead_letters(cloud: Cloud, name: str, *, receives: int) -> tuple[str, str]:
-    """The URLs of a new queue and of its dead-letter queue."""
-    dead = cloud.queue(f"{name}-dead", MessageRetentionPeriod="1209600")
-    policy = {"deadLetterTargetArn": cloud.arn(dead), "maxReceiveCount": receives}
-    return cloud.queue(name, RedrivePolicy=json.dumps(policy)), dead
-
-
-def let_send(cloud: Cloud, queue: str, topic: str) -> None:
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": cloud.arn(queue),
-        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    cloud.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
 
 
 def waited_for(cloud: Cloud, queue: str, through: str | None = None) -> list[dict[str, Any]]:

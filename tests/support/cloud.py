@@ -16,6 +16,7 @@ from watchbot.local.server import running_server
 
 BIN = Path(sys.executable).parent
 REGION = "us-east-1"
+TWO_WEEKS_S = "1209600"  # the longest that SQS keeps a message
 
 
 class Cloud:
@@ -60,6 +61,27 @@ class Cloud:
             attributes["FifoQueue"] = "true"
         url: str = self.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
         return url
+
+    def queue_with_dead_letters(
+        self, name: str, *, receives: int = 10, kept_s: str = TWO_WEEKS_S
+    ) -> tuple[str, str]:
+        """The URLs of a new queue, and of a dead-letter queue of its kind, named for it."""
+        base, dot, fifo = name.partition(".")
+        dead = self.queue(f"{base}-dead{dot}{fifo}", MessageRetentionPeriod=kept_s)
+        policy = {"deadLetterTargetArn": self.arn(dead), "maxReceiveCount": receives}
+        return self.queue(name, RedrivePolicy=json.dumps(policy)), dead
+
+    def let_send(self, topic: str, queue_url: str) -> None:
+        """Lets a topic, by its ARN, send to a queue."""
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": self.arn(queue_url),
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self.sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": policy})
 
     def arn(self, queue_url: str) -> str:
         return self.attributes(queue_url)["QueueArn"]

@@ -31,10 +31,7 @@ class Queues:
 
 
 def queues(cloud: Cloud, name: str) -> Queues:
-    base, dot, fifo = name.partition(".")
-    dead = cloud.queue(f"{base}-dead{dot}{fifo}")
-    policy = json.dumps({"deadLetterTargetArn": cloud.arn(dead), "maxReceiveCount": 5})
-    return Queues(cloud, cloud.queue(name, RedrivePolicy=policy), dead)
+    return Queues(cloud, *cloud.queue_with_dead_letters(name))
 
 
 def given_up(cloud: Cloud, queue_url: str, body: str, fingerprint: str = "f" * 16) -> str:

@@ -61,11 +61,10 @@ def talk(cloud: Cloud, *words: str, env: Mapping[str, str] | None = None) -> Ite
 
 def queues(cloud: Cloud, name: str, *bodies: str) -> tuple[str, str]:
     """The URLs of a queue, and of its dead-letter queue with these messages."""
-    dead = cloud.queue(f"{name}-dead")
-    policy = json.dumps({"deadLetterTargetArn": cloud.arn(dead), "maxReceiveCount": 5})
+    queue, dead = cloud.queue_with_dead_letters(name)
     for body in bodies:
         cloud.send(dead, body)
-    return cloud.queue(name, RedrivePolicy=policy), dead
+    return queue, dead
 
 
 def bodies(cloud: Cloud, url: str) -> list[str]:

@@ -7,28 +7,6 @@ from tests.support.cloud import Cloud
 from tests.support.gate import Refuse, running_gate
 
 NEVER = "arn:aws:sns:us-east-1:123456789012:never"
-TWO_WEEKS_S = "1209600"
-
-
-def with_dead_letters(
-    cloud: Cloud, name: str, *, receives: int = 10, kept_s: str = TWO_WEEKS_S, fifo: str = ""
-) -> str:
-    """The URL of a new queue that has a dead-letter queue."""
-    dead = cloud.queue(f"{name}-dead{fifo}", MessageRetentionPeriod=kept_s)
-    policy = {"deadLetterTargetArn": cloud.arn(dead), "maxReceiveCount": receives}
-    return cloud.queue(f"{name}{fifo}", RedrivePolicy=json.dumps(policy))
-
-
-def let_send(cloud: Cloud, queue: str, topic: str) -> None:
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": cloud.arn(queue),
-        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    cloud.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
 
 
 def failures(done: subprocess.CompletedProcess[str]) -> list[str]:
@@ -37,10 +15,11 @@ def failures(done: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 def test_healthy_set_up_passes(cloud: Cloud) -> None:
-    queue, told = with_dead_letters(cloud, "healthy"), cloud.queue("healthy-told")
+    queue, _ = cloud.queue_with_dead_letters("healthy")
+    told = cloud.queue("healthy-told")
     cloud.send(queue, "keep me")
     topic, notices = cloud.topic("healthy", queue), cloud.topic("healthy-notices", told)
-    let_send(cloud, queue, topic)
+    cloud.let_send(topic, queue)
 
     done = cloud.watchbot(
         "doctor", "--queue-url", queue, "--topic", topic, "--notification-topic", notices
@@ -57,7 +36,7 @@ def test_healthy_set_up_passes(cloud: Cloud) -> None:
 
 
 def test_healthy_fifo_set_up_passes(cloud: Cloud) -> None:
-    queue = with_dead_letters(cloud, "ordered", fifo=".fifo")
+    queue, _ = cloud.queue_with_dead_letters("ordered.fifo")
     notices = cloud.topic("ordered.fifo")
 
     done = cloud.watchbot("doctor", "--queue-url", queue, "--notification-topic", notices)
@@ -77,14 +56,18 @@ def test_queue_without_redrive_policy_fails(cloud: Cloud) -> None:
 
 
 def test_few_receives_are_a_warning(cloud: Cloud) -> None:
-    done = cloud.watchbot("doctor", "--queue-url", with_dead_letters(cloud, "hasty", receives=3))
+    queue, _ = cloud.queue_with_dead_letters("hasty", receives=3)
+
+    done = cloud.watchbot("doctor", "--queue-url", queue)
 
     assert "warn  maxReceiveCount is 3" in done.stdout
     assert done.returncode == 0
 
 
 def test_short_lived_dead_letters_fail(cloud: Cloud) -> None:
-    done = cloud.watchbot("doctor", "--queue-url", with_dead_letters(cloud, "gone", kept_s="3600"))
+    queue, _ = cloud.queue_with_dead_letters("gone", kept_s="3600")
+
+    done = cloud.watchbot("doctor", "--queue-url", queue)
 
     (failure,) = failures(done)
     assert "kept 1 h" in failure
@@ -93,7 +76,7 @@ def test_short_lived_dead_letters_fail(cloud: Cloud) -> None:
 
 
 def test_dead_letter_queue_that_was_deleted_fails(cloud: Cloud) -> None:
-    queue = with_dead_letters(cloud, "orphan")
+    queue, _ = cloud.queue_with_dead_letters("orphan")
     cloud.sqs.delete_queue(QueueUrl=f"{queue}-dead")
 
     done = cloud.watchbot("doctor", "--queue-url", queue)
@@ -104,7 +87,8 @@ def test_dead_letter_queue_that_was_deleted_fails(cloud: Cloud) -> None:
 
 
 def test_topic_that_feeds_nothing_fails(cloud: Cloud) -> None:
-    queue, topic = with_dead_letters(cloud, "unfed"), cloud.topic("unfed")
+    queue, _ = cloud.queue_with_dead_letters("unfed")
+    topic = cloud.topic("unfed")
 
     done = cloud.watchbot("doctor", "--queue-url", queue, "--topic", topic)
 
@@ -115,8 +99,8 @@ def test_topic_that_feeds_nothing_fails(cloud: Cloud) -> None:
 
 
 def test_topics_that_do_not_exist_fail(cloud: Cloud) -> None:
-    queue = with_dead_letters(cloud, "topicless")
-    let_send(cloud, queue, NEVER)
+    queue, _ = cloud.queue_with_dead_letters("topicless")
+    cloud.let_send(NEVER, queue)
 
     done = cloud.watchbot(
         "doctor", "--queue-url", queue, "--topic", NEVER, "--notification-topic", f"{NEVER}2"
@@ -148,7 +132,8 @@ def test_missing_queue_is_one_finding_as_json(cloud: Cloud) -> None:
 
 
 def test_no_permission_is_said_of_each_call(cloud: Cloud) -> None:
-    queue, topic = with_dead_letters(cloud, "closed"), cloud.topic("closed")
+    queue, _ = cloud.queue_with_dead_letters("closed")
+    topic = cloud.topic("closed")
 
     with cloud.guarded():
         done = cloud.watchbot("doctor", "--queue-url", queue, "--notification-topic", topic)
@@ -167,7 +152,7 @@ def test_no_permission_is_said_of_each_call(cloud: Cloud) -> None:
 def test_dead_letters_that_may_not_be_sent_are_an_error_where_watchers_send_them(
     cloud: Cloud,
 ) -> None:
-    queue = with_dead_letters(cloud, "unburied")
+    queue, _ = cloud.queue_with_dead_letters("unburied")
     with running_gate(cloud.url) as gate:
         gate.rule = lambda operation, *_: (
             Refuse(403, "AccessDenied") if operation == "SendMessage" else None
@@ -183,15 +168,13 @@ def test_dead_letters_that_may_not_be_sent_are_an_error_where_watchers_send_them
 
 
 def test_nothing_is_sent_to_the_dead_letter_queue(cloud: Cloud) -> None:
-    queue = with_dead_letters(cloud, "unsent")
-    dead = json.loads(cloud.attributes(queue)["RedrivePolicy"])["deadLetterTargetArn"]
-    url = cloud.sqs.get_queue_url(QueueName=dead.rsplit(":", 1)[1])["QueueUrl"]
+    queue, dead = cloud.queue_with_dead_letters("unsent")
 
     done = cloud.watchbot("doctor", "--queue-url", queue, "--max-attempts", "3")
 
     assert "sqs:SendMessage on the dead-letter queue is not denied" in done.stdout
-    counted = cloud.attributes(url)
-    assert cloud.depth(url) == (0, 0)
+    counted = cloud.attributes(dead)
+    assert cloud.depth(dead) == (0, 0)
     assert counted["ApproximateNumberOfMessagesDelayed"] == "0"
 
 
@@ -206,7 +189,7 @@ def test_json_is_one_list_of_findings(cloud: Cloud) -> None:
 
 
 def test_variables_of_the_watcher_are_heeded(cloud: Cloud) -> None:
-    queue = with_dead_letters(cloud, "variables")
+    queue, _ = cloud.queue_with_dead_letters("variables")
     variables = {"QueueUrl": queue, "WATCHBOT_DRAIN_TIMEOUT": "60"}
 
     done = cloud.watchbot("doctor", env=variables)

@@ -1,37 +1,14 @@
 """Messages of a FIFO queue run in the order of their groups."""
 
-import json
 import time
 from pathlib import Path
 
 from tests.support.cloud import Cloud
+from tests.support.everywhere import groups_run_in_order
 
 
 def test_fifo_group_runs_one_at_a_time_and_in_order(cloud: Cloud, tmp_path: Path) -> None:
-    queue, ledger = cloud.queue("order.fifo"), tmp_path / "ledger"
-    for number in range(12):
-        cloud.send(
-            queue,
-            f"{number % 3} {number}",
-            MessageGroupId=f"g{number % 3}",
-            MessageDeduplicationId=str(number),
-        )
-
-    done = cloud.listen(
-        queue, "--concurrency", "8", f'echo "start $Message" >> {ledger}; sleep 0.05; '
-        f'echo "end $Message" >> {ledger}'
-    )  # fmt: skip
-
-    assert done.returncode == 0, done.stderr
-    lines = ledger.read_text().splitlines()
-    for group in range(3):
-        mine = [line for line in lines if line.split()[1] == str(group)]
-        wanted = [
-            f"{word} {group} {number}"
-            for number in range(group, 12, 3)
-            for word in ("start", "end")
-        ]
-        assert mine == wanted
+    groups_run_in_order(cloud, tmp_path)
 
 
 def test_fifo_group_waits_behind_a_message_that_went_back(cloud: Cloud, tmp_path: Path) -> None:
@@ -55,9 +32,7 @@ def test_fifo_group_waits_behind_a_message_that_went_back(cloud: Cloud, tmp_path
 
 
 def test_fifo_messages_behind_a_poison_lose_no_receive(cloud: Cloud) -> None:
-    dead = cloud.queue("burnt-dead.fifo")
-    redrive = {"deadLetterTargetArn": cloud.arn(dead), "maxReceiveCount": 2}
-    queue = cloud.queue("burnt.fifo", RedrivePolicy=json.dumps(redrive))
+    queue, dead = cloud.queue_with_dead_letters("burnt.fifo", receives=2)
     for body in ("poison", "a", "b", "c"):
         cloud.send(queue, body, MessageGroupId="g", MessageDeduplicationId=body)
 

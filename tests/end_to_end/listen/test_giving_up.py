@@ -16,20 +16,12 @@ def text(message: dict[str, Any], name: str) -> str:
     return value
 
 
-def queues(cloud: Cloud, name: str, *, receives: int = 10) -> tuple[str, str]:
-    """The URLs of a queue and of its dead-letter queue."""
-    base, dot, fifo = name.partition(".")
-    dead = cloud.queue(f"{base}-dead{dot}{fifo}")
-    policy = json.dumps({"deadLetterTargetArn": cloud.arn(dead), "maxReceiveCount": receives})
-    return cloud.queue(name, RedrivePolicy=policy), dead
-
-
 def attributes(count: int) -> dict[str, dict[str, str]]:
     return {f"own{n}": {"DataType": "String", "StringValue": str(n)} for n in range(count)}
 
 
 def test_message_that_failed_its_last_attempt_says_why(cloud: Cloud) -> None:
-    queue, dead = queues(cloud, "why")
+    queue, dead = cloud.queue_with_dead_letters("why")
     notices = cloud.queue("why-notices")
     topic = cloud.topic("why", notices)
     message_id = cloud.send(queue, "order", MessageAttributes=attributes(1))
@@ -60,7 +52,7 @@ def test_message_that_failed_its_last_attempt_says_why(cloud: Cloud) -> None:
 
 
 def test_replayed_message_is_as_it_was_however_many_attributes_it_has(cloud: Cloud) -> None:
-    queue, dead = queues(cloud, "many")
+    queue, dead = cloud.queue_with_dead_letters("many")
     cloud.send(queue, "order", MessageAttributes=attributes(10))
 
     cloud.listen(queue, "--max-attempts", "1", *WORKER)
@@ -76,7 +68,7 @@ def test_replayed_message_is_as_it_was_however_many_attributes_it_has(cloud: Clo
 
 
 def test_worker_sees_nothing_of_an_earlier_death(cloud: Cloud) -> None:
-    queue, dead = queues(cloud, "again")
+    queue, dead = cloud.queue_with_dead_letters("again")
     cloud.send(queue, "order", MessageAttributes=attributes(10))
     cloud.listen(queue, "--max-attempts", "1", *WORKER)
     [letter] = cloud.take_all(dead)
@@ -90,7 +82,7 @@ def test_worker_sees_nothing_of_an_earlier_death(cloud: Cloud) -> None:
 
 
 def test_last_receive_that_sqs_allows_is_explained_too(cloud: Cloud) -> None:
-    queue, dead = queues(cloud, "receives", receives=2)
+    queue, dead = cloud.queue_with_dead_letters("receives", receives=2)
     cloud.send(queue, "order")
 
     cloud.listen(queue, "--max-attempts", "9", *ONCE_MORE, *WORKER)
@@ -100,7 +92,7 @@ def test_last_receive_that_sqs_allows_is_explained_too(cloud: Cloud) -> None:
 
 
 def test_fifo_group_goes_on_behind_a_message_that_was_given_up(cloud: Cloud) -> None:
-    queue, dead = queues(cloud, "group.fifo")
+    queue, dead = cloud.queue_with_dead_letters("group.fifo")
     for number in range(3):
         cloud.send(queue, f"m{number}", MessageGroupId="g", MessageDeduplicationId=f"d{number}")
     worker = ("/bin/sh", "-c", 'echo "ran $Message"; [ "$Message" != m0 ]')

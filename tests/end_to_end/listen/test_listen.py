@@ -6,18 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.cloud import Cloud
+from tests.support.everywhere import each_message_runs_once
 
 
 def test_each_of_500_messages_runs_exactly_once(cloud: Cloud, tmp_path: Path) -> None:
-    queue, ledger = cloud.queue("many"), tmp_path / "ledger"
-    bodies = [f"m{number}" for number in range(500)]
-    cloud.send_many(queue, bodies)
-
-    done = cloud.listen(queue, "--concurrency", "16", "--", f'echo "$Message" >> {ledger}')
-
-    assert done.returncode == 0, done.stderr
-    assert sorted(ledger.read_text().split()) == sorted(bodies)
-    assert cloud.depth(queue) == (0, 0)
+    each_message_runs_once(cloud, tmp_path, messages=500, workers=16)
 
 
 def test_heartbeat_keeps_a_long_job_ours(cloud: Cloud, tmp_path: Path) -> None:
