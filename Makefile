@@ -19,7 +19,7 @@ demo: $(DEMO_READY) ## Runs the main job on this machine: real messages, real co
 	  --send-file examples/demo/messages examples/demo/work.sh
 
 test: lint type $(READY) ## Everything CI checks: style, types, all tests
-	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 6
 
 test-all: ## Runs the tests on each Python that is here (3.11 to 3.13), with uvloop and without
 	@for tool in npm autoconf automake libtoolize cmake; do command -v $$tool > /dev/null \
@@ -29,10 +29,10 @@ test-all: ## Runs the tests on each Python that is here (3.11 to 3.13), with uvl
 	  python$$version -c '' 2> /dev/null || { echo "no python$$version here: left out"; continue; }; \
 	  venv=.venv-$$version && $(MAKE) --no-print-directory \
 	    VENV=$$venv PYTHON=python$$version $$venv/.ready && \
-	  echo "python$$version:" && $$venv/bin/pytest -q --numprocesses 4 --dist loadfile && \
+	  echo "python$$version:" && HYPOTHESIS_PROFILE=thorough $$venv/bin/pytest -q --numprocesses 6 && \
 	  $$venv/bin/python -m pip --quiet uninstall --yes uvloop && rm $$venv/.ready && \
-	  echo "python$$version without uvloop:" && $$venv/bin/pytest -q --numprocesses 4 \
-	    --dist loadfile tests/unit tests/contract tests/integration tests/end_to_end/listen \
+	  echo "python$$version without uvloop:" && $$venv/bin/pytest -q --numprocesses 6 \
+	    tests/unit tests/contract tests/integration tests/end_to_end/listen \
 	  || exit 1; \
 	done
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import sharing
+
 ROOT = Path(__file__).parents[1] / "watchbot"
 FILES = sorted(ROOT.rglob("*.py"))
 TESTS = Path(__file__).parent
@@ -258,3 +260,7 @@ def test_name_of_a_class_has_one_meaning() -> None:
     homes.pop("Job")
 
     assert {name: found for name, found in homes.items() if len(found) > 1} == {}
+
+
+def test_files_that_are_shared_out_test_by_test_are_there() -> None:
+    assert [name for name in sharing.APART if not (ROOT.parent / name).exists()] == []

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import random
 from collections.abc import Callable, Mapping
 
@@ -11,8 +12,10 @@ from hypothesis import settings
 from tests.support.builders import a_jumping_loop
 from watchbot.world import REAL
 
-settings.register_profile("unit", deadline=None)  # other work on the machine is no fault
-settings.load_profile("unit")
+# Other work on the machine is no fault: there are no deadlines.
+settings.register_profile("quick", deadline=None, max_examples=50)
+settings.register_profile("thorough", deadline=None, max_examples=1_000)  # of `make test-all`
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 gc.disable()  # while the tests are imported: all of that lives to the end
 

@@ -217,5 +217,5 @@ class AnyHistory(RuleBasedStateMachine):
         assert self.backlog.count(State.WAITING) == len(self.kept) - out
 
 
-AnyHistory.TestCase.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
+AnyHistory.TestCase.settings = settings(stateful_step_count=40)
 TestAnyHistory = AnyHistory.TestCase

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from croniter import croniter
 from cronsim import CronSim
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from watchbot.errors import BadSchedule
@@ -297,7 +297,6 @@ def ours(text: str, moment: datetime, zone: str, count: int) -> list[datetime]:
     return list(itertools.islice(found, count))
 
 
-@settings(deadline=None, max_examples=150)
 @given(crontabs, moments, zones)
 def test_agrees_with_cronsim(text: str, moment: datetime, zone: str) -> None:
     # It counts from a time that the clocks show once: else it knows not which one is meant.
@@ -320,7 +319,6 @@ day_specials = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=100)
 @given(times, day_specials, moments)
 def test_agrees_with_croniter_where_no_clock_is_turned(
     time_fields: str, day_fields: str, moment: datetime
@@ -333,7 +331,6 @@ def test_agrees_with_croniter_where_no_clock_is_turned(
     assert mine == [theirs.get_next() for _ in range(5)]
 
 
-@settings(deadline=None, max_examples=300)
 @given(
     st.lists(
         st.text("*?/-,#LW0123456789 @()", max_size=6) | st.sampled_from("mon last 2nd_wed".split()),
