@@ -84,10 +84,11 @@ simulate: $(READY) ## Plays SEEDS histories (100000) of the watcher, then SEEDS/
 mutants: $(READY) ## Puts faults into copies of the tree, and says which of them no test finds
 	$(BIN)/python -m tests.mutants
 
-node: ## Adds packages of Node.js for tests: AWS's runtime, Powertools, axe-core; two minutes, and needs npm and cmake
+node: ## Adds packages of Node.js for tests: AWS's runtime, Powertools, axe-core, the CDK's command; two minutes, and needs npm and cmake
 	@mkdir -p build/node
 	npm install --prefix build/node --no-save --no-audit --no-fund --loglevel error \
-	  aws-lambda-ric@3.3.0 @aws-lambda-powertools/batch@2.35.0 axe-core@4.14.1 puppeteer-core@24.43.1
+	  aws-lambda-ric@3.3.0 @aws-lambda-powertools/batch@2.35.0 axe-core@4.14.1 puppeteer-core@24.43.1 \
+	  aws-cdk@2.1148.1
 
 bench: $(READY) ## Measures speed and memory, against rivals; about a quarter of an hour
 	$(BIN)/python -m tests.benchmarks --write

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from generate.alerts import alerts
 from generate.api_page import api_page
+from generate.cdk_props import cdk_props
 from generate.chart import chart, values_schema
 from generate.commands_page import commands_page
 from generate.dashboard import dashboard
@@ -15,6 +16,7 @@ from generate.terraform import TERRAFORM
 from generate.worker_page import worker_page
 
 FILES: dict[str, Callable[[], str]] = {
+    "watchbot/cdk/props.py": cdk_props,
     "charts/watchbot/Chart.yaml": chart,
     "charts/watchbot/values.schema.json": values_schema,
     "docs/dashboards/alerts.yml": alerts,

@@ -14,7 +14,10 @@ from generate.stacks import description, limits_of, parameter, parameters, stack
 from watchbot.settings.template import TemplateSettings
 
 MODULES = {  # the stacks that a module can make; the first is the default
-    "service": ("fargate", "fargate-fifo", "fargate-spot", "fargate-warm", "fargate-lambda", "ec2"),
+    "service": (
+        *("fargate", "fargate-fifo", "fargate-queues", "fargate-spot", "fargate-warm"),
+        *("fargate-lambda", "ec2"),
+    ),
     "record": ("record",),
     "schedule": ("schedule",),
 }

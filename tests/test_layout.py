@@ -25,13 +25,14 @@ LAYERS = [  # a module imports from its own folder and from the lines above it
     "failures task_record",
     "doctor healthcheck listen deadletter progress queues record schedule template send top",
     "console",
-    "local replay explain",
+    "cdk local replay explain",
     "cli",
     "__main__",
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 
 OWNERS = {  # one door to each dangerous thing
+    "aws_cdk": {"cdk/given.py", "cdk/props.py", "cdk/service.py"},
     "aioboto3": {"aws.py"},
     "aiobotocore": {"aws.py"},
     "aiohttp": {"listen/agent.py"},

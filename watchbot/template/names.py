@@ -64,7 +64,7 @@ def named(options: Mapping[str, Any]) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for given, value in options.items():
-        name = _snake(given)
+        name = snake(given)
         if name not in TemplateSettings.model_fields and (advice := _advice(given, name)):
             raise SettingError(given, advice)
         if name in found:
@@ -74,7 +74,7 @@ def named(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _advice(given: str, name: str) -> str | None:
-    old = {_snake(each): each for each in (*_RENAMED, *_GONE)}.get(name, given)
+    old = {snake(each): each for each in (*_RENAMED, *_GONE)}.get(name, given)
     if old in _RENAMED:
         return f"is called {_RENAMED[old]} here"
     if old in _GONE:
@@ -83,5 +83,6 @@ def _advice(given: str, name: str) -> str | None:
     return f"is no option; did you mean {near[0]}?" if near else None
 
 
-def _snake(name: str) -> str:
+def snake(name: str) -> str:
+    """`maxSize` as `max_size`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -1,12 +1,12 @@
 # Made by `make docs`.
 
 variable "variant" {
-  description = "The kind of stack: fargate, fargate-fifo, fargate-spot, fargate-warm, fargate-lambda, ec2."
+  description = "The kind of stack: fargate, fargate-fifo, fargate-queues, fargate-spot, fargate-warm, fargate-lambda, ec2."
   type        = string
   default     = "fargate"
   validation {
-    condition     = contains(["fargate", "fargate-fifo", "fargate-spot", "fargate-warm", "fargate-lambda", "ec2"], var.variant)
-    error_message = "variant must be one of fargate, fargate-fifo, fargate-spot, fargate-warm, fargate-lambda, ec2."
+    condition     = contains(["fargate", "fargate-fifo", "fargate-queues", "fargate-spot", "fargate-warm", "fargate-lambda", "ec2"], var.variant)
+    error_message = "variant must be one of fargate, fargate-fifo, fargate-queues, fargate-spot, fargate-warm, fargate-lambda, ec2."
   }
 }
 
