@@ -19,6 +19,8 @@ NOBODY = "http://127.0.0.1:9"  # nothing listens there
 DATABASE = f"postgresql://keeper:{PLANTED}-word@127.0.0.1:9/tasks"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:secrets"
 
+KEPT = ("--token", f"{PLANTED}-token", "hello")  # for a message that a scheduler keeps
+
 # One that works, and those that fail where a secret is at hand. URL stands for a queue's.
 RUNS = {
     "listen": [
@@ -44,6 +46,15 @@ RUNS = {
     "send": [
         ["--queue-url", "URL", "hello"],
         ["--queue-url", f"{NOBODY}/1/q", "--endpoint-url", NOBODY, "hello"],
+        [*("--queue-url", "URL", "--at", "1d", "--scheduler-url", NOBODY), *KEPT],
+        ["--queue-url", "URL", "--token", f"{PLANTED}\n", "hello"],
+        ["--queue-url", "URL", "--scheduler-url", f"http://me:{PLANTED}-word@127.0.0.1", "hello"],
+    ],
+    "pause": [["--queue-url", "URL", "--reason", "why"], ["--queue-url", f"{NOBODY}/1/q"]],
+    "resume": [["--queue-url", "URL"], ["--queue-url", f"{NOBODY}/1/q"]],
+    "status": [
+        ["--queue-url", "URL", "--json"],
+        ["--queue-url", "URL", "--watcher", f"http://me:{PLANTED}-page@127.0.0.1:9/metrics"],
     ],
     "dead-letter": [
         ["list", "--dead-letter-queue-url", "URL", "--json"],

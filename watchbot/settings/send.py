@@ -13,9 +13,14 @@ from watchbot.settings.buckets import Bucket
 MOST_DELAY_S = 900  # SQS holds a message back no longer
 
 
-def _without_password(value: object) -> object:
-    if "@" in urlsplit(str(value)).netloc:  # an error must not repeat a password
+def _plain_address(value: object) -> object:
+    parts = urlsplit(str(value))
+    if "@" in parts.netloc:  # an error must not repeat a password
         raise ValueError("must not hold a user or a password; give its token with --token")
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError(f"has no port from 0 to 65535: {value!r}") from None
     return value
 
 
@@ -26,7 +31,7 @@ def _fits_a_header(token: str) -> str:
 
 
 ShownToken = Annotated[str, AfterValidator(_fits_a_header)]
-SchedulerUrl = Annotated[PublicUrl, BeforeValidator(_without_password)]
+SchedulerUrl = Annotated[PublicUrl, BeforeValidator(_plain_address)]
 
 
 class SendSettings(Settings):
