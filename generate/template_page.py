@@ -49,6 +49,7 @@ _STACKS: dict[str, dict[str, Any]] = {
     "`queues: {high: 3, low: 1}`": {**_LISTEN, "queues": {"high": 3, "low": 1}},
     "`notification_email`": {**_LISTEN, "notification_email": "ops@example.com"},
     "`reduce`": {**_LISTEN, "reduce": True},
+    "`checkpoints`": {**_LISTEN, "checkpoints": True},
     "`service_discovery`": {**_LISTEN, "service_discovery": "ns-abc123"},
     "`user`": {**_LISTEN, "user": True},
     "`webhook`": {**_LISTEN, "webhook": True},

@@ -195,7 +195,7 @@ def _expressions(**parts: Any) -> dict[str, Any]:
 
 
 def encoded(value: Any) -> dict[str, Any]:
-    """A JSON value, or a set of whole numbers, in DynamoDB's form."""
+    """A JSON value, bytes, or a set of whole numbers, in DynamoDB's form."""
     match value:
         case None:
             return {"NULL": True}
@@ -203,8 +203,8 @@ def encoded(value: Any) -> dict[str, Any]:
             return {"BOOL": value}
         case int() | float():
             return {"N": repr(value)}
-        case str():
-            return {"S": value}
+        case str() | bytes():
+            return {"S" if isinstance(value, str) else "B": value}
         case set():
             return {"NS": [str(number) for number in value]}
         case list() | tuple():

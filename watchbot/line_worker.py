@@ -78,6 +78,15 @@ class WorkMessage:
         return Path(self.fields["MessageFile"])
 
     @property
+    def checkpoint(self) -> Path | None:
+        """The file with the checkpoint that an earlier run of it stored, if one did."""
+        if "checkpoint" not in self.fields:
+            return None
+        from pathlib import Path
+
+        return Path(self.fields["checkpoint"])
+
+    @property
     def subject(self) -> str:
         """The subject that it was published with; may be empty."""
         return str(self.fields.get("Subject", ""))

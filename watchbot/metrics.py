@@ -189,6 +189,12 @@ rate_wait = _counter(
     "watchbot_rate_wait_seconds_total",
     "Time in which --rate alone kept the watcher from receiving.",
 )
+checkpoints = _counter(
+    "watchbot_checkpoints_total",
+    "Checkpoints (`--checkpoints`), by what was done; kept: for a dead letter, or one more day.",
+    action=("saved", "loaded", "deleted", "kept"),
+    result=("ok", "failed", "refused"),
+)
 breaker_open = _gauge(
     "watchbot_breaker_open", "1 while alike failures keep the watcher from receiving."
 )

@@ -40,6 +40,8 @@ def queue(cloud: Cloud) -> str:
         (["--return-codes", "4;5"], ["--return-codes", "such as 3,64-78", "'4;5'"]),
         (["--return-codes", "3-5"], ["--return-codes", "holds 3, which --reject-codes has"]),
         (["--reject-codes", "300"], ["--reject-codes", "from 1 to 255"]),
+        (["--checkpoints", "s3://bucket"], ["--checkpoints", "dynamodb://TABLE"]),
+        (["--checkpoints", "file:///no/such"], ["--checkpoints", "'/no/such' is no directory"]),
         (["--metrics-port", "99999"], ["--metrics-port", "65535"]),
     ],
     ids=lambda value: " ".join(value),
@@ -48,6 +50,15 @@ def test_bad_option(cloud: Cloud, queue: str, options: list[str], said: list[str
     done = cloud.watchbot("listen", "--queue-url", queue, *options, "true")
 
     assert_refused(done, 2, *said)
+    assert cloud.depth(queue) == (1, 0)
+
+
+def test_table_of_checkpoints_that_does_not_exist(cloud: Cloud, queue: str) -> None:
+    options = ("--queue-url", queue, "--checkpoints", "dynamodb://no-such-table")
+
+    done = cloud.watchbot("listen", *options, "true")
+
+    assert_refused(done, 1, "DynamoDB", "get_item")
     assert cloud.depth(queue) == (1, 0)
 
 

@@ -75,6 +75,15 @@ def test_command_that_knows_nothing_of_watchbot_takes_a_batch() -> None:
     assert said.count("completed ending") == 3
 
 
+def test_job_that_is_interrupted_three_times_does_each_unit_once() -> None:
+    said = output_of("examples/spot/run")
+
+    assert said.count("--- the machine is taken away") == 3
+    assert said.count("] released ending") == 3
+    assert len(re.findall(r"\] goes on after unit \d+$", said, re.M)) == 3
+    assert "12 units were done, 12 different ones; 0 checkpoints left" in said
+
+
 def test_fifo_worker_keeps_the_order() -> None:
     said = output_of("examples/fifo/run")
 
@@ -116,7 +125,7 @@ def test_demo_shows_each_fate_and_each_notification() -> None:
     "folder",
     [
         *("shell", "python", "fifo", "map-reduce", "demo", "record", "schedule", "stack"),
-        *("kubernetes", "warm", "lambda"),
+        *("kubernetes", "warm", "lambda", "spot"),
     ],
 )
 def test_example_is_listed(folder: str) -> None:

@@ -8,7 +8,7 @@ import anyio
 
 from tests.support.watching import a_watcher
 from watchbot.lifecycle import Stop
-from watchbot.listen import choosing, spawn
+from watchbot.listen import spawn
 from watchbot.listen.report import Report
 from watchbot.listen.runs import open_runs
 from watchbot.listen.workspace import open_workspace
@@ -88,7 +88,7 @@ async def worked_off(queue: MemoryQueue, script: str | Sequence[str], **options:
         async with AsyncExitStack() as house:
             workspace = house.enter_context(open_workspace(()))
             runs = await open_runs(house, settings, command, workspace, stop)
-            watcher = a_watcher(settings, queue, runs.runner, [ends])
-            await choosing.start(runs.runner, stop)
+            watcher = a_watcher(settings, queue, runs.runner, [*runs.observers, ends])
+            await runs.start(stop)
             await watcher.run(stop)
     return ends

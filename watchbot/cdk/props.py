@@ -158,6 +158,8 @@ class ServiceProps(TypedDict, total=False):
     webhook_access_log: bool
     # Make a table for `watchbot progress`.
     reduce: bool
+    # Make a table for `watchbot ctl checkpoint`.
+    checkpoints: bool
     # Email failures and alarms to this address.
     notification_email: str
     # Publish failures and alarms to this topic; default: one that the stack makes.

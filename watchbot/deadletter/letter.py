@@ -58,8 +58,8 @@ def origin(message: Message) -> str:
 
 
 def ids_of(message: Message) -> set[str]:
-    """A message's own id, and its id in the workers' logs."""
-    return {message.id, origin(message)}
+    """A message's own id, its id in the workers' logs, and the one before all replays."""
+    return {message.id, origin(message), original(message).first_id}
 
 
 def sent_ms(message: Message, evidence: Evidence | None) -> int | None:

@@ -1,14 +1,14 @@
 """Sends dead letters to the queue they came from, then deletes them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from watchbot.deadletter.letter import origin
 from watchbot.sqs.destination import Destination
-from watchbot.sqs.evidence import original
+from watchbot.sqs.evidence import carried, original
 from watchbot.sqs.message import Message
-from watchbot.sqs.outgoing import Outgoing, Unsent, again
+from watchbot.sqs.outgoing import Outgoing, Unsent, again, flaw
 from watchbot.sqs.publish import Publisher
 
 
@@ -69,7 +69,10 @@ class Replay:
         # A new id, because the queue may remember the old one; derived from the message, so that
         # the queue drops a second copy sent after an interruption.
         dedup_id = f"replay-{message.id}" if self._destination.fifo else None
-        return again(original(message), dedup_id=dedup_id)
+        own = original(message)
+        named = again(replace(own, attributes=carried(own)), dedup_id=dedup_id)
+        # A message as large as SQS allows has no room for the first one's id.
+        return named if flaw(named) is None else again(own, dedup_id=dedup_id)
 
     def _refuse(self, message: Message, unsent: Unsent) -> None:
         self.tally.refused.append((message.id, unsent))

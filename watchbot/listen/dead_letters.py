@@ -166,4 +166,5 @@ def _evidence(report: Report) -> Evidence:
         message_id=message.id,
         sent_ms=message.sent_ms,
         receives=message.receives,
+        replay_of=message.replay_of,
     )

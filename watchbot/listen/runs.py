@@ -1,13 +1,16 @@
 """Opens all that has to do with the runs of a watcher, by its settings."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 
 from watchbot.lifecycle import Stop
-from watchbot.listen.choosing import open_runner
+from watchbot.listen.checkpointing import open_keeper
+from watchbot.listen.choosing import open_runner, start
 from watchbot.listen.control.opening import open_control
 from watchbot.listen.ends import Ends
+from watchbot.listen.observers import Observer
 from watchbot.listen.runner import Runner
 from watchbot.listen.spawn import Command
 from watchbot.listen.working import at_work
@@ -18,9 +21,15 @@ from watchbot.web import Pages
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunParts:
-    """What runs the command, and the `pages` of JSON about its runs."""
+    """What runs the command, and what belongs to it.
+
+    `start` starts what stays running: see `choosing.start`. `observers` hear each report, and
+    `pages` are of JSON.
+    """
 
     runner: Runner
+    start: Callable[[Stop], Awaitable[None]]
+    observers: Sequence[Observer]
     pages: Pages
 
 
@@ -31,8 +40,20 @@ async def open_runs(
     workspace: Workspace,
     stop: Stop,
 ) -> RunParts:
-    """Opens the runner, and the socket on which workers ask; `house` closes both."""
+    """Opens the runner, the store of checkpoints, and the socket on which workers ask.
+
+    `house` closes them. Raises the errors of `open_keeper`.
+    """
     ends = Ends(settings, stop)
-    await house.enter_async_context(open_control(workspace, ends))
     runner = await open_runner(house, settings, command, workspace, ends)
-    return RunParts(runner=runner, pages={"/v1/workers": partial(at_work, ends)})
+    keeper = None
+    if settings.checkpoints is not None:
+        keeping = open_keeper(runner, settings, settings.checkpoints, workspace.root)
+        keeper = await house.enter_async_context(keeping)
+    await house.enter_async_context(open_control(workspace, ends, keeper))
+    return RunParts(
+        runner=runner if keeper is None else keeper,
+        start=partial(start, runner),
+        observers=[] if keeper is None else [keeper],
+        pages={"/v1/workers": partial(at_work, ends)},
+    )

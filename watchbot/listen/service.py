@@ -15,7 +15,6 @@ from watchbot import descriptors
 from watchbot.errors import UsageError
 from watchbot.lifecycle import Stop
 from watchbot.listen import environment, machine, nested, process, spawn
-from watchbot.listen.choosing import start
 from watchbot.listen.dead_letters import open_dead_letters
 from watchbot.listen.looks import QueueWatch, look_first
 from watchbot.listen.machine import Machine
@@ -59,7 +58,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
             machine=Machine(_reserve(settings, workspace), valve),
             valve=valve,
             breaker=heard.breaker,
-            observers=heard.observers,
+            observers=[*heard.observers, *runs.observers],
             dead_letters=await house.enter_async_context(open_dead_letters(settings)),
             protection=await _protect(house, settings, valve),
             payloads=await open_payloads(house, settings, workspace),
@@ -70,7 +69,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
         if not await reach_all([queue for queue, _ in queues], stop, settings.give_up_after):
             return 0
         await _begin_background(house, watcher, [queue for queue, _ in queues], stop)
-        await start(runs.runner, stop)
+        await runs.start(stop)
         # These objects live to the end, so the garbage collector need not visit them.
         gc.freeze()
         await watcher.run(stop)

@@ -4,29 +4,14 @@ Each change is one script, which Redis runs atomically.
 """
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
-from watchbot.errors import (
-    DatabaseError,
-    JobDiffers,
-    MissingExtra,
-    NoSuchJob,
-    NoSuchPart,
-    SettingError,
-)
-from watchbot.patience import NoAnswerInTime, waiting
+from watchbot import redis
+from watchbot.errors import JobDiffers, NoSuchJob, NoSuchPart
 from watchbot.progress.claim import CLAIM_S, Claim, Completion, Fact
 from watchbot.progress.job import MapReduceJob, check_part
-from watchbot.settings.base import describe
-
-try:
-    from redis.asyncio import Redis
-    from redis.exceptions import RedisError
-except ImportError as missing:
-    raise MissingExtra("redis", "progress in Redis") from missing
 
 # KEYS: the job's hash, the bits of its parts. Both expire together.
 
@@ -72,9 +57,6 @@ redis.call('HSET', KEYS[1], 'reducer', token, 'since', at)
 return 1
 """
 
-CONNECT_TIMEOUT_S = 5
-ANSWER_TIMEOUT_S = 10
-
 PREFIX = "watchbot:progress:"
 BITS = [[number for number in range(8) if not byte << number & 0x80] for byte in range(256)]
 
@@ -82,40 +64,32 @@ BITS = [[number for number in range(8) if not byte << number & 0x80] for byte in
 @asynccontextmanager
 async def open_redis(url: str) -> AsyncIterator["RedisStore"]:
     """Opens the database at `url`: `redis://HOST:PORT/NUMBER`, or `rediss://` for TLS."""
-    parts = urlsplit(url)
-    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    try:
-        redis = Redis.from_url(
-            url, socket_connect_timeout=CONNECT_TIMEOUT_S, socket_timeout=ANSWER_TIMEOUT_S
-        )
-    except ValueError as fault:
-        names = describe("progress_table")
-        raise SettingError(names, "must be like redis://HOST:6379/0") from fault
-    async with redis:
-        yield RedisStore(redis, shown)
+    async with redis.open_redis(url, "progress_table", "progress in Redis") as database:
+        yield RedisStore(database)
 
 
 class RedisStore:
-    """A store in one database. `url` is shown in errors, and has no password."""
+    """A store in one database."""
 
-    def __init__(self, redis: Redis, url: str) -> None:
-        self._redis, self._url = redis, url
+    def __init__(self, database: redis.RedisDatabase) -> None:
+        self._redis = database
 
     async def create(
         self, job: str, parts: range, *, expires: int | None = None, anew: bool = False
     ) -> None:
         given = [len(parts), parts[0], int(anew), *([] if expires is None else [expires])]
-        if not await self._run(CREATE, job, *given):
+        if not await self._redis.run(CREATE, _keys(job), *given):
             known = await self.read(job)
             if known.parts != parts:
                 raise JobDiffers(job, known.parts)
 
     async def note(self, job: str, fact: Fact, value: Any) -> None:
-        if not await self._run(NOTE, job, fact, json.dumps(value)):
+        if not await self._redis.run(NOTE, _keys(job), fact, json.dumps(value)):
             raise NoSuchJob(job)
 
     async def complete(self, job: str, part: int, claim: Claim) -> Completion:
-        answer = (await self._run(COMPLETE, job, part, claim.token, claim.at)).decode()
+        told = await self._redis.run(COMPLETE, _keys(job), part, claim.token, claim.at)
+        answer = told.decode()
         if answer == "no job":
             raise NoSuchJob(job)
         if answer == "no part":
@@ -123,11 +97,11 @@ class RedisStore:
         return Completion(answer)
 
     async def take_over(self, job: str, claim: Claim) -> bool:
-        return bool(await self._run(TAKE_OVER, job, claim.token, claim.at, claim.at - CLAIM_S))
+        dead = claim.at - CLAIM_S
+        return bool(await self._redis.run(TAKE_OVER, _keys(job), claim.token, claim.at, dead))
 
     async def read(self, job: str) -> MapReduceJob:
-        with self._translated():
-            found: Any = await self._ask(lambda: self._redis.hgetall(_keys(job)[0]))
+        found: Any = await self._redis.ask(lambda redis: redis.hgetall(_keys(job)[0]))
         facts = {name.decode(): value for name, value in found.items()}
         if not facts:
             raise NoSuchJob(job)
@@ -143,8 +117,7 @@ class RedisStore:
 
     async def pending(self, job: str) -> list[int]:
         parts = (await self.read(job)).parts
-        with self._translated():
-            done: Any = await self._ask(lambda: self._redis.get(_keys(job)[1])) or b""
+        done: Any = await self._redis.ask(lambda redis: redis.get(_keys(job)[1])) or b""
         # Redis numbers the bits of a byte from the highest; the string ends with the last set bit.
         indexes = (
             number * 8 + bit
@@ -155,37 +128,17 @@ class RedisStore:
 
     async def remaining(self, job: str) -> int:
         total = (await self.read(job)).total
-        with self._translated():
-            return total - int(await self._ask(lambda: self._redis.bitcount(_keys(job)[1])))
+        return total - int(await self._redis.ask(lambda redis: redis.bitcount(_keys(job)[1])))
 
     async def is_done(self, job: str, part: int) -> bool:
         known = await self.read(job)
         check_part(known, part)
-        with self._translated():
-            return bool(
-                await self._ask(lambda: self._redis.getbit(_keys(job)[1], part - known.parts[0]))
-            )
+        bit = part - known.parts[0]
+        return bool(await self._redis.ask(lambda redis: redis.getbit(_keys(job)[1], bit)))
 
     async def jobs(self) -> AsyncIterator[str]:
-        with self._translated():
-            async for key in self._redis.scan_iter(match=PREFIX + "{*}", _type="hash"):
-                yield key.decode()[len(PREFIX) + 1 : -1]
-
-    async def _run(self, script: str, job: str, *values: str | int) -> Any:
-        with self._translated():
-            asked = self._redis.register_script(script)
-            return await self._ask(lambda: asked(keys=_keys(job), args=values))
-
-    async def _ask(self, call: Callable[[], Awaitable[Any]]) -> Any:
-        """The answer of one call; a tool says after a while that it waits for Redis."""
-        return await waiting().answer(f"Redis ({self._url})", call)
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except (RedisError, NoAnswerInTime) as fault:
-            raise DatabaseError(self._url, " ".join(str(fault).split())) from fault
+        async for key in self._redis.keys(PREFIX + "{*}", "hash"):
+            yield key.decode()[len(PREFIX) + 1 : -1]
 
 
 def _keys(job: str) -> list[str]:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_vali
 from watchbot.outcome import ExitCodes, parse_codes
 from watchbot.settings.base import TWELVE_HOURS_S, Host, Port, QueueUrl, TopicArn, option
 from watchbot.settings.buckets import Buckets
+from watchbot.settings.checkpoints import CheckpointsUrl
 from watchbot.settings.queues import QueueShare, QueueUrls, shares
 from watchbot.settings.runs import RunSettings, check_fifo
 from watchbot.settings.values import Envelope
@@ -132,6 +133,13 @@ class WatcherSettings(RunSettings):
     )
     give_up_after: float = option(
         300, "Exit with 1 after AWS has refused every call this long.", "S", ge=0, le=TWELVE_HOURS_S
+    )
+    checkpoints: CheckpointsUrl | None = option(
+        None,
+        "Keep what workers store with `watchbot ctl checkpoint` in dynamodb://TABLE, redis://... "
+        "or file:///DIRECTORY.",
+        "URL",
+        repr=False,
     )
     breaker: int = option(
         5, "Stop receiving when the first N messages fail alike; 0: never.", "N", ge=0, le=1000

@@ -9,11 +9,11 @@ from pydantic import AfterValidator
 from watchbot.errors import SettingError
 from watchbot.settings.base import QueueUrl, Settings, TopicArn, describe, option
 
-_TABLE = r"(arn:[\w-]+:dynamodb:[\w-]+:\d{12}:table/)?[\w.-]{3,255}"
+TABLE = r"(arn:[\w-]+:dynamodb:[\w-]+:\d{12}:table/)?[\w.-]{3,255}"
 
 
 def _address(value: str) -> str:
-    if not re.match(r"rediss?://.", value) and not re.fullmatch(_TABLE, value):
+    if not re.match(r"rediss?://.", value) and not re.fullmatch(TABLE, value):
         # The error does not repeat the value: it may hold a password.
         raise ValueError("must be the name or ARN of a DynamoDB table, or redis://HOST:PORT/NUMBER")
     return value

@@ -255,6 +255,7 @@ class TemplateSettings(Settings):
         False, "Log each call of the webhook; the account's API Gateway needs a role for it."
     )
     reduce: bool = option(False, "Make a table for `watchbot progress`.")
+    checkpoints: bool = option(False, "Make a table for `watchbot ctl checkpoint`.")
 
     # Logs, metrics and alarms
     notification_email: Email | None = option(

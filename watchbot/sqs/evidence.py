@@ -1,10 +1,12 @@
 """Adds attributes to a message that a watcher gives up, and removes them for a replay.
 
 SQS allows ten attributes. The message keeps its own attributes as far as there is room. The rest
-travels in `watchbot.message`, as JSON, and `original` restores it.
+travels in `watchbot.message`, as JSON, and `original` restores it. A replay has that attribute
+alone, with the id of the first message, as each replay gets a new id.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -30,7 +32,8 @@ class Evidence:
 
     A dead letter has a new id and a new date in SQS. `exit_code` is None for an end by a signal.
     `tail` is the last 2 KB of output. `cpu_s` and `memory_bytes` are what the last run used, None
-    where that is not known.
+    where that is not known. `replay_of` is the id of the first message that this one
+    was replayed from, if it was.
     """
 
     reason: str
@@ -43,6 +46,7 @@ class Evidence:
     message_id: str
     sent_ms: int | None
     receives: int
+    replay_of: str | None = None
 
 
 def attested(attributes: Mapping[str, Attribute], evidence: Evidence) -> dict[str, Attribute]:
@@ -53,6 +57,7 @@ def attested(attributes: Mapping[str, Attribute], evidence: Evidence) -> dict[st
         "receives": evidence.receives,
         "cpu_s": evidence.cpu_s,
         "memory_bytes": evidence.memory_bytes,
+        **({} if evidence.replay_of is None else {"first": evidence.replay_of}),
     }
     noted = {
         REASON: _text(evidence.reason),
@@ -63,11 +68,22 @@ def attested(attributes: Mapping[str, Attribute], evidence: Evidence) -> dict[st
         noted[EXIT_CODE] = Attribute(type="Number", value=str(evidence.exit_code))
     if tail := _end(evidence.tail):
         noted[TAIL] = _text(tail)
+    return _together(attributes, noted, about)
+
+
+def carried(message: Message) -> dict[str, Attribute]:
+    """The attributes of a replay: those of the message, and the id of the first one."""
+    return _together(message.attributes, {}, {"first": message.first_id})
+
+
+def _together(
+    attributes: Mapping[str, Attribute], noted: dict[str, Attribute], about: dict[str, object]
+) -> dict[str, Attribute]:
     room = MAX_ATTRIBUTES - len(noted) - 1
     names = list(attributes)
     if names[room:]:
-        about["attributes"] = {name: asdict(attributes[name]) for name in names[room:]}
-    noted[MESSAGE] = _text(json.dumps(about))
+        about = {**about, "attributes": {name: asdict(attributes[name]) for name in names[room:]}}
+    noted = {**noted, MESSAGE: _text(json.dumps(about))}
     return {**{name: attributes[name] for name in names[:room]}, **noted}
 
 
@@ -87,17 +103,20 @@ def read(message: Message) -> Evidence | None:
             receives=int(about["receives"]),
             cpu_s=_number(about.get("cpu_s")),
             memory_bytes=_whole(about.get("memory_bytes")),
+            replay_of=_id(about.get("first")),
         )
     except (KeyError, ValueError, TypeError):
         return None
 
 
 def original(message: Message) -> Message:
-    """The message with only its own attributes, without evidence."""
+    """The message with only its own attributes, without evidence, and with `replay_of`."""
     if not NAMES & message.attributes.keys():
         return message
     own = {name: item for name, item in message.attributes.items() if name not in NAMES}
-    return replace(message, attributes={**own, **_folded(_about(message))})
+    about = _about(message)
+    first_id = _id(about.get("first")) or _id(about.get("id"))
+    return replace(message, attributes={**own, **_folded(about)}, replay_of=first_id)
 
 
 def _about(message: Message) -> dict[str, Any]:
@@ -124,6 +143,11 @@ def _number(value: object) -> float | None:
 
 def _whole(value: object) -> int | None:
     return value if isinstance(value, int) else None
+
+
+def _id(value: object) -> str | None:
+    """The id of a message, where the value looks like one: any sender may have written it."""
+    return value if isinstance(value, str) and re.fullmatch(r"[\w-]{1,100}", value, re.A) else None
 
 
 def _text(value: str) -> Attribute:

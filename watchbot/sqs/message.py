@@ -33,7 +33,8 @@ class Message:
 
     `receipt` is the receipt handle, with which its queue settles this delivery. `system` holds
     SQS's own attributes by their SQS names. `asked_at` is the time of the receive request, in
-    seconds of `watchbot.world.now()`. SQS hid the message at that time or later.
+    seconds of `watchbot.world.now()`. SQS hid the message at that time or later. `replay_of` is the
+    id of the first message that this one was replayed from, if it was.
     """
 
     id: str
@@ -43,11 +44,17 @@ class Message:
     system: Mapping[str, str] = field(default_factory=dict)
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     origin: Origin = NOWHERE
+    replay_of: str | None = None
 
     @property
     def queue(self) -> str:
         """The name of the message's queue in logs and metrics."""
         return self.origin.name
+
+    @property
+    def first_id(self) -> str:
+        """The id that stays the same however often a message is replayed."""
+        return self.replay_of or self.id
 
     @property
     def receives(self) -> int:

@@ -27,7 +27,12 @@ from watchbot.template.rules import check
 from watchbot.template.scaling import add_scaling
 from watchbot.template.senders import add_user, add_webhook
 from watchbot.template.stack import Stack
-from watchbot.template.tables import add_database_table, add_progress_table, add_stacks_table
+from watchbot.template.tables import (
+    add_checkpoints_table,
+    add_database_table,
+    add_progress_table,
+    add_stacks_table,
+)
 
 Part = Callable[[Stack], None]
 
@@ -53,6 +58,7 @@ def parts(options: TemplateSettings) -> dict[Part, bool]:
         add_queue_policies: consumes,
         add_notifications: True,
         add_progress_table: options.reduce,
+        add_checkpoints_table: options.checkpoints,
         add_database_table: options.database_table,
         add_stacks_table: declared,
         add_log_group: True,

@@ -104,6 +104,9 @@ def _listen(stack: Stack) -> list[Statement]:
                 stack.arn("ProgressTable"),
             )
         )
+    if options.checkpoints:
+        actions = "dynamodb:DeleteItem dynamodb:GetItem dynamodb:UpdateItem"
+        statements.append(allow(actions, stack.arn("CheckpointsTable")))
     return statements + _payloads(stack) + use_of_key(stack)
 
 

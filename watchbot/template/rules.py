@@ -39,7 +39,7 @@ _LISTEN = (
         "webhook_key",
         "webhook_access_log",
     ),
-    *("reduce", "alarm_worker_errors", "payload_buckets", "keep_payloads"),
+    *("reduce", "checkpoints", "alarm_worker_errors", "payload_buckets", "keep_payloads"),
 )
 _QUEUE = (
     *("message_retention", "visibility_timeout", "dead_letter_threshold", "alarm_queue_size"),

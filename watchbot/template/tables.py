@@ -1,4 +1,4 @@
-"""Adds DynamoDB tables: progress of jobs, schedules of stacks, and the database of schedules."""
+"""Adds DynamoDB tables: progress of jobs, checkpoints, schedules of stacks and their database."""
 
 from typing import Any
 
@@ -11,6 +11,14 @@ def add_progress_table(stack: Stack) -> None:
     """Adds the table of `watchbot progress`, in reduce mode."""
     _add_table(stack, "ProgressTable", _keys(id="HASH"), TimeToLiveSpecification=_expires())
     stack.output("ProgressTable", stack.of("ProgressTable"), "What is done", ref="progress_table")
+
+
+def add_checkpoints_table(stack: Stack) -> None:
+    """Adds the table of checkpoints."""
+    _add_table(stack, "CheckpointsTable", _keys(id="HASH"), TimeToLiveSpecification=_expires())
+    stack.output(
+        "CheckpointsTable", stack.of("CheckpointsTable"), "Checkpoints", ref="checkpoints_table"
+    )
 
 
 def add_database_table(stack: Stack) -> None:

@@ -57,8 +57,7 @@ def _of_listen(stack: Stack) -> dict[str, Any]:
     found.update(_of_runs(options))
     if fed := topics(stack):
         found["WorkTopic"] = fed[0]
-    if stack.has("ProgressTable"):
-        found["ProgressTable"] = stack.of("ProgressTable")
+    found.update(_tables(stack))
     emptied = [mount for mount in options.mounts if ":" not in mount]
     if emptied:
         found["Volumes"] = ",".join(emptied)
@@ -71,6 +70,16 @@ def _of_listen(stack: Stack) -> dict[str, Any]:
     if options.keep_payloads:
         found[_variable("keep_payloads")] = "true"
     return {**found, **(_of_function(stack) if options.warm == "lambda" else {})}
+
+
+def _tables(stack: Stack) -> dict[str, Any]:
+    found = {}
+    if stack.has("ProgressTable"):
+        found["ProgressTable"] = stack.of("ProgressTable")
+    if stack.has("CheckpointsTable"):
+        table = stack.of("CheckpointsTable")
+        found[_variable("checkpoints")] = Sub("dynamodb://${Table}", Table=table)
+    return found
 
 
 def _of_runs(options: TemplateSettings) -> dict[str, Any]:

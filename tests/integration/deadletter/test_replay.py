@@ -35,6 +35,8 @@ def test_replay_sends_messages_as_they_were(cloud: Cloud) -> None:
     sent = {message["Body"]: message for message in cloud.take_all(place.url)}
     assert sent.keys() == {"grüße", "order"}
     assert sent["grüße"]["MessageAttributes"]["raw"]["BinaryValue"] == b"\0\xff"
+    noted = sent["order"]["MessageAttributes"].pop("watchbot.message")
+    assert json.loads(noted["StringValue"]) == {"first": "m"}
     assert sent["order"]["MessageAttributes"] == RED
     assert not ids & {message["MessageId"] for message in sent.values()}
 

@@ -81,7 +81,7 @@ WHO = [
     {"notification_topic": "arn:aws:sns:eu-west-1:123456789012:ops"},
 ]
 YES_OR_NO = (
-    *("reduce", "dashboard", "writable_filesystem", "structured_logging"),
+    *("reduce", "checkpoints", "dashboard", "writable_filesystem", "structured_logging"),
     *("dead_letter_alarm", "deployment_circuit_breaker"),
 )
 ANYWAY: dict[str, st.SearchStrategy[Any]] = {

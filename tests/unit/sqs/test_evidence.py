@@ -1,5 +1,6 @@
 """Tests the notes on a message that a watcher gives up, and their removal."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import a_message
-from watchbot.sqs.evidence import MAX_ATTRIBUTES, TAIL_BYTES, Evidence, attested, original, read
+from watchbot.sqs.evidence import (
+    MAX_ATTRIBUTES,
+    TAIL_BYTES,
+    Evidence,
+    attested,
+    carried,
+    original,
+    read,
+)
 from watchbot.sqs.message import Attribute
 from watchbot.sqs.outgoing import Outgoing, flaw
 
@@ -81,6 +90,36 @@ def test_message_given_up_once_more_has_the_last_evidence_alone() -> None:
 
     assert read(second) == again
     assert original(second).attributes == colour
+
+
+@given(own=st.dictionaries(names, values, max_size=10))
+def test_replay_has_its_own_attributes_and_the_first_id(own: dict[str, Attribute]) -> None:
+    attributes = carried(a_message("first", attributes=own))
+    replayed = original(a_message("second", attributes=attributes))
+
+    assert len(attributes) <= MAX_ATTRIBUTES
+    assert (replayed.attributes, replayed.id, replayed.first_id) == (own, "second", "first")
+    assert read(a_message(attributes=attributes)) is None
+
+
+def test_first_id_outlives_any_number_of_deaths_and_replays() -> None:
+    message = a_message("m0")
+    for number in range(1, 4):
+        facts = replace(EVIDENCE, message_id=message.id, replay_of=message.replay_of)
+        letter = a_message(f"letter {number}", attributes=noted(evidence=facts))
+        replay = a_message(f"m{number}", attributes=carried(original(letter)))
+
+        assert original(letter).first_id == "m0"  # as SQS's own task moves it back
+        message = original(replay)
+
+    assert (message.id, message.first_id) == ("m3", "m0")
+
+
+@pytest.mark.parametrize("first", ["../up", "a" * 101, "", "é", "a b", None, 7, {}])
+def test_first_id_that_is_none_is_not_believed(first: object) -> None:
+    about = Attribute(type="String", value=json.dumps({"first": first}))
+
+    assert original(a_message("m", attributes={"watchbot.message": about})).first_id == "m"
 
 
 @given(tail=st.text(max_size=5000))

@@ -307,14 +307,27 @@ def test_key_encrypts_the_secret_of_the_user_too() -> None:
 def test_every_table_can_be_restored_to_any_moment() -> None:
     declared = {"function_bucket": "b-1", "function_key": "a.zip", "database_table": True}
     tables = [
-        *resources("DynamoDB::Table", reduce=True).values(),
+        *resources("DynamoDB::Table", reduce=True, checkpoints=True).values(),
         *of_type("DynamoDB::Table", made_of(schedule(**declared))).values(),
     ]
 
-    assert len(tables) == 3
+    assert len(tables) == 4
     assert all(
         table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] for table in tables
     )
+
+
+def test_checkpoints_have_a_table_that_forgets_and_the_watcher_may_write() -> None:
+    made = made_of(options(checkpoints=True))
+    (table,) = of_type("DynamoDB::Table", made).values()
+    (role,) = [each for name, each in of_type("IAM::Role", made).items() if "Task" in name]
+    statements = role["Policies"][0]["PolicyDocument"]["Statement"]
+
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+    assert {"Fn::GetAtt": ["WatchbotCheckpointsTable", "Arn"]} in [
+        each["Resource"] for each in statements if "dynamodb:UpdateItem" in each["Action"]
+    ]
+    assert "dynamodb://${Table}" in str(variables(checkpoints=True)["WATCHBOT_CHECKPOINTS"])
 
 
 def test_containers_are_watched_where_that_is_asked_for() -> None:

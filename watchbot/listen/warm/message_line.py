@@ -30,6 +30,8 @@ def message_line(job: Job, deadline: float) -> dict[str, Any]:
         "ApproximateReceiveCount": message.receives,
         "deadline": round(deadline, 3),
     }
+    if job.asks.resume is not None:
+        fields["checkpoint"] = job.asks.resume
     if content.attributes:
         fields["MessageAttributes"] = {
             name: {"Type": item.type, "Value": item.value}

@@ -1,0 +1,1 @@
+"""Checkpoints: what a run of a message stores for the next run of it."""
