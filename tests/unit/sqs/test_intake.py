@@ -3,6 +3,7 @@ from collections.abc import Callable
 import anyio
 import pytest
 
+from tests.support.builders import a_jumping_world
 from watchbot.errors import AwsError, Denied, Throttled
 from watchbot.sqs.intake import Intake, IntakeLimits
 from watchbot.sqs.leases import Leases
@@ -10,6 +11,7 @@ from watchbot.sqs.memory import MemoryQueue
 from watchbot.sqs.message import Message
 from watchbot.sqs.source import Source
 from watchbot.sqs.valve import Valve
+from watchbot.world import REAL, World
 
 FACTS = {"service": "SQS", "operation": "receive_message", "code": "x", "text": "y"}
 
@@ -32,10 +34,12 @@ class CountingQueue(MemoryQueue):
 class Consumer:
     """An intake, and what it delivered."""
 
-    def __init__(self, queue: MemoryQueue, slots: int, *, once: bool = False) -> None:
+    def __init__(
+        self, queue: MemoryQueue, slots: int, *, once: bool = False, world: World = REAL
+    ) -> None:
         self.got: list[Message] = []
         self.most = 0
-        valve = Valve()
+        valve = Valve(world)
         self.source = Source(queue, Leases(queue, 30), valve)
         limits = IntakeLimits(slots=slots, wait_s=1, visibility_s=30, once=once)
         self.intake = Intake([self.source], self._take, limits, valve=valve)
@@ -103,7 +107,7 @@ async def test_stop_waits_for_the_poll_under_way() -> None:
 async def test_passing_fault_is_trouble_until_the_next_answer() -> None:
     queue = CountingQueue(Throttled(**FACTS))
     queue.send("a")
-    consumer = Consumer(queue, slots=1)
+    consumer = Consumer(queue, slots=1, world=a_jumping_world())
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(consumer.intake.run)
