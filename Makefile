@@ -14,8 +14,8 @@ SHELL := /bin/bash
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: $(DEMO_READY) ## Runs the main job on this machine: real messages, real commands, no account
-	$(BIN)/watchbot local --concurrency 2 --exit-when-empty --poll-wait 3 \
+demo: $(DEMO_READY) ## Runs the main job on this machine, no account; KEEP=yes stays, for a look at the console
+	$(BIN)/watchbot local --concurrency 2 --exit-when-empty $(if $(KEEP),--keep) --poll-wait 3 \
 	  --send-file examples/demo/messages examples/demo/work.sh
 
 test: lint type $(READY) ## Everything CI checks: style, types, all tests

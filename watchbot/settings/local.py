@@ -42,6 +42,11 @@ class LocalSettings(WatcherSettings):
     )
     fifo: bool = option(False, "Use a FIFO queue and a FIFO topic.")
     port: Port = option(0, "Serve the embedded AWS on this port; 0: any free port.", "PORT")
+    console_port: Port = option(
+        0, "Serve the console on this port of 127.0.0.1; 0: any free port.", "PORT"
+    )
+    no_console: bool = option(False, "Serve no console.")
+    keep: bool = option(False, "Stay when the queue is empty, for a look at the console.")
 
     @field_validator("fifo")
     @classmethod
