@@ -15,14 +15,12 @@ from watchbot.errors import MissingExtra
 try:
     from moto.core import responses
     from moto.core.utils import camelcase_to_underscores, method_names_from_class
-    from moto.ecs import models as ecs_models
     from moto.moto_api._internal.models import moto_api_backend
     from moto.moto_server import werkzeug_app
     from moto.sqs import models
     from moto.sqs.responses import SQSResponse
 
     from watchbot.local import loopback
-    from watchbot.local.ecs import EmbeddedTask
     from watchbot.local.moves import ACTIONS
     from watchbot.local.sqs import Backend, EmbeddedQueue
 except ImportError as missing:
@@ -75,11 +73,16 @@ class Dispatcher(werkzeug_app.DomainDispatcherApplication):
 
 
 def _application(service: Any) -> Any:
-    """moto's application for a service; DynamoDB handles one call at a time.
+    """moto's application for a service, with our ECS; DynamoDB handles one call at a time.
 
     moto reads an item, checks the condition and writes, without a lock. When eight threads tried to
     be the first writer of each of 100 items, 120 writes succeeded.
     """
+    if service == "ecs":
+        # Imported here, because moto's ECS brings its EC2: a second, which few runs need.
+        from watchbot.local import ecs
+
+        ecs.mend()
     app = werkzeug_app.create_backend_app(service)
     return loopback.one_at_a_time(app) if service == "dynamodb" else app
 
@@ -93,7 +96,6 @@ def _mend() -> None:
     for owner, name, ours in (
         (models, "Queue", EmbeddedQueue),
         (models.sqs_backends, "backend", Backend),
-        (ecs_models, "Task", EmbeddedTask),
         # moto keeps every message ever sent, and every delivered copy.
         (models.Message, "instances_tracked", deque(maxlen=0)),
         # Pure functions of a few names, which moto computes up to 90 times for each sent message.

@@ -22,6 +22,8 @@ from watchbot.errors import SettingError
 from watchbot.extras import how_to_add
 from watchbot.local.server import running_server
 
+ROOT = Path(__file__).parents[3]
+
 # The rest of moto
 
 
@@ -190,7 +192,7 @@ def test_process_leaves_at_once_without_a_word_or_a_file(
     with subprocess.Popen(
         [sys.executable, "-W", "error", "-c", SCRIPT],
         cwd=tmp_path,
-        env={"TMPDIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[3])},
+        env={"TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -221,7 +223,7 @@ def test_missing_extra_is_named(module: str) -> None:
 
     done = subprocess.run(
         [sys.executable, "-c", script],
-        cwd=Path(__file__).parents[3],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
@@ -231,6 +233,16 @@ def test_missing_extra_is_named(module: str) -> None:
         "watchbot.errors.MissingExtra: "
         f"an AWS of your own needs more packages: {how_to_add('local')}"
     )
+
+
+def test_server_is_soon_there_for_whoever_needs_no_ecs() -> None:
+    script = "import sys, watchbot.local.server; print('moto.ec2' in sys.modules)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "False\n"
 
 
 # Who may ask
