@@ -11,6 +11,7 @@ It needs a C compiler with a static C library, and `ldd` and `strip`.
 import gzip
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -25,9 +26,7 @@ from watchbot import __version__
 from watchbot.extras import MARK
 
 EXTRAS = "otel,postgres,redis,schedule,template,tools"
-# botocore describes each service of AWS in a folder: those that we call, and those that sign in.
-SERVICES = {"cloudformation", "dynamodb", "ecs", "logs", "s3", "sns", "sqs"}
-SIGN_IN = {"signin", "sso", "sso-oidc", "sts"}
+SIGN_IN = {"signin", "sso", "sso-oidc", "sts"}  # what botocore calls for credentials
 UNUSED = (  # of the standard library: tests, windows, builds of packages, line editing, mail
     "*test*", "config-*", "curses", "dbm", "distutils", "ensurepip", "idlelib", "lib2to3",
     "pydoc_data", "tkinter", "turtle*", "venv", "xmlrpc", "_codecs_*", "_curses*",
@@ -95,11 +94,18 @@ def _add_packages(packages: Path) -> None:
     (packages / "watchbot" / MARK).write_text("standalone\n")
     unused = [found for pattern in UNUSED_OF_PACKAGES for found in packages.glob(pattern)]
     services = [each for each in (packages / "botocore/data").iterdir() if each.is_dir()]
-    unused += [each for each in services if each.name not in SERVICES | SIGN_IN]
+    unused += [each for each in services if each.name not in services_called() | SIGN_IN]
     for found in [*unused, *_resources_no_stack_has(packages)]:
         shutil.rmtree(found) if found.is_dir() else found.unlink()
     for about in packages.glob("*.dist-info/METADATA"):  # name, version, licence; not the manual
         about.write_text(about.read_text().partition("\n\n")[0] + "\n")
+
+
+def services_called() -> set[str]:
+    """The services of AWS that the package calls; botocore describes each in a folder."""
+    files = (file.read_text() for file in (ROOT / "watchbot").rglob("*.py"))
+    called = re.compile(r'\b(?:open_client|near)\(\s*"([\w-]+)"')
+    return {name for text in files for name in called.findall(text)}
 
 
 def _resources_no_stack_has(packages: Path) -> Iterator[Path]:

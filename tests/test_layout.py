@@ -17,8 +17,8 @@ MOST_LINES = 400  # of a file of the tests
 
 LAYERS = [  # a module imports from its own folder and from the lines above it
     "extras",
-    "errors inherited moment world outcome task_outcome watchdog address descriptors doorkeeper "
-    "line_worker",
+    "about errors inherited moment world outcome task_outcome watchdog address descriptors "
+    "doorkeeper line_worker",
     "answers control credentials display patience settings stdout logs metrics",
     "ctl lifecycle api_model aws pages watchers",
     "dynamodb redis sqs sql web",

@@ -14,10 +14,17 @@ _BUILDS = {"binary": "one-file binary", "standalone": "standalone build"}
 _HERE = Path(__file__).parent
 
 
+def kind_of(package: Path = _HERE) -> str:
+    """How the copy in the directory was installed: a word of `MARK`, `checkout` or `package`."""
+    mark = package / MARK
+    if mark.is_file():
+        return mark.read_text().strip()
+    return "checkout" if (package.parent / "pyproject.toml").is_file() else "package"
+
+
 def how_to_add(extra: str, package: Path = _HERE) -> str:
     """The command or step that adds `extra` to the copy in the directory `package`."""
-    mark = package / MARK
-    kind = mark.read_text().strip() if mark.is_file() else ""
+    kind = kind_of(package)
     if kind in _BUILDS:
         return (
             f"this {_BUILDS[kind]} is made without them; install the package instead: "
@@ -25,6 +32,6 @@ def how_to_add(extra: str, package: Path = _HERE) -> str:
         )
     if kind == "image":
         return f"build this image again: docker build --build-arg EXTRAS={extra}"
-    if (package.parent / "pyproject.toml").is_file():
+    if kind == "checkout":
         return f"pip install --editable '{package.parent}[{extra}]'"
     return f"pip install '{DISTRIBUTION}[{extra}]'"

@@ -5,10 +5,12 @@ import subprocess
 import zipfile
 from pathlib import Path
 
+import botocore
 import pytest
 import yaml
 
 from release.notes import NoNotes, notes
+from release.standalone import services_called
 from release.sums import write_sums
 from release.trials import Refused, try_all, try_function, try_standalone
 from tests.support.building import ROOT
@@ -86,6 +88,13 @@ def test_broken_files_are_refused(tmp_path: Path) -> None:
         try_standalone(built, tmp_path / "place")
     with pytest.raises(Refused, match="no custom resource"):
         try_function(tmp_path / "empty.zip", tmp_path)
+
+
+def test_services_that_the_standalone_build_keeps_are_those_that_are_called() -> None:
+    known = {folder.name for folder in (Path(botocore.__file__).parent / "data").iterdir()}
+
+    assert {"cloudwatch", "dynamodb", "ecs", "logs", "s3", "sns", "sqs"} <= services_called()
+    assert services_called() <= known
 
 
 def test_workflow_calls_targets_and_files_that_are_there() -> None:

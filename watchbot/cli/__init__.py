@@ -6,6 +6,7 @@ runs.
 
 import difflib
 import importlib
+import json
 import re
 import sys
 from collections.abc import Sequence
@@ -59,14 +60,29 @@ class Commands(click.Group):
 
 @click.command(
     cls=Commands,
+    invoke_without_command=True,
+    no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
-@click.version_option(__version__, prog_name="watchbot", message="%(prog)s %(version)s")
-def watchbot() -> None:
+@click.option("--version", is_flag=True, help="Show the version and exit.")
+@click.option("--json", "as_json", is_flag=True, help="With --version: Python and libraries, too.")
+@click.pass_context
+def watchbot(context: click.Context, version: bool, as_json: bool) -> None:
     """Runs a command for every message of an SQS queue.
 
     Set each option by its flag, or by the variable in brackets.
     """
+    if version:
+        click.echo(_about() if as_json else f"watchbot {__version__}")
+        context.exit()
+    if as_json:
+        raise click.UsageError("--json goes with --version, or behind a command", context)
+
+
+def _about() -> str:
+    from watchbot.about import about  # reads what is installed, which takes its time
+
+    return json.dumps(about(), indent=2)
 
 
 def main(words: Sequence[str] | None = None) -> int:

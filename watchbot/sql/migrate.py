@@ -1,5 +1,11 @@
-"""Migrations: runs numbered SQL files, each once, in order."""
+"""Migrations: runs numbered SQL files, each once, in order.
 
+A file may say on a line of its own which programs still work with its tables, by the number of the
+last file that they know: `-- oldest program: 3`. Without that line no older program does. So two
+versions can share a database while one replaces the other, and the old one can come back.
+"""
+
+import logging
 import re
 from importlib.resources import files
 
@@ -7,10 +13,14 @@ from watchbot.errors import DatabaseError, DatabaseTooNew
 from watchbot.sql.database import Database, Transaction
 from watchbot.sql.dialect import Dialect
 
-TABLE = """
+log = logging.getLogger(__name__)
+
+TABLES = """
 CREATE TABLE IF NOT EXISTS watchbot_migration (
   component text NOT NULL, number integer NOT NULL, name text NOT NULL,
-  PRIMARY KEY (component, number))
+  PRIMARY KEY (component, number));
+CREATE TABLE IF NOT EXISTS watchbot_oldest_program (
+  component text PRIMARY KEY, tables integer NOT NULL, number integer NOT NULL);
 """
 
 
@@ -19,14 +29,16 @@ async def migrate(database: Database, component: str, package: str) -> list[str]
 
     The files are in the folder `schema/DIALECT` of the Python package, like `0001_tasks.sql`.
     All that are due run in one transaction: a failure changes nothing. Several processes may
-    migrate at once. Raises `DatabaseTooNew` when a newer program made the tables.
+    migrate at once. Raises `DatabaseTooNew` when a newer program made the tables, unless its files
+    say that this one still works with them.
     """
     scripts = _scripts(package, database.dialect)
     async with database.transaction() as transaction:
         await transaction.fetch(database.dialect.lock_migration)
-        await transaction.execute(TABLE)
+        await transaction.script(TABLES)
         done = await _last(transaction, component)
-        _refuse_newer(database, component, done, max(scripts))
+        if done > max(scripts):
+            await _refuse_unless_it_works(transaction, database, component, done, max(scripts))
         due = [number for number in sorted(scripts) if number > done]
         for number in due:
             name, sql = scripts[number]
@@ -37,11 +49,19 @@ async def migrate(database: Database, component: str, package: str) -> list[str]
                 number=number,
                 name=name,
             )
+        if due:
+            await transaction.execute(
+                "INSERT INTO watchbot_oldest_program VALUES (:component, :tables, :number) "
+                "ON CONFLICT (component) DO UPDATE SET tables = :tables, number = :number",
+                component=component,
+                tables=max(due),
+                number=max(_oldest(number, sql) for number, (_, sql) in scripts.items()),
+            )
     return [scripts[number][0] for number in due]
 
 
 async def verify(database: Database, component: str, package: str) -> None:
-    """Raises `DatabaseError` unless the tables exist in a version that this program knows."""
+    """Raises `DatabaseError` unless the tables exist in a version that this program works with."""
     scripts = _scripts(package, database.dialect)
     try:
         rows = await database.fetch(
@@ -55,15 +75,38 @@ async def verify(database: Database, component: str, package: str) -> None:
     done = rows[0]["number"] if rows else None
     if done is None:
         raise DatabaseError(database.shown_url, f"it has no tables of {component} yet")
-    _refuse_newer(database, component, int(done), max(scripts))
+    if int(done) > max(scripts):
+        await _refuse_unless_it_works(database, database, component, int(done), max(scripts))
 
 
-def _refuse_newer(database: Database, component: str, done: int, known: int) -> None:
-    if done > known:
+async def _refuse_unless_it_works(
+    reader: Database | Transaction, database: Database, component: str, done: int, known: int
+) -> None:
+    rows = await reader.fetch(
+        "SELECT number FROM watchbot_oldest_program "
+        "WHERE component = :component AND tables = :done",
+        component=component,
+        done=done,
+    )
+    if not rows or int(rows[0]["number"]) > known:
         raise DatabaseTooNew(
             database.shown_url,
             f"the tables of {component} have version {done}, this program knows {known}",
         )
+    log.warning(
+        "a newer version made the tables; this one works with them",
+        extra={"component": component, "version": done, "known": known},
+    )
+
+
+def oldest_program(script: str) -> int | None:
+    """The number of the oldest program that works with the script's tables, if it says so."""
+    found = re.search(r"^-- oldest program: (\d+)$", script, re.M)
+    return int(found[1]) if found else None
+
+
+def _oldest(number: int, script: str) -> int:
+    return oldest_program(script) or number
 
 
 def _scripts(package: str, dialect: Dialect) -> dict[int, tuple[str, str]]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from watchbot.moment import to_text
 from watchbot.schedule.store.rows import other_run
 from watchbot.schedule.store.run import LeasedRun, Lost, Other
+from watchbot.schedule.store.sql.columns import CLAIM
 from watchbot.sql.database import Transaction
 from watchbot.sql.dialect import Dialect
 
@@ -30,7 +31,7 @@ async def claim(
         me=me,
     )
     (held,) = await transaction.fetch(
-        f"SELECT * FROM schedule_claim WHERE job_id = :job_id {dialect.lock}",
+        f"SELECT {CLAIM} FROM schedule_claim WHERE job_id = :job_id {dialect.lock}",
         job_id=run.job.id,
     )
     busy = await transaction.fetch(

@@ -8,6 +8,7 @@ from watchbot.schedule.store.rows import stored_job
 from watchbot.schedule.store.run import DELETED, SUSPENDED
 from watchbot.schedule.store.sql.calling_off import call_off
 from watchbot.schedule.store.sql.clock import Now
+from watchbot.schedule.store.sql.columns import JOB
 from watchbot.schedule.store.stored import StoredJob, Taken, changed, first_fire, paused
 from watchbot.sql.database import Database, Transaction
 from watchbot.sql.dialect import Row
@@ -22,14 +23,16 @@ class SqlJobs:
     async def page(self, skip: int, count: int) -> tuple[list[StoredJob], int]:
         (row,) = await self._database.fetch("SELECT count(*) AS total FROM schedule_job")
         rows = await self._database.fetch(
-            "SELECT * FROM schedule_job ORDER BY id LIMIT :count OFFSET :skip",
+            f"SELECT {JOB} FROM schedule_job ORDER BY id LIMIT :count OFFSET :skip",
             count=count,
             skip=skip,
         )
         return [_stored(row) for row in rows], int(row["total"])
 
     async def find(self, job_id: str) -> StoredJob | None:
-        rows = await self._database.fetch("SELECT * FROM schedule_job WHERE id = :id", id=job_id)
+        rows = await self._database.fetch(
+            f"SELECT {JOB} FROM schedule_job WHERE id = :id", id=job_id
+        )
         return _stored(rows[0]) if rows else None
 
     async def of_source(self, source: str) -> set[str]:

@@ -20,6 +20,7 @@ from watchbot.schedule.store.run import (
 from watchbot.schedule.store.sql.calling_off import call_off
 from watchbot.schedule.store.sql.claims import claim, still_claimed, unclaim
 from watchbot.schedule.store.sql.clock import Now
+from watchbot.schedule.store.sql.columns import JOB_OF_J
 from watchbot.schedule.store.sql.jobs import count_failure
 from watchbot.sql.database import Database, Transaction
 from watchbot.sql.dialect import Row
@@ -37,7 +38,7 @@ FROM free WHERE job_id = j AND due_at = d AND cause = c
 RETURNING job_id, due_at, cause, generation, job, created_at,
   attempts, wanted, call, tasks, failures, concurrency, called_off
 """
-_JOBS = "SELECT j.* FROM schedule_job j JOIN {ids} ON j.id = b.id"
+_JOBS = f"SELECT {JOB_OF_J} FROM schedule_job j JOIN {{ids}} ON j.id = b.id"
 
 
 class SqlLedger:

@@ -8,6 +8,7 @@ from watchbot.schedule.store.planner import JobPlan, Planned, plan_job
 from watchbot.schedule.store.rows import job_due
 from watchbot.schedule.store.run import LedgerEntry
 from watchbot.schedule.store.sql.clock import Now
+from watchbot.schedule.store.sql.columns import JOB
 from watchbot.schedule.store.sql.runs import enter
 from watchbot.sql.database import Database, Transaction
 from watchbot.sql.dialect import Dialect, Row
@@ -16,9 +17,9 @@ BATCH = 200  # jobs of one transaction
 MOST_ENTRIES = 4000  # about the most fires of one transaction: an outage may miss thousands
 
 _MOVED = {"id": "text", "next_fire_at": "timestamptz", "note": "text"}
-_DUE = """
-SELECT * FROM schedule_job WHERE next_fire_at <= :now
-ORDER BY next_fire_at LIMIT :most {lock_free}
+_DUE = f"""
+SELECT {JOB} FROM schedule_job WHERE next_fire_at <= :now
+ORDER BY next_fire_at LIMIT :most {{lock_free}}
 """
 
 

@@ -6,6 +6,7 @@ from watchbot.moment import to_text, to_time
 from watchbot.schedule.store.planner import sooner
 from watchbot.schedule.store.rows import job_due
 from watchbot.schedule.store.setback import WAKES_WITHIN, set_back
+from watchbot.schedule.store.sql.columns import JOB
 from watchbot.sql.database import Database, Transaction
 
 _READ = "SELECT seen_at FROM schedule_clock {lock}"
@@ -36,7 +37,9 @@ async def _plan_anew(transaction: Transaction, now: datetime) -> None:
     await transaction.execute(
         "UPDATE schedule_job SET created_at = :now WHERE created_at > :now", now=text
     )
-    jobs = await transaction.fetch("SELECT * FROM schedule_job WHERE next_fire_at > :now", now=text)
+    jobs = await transaction.fetch(
+        f"SELECT {JOB} FROM schedule_job WHERE next_fire_at > :now", now=text
+    )
     for row in jobs:
         next_fire_at = sooner(job_due(row, row["id"], row["next_fire_at"]), now)
         if next_fire_at:
