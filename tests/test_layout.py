@@ -26,6 +26,7 @@ LAYERS = [  # a module imports from its own folder and from the lines above it
     "doctor healthcheck listen deadletter progress queues record schedule template send top",
     "console",
     "cdk local replay explain",
+    "chaos",
     "cli",
     "__main__",
 ]

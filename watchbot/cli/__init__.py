@@ -23,7 +23,7 @@ from watchbot.patience import patience
 COMMANDS = (
     *("listen", "schedule", "record", "tasks", "template", "local", "send"),
     *("status", "pause", "resume", "dead-letter", "progress", "doctor", "healthcheck", "top"),
-    *("console", "replay", "explain", "log", "ctl"),
+    *("console", "replay", "explain", "chaos", "log", "ctl"),
 )
 
 # Commands that are services: an error that ends them is a line of their log.

@@ -164,6 +164,12 @@ def kill(process: int) -> bool:
     return False
 
 
+def kill_group(leader: int) -> None:
+    """Kills all processes of a group, as far as the kernel allows that."""
+    with contextlib.suppress(OSError):
+        os.killpg(leader, signal.SIGKILL)
+
+
 def is_immortal(process: int) -> bool:
     """Whether the process lives and runs as another user, so that watchbot cannot signal it."""
     try:

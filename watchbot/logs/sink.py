@@ -76,6 +76,11 @@ class Sink:
                 return flush.is_set()
         return True
 
+    def mute(self) -> None:
+        """Drops all lines from now on."""
+        self._unwatch()
+        self._files.clear()
+
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Never waits for the reader while open; on leaving, writes kept bytes for two seconds."""

@@ -11,7 +11,8 @@ from watchbot.settings.listen import WatcherSettings
 from watchbot.settings.runs import check_fifo
 
 
-def _lines(path: Path) -> Path:
+def readable_lines(path: Path) -> Path:
+    """The path, if it is a file that can be read, or `-`. Raises `ValueError`."""
     if str(path) != "-" and (path.is_dir() or not os.access(path, os.R_OK)):
         raise ValueError(f"{str(path)!r} is no file that can be read; check the path")
     return path
@@ -37,7 +38,7 @@ class LocalSettings(WatcherSettings):
     metrics_host: Host = option("127.0.0.1", "Listen on this address.", "ADDRESS")
     poll_wait: int = option(1, "Wait at most this long in each receive.", "S", ge=0, le=20)
     send: tuple[str, ...] = option((), "Publish this message; repeatable.", "BODY")
-    send_file: Annotated[Path, AfterValidator(_lines)] | None = option(
+    send_file: Annotated[Path, AfterValidator(readable_lines)] | None = option(
         None, "Publish each line of this file; -: standard input.", "LINES"
     )
     fifo: bool = option(False, "Use a FIFO queue and a FIFO topic.")
