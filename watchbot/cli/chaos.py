@@ -7,19 +7,17 @@ import click
 from watchbot.cli.options import AfterDashes, options, words_after
 from watchbot.settings.chaos import ChaosSettings
 
-# What matters to a queue, or to a service, alone.
-_IDLE = (
-    *("visibility_timeout", "drain_timeout", "volumes", "writable_filesystem", "log_bodies"),
-    *("metrics_port", "metrics_host", "metrics_token", "show_output", "exit_when_empty"),
-    *("exit_wait", "poll_wait", "breaker", "on_lost_lease", "no_protection", "give_up_after"),
-    *("max_backoff", "max_attempts", "batch_size", "batch_window", "recycle_after"),
-    *("recycle_memory", "max_in_hand_bytes", "structured_logging", "envelope", "region"),
-    *("endpoint_url", "payload_buckets", "max_payload", "keep_payloads", "checkpoints"),
-)
+# Of a watcher's options, those that matter without a queue.
+_USED = {
+    *("concurrency", "warm", "handler", "start_timeout", "max_event", "max_line"),
+    *("max_job_duration", "kill_grace", "reject_codes", "return_codes", "no_worker_credentials"),
+    *("no_stdin", "shell", "messages", "send", "send_file", "no_odd", "seed", "reset", "check"),
+    "leak_runs",
+}
 
 
 @click.command(cls=AfterDashes, example="watchbot chaos -- ./work.sh")
-@options(ChaosSettings, without=_IDLE)
+@options(ChaosSettings, without=[*ChaosSettings.model_fields.keys() - _USED])
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def chaos(settings: ChaosSettings, *, as_json: bool) -> int:
     """Find out whether COMMAND bears what queues and machines do to it.

@@ -8,18 +8,19 @@ from watchbot.cli.options import AfterDashes, options, words_after
 from watchbot.logs import setup
 from watchbot.settings.replay import ReplaySettings
 
-# What matters to many runs only, or to a queue.
-_IDLE = (
-    *("visibility_timeout", "drain_timeout", "volumes", "writable_filesystem", "log_bodies"),
-    *("metrics_port", "metrics_host", "exit_when_empty", "exit_wait", "poll_wait", "breaker"),
-    *("on_lost_lease", "no_protection", "give_up_after", "concurrency", "batch_window"),
-    *("recycle_after", "recycle_memory", "max_in_hand_bytes", "structured_logging"),
-)
+# Of a watcher's options, those that matter to one run.
+_USED = {
+    *("warm", "batch_size", "handler", "start_timeout", "max_event", "max_line", "envelope"),
+    *("max_job_duration", "kill_grace", "reject_codes", "return_codes", "max_backoff"),
+    *("max_attempts", "no_worker_credentials", "no_stdin", "shell", "payload_buckets"),
+    *("max_payload", "stack_name", "queue_url", "dead_letter_queue_url", "dead_letter"),
+    *("debugger", "region", "endpoint_url"),
+}
 
 
 @click.command(cls=AfterDashes, example="watchbot replay message.json -- ./work.sh")
 @click.argument("message", required=False, metavar="[MESSAGE]")
-@options(ReplaySettings, without=_IDLE)
+@options(ReplaySettings, without=[*ReplaySettings.model_fields.keys() - _USED])
 def replay(settings: ReplaySettings, message: str | None) -> int:
     """Run COMMAND for one message here, as `watchbot listen` would.
 

@@ -12,6 +12,7 @@ from watchbot.listen import choosing, spawn
 from watchbot.listen.backoff import retry_delay
 from watchbot.listen.control.opening import open_control
 from watchbot.listen.ends import Ends
+from watchbot.listen.payloads import open_payloads
 from watchbot.listen.report import Report, reported
 from watchbot.listen.runner import Job, Runner
 from watchbot.listen.spawn import Command
@@ -24,8 +25,9 @@ from watchbot.replay.trial import Showing, Trial
 from watchbot.settings.base import TWELVE_HOURS_S
 from watchbot.settings.listen import ListenSettings
 from watchbot.settings.replay import ReplaySettings
-from watchbot.sqs.envelope import open_envelope
+from watchbot.sqs.envelope import Content, open_envelope
 from watchbot.sqs.message import Message
+from watchbot.sqs.payload import PayloadError
 
 INTERRUPTED = 130
 
@@ -77,17 +79,16 @@ class _Replay:
         self._showing = Showing(say=_say, attached=attached)
 
     async def run(self, message: Message) -> Report:
-        content = open_envelope(message, self._settings.envelope)
-        job = Job(
-            message=message,
-            content=content,
-            withheld=lambda: None,
-            left_s=lambda: float(TWELVE_HOURS_S),
-            leave_seat=lambda: None,
-            tell=lambda verdict: None,
-        )
         async with AsyncExitStack() as house:
             workspace = house.enter_context(open_workspace(()))
+            job = Job(
+                message=message,
+                content=await self._content(house, workspace, message),
+                withheld=lambda: None,
+                left_s=lambda: float(TWELVE_HOURS_S),
+                leave_seat=lambda: None,
+                tell=lambda verdict: None,
+            )
             ends = Ends(self._settings, self._stop)
             await house.enter_async_context(open_control(workspace, ends))
             runner = await self._open_runner(house, workspace, ends)
@@ -99,7 +100,18 @@ class _Replay:
                 raise WatchbotError(f"this machine cannot start it: {error.strerror}") from error
             await runner.clear(0)
             ending.cancel_scope.cancel()
-        return reported(message, content, job.asks.amended(verdict))
+        return reported(message, job.content, job.asks.amended(verdict))
+
+    async def _content(
+        self, house: AsyncExitStack, workspace: Workspace, message: Message
+    ) -> Content:
+        """The content; with the body that it points to, where `--payload-buckets` is set."""
+        content = open_envelope(message, self._settings.envelope)
+        payloads = await open_payloads(house, self._settings, workspace)
+        try:
+            return content if payloads is None else await payloads.fetched(content)
+        except PayloadError as error:
+            raise WatchbotError(f"payload: {error}") from error
 
     async def _open_runner(self, house: AsyncExitStack, workspace: Workspace, ends: Ends) -> Runner:
         settings, command = self._settings, self._command
@@ -112,7 +124,7 @@ class _Replay:
         return runner
 
 
-async def _end_at_a_stop(stop: Stop, end: "Callable[[], None]") -> None:
+async def _end_at_a_stop(stop: Stop, end: Callable[[], None]) -> None:
     await stop.draining.wait()
     end()
 

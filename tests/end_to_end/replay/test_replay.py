@@ -107,6 +107,23 @@ def test_debugger_has_the_terminal_and_the_message_in_a_file(cloud: Cloud, messa
     assert '\ntyped {"n": 1}\n' in done.stdout
 
 
+def test_body_that_lies_in_s3_is_fetched_and_stays_there(cloud: Cloud, tmp_path: Path) -> None:
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="bodies")
+    s3.put_object(Bucket="bodies", Key="k", Body=b"from S3")
+    pointer = tmp_path / "pointer"
+    pointer.write_text('{"s3BucketName": "bodies", "s3Key": "k"}')
+    words = ("replay", "--payload-buckets", "bodies", str(pointer), "--")
+
+    done = cloud.watchbot(*words, "cat; cat $MessageFile")
+    s3.delete_object(Bucket="bodies", Key="k")
+    gone = cloud.watchbot(*words, "true")
+
+    assert done.stdout.count("from S3") == 2, done.stderr
+    assert gone.returncode == 1
+    assert gone.stderr == "watchbot: payload: s3://bodies/k: there is no such object\n"
+
+
 def test_worker_may_ask_as_of_a_watcher(cloud: Cloud, message: str) -> None:
     done = cloud.watchbot("replay", message, "--", "watchbot ctl retry-after 600; exit 4")
 

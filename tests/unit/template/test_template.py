@@ -60,6 +60,27 @@ def test_workers_get_their_message_on_standard_input_unless_told_otherwise() -> 
     assert variables(no_stdin=True)["WATCHBOT_NO_STDIN"] == "true"
 
 
+@pytest.mark.parametrize(("keep", "deletes"), [(False, True), (True, False)])
+def test_buckets_of_bodies_are_named_and_granted_and_no_others(
+    *, keep: bool, deletes: bool
+) -> None:
+    chosen = {"payload_buckets": ("jobs-payloads",), "keep_payloads": keep}
+    arn = "arn:${AWS::Partition}:s3:::jobs-payloads"
+
+    granted = {
+        tuple(each["Action"]): each["Resource"]
+        for each in statements(made_of(options(**chosen)))
+        if "s3:" in json.dumps(each["Action"])
+    }
+
+    assert variables(**chosen)["WATCHBOT_PAYLOAD_BUCKETS"] == "jobs-payloads"
+    reads = ("s3:GetObject", "s3:DeleteObject") if deletes else ("s3:GetObject",)
+    assert granted == {
+        reads: [{"Fn::Sub": f"{arn}/*"}],
+        ("s3:ListBucket",): [{"Fn::Sub": arn}],
+    }
+
+
 def test_directory_of_the_host_is_not_emptied() -> None:
     chosen = {"capacity": "EC2", "cluster": "c", "mounts": "/tmp,/host:/data"}
 
