@@ -35,11 +35,18 @@ class EndedContainer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskEnd:
-    """The outcome of a task, and its reason."""
+    """The outcome of a task, its reason, and how many seconds it ran, where that is known."""
 
     outcome: str
     reason: str | None = None
     containers: Sequence[Mapping[str, Any]] = ()
+    duration_s: float | None = None
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of the container that failed, else of any; None if there is none."""
+        codes = [code for each in self.containers if (code := each["exitCode"]) is not None]
+        return next(filter(None, codes), codes[0] if codes else None)
 
 
 def container_end(name: str, exit_code: int | None, reason: str | None) -> dict[str, Any]:

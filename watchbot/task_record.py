@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from watchbot.errors import DatabaseError
+from watchbot.moment import to_time
 from watchbot.sql.database import Database
 from watchbot.sql.dialect import Row
 from watchbot.task_outcome import TaskEnd, container_end
 
 _ENDS = """
-SELECT t.task_arn, t.outcome, t.stopped_reason, c.name, c.exit_code, c.reason
+SELECT t.task_arn, t.outcome, t.stopped_reason, t.started_at, t.stopped_at,
+  c.name, c.exit_code, c.reason
 FROM ecs_task_outcome t JOIN {arns} ON b.task_arn = t.task_arn
 LEFT JOIN ecs_task_container c ON c.task_arn = t.task_arn AND c.version = t.version
 ORDER BY t.task_arn, c.name
@@ -73,4 +75,9 @@ def _end(rows: Sequence[Row]) -> TaskEnd:
             for row in rows
             if row["name"]
         ],
+        duration_s=_seconds(rows[0]["started_at"], rows[0]["stopped_at"]),
     )
+
+
+def _seconds(start: str | None, end: str | None) -> float | None:
+    return (to_time(end) - to_time(start)).total_seconds() if start and end else None

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from watchbot.errors import AwsError, Rejected, Unreachable
@@ -83,6 +84,8 @@ class FakeEcs:
             "desiredStatus": "STOPPED",
             "stopCode": "EssentialContainerExited",
             "stoppedReason": "Essential container in task exited",
+            "startedAt": datetime(2026, 11, 21, 12, tzinfo=UTC),
+            "stoppedAt": datetime(2026, 11, 21, 12, 0, 42, tzinfo=UTC),
             "containers": [{"name": "main", "exitCode": exit_code}],
         }
 

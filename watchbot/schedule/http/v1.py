@@ -1,8 +1,8 @@
 """Serves the API under `/v1`: jobs in standard cron, run now, pause, next fires, runs."""
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Annotated, Any
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -29,12 +29,26 @@ from watchbot.schedule.http.rest import (
 )
 from watchbot.schedule.job.job import Job, Moment, is_name
 from watchbot.schedule.job.part import JobPart
+from watchbot.schedule.store.run import RunFilter, Status
 from watchbot.schedule.store.store import Jobs, Store
 from watchbot.schedule.store.stored import StoredJob, unstored
 
 MAX_FIRES = 1000
 MAX_AT_ONCE = 50  # runs of a backfill
 MAX_RUNS = 1000
+RECENT = timedelta(days=7)  # of the runs of all jobs, unless the caller says since when
+
+
+RunOutcome = Literal[
+    "active",
+    "success",
+    "failed",
+    "failed_to_start",
+    "interrupted",
+    "stopped",
+    "lost",
+    "unknown",
+]
 
 
 class Note(JobPart):
@@ -97,6 +111,7 @@ class V1:
         app.delete("/jobs/{job_id}", summary="Remove a job", **one)(rest.delete)
         app.get("/jobs/{job_id}/fires", summary="The next fires of a job")(self.fires)
         app.get("/jobs/{job_id}/runs", summary="The runs of a job, the newest first")(self.runs)
+        app.get("/runs", summary="The runs of all jobs, the newest first")(self.recent)
 
         def post(path: str, summary: str, body: type[JobPart], status: int = 200) -> Any:
             return app.post(path, status_code=status, summary=summary, **takes(body))
@@ -144,6 +159,25 @@ class V1:
         if not rows:
             await found(self._store.jobs, job_id)  # 404 only without runs: they outlive a job
         return {"runs": rows}
+
+    async def recent(  # noqa: PLR0913 - each is a parameter of the query
+        self,
+        job: str | None = None,
+        status: Status | None = None,
+        outcome: RunOutcome | None = None,
+        failed: Annotated[
+            bool, Query(description="Only runs that failed or were missed, or whose tasks failed.")
+        ] = False,
+        since: Annotated[
+            Moment | None, Query(description="Only runs due since then. Default: 7 days ago.")
+        ] = None,
+        limit: Annotated[int, Query(ge=1, le=MAX_RUNS)] = 50,
+    ) -> dict[str, Any]:
+        if job is not None and not is_name(job):
+            return {"runs": []}
+        after = since or await self._store.now() - RECENT
+        wanted = RunFilter(since=after, job=job, status=status, outcome=outcome, failed=failed)
+        return {"runs": await self._store.runs.recent(wanted, limit)}
 
     async def run(self, job_id: str, request: Request) -> dict[str, Any]:
         asked = await read_body(request, RunNow)

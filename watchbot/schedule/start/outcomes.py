@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -91,6 +90,7 @@ class Outcomes:
             outcome=outcome_of(task.get("stopCode"), containers),
             reason=task.get("stoppedReason"),
             containers=[container_end(c["name"], c.get("exitCode"), c.get("reason")) for c in told],
+            duration_s=_seconds(task.get("startedAt"), task.get("stoppedAt")),
         )
 
     async def _essential_of(self, ecs: Any, definition: str) -> dict[str, bool]:
@@ -115,7 +115,8 @@ class Outcomes:
         # The longer a run takes, the longer the pause between two looks.
         pause = min(max((now - run.started_at) / 10, OFTEN), SELDOM)
         try:
-            await self._runs.note_outcome(run, outcome, None if over else now + pause)
+            kept = {arn: _kept(end) for arn, end in ends.items() if end.outcome != ACTIVE}
+            await self._runs.note_outcome(run, outcome, None if over else now + pause, kept)
         except Lost:
             return False  # another replica saw its end first, or the job was deleted
         schedule = metrics.schedule_label(run.job_id)
@@ -135,8 +136,13 @@ class Outcomes:
             log.warning("failures not told", extra={"reason": f"not done in {NOTIFYING_S} s"})
 
     async def _notify_of(self, run: Started, ends: Mapping[str, TaskEnd]) -> None:
-        tasks = [
-            {"taskId": arn, **asdict(ends[arn])}
+        tasks: list[dict[str, Any]] = [
+            {
+                "taskId": arn,
+                "outcome": ends[arn].outcome,
+                "reason": ends[arn].reason,
+                "containers": ends[arn].containers,
+            }
             for arn in run.arns
             if ends[arn].outcome in FAILURES
         ]
@@ -160,6 +166,20 @@ def _open(runs: Sequence[Started], ends: Mapping[str, TaskEnd]) -> list[str]:
 def _new(runs: Sequence[Started], now: datetime) -> Set[str]:
     """Tasks that ECS may not know yet."""
     return {arn for run in runs if now - run.started_at < NEW for arn in run.arns}
+
+
+def _kept(end: TaskEnd) -> dict[str, Any]:
+    """What the ledger keeps of a task's end, in the API's form."""
+    return {
+        "outcome": end.outcome,
+        "exitCode": end.exit_code,
+        "reason": end.reason,
+        "durationS": end.duration_s,
+    }
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return (end - start).total_seconds() if start and end else None
 
 
 def _facts(run: Started) -> dict[str, str]:

@@ -138,12 +138,18 @@ def run_shown(row: Row) -> dict[str, Any]:
         # `attempts` counts only the tries that put the run off; the last try ended the run.
         "attempts": row["attempts"] + (row["status"] in _TRIED),
         "wanted": row.get("wanted"),
-        "tasks": _list(row.get("tasks")),
+        "tasks": _ended(_list(row.get("tasks")), row.get("ends")),
         "failures": _list(row.get("failures")),
         "createdAt": row["created_at"],
         "startedAt": row.get("started_at"),
         "outcome": row.get("outcome"),
     }
+
+
+def _ended(tasks: list[dict[str, Any]], ends: str | None) -> list[dict[str, Any]]:
+    """The tasks of a run; those that have ended also with their ends."""
+    known: dict[str, Any] = json.loads(ends) if ends else {}
+    return [{**task, **known.get(task["taskId"], {})} for task in tasks]
 
 
 def _list(text: str | None) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from watchbot.schedule.job.job import Job
 Cause = Literal["schedule", "manual", "backfill"]
 Status = Literal["due", "started", "partial", "skipped", "missed", "failed", "uncertain"]
 ENDS_ILL = ("partial", "failed", "uncertain")
+ILL = (*ENDS_ILL, "missed")  # statuses that a person should see
 LEASE = timedelta(seconds=5)  # how long a dead replica delays its runs
 RENEW_S = 1.5
 LOOKED_AT = timedelta(seconds=15)  # how long a look at the tasks of a run may take
@@ -180,6 +181,20 @@ class Started:
     status: Status
     arns: Sequence[str]
     started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFilter:
+    """A choice of runs, of all jobs; None leaves a filter out.
+
+    `failed` chooses those that ended ill or were missed, and those whose tasks failed.
+    """
+
+    since: datetime
+    job: str | None = None
+    status: str | None = None
+    outcome: str | None = None
+    failed: bool = False
 
 
 def job_mark(job_id: str) -> str:

@@ -3,15 +3,26 @@
 Every call may raise `DatabaseError`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from watchbot.schedule.job.job import Job
 from watchbot.schedule.store.planner import Planned
-from watchbot.schedule.store.run import Cancel, LeasedRun, LedgerEntry, Other, RunEnd, Started
+from watchbot.schedule.store.run import (
+    Cancel,
+    LeasedRun,
+    LedgerEntry,
+    Other,
+    RunEnd,
+    RunFilter,
+    Started,
+)
 from watchbot.schedule.store.stored import StoredJob
 from watchbot.task_record import TaskRecord
+
+NOTHING: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
 class Jobs(Protocol):
@@ -82,6 +93,14 @@ class Runs(Protocol):
         """The runs of a job, the newest first, in the API's form."""
         ...
 
+    async def recent(self, wanted: RunFilter, limit: int) -> list[dict[str, Any]]:
+        """The runs of all jobs that `wanted` admits, the latest first, in the API's form.
+
+        Each has the name of its job as `job`. Where the store is a table of DynamoDB, runs of
+        removed jobs are left out, and the call reads the runs of each job since `wanted.since`.
+        """
+        ...
+
     async def last(self, job_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """For each job: its newest run that is past `due`, in the API's form.
 
@@ -96,9 +115,16 @@ class Runs(Protocol):
         """
         ...
 
-    async def note_outcome(self, run: Started, outcome: str, look_at: datetime | None) -> None:
+    async def note_outcome(
+        self,
+        run: Started,
+        outcome: str,
+        look_at: datetime | None,
+        ends: Mapping[str, Mapping[str, Any]] = NOTHING,
+    ) -> None:
         """Stores the outcome of a run's tasks, and when to look again; the job counts failures.
 
+        `ends` has what is known of tasks that ended, by ARN, in the API's form.
         Raises `Lost` if the outcome is final already.
         """
         ...

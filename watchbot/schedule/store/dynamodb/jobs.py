@@ -24,9 +24,13 @@ class TableJobs:
         self._table, self._now, self._kept = table, now, kept
 
     async def page(self, skip: int, count: int) -> tuple[list[StoredJob], int]:
-        names = [item["sk"] async for item in self._names()]
+        names = await self.names()
         found = await side_by_side(self.find, names[skip : skip + count])
         return [job for job in found if job], len(names)
+
+    async def names(self) -> list[str]:
+        """The names of all jobs, sorted."""
+        return [item["sk"] async for item in self._names()]
 
     async def find(self, job_id: str) -> StoredJob | None:
         item = await self._table.get(**job_key(job_id))

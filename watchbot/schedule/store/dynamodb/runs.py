@@ -1,7 +1,8 @@
 """Stores runs as items of the table: enters them, queries them, notes their outcomes."""
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +21,16 @@ from watchbot.schedule.store.dynamodb.table import (
     runs_key,
 )
 from watchbot.schedule.store.rows import run_shown, run_started
-from watchbot.schedule.store.run import LOOKED_AT, Cancel, LedgerEntry, Lost, Started
+from watchbot.schedule.store.run import (
+    ILL,
+    LOOKED_AT,
+    Cancel,
+    LedgerEntry,
+    Lost,
+    RunFilter,
+    Started,
+)
+from watchbot.schedule.store.store import NOTHING
 from watchbot.task_outcome import FAILURES, SUCCESS
 
 AT_ONCE = 20  # concurrent writes
@@ -60,6 +70,24 @@ class TableRuns:
             **earlier,
         )
         return [run_shown(item) for item in await first(found, limit)] if limit else []
+
+    async def recent(self, wanted: RunFilter, limit: int) -> list[dict[str, Any]]:
+        async def of(job_id: str) -> list[Item]:
+            found = self._table.query(
+                "#pk = :pk AND #sk >= :since",
+                ScanIndexForward=False,
+                Limit=min(limit, PAGE),
+                pk=runs_key(job_id),
+                since=to_text(wanted.since),
+            )
+            return await first((item async for item in found if _admits(wanted, item)), limit)
+
+        names = [wanted.job] if wanted.job is not None else await self._jobs.names()
+        found = await side_by_side(of, names, AT_ONCE)
+        runs = [{"job": item["job_id"], **run_shown(item)} for items in found for item in items]
+        # Sorted twice, because the two keys have opposite directions.
+        runs.sort(key=lambda run: (run["job"], run["cause"]))
+        return sorted(runs, key=lambda run: run["dueAt"], reverse=True)[:limit]
 
     async def call_off(self, job_id: str, cancel: Cancel) -> int | None:
         now = await self._now()
@@ -120,10 +148,17 @@ class TableRuns:
         taken = await side_by_side(take, await self._table.waiting("look", now, most))
         return [run_started(item) for item in taken if item], now
 
-    async def note_outcome(self, run: Started, outcome: str, look_at: datetime | None) -> None:
+    async def note_outcome(
+        self,
+        run: Started,
+        outcome: str,
+        look_at: datetime | None,
+        ends: Mapping[str, Mapping[str, Any]] = NOTHING,
+    ) -> None:
         over = look_at is None
         attributes = {
             "outcome": outcome,
+            "ends": json.dumps(ends) if ends else None,
             "at": to_text(look_at) if look_at else None,
             "work": None if over else "look",
             "expires": expiry(await self._now(), self._kept) if over else None,
@@ -145,6 +180,16 @@ class TableRuns:
 
     async def forget(self) -> int:
         return 0
+
+
+def _admits(wanted: RunFilter, run: Item) -> bool:
+    # Tasks that nobody has looked at yet run, as far as anybody knows.
+    outcome = run.get("outcome") or ("active" if run.get("work") == "look" else None)
+    return (
+        wanted.status in {None, run["status"]}
+        and wanted.outcome in {None, outcome}
+        and (not wanted.failed or run["status"] in ILL or outcome in FAILURES)
+    )
 
 
 def run_key(job_id: str, due_at: str, cause: str) -> dict[str, str]:

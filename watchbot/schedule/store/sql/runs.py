@@ -1,16 +1,25 @@
 """Stores runs as rows in SQL: enters them, queries them, notes their outcomes."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from watchbot.moment import to_text
 from watchbot.schedule.store.rows import run_shown, run_started
-from watchbot.schedule.store.run import LOOKED_AT, Cancel, LedgerEntry, Lost, Started
+from watchbot.schedule.store.run import (
+    ILL,
+    LOOKED_AT,
+    Cancel,
+    LedgerEntry,
+    Lost,
+    RunFilter,
+    Started,
+)
 from watchbot.schedule.store.sql.calling_off import call_off
 from watchbot.schedule.store.sql.clock import Now
 from watchbot.schedule.store.sql.jobs import count_failure
+from watchbot.schedule.store.store import NOTHING
 from watchbot.sql.database import Database, Transaction
 from watchbot.sql.dialect import Dialect
 from watchbot.task_outcome import FAILURES, SUCCESS
@@ -31,8 +40,11 @@ _INSERTED = {
 }
 _SHOWN = (
     "r.job_id, r.due_at, r.cause, r.status, r.reason, r.attempts, r.wanted, r.tasks, r.failures, "
-    "r.created_at, r.started_at, r.outcome"
+    "r.created_at, r.started_at, r.outcome, r.ends"
 )
+# Tasks that nobody has looked at yet run, as far as anybody knows.
+_OUTCOME = "coalesce(r.outcome, CASE WHEN r.look_at IS NOT NULL THEN 'active' END)"
+_FAILED = f"(r.status IN {ILL} OR r.outcome IN {FAILURES})"
 _LAST = f"""
 SELECT {_SHOWN} FROM {{jobs}} JOIN schedule_run r ON r.job_id = b.id
 WHERE r.due_at = (SELECT max(due_at) FROM schedule_run WHERE job_id = b.id AND status <> 'due')
@@ -53,7 +65,7 @@ FROM schedule_run WHERE job_id = :job_id AND cause = 'backfill' GROUP BY 1
 # A missed time that comes again after a set-back of the clock is due again.
 _AFRESH = (
     "owner = NULL, attempts = 0, wanted = NULL, call = NULL, tasks = '[]', failures = '[]', "
-    "started_at = NULL, outcome = NULL, called_off = NULL"
+    "started_at = NULL, outcome = NULL, called_off = NULL, ends = NULL"
 )
 _AGAIN = """
 (schedule_run.cause = 'backfill' AND schedule_run.status IN ('skipped', 'failed')
@@ -91,6 +103,24 @@ class SqlRuns:
         )
         return [run_shown(row) for row in rows]
 
+    async def recent(self, wanted: RunFilter, limit: int) -> list[dict[str, Any]]:
+        conditions = {
+            "r.due_at >= :since": to_text(wanted.since),
+            "r.job_id = :job": wanted.job,
+            "r.status = :status": wanted.status,
+            f"{_OUTCOME} = :outcome": wanted.outcome,
+        }
+        chosen = [condition for condition, value in conditions.items() if value is not None]
+        values = {c.rpartition(":")[2]: conditions[c] for c in chosen}
+        chosen += [_FAILED] if wanted.failed else []
+        rows = await self._database.fetch(
+            f"SELECT {_SHOWN} FROM schedule_run r WHERE {' AND '.join(chosen)} "
+            "ORDER BY r.due_at DESC, r.job_id, r.cause LIMIT :limit",
+            limit=limit,
+            **values,
+        )
+        return [{"job": row["job_id"], **run_shown(row)} for row in rows]
+
     async def call_off(self, job_id: str, cancel: Cancel) -> int | None:
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
@@ -117,7 +147,13 @@ class SqlRuns:
             )
         return [run_started(row) for row in rows], now
 
-    async def note_outcome(self, run: Started, outcome: str, look_at: datetime | None) -> None:
+    async def note_outcome(
+        self,
+        run: Started,
+        outcome: str,
+        look_at: datetime | None,
+        ends: Mapping[str, Mapping[str, Any]] = NOTHING,
+    ) -> None:
         async with self._database.transaction() as transaction:
             now = await self._now(transaction)
             # The job's row first, as a delete of the job does, so that no deadlock is possible.
@@ -129,10 +165,12 @@ class SqlRuns:
                     "UPDATE schedule_job SET failures = 0 WHERE id = :id", id=run.job_id
                 )
             written = await transaction.execute(
-                "UPDATE schedule_run SET outcome = :outcome, look_at = :look_at WHERE job_id = "
-                ":job_id AND due_at = :due_at AND cause = :cause AND look_at IS NOT NULL",
+                "UPDATE schedule_run SET outcome = :outcome, look_at = :look_at, ends = :ends "
+                "WHERE job_id = :job_id AND due_at = :due_at AND cause = :cause "
+                "AND look_at IS NOT NULL",
                 outcome=outcome,
                 look_at=to_text(look_at) if look_at else None,
+                ends=json.dumps(ends) if ends else None,
                 job_id=run.job_id,
                 due_at=to_text(run.due_at),
                 cause=run.cause,
