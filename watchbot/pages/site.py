@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
@@ -16,6 +17,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from watchbot.errors import DatabaseError, DataRefused, UsageError
+from watchbot.moment import to_time
 from watchbot.pages.door import LOOPBACK, host_of, is_loopback
 from watchbot.pages.guard import Guard
 from watchbot.pages.visitors import Everybody, TokenHolders, Visitor, Visitors
@@ -116,6 +118,21 @@ def asking(endpoint: Endpoint, *names: str) -> Endpoint:
 def shown_time(text: str | None) -> str:
     """A time in the form of `watchbot.moment`, for people: 2026-11-21 03:47:10; None: a dash."""
     return f"{text[:10]} {text[11:19]}" if text else "–"  # noqa: RUF001 - a dash for people
+
+
+def zoned(text: str | None, zone: str) -> dict[str, str] | None:
+    """A time for `<time>` in a time zone: its attribute, the text, and UTC for a hover.
+
+    UTC stands in for a zone that nobody knows.
+    """
+    if not text:
+        return None
+    try:
+        there = to_time(text).astimezone(ZoneInfo(zone))
+    except (ValueError, KeyError, OSError):  # what ZoneInfo raises, depending on the name
+        there, zone = to_time(text), "UTC"
+    shown = f"{there:%Y-%m-%d %H:%M:%S} {zone}"
+    return {"exact": text, "shown": shown, "utc": f"{shown_time(text)} UTC"}
 
 
 async def _style(_: Request) -> Response:

@@ -118,7 +118,51 @@ def test_button_on_another_site_does_nothing(url: str) -> None:
 
 
 def test_page_that_is_not_there(url: str) -> None:
-    assert requests.get(f"{url}/page/jobs/nobody", timeout=10).status_code == 404
+    for path in ("/page/jobs/nobody", "/page/nothing", "/page/jobs/nobody/run"):
+        answer = requests.get(url + path, timeout=10)
+        assert answer.status_code == 404
+        assert "<h1>Not here</h1>" in answer.text
+
+
+def test_first_page_tells_what_failed_what_runs_and_what_comes(url: str) -> None:
+    known = requests.get(f"{url}/v1/jobs/daily", timeout=10).json()["target"]
+    lost = {**known, "queueUrl": known["queueUrl"].replace("paged", "gone")}
+    retry = {"attempts": 1}
+    zone = {"timezone": "Asia/Tokyo", "schedule": "0 9 * * *", "dialect": "cron"}
+    job: dict[str, Any] = {"id": "lost", "target": lost, "retry": retry, **zone}
+    made = requests.post(f"{url}/jobs", json=job, timeout=10)
+    assert made.status_code == 201, made.text
+    requests.post(f"{url}/v1/jobs/lost/run", timeout=10)
+    for _ in range(400):
+        asked = requests.get(f"{url}/v1/runs?failed=true&job=lost", timeout=10)
+        if failed := asked.json()["runs"]:
+            break
+    first = requests.get(f"{url}/page", timeout=10).text
+    shown = requests.get(f"{url}/page?show=failed&job=lost", timeout=10).text
+    requests.delete(f"{url}/jobs/lost", timeout=10)
+
+    assert (failed[0]["status"], failed[0]["timezone"]) == ("failed", "Asia/Tokyo")
+    assert "1 failed or missed in 24 hours" in first
+    assert 'class="pill active">started' in first
+    assert "under way; next is" in first
+    assert shown.count('class="pill failed">failed') >= 1
+    assert 'class="pill active">started' not in shown.partition("jobs</h2>")[0]
+    assert "09:00:00 Asia/Tokyo</time>" in first
+    assert 'title="20' in first
+
+
+def test_run_now_asks_first(url: str) -> None:
+    page = requests.get(f"{url}/page/jobs/hourly/run", timeout=10).text
+
+    assert "Run hourly now?" in page
+    assert "at minute 0" in page or "every hour" in page
+    assert requests.get(f"{url}/v1/jobs/hourly/runs", timeout=10).json() == {"runs": []}
+
+
+def test_paused_job_shows_no_next_fires(url: str) -> None:
+    page = requests.get(f"{url}/page/jobs/paused", timeout=10).text
+
+    assert "none while it is paused" in page
 
 
 @pytest.mark.parametrize("query", ["pgae=1", "page=-1", "page=one", "page=1234567"])

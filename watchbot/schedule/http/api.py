@@ -1,7 +1,8 @@
 """Joins ecs-scheduler's API, `/v1` and the pages, behind one guard and one error format."""
 
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -34,6 +35,8 @@ try:
 except ImportError as error:
     raise MissingExtra("schedule", "`watchbot schedule`") from error
 
+Handler = Callable[[Request, Exception], Awaitable[Response]]
+
 log = logging.getLogger(__name__)
 
 
@@ -50,7 +53,7 @@ def application(settings: ScheduleSettings, store: Store, scheduler: Scheduler) 
     inner = Starlette(routes=[Mount("/v1", v1), *pages.routes(), *rest.routes()])
     for app in (inner, v1):
         for kind, handler in _REFUSALS.items():
-            app.add_exception_handler(kind, handler)
+            app.add_exception_handler(kind, _with_pages(handler, pages))
     gate = Gate(inner, settings.public_url, settings.cors_origin)
     whole = site(
         [Mount("/", gate)],
@@ -59,6 +62,21 @@ def application(settings: ScheduleSettings, store: Store, scheduler: Scheduler) 
         public_url=settings.public_url,
     )
     return _with_guests(whole, settings.cors_origin) if settings.cors_origin else whole
+
+
+def _with_pages(handler: Handler, pages: SchedulePages) -> Handler:
+    """Answers a refusal as a page where a page was asked for, else by `handler`."""
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        answer = await handler(request, error)
+        if not request.url.path.startswith("/page"):
+            return answer
+        told = json.loads(bytes(answer.body))
+        problems = {name: " ".join(texts) for name, texts in told.get("messages", {}).items()}
+        text = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+        return pages.problem(answer.status_code, told.get("message") or text)
+
+    return refuse
 
 
 def _with_guests(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:

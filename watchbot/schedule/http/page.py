@@ -6,6 +6,7 @@ sites send.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import anyio.to_thread
@@ -15,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from watchbot.moment import to_text, to_time
-from watchbot.pages.site import Templates, shown_time
+from watchbot.pages.site import Templates, zoned
 from watchbot.schedule.http.body import BadBody
 from watchbot.schedule.http.cancelling import backfill_progress, cancel_backfill, cancel_run
 from watchbot.schedule.http.operations import Operation
@@ -23,11 +24,22 @@ from watchbot.schedule.http.reading import reading, words
 from watchbot.schedule.http.rest import found, only_known
 from watchbot.schedule.http.v1 import set_suspended
 from watchbot.schedule.http.week import WIDTH, week
+from watchbot.schedule.job.job import is_name
 from watchbot.schedule.runs import run_now, upcoming
+from watchbot.schedule.store.run import RunFilter
 from watchbot.schedule.store.store import Store
+from watchbot.schedule.store.stored import StoredJob
 
 SIZE = 50  # jobs on a page
 RUNS, FIRES = 100, 10
+COUNTED = 1000  # runs at most, for a figure
+CHOICES: Mapping[str, Mapping[str, Any]] = {  # what the list of runs shows
+    "all": {},
+    "failed": {"failed": True},
+    "running": {"outcome": "active"},
+    "waiting": {"status": "due"},
+    "succeeded": {"outcome": "success"},
+}
 MAX_DIGITS = 6  # of a page's number
 
 
@@ -45,7 +57,8 @@ class SchedulePages:
     ) -> None:
         self._store, self._look, self._operations = store, look, operations
         self._templates = Templates(
-            "watchbot.schedule.http", {"time": shown_time, "outcome": _outcome}
+            "watchbot.schedule.http",
+            {"outcome": _outcome, "zoned": zoned, "lasted": _lasted, "task_id": _task_id},
         )
 
     def routes(self) -> list[Route]:
@@ -53,6 +66,7 @@ class SchedulePages:
             Route("/page", self.jobs),
             Route("/page/api", self.api),
             Route("/page/jobs/{job_id}", self.job),
+            Route("/page/jobs/{job_id}/run", self.sure),
             Route("/page/jobs/{job_id}/run", self.run, methods=["POST"]),
             Route("/page/jobs/{job_id}/pause", self.pause, methods=["POST"]),
             Route("/page/jobs/{job_id}/resume", self.resume, methods=["POST"]),
@@ -61,12 +75,26 @@ class SchedulePages:
         ]
 
     async def jobs(self, request: Request) -> Response:
-        only_known(request, {"page"})
-        number = _number(request.query_params.get("page", "0"))
+        only_known(request, {"page", "show", "job"})
+        asked = request.query_params
+        number, show = _number(asked.get("page", "0")), asked.get("show", "all")
+        if show not in CHOICES:
+            raise BadBody({"show": [f"Must be one of: {', '.join(CHOICES)}."]})
+        job_id = asked.get("job", "").strip()
         jobs, total = await self._store.jobs.page(number * SIZE, SIZE)
         now = await self._store.now()
+        week_ago, day_ago = now - timedelta(days=7), now - timedelta(days=1)
+        wanted = RunFilter(since=week_ago, job=job_id or None, **CHOICES[show])
         return self._templates.page(
             "jobs.html",
+            runs=await self._recent(wanted, RUNS),
+            failed=len(await self._recent(RunFilter(since=day_ago, failed=True), COUNTED)),
+            active=len(await self._recent(RunFilter(since=week_ago, outcome="active"), COUNTED)),
+            most_failed=COUNTED,
+            soonest=_soonest(jobs),
+            choices=CHOICES,
+            show=show,
+            job=job_id,
             readings={stored.job.id: reading(stored, now) for stored in jobs},
             jobs=jobs,
             total=total,
@@ -80,7 +108,8 @@ class SchedulePages:
     async def job(self, request: Request) -> Response:
         only_known(request)
         stored = await found(self._store.jobs, request.path_params["job_id"])
-        fires = upcoming(stored, await self._store.now(), FIRES)
+        paused = stored.job.suspended
+        fires = [] if paused else upcoming(stored, await self._store.now(), FIRES)
         return self._templates.page(
             "job.html",
             stored=stored,
@@ -94,6 +123,22 @@ class SchedulePages:
     async def api(self, request: Request) -> Response:
         only_known(request)
         return self._templates.page("api.html", operations=self._operations)
+
+    async def sure(self, request: Request) -> Response:
+        only_known(request)
+        stored = await found(self._store.jobs, request.path_params["job_id"])
+        reads = words(stored.job, stored.created_at)
+        return self._templates.page("sure.html", stored=stored, words=reads)
+
+    def problem(self, status: int, text: str) -> Response:
+        """A page that says what is wrong with a request."""
+        title = {404: "Not here", 503: "Not now"}.get(status, "Not done")
+        return self._templates.page("problem.html", status, title=title, text=text)
+
+    async def _recent(self, wanted: RunFilter, most: int) -> list[dict[str, Any]]:
+        if wanted.job is not None and not is_name(wanted.job):
+            return []
+        return await self._store.runs.recent(wanted, most)
 
     async def run(self, request: Request) -> Response:
         only_known(request)
@@ -134,6 +179,26 @@ class SchedulePages:
         return RedirectResponse(f"/page/jobs/{job_id}", 303)
 
 
+def _soonest(jobs: Sequence[StoredJob]) -> dict[str, Any] | None:
+    """The job of the page that is due next, and its time as text."""
+    due = [stored for stored in jobs if stored.next_fire_at is not None]
+    if not due:
+        return None
+    first = min(due, key=lambda stored: (stored.next_fire_at, stored.job.id))
+    return {"job": first.job, "at": first.next_fire_at and to_text(first.next_fire_at)}
+
+
+def _task_id(arn: str) -> str:
+    return arn.rpartition("/")[2]
+
+
+def _lasted(seconds: float) -> str:
+    for size_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size_s:
+            return f"{seconds / size_s:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def _number(text: str) -> int:
     """The number of a page. Raises `BadBody` unless `text` is a whole number from 0."""
     if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
@@ -146,5 +211,6 @@ def _outcome(run: Mapping[str, Any]) -> str:
     told = run["outcome"]
     if told:
         return str(told)
-    well = {"started": "success", "skipped": "stopped", "due": "active"}
+    # A start is no success: how its tasks end is another question.
+    well = {"started": "active", "skipped": "stopped", "due": "stopped"}
     return well.get(run["status"], "failed")

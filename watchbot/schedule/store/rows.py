@@ -146,6 +146,12 @@ def run_shown(row: Row) -> dict[str, Any]:
     }
 
 
+def run_of_all(row: Row) -> dict[str, Any]:
+    """A run among those of all jobs, in the API's form: with the name and the zone of its job."""
+    zone = json.loads(row["job"]).get("timezone", "UTC")
+    return {"job": row["job_id"], "timezone": zone, **run_shown(row)}
+
+
 def _ended(tasks: list[dict[str, Any]], ends: str | None) -> list[dict[str, Any]]:
     """The tasks of a run; those that have ended also with their ends."""
     known: dict[str, Any] = json.loads(ends) if ends else {}

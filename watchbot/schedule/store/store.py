@@ -96,8 +96,9 @@ class Runs(Protocol):
     async def recent(self, wanted: RunFilter, limit: int) -> list[dict[str, Any]]:
         """The runs of all jobs that `wanted` admits, the latest first, in the API's form.
 
-        Each has the name of its job as `job`. Where the store is a table of DynamoDB, runs of
-        removed jobs are left out, and the call reads the runs of each job since `wanted.since`.
+        Each has the name of its job as `job`, and the job's `timezone`. Where the store is a
+        table of DynamoDB, runs of removed jobs are left out, and the call reads the runs of each
+        job since `wanted.since`.
         """
         ...
 

@@ -20,7 +20,7 @@ from watchbot.schedule.store.dynamodb.table import (
     key_of,
     runs_key,
 )
-from watchbot.schedule.store.rows import run_shown, run_started
+from watchbot.schedule.store.rows import run_of_all, run_shown, run_started
 from watchbot.schedule.store.run import (
     ILL,
     LOOKED_AT,
@@ -84,7 +84,7 @@ class TableRuns:
 
         names = [wanted.job] if wanted.job is not None else await self._jobs.names()
         found = await side_by_side(of, names, AT_ONCE)
-        runs = [{"job": item["job_id"], **run_shown(item)} for items in found for item in items]
+        runs = [run_of_all(item) for items in found for item in items]
         # Sorted twice, because the two keys have opposite directions.
         runs.sort(key=lambda run: (run["job"], run["cause"]))
         return sorted(runs, key=lambda run: run["dueAt"], reverse=True)[:limit]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watchbot.moment import to_text
-from watchbot.schedule.store.rows import run_shown, run_started
+from watchbot.schedule.store.rows import run_of_all, run_shown, run_started
 from watchbot.schedule.store.run import (
     ILL,
     LOOKED_AT,
@@ -114,12 +114,12 @@ class SqlRuns:
         values = {c.rpartition(":")[2]: conditions[c] for c in chosen}
         chosen += [_FAILED] if wanted.failed else []
         rows = await self._database.fetch(
-            f"SELECT {_SHOWN} FROM schedule_run r WHERE {' AND '.join(chosen)} "
+            f"SELECT {_SHOWN}, r.job FROM schedule_run r WHERE {' AND '.join(chosen)} "
             "ORDER BY r.due_at DESC, r.job_id, r.cause LIMIT :limit",
             limit=limit,
             **values,
         )
-        return [{"job": row["job_id"], **run_shown(row)} for row in rows]
+        return [run_of_all(row) for row in rows]
 
     async def call_off(self, job_id: str, cancel: Cancel) -> int | None:
         async with self._database.transaction() as transaction:

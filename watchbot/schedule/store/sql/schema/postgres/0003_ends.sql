@@ -1,3 +1,4 @@
+-- oldest program: 2
 -- JSON: how the tasks of a run ended, by ARN; none: none is known to have ended.
 ALTER TABLE schedule_run ADD COLUMN ends text;
 -- For the latest runs of all jobs.
