@@ -11,14 +11,14 @@ MOST_BYTES = 10_000_000  # the most that is read of an answer
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Follows nobody: the token is for the watcher that the user named."""
+    """Follows nobody: the token is for the server that the user named."""
 
     def redirect_request(self, *_: object) -> None:
         return None
 
 
-# Watchers are nearby: no proxy is used.
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
+# Our own servers are nearby: no proxy is used.
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
 
 
 class NoWatcher(Exception):
@@ -45,7 +45,7 @@ def page_at(url: str, token: str | None = None) -> str:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     asked = urllib.request.Request(url, headers=headers)  # noqa: S310 - settings check the scheme
     try:
-        with _OPENER.open(asked, timeout=PATIENCE_S) as answer:
+        with DIRECT.open(asked, timeout=PATIENCE_S) as answer:
             read: bytes = answer.read(MOST_BYTES)
     except (OSError, HTTPException, ValueError) as fault:
         raise NoWatcher(fault) from fault

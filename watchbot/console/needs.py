@@ -156,7 +156,7 @@ def _of_schedule(board: Board) -> Iterator[Need]:
             level=BAD,
             what="schedule",
             text=f"{run.job}: {run.why}",
-            link="/schedule",
+            link=f"/schedule?show=failed&job={quote(run.job, safe='')}",
             since=run.due,
         )
 

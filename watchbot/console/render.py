@@ -1,6 +1,6 @@
 """Renders the pages: what all of them show, and the forms of values for people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -30,7 +30,14 @@ class Renderer:
         self.tickets = Tickets()
         self._templates = Templates(
             "watchbot.console",
-            {"lasted": lasted, "bars": bars, "instant": instant, "count": _count, "share": _share},
+            {
+                "lasted": lasted,
+                "bars": bars,
+                "instant": instant,
+                "count": _count,
+                "share": _share,
+                "run_level": _run_level,
+            },
         )
 
     def page(
@@ -80,6 +87,12 @@ def _is_below(path: str, page: str) -> bool:
 
 def _count(number: float | None) -> str:
     return "–" if number is None else f"{number:,.0f}"  # noqa: RUF001 - a dash for people
+
+
+def _run_level(run: Mapping[str, Any]) -> str:
+    """The colour of a scheduled run's pill. A start is no success: its tasks may fail."""
+    levels = {"started": "active", "skipped": "stopped", "due": "stopped"}
+    return str(run["outcome"] or levels.get(run["status"], "failed"))
 
 
 def _share(part: float) -> str:

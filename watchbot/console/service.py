@@ -24,6 +24,8 @@ from watchbot.console.letters.trays import Trays
 from watchbot.console.look import LookPages
 from watchbot.console.queues import Queues
 from watchbot.console.render import Renderer
+from watchbot.console.schedule_pages import SchedulePart
+from watchbot.console.scheduler import ScheduleApi
 from watchbot.console.sources import Sources
 from watchbot.console.visit import MAX_BYTES
 from watchbot.console.watchers import FailingKind, Watchers
@@ -70,6 +72,8 @@ async def serving_console(settings: ConsoleSettings) -> AsyncIterator[str]:
         house.push_async_callback(trays.close)
         queues = Queues(_shown_queues(settings))
         store = await _open_failures(house, settings)
+        named = settings.schedule
+        scheduler = ScheduleApi(named, settings.schedule_token) if named else None
         sources = Sources(
             settings=settings,
             queues=queues,
@@ -79,6 +83,8 @@ async def serving_console(settings: ConsoleSettings) -> AsyncIterator[str]:
             audit=audit,
             failures=store,
             kinds=Fresh(partial(_kinds, store), tasks) if store else None,
+            scheduler=scheduler,
+            runs=Fresh(scheduler.failed, tasks) if scheduler else None,
         )
         tasks.start_soon(sources.watchers.read_for_ever)
         tasks.start_soon(trays.tidy_for_ever)
@@ -110,6 +116,7 @@ def application(sources: Sources, secret: str | None) -> ASGIApp:
             *LookPages(sources, renderer).routes(),
             *LetterPages(sources, renderer).routes(),
             *QueueActions(sources, renderer).routes(),
+            *SchedulePart(sources, renderer).routes(),
             Route("/console.js", _script),
         ],
         exception_handlers=_handlers(renderer),
