@@ -23,10 +23,12 @@ from watchbot.console.letter_pages import LetterPages
 from watchbot.console.letters.trays import Trays
 from watchbot.console.look import LookPages
 from watchbot.console.queues import Queues
+from watchbot.console.recorded import Recorded
 from watchbot.console.render import Renderer
 from watchbot.console.schedule_pages import SchedulePart
 from watchbot.console.scheduler import ScheduleApi
 from watchbot.console.sources import Sources
+from watchbot.console.task_pages import TaskPages
 from watchbot.console.visit import MAX_BYTES
 from watchbot.console.watchers import FailingKind, Watchers
 from watchbot.errors import AwsError, DatabaseError, UsageError
@@ -74,6 +76,7 @@ async def serving_console(settings: ConsoleSettings) -> AsyncIterator[str]:
         store = await _open_failures(house, settings)
         named = settings.schedule
         scheduler = ScheduleApi(named, settings.schedule_token) if named else None
+        recorded = Recorded(settings.record) if settings.record else None
         sources = Sources(
             settings=settings,
             queues=queues,
@@ -84,6 +87,8 @@ async def serving_console(settings: ConsoleSettings) -> AsyncIterator[str]:
             failures=store,
             kinds=Fresh(partial(_kinds, store), tasks) if store else None,
             scheduler=scheduler,
+            recorded=recorded,
+            tasks=Fresh(recorded.failing, tasks) if recorded else None,
             runs=Fresh(scheduler.failed, tasks) if scheduler else None,
         )
         tasks.start_soon(sources.watchers.read_for_ever)
@@ -117,6 +122,7 @@ def application(sources: Sources, secret: str | None) -> ASGIApp:
             *LetterPages(sources, renderer).routes(),
             *QueueActions(sources, renderer).routes(),
             *SchedulePart(sources, renderer).routes(),
+            *TaskPages(sources, renderer).routes(),
             Route("/console.js", _script),
         ],
         exception_handlers=_handlers(renderer),

@@ -9,6 +9,7 @@ from watchbot.console.letters.tray import Tray
 from watchbot.console.letters.trays import Trays
 from watchbot.console.needs import Board, FailedRun, FailedTasks
 from watchbot.console.queues import Queues, keys
+from watchbot.console.recorded import Recorded
 from watchbot.console.scheduler import ScheduleApi
 from watchbot.console.watchers import FailingKind, Watchers
 from watchbot.failures.store import FailureStore
@@ -28,6 +29,7 @@ class Sources:
     audit: Audit
     failures: FailureStore | None = None
     scheduler: ScheduleApi | None = None
+    recorded: Recorded | None = None
     kinds: Fresh[Sequence[FailingKind]] | None = None
     runs: Fresh[Sequence[FailedRun]] | None = None
     tasks: Fresh[Sequence[FailedTasks]] | None = None

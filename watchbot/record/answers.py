@@ -132,6 +132,28 @@ async def failures(
     )
 
 
+async def failed(
+    database: Database, since: datetime, filters: Filters = ALL, page: Page = FIRST
+) -> list[Row]:
+    """The tasks that failed since `since`, the last first.
+
+    `exit_code` is the highest of a task's containers, `container_reason` what one of them said.
+    """
+    more, chosen = filters.conditions()
+    outcomes = ", ".join(f"'{name}'" for name in FAILURES)
+    of_it = "FROM ecs_task_container c WHERE c.task_arn = t.task_arn AND c.version = t.version"
+    return await database.fetch(
+        f"SELECT {_LISTED}, (SELECT max(c.exit_code) {of_it}) AS exit_code, "
+        f"(SELECT max(c.reason) {of_it}) AS container_reason FROM ecs_task_outcome t "
+        f"WHERE stopped_at >= :since AND ended_outcome IN ({outcomes}){more} "
+        "ORDER BY stopped_at DESC, task_arn LIMIT :size OFFSET :skip",
+        since=to_text(since),
+        **chosen,
+        size=page.size,
+        skip=page.number * page.size,
+    )
+
+
 async def find(database: Database, name: str) -> Row | None:
     """The task with this ARN, or with this id as the last part of its ARN; or None."""
     rows = await database.fetch(

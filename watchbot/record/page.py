@@ -28,7 +28,7 @@ class RecordPages:
         return [
             Route("/", asking(self.running, *FILTERS, *PAGING)),
             Route("/timeline", asking(self.timeline, *FILTERS, "since", "until", "page")),
-            Route("/failures", asking(self.failures, *FILTERS, "since", "by")),
+            Route("/failures", asking(self.failures, *FILTERS, *PAGING, "since", "by")),
             Route("/tasks/{id}", asking(self.task)),
         ]
 
@@ -65,8 +65,17 @@ class RecordPages:
         since = since_of(request, timedelta(days=7))
         rows = await answers.failures(self._database, since, by, filters_of(request))
         drawn = chart.columns(rows, by)
+        page = page_of(request)
+        tasks = await answers.failed(self._database, since, filters_of(request), page)
         return self._render(
-            request, "failures.html", rows=rows, by=by, chart=drawn, width=chart.WIDTH
+            request,
+            "failures.html",
+            rows=rows,
+            by=by,
+            chart=drawn,
+            width=chart.WIDTH,
+            tasks=tasks,
+            page=page,
         )
 
     async def task(self, request: Request) -> Response:
