@@ -11,6 +11,7 @@ from watchbot.cli.options import options
 from watchbot.settings.record import DatabaseSettings, TasksSettings
 
 AWS_OPTIONS = ["region", "endpoint_url"]  # left out, because the command asks the database only
+FILTERS = ["cluster", "family", "group", "started_by", "service"]  # on tasks
 
 
 @click.group
@@ -96,12 +97,30 @@ def history(settings: DatabaseSettings, task: str) -> Any:
 
 
 @tasks.command
-@options(
-    TasksSettings, without=[*AWS_OPTIONS, "cluster", "family", "group", "started_by", "service"]
-)
+@options(TasksSettings, without=[*AWS_OPTIONS, *FILTERS])
 @_question
 def missed(settings: TasksSettings) -> Any:
     """List the tasks with lost events."""
     from watchbot.record import ask
 
     return ask.missed(settings)
+
+
+@tasks.command
+@options(TasksSettings, without=[*AWS_OPTIONS, *FILTERS])
+@_question
+def instances(settings: TasksSettings) -> Any:
+    """List the container instances: state, capacity and tasks."""
+    from watchbot.record import ask
+
+    return ask.instances(settings)
+
+
+@tasks.command
+@options(TasksSettings, without=[*AWS_OPTIONS, *FILTERS])
+@_question
+def rejects(settings: TasksSettings) -> Any:
+    """List the messages that could not be read, and why."""
+    from watchbot.record import ask
+
+    return ask.rejects(settings)

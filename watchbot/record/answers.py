@@ -194,6 +194,32 @@ async def missed(database: Database, page: Page = FIRST) -> list[Row]:
     )
 
 
+async def instances(database: Database, page: Page = FIRST) -> list[Row]:
+    """The container instances, by cluster: state, tasks, and capacity in CPU units and MiB."""
+    rows = await database.fetch(
+        "SELECT container_instance_arn, cluster, ec2_instance_id, status, agent_connected, "
+        "running_tasks, pending_tasks, registered_cpu, remaining_cpu, registered_memory, "
+        "remaining_memory, event_time FROM ecs_container_instance "
+        "ORDER BY cluster, container_instance_arn LIMIT :size OFFSET :skip",
+        size=page.size,
+        skip=page.number * page.size,
+    )
+    for row in rows:  # SQLite has no booleans
+        known = row["agent_connected"] is not None
+        row["agent_connected"] = bool(row["agent_connected"]) if known else None
+    return rows
+
+
+async def rejects(database: Database, page: Page = FIRST) -> list[Row]:
+    """The messages that could not be read, the last first, and why."""
+    return await database.fetch(
+        "SELECT received_at, message_id, receive_count, error, body FROM ecs_event_reject "
+        "ORDER BY received_at DESC, message_id LIMIT :size OFFSET :skip",
+        size=page.size,
+        skip=page.number * page.size,
+    )
+
+
 async def newest(database: Database) -> tuple[int, int]:
     """The position of the latest change, for `changes`; (0, 0) when there is none."""
     rows = await database.fetch(

@@ -20,6 +20,8 @@ from watchbot.sql.migrate import verify
 # The columns of a table of tasks; other answers show all their columns.
 _SHOWN = ("task_id", "cluster", "family", "outcome", "last_status", "started_at", "ended_at")
 
+CELL = 200  # characters of a table's cell, at most
+
 Question = Callable[[Database], Awaitable[list[Row]]]
 
 
@@ -62,6 +64,16 @@ def failures(settings: TasksSettings, since: str, by: str) -> Question:
 def missed(settings: TasksSettings) -> Question:
     """Asks which tasks have lost events."""
     return lambda database: answers.missed(database, _page(settings))
+
+
+def instances(settings: TasksSettings) -> Question:
+    """Asks for the container instances."""
+    return lambda database: answers.instances(database, _page(settings))
+
+
+def rejects(settings: TasksSettings) -> Question:
+    """Asks for the messages that could not be read."""
+    return lambda database: answers.rejects(database, _page(settings))
 
 
 def outcome(name: str) -> Question:
@@ -133,7 +145,8 @@ def _print_table(rows: Sequence[Row]) -> None:
 
 def _cell(row: Mapping[str, Any], name: str) -> str:
     text = "-" if row[name] is None else str(row[name])
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    shown = text if len(text) <= CELL else f"{text[:CELL]}…"
+    return "".join(letter if letter.isprintable() else "?" for letter in shown)
 
 
 _PRINTERS: Mapping[str, Callable[[Sequence[Row]], None]] = {

@@ -14,7 +14,12 @@ from watchbot.record.api import FILTERS, PAGING, by_of, filters_of, page_of, sin
 from watchbot.sql.database import Database
 
 DRAWN = 400  # tasks on one timeline
-NAV = (("/", "Running"), ("/timeline", "Timeline"), ("/failures", "Failures"))
+NAV = (
+    ("/", "Running"),
+    ("/timeline", "Timeline"),
+    ("/failures", "Failures"),
+    ("/instances", "Instances"),
+)
 
 
 class RecordPages:
@@ -22,13 +27,16 @@ class RecordPages:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._templates = Templates("watchbot.record", {"time": shown_time, "lasted": _lasted})
+        self._templates = Templates(
+            "watchbot.record", {"time": shown_time, "lasted": _lasted, "amount": _amount}
+        )
 
     def routes(self) -> list[Route]:
         return [
             Route("/", asking(self.running, *FILTERS, *PAGING)),
             Route("/timeline", asking(self.timeline, *FILTERS, "since", "until", "page")),
             Route("/failures", asking(self.failures, *FILTERS, *PAGING, "since", "by")),
+            Route("/instances", asking(self.instances, *PAGING)),
             Route("/tasks/{id}", asking(self.task)),
         ]
 
@@ -78,6 +86,11 @@ class RecordPages:
             page=page,
         )
 
+    async def instances(self, request: Request) -> Response:
+        page = page_of(request)
+        rows = await answers.instances(self._database, page)
+        return self._render(request, "instances.html", instances=rows, page=page)
+
     async def task(self, request: Request) -> Response:
         found = await answers.history(self._database, request.path_params["id"])
         if found is None:
@@ -92,6 +105,10 @@ class RecordPages:
 
         shared = {"nav": NAV, "path": request.url.path, "asked": request.query_params, "link": link}
         return self._templates.page(template, status, **shared, **facts)
+
+
+def _amount(count: int | None) -> str:
+    return "–" if count is None else f"{count:,}"  # noqa: RUF001 - a dash for people
 
 
 def _lasted(start: str | None, end: str | None) -> str:

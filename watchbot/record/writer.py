@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from watchbot.errors import DataRefused
+from watchbot.record import instance
 from watchbot.record.event import STOPPED, OtherEvent, TaskState
 from watchbot.sql.database import Database, Transaction
 from watchbot.sql.dialect import Row
@@ -94,6 +95,13 @@ async def write(
         writer = _Writer(transaction, database)
         await writer.tasks(tasks)
         await writer.put("ecs_event", _EVENT, (other.row for other in others))
+        await writer.put(
+            "ecs_container_instance",
+            instance.COLUMNS,
+            instance.newest(others),
+            conflict="(container_instance_arn) DO UPDATE SET "
+            f"{_assigned(instance.COLUMNS, 'container_instance_arn')} WHERE {instance.NEWER}",
+        )
         await writer.put("ecs_event_reject", _REJECT, (_reject_row(reject) for reject in rejects))
 
 

@@ -120,6 +120,8 @@ async def test_json_answers(url: str) -> None:
         ("/v1/tasks?cluster=%00", 400),
         ("/v1/tasks/at/1h?familly=web", 400),
         ("/v1/failures?until=1h", 400),
+        ("/instances?cluster=x", 400),
+        ("/instances", 200),
         ("/v1/stream/tasks?from=0", 400),
         ("/?name=web", 400),
         ("/timeline?service=a%00b", 400),

@@ -92,7 +92,7 @@ async def test_old_version_comes_back(
     assert "a newer version made the tables; this one works with them" in caplog.messages
 
 
-@pytest.mark.parametrize("oldest", [None, 2])
+@pytest.mark.parametrize("oldest", [None, newest(record.PACKAGE) + 1])
 async def test_old_version_that_would_do_harm_is_refused(
     url: str, tmp_path: Path, oldest: int | None
 ) -> None:
@@ -100,7 +100,7 @@ async def test_old_version_that_would_do_harm_is_refused(
         await changed(url, record.COMPONENT, record.PACKAGE, tmp_path, oldest)
 
         for start in (migrate, verify):
-            with pytest.raises(DatabaseTooNew, match=r"version 2.*knows 1.*upgrade watchbot"):
+            with pytest.raises(DatabaseTooNew, match=r"version 3.*knows 2.*upgrade watchbot"):
                 await start(old, record.COMPONENT, record.PACKAGE)
 
 

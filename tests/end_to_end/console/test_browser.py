@@ -37,7 +37,7 @@ def site(cloud: Cloud) -> Iterator[Site]:
             assert "3 are open" in shown or "more are being received" in shown
         (first, *_) = sorted(_links(ann.get(letters).text, letters))
         paths = ["/", f"/queues/{LONG}", "/failures", "/failures/f1", "/letters", letters, first]
-        yield Site(url, [url + path for path in [*paths, "/runs", "/audit", "/schedule"]])
+        yield Site(url, [url + path for path in [*paths, "/runs", "/audit", "/schedule", "/tasks"]])
 
 
 def _links(document: str, base: str) -> set[str]:
