@@ -25,7 +25,7 @@ UNIT_TESTS = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
 OF_SQS = ("consumer", "intake", "leases", "outage")
 OF_LISTEN = (
     *("breaker", "dead_letters", "lanes", "observers", "sentback", "settling"),
-    *("watcher", "watcher_end", "watcher_order"),
+    *("watcher", "watcher_end", "watcher_order", "watcher_queues", "watcher_rate"),
 )
 OF_THE_PARTS = (
     "tests/simulation/watcher/test_histories.py::test_what_broke_a_law_once_breaks_none",

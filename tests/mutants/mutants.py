@@ -6,22 +6,22 @@ INTAKE, LEASES, LEASE = "sqs/intake.py", "sqs/leases.py", "sqs/lease.py"
 BATCHING, CONSUMER, VALVE = "sqs/batching.py", "sqs/consumer.py", "sqs/valve.py"
 WATCHER, LANES, SETTLING = "listen/watcher.py", "listen/lanes.py", "listen/settling.py"
 RUNNING, ENDS, BREAKER = "listen/running.py", "listen/ends.py", "listen/breaker.py"
-CLOSING = "listen/closing.py"
+CLOSING, SOURCE, TURNS, RATE = "listen/closing.py", "sqs/source.py", "sqs/turns.py", "sqs/rate.py"
 DEAD, PROTECTION, SENTBACK = "listen/dead_letters.py", "listen/protection.py", "listen/sentback.py"
 
 MUTANTS = (
     # Intake.
     Mutant(
         "receives ten at once from a FIFO queue",
-        INTAKE,
-        "self._batch = min(limits.fifo_batch, MAX_BATCH) if queue.fifo else MAX_BATCH",
-        "self._batch = MAX_BATCH",
+        SOURCE,
+        "self.most = min(fifo_batch, MAX_BATCH) if queue.fifo else MAX_BATCH",
+        "self.most = MAX_BATCH",
     ),
     Mutant(
         "receives one more than there are slots",
         INTAKE,
-        "count = self._room.take(min(self._batch, self._wanted))",
-        "count = self._room.take(min(self._batch, self._wanted + 1))",
+        "count = self._room.take(poll.count)",
+        "count = self._room.take(poll.count + 1)",
     ),
     Mutant(
         "does not reserve slots for a poll",
@@ -32,38 +32,87 @@ MUTANTS = (
     Mutant(
         "keeps the slots of messages that did not come",
         INTAKE,
-        "self.give_back(count - len(messages or ()))\n            self._room",
-        "self._room",
+        "            self._release(poll.count - came)\n",
+        "",
     ),
     Mutant(
         "begins a poll though the valve is closed",
         INTAKE,
-        "        while not self._valve.closed:\n            if self._wanted",
-        "        while True:\n            if self._wanted",
+        "while not (self._valve.closed or self._is_done()):",
+        "while not self._is_done():",
     ),
     Mutant(
         "asks an empty queue again at once",
-        INTAKE,
-        "            self._valve.hold(IDLE_S)\n",
-        "            pass\n",
+        SOURCE,
+        "            self.rest(IDLE_S)",
+        "            pass",
     ),
     Mutant(
         "leaves though messages are in hand",
         INTAKE,
-        "return not messages and self.in_hand == 0 and self._polls == 0",
-        "return not messages and self._polls == 0",
+        "if until_empty is None or self._messages or not",
+        "if until_empty is None or not",
     ),
     Mutant(
         "gives up at the first refusal of many",
         INTAKE,
-        "if not self._reached or self._world.now() - self._refused_since >= self._give_up_s:",
+        "if not source.is_known or all(map(self._is_given_up, self._sources)):",
         "if True:",
     ),
     Mutant(
         "takes what passes for what is refused for good",
-        INTAKE,
+        SOURCE,
         "        if error.transient:\n",
         "        if False:\n",
+    ),
+    # Several queues, and the rate.
+    Mutant(
+        "shares the slots without weights",
+        TURNS,
+        "source.start = starts + poll.count / source.weight",
+        "source.start = starts + poll.count",
+    ),
+    Mutant(
+        "takes the strict order for one by weight",
+        TURNS,
+        "if not (self._strict and source.has_more):",
+        "if True:",
+    ),
+    Mutant(
+        "waits at an empty queue while another is full",
+        TURNS,
+        "return short_s if is_due else 0",
+        "return self._long_s",
+    ),
+    Mutant(
+        "receives from a paused queue",
+        TURNS,
+        "return [source for source in self._sources if source.pause is None]",
+        "return self._sources",
+    ),
+    Mutant(
+        "gives up all queues with the first that is gone",
+        INTAKE,
+        "all(map(self._is_given_up, self._sources)):",
+        "self._is_given_up(source):",
+    ),
+    Mutant(
+        "takes no token for a run",
+        RATE,
+        "self._tokens = self._counted() - 1",
+        "self._tokens = self._counted()",
+    ),
+    Mutant(
+        "saves the runs of an idle hour",
+        RATE,
+        "min(self._most, self._tokens + came)",
+        "self._tokens + came",
+    ),
+    Mutant(
+        "receives more messages than the rate lets run",
+        RATE,
+        "* self._batch - self._waiting",
+        "* self._batch * 10 - self._waiting",
     ),
     # Leases.
     Mutant(
@@ -256,7 +305,7 @@ MUTANTS = (
     Mutant(
         "buries nothing, and deletes it",
         SETTLING,
-        "            return await self._dead_letters.take(report)\n",
+        "            return await letters.take(report)\n",
         "            return report.outcome.failed\n",
     ),
     Mutant(
@@ -317,8 +366,8 @@ MUTANTS = (
     Mutant(
         "waits for AWS for ever at the end",
         CONSUMER,
-        "        self.leases.end_by(self._world.now() + LAST_SETTLE_S)\n",
-        "",
+        "            source.leases.end_by(self._world.now() + LAST_SETTLE_S)\n",
+        "            pass\n",
     ),
     Mutant(
         "takes the exit code 0 after SIGTERM for done",

@@ -214,7 +214,7 @@ async def test_first_queue_of_a_strict_order_is_served_soon_when_it_fills_again(
 async def test_queue_that_fails_takes_nothing_from_the_others(fault: Exception) -> None:
     well, ill = Asked("well").fill(300), Asked("ill").fill(5)
     runner, stop = Slow(), Stop()
-    watcher = watching([(well, 1), (ill, 5)], runner, concurrency=2, give_up_after=10)
+    watcher = watching([(well, 1), (ill, 5)], runner, concurrency=2, give_up_after=3)
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(watcher.run, stop)

@@ -84,6 +84,23 @@ async def test_runs_start_no_more_often_than_the_rate(
     assert runner.starts(3 * within_s) >= least
 
 
+async def test_runs_of_an_idle_hour_are_not_saved() -> None:
+    queue, runner = filled(0), Timed()
+    settings = some_settings(exit_when_empty=False, poll_wait=20, rate="2/s", concurrency=50)
+    watcher = a_watcher(settings, queue, runner, world=a_jumping_world())
+    stop = Stop()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watcher.run, stop)
+        await anyio.sleep(3_600)
+        for number in range(50):
+            queue.send(str(number))
+        await anyio.sleep(10)
+        stop.ask()
+
+    assert runner.most_within(5) <= 12
+
+
 async def test_messages_that_must_wait_are_not_received() -> None:
     most_in_flight = await ran_for(filled(100), Timed(), 20, rate="2/s", concurrency=50)
 
