@@ -53,10 +53,12 @@ def matches(expected: str, printed: str) -> bool:
 
 @pytest.fixture
 def place(cloud: Cloud, tmp_path: Path) -> dict[str, str]:
-    """The variables of a reader who has a queue with a dead-letter queue, and a progress table."""
+    """The variables of a reader who has queues, one with dead letters, and a progress table."""
     dead = cloud.arn(cloud.queue("readers-dead"))
     policy = json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": 10})
     queue = cloud.queue("readers", RedrivePolicy=policy)
+    for other in ("high", "low"):  # where a page has several
+        cloud.queue(other)
     table = cloud.table(f"readers-{tmp_path.name}")
     reader = {"HOME": str(tmp_path), "QueueUrl": queue, "ProgressTable": table}
     return {**cloud.environment, **reader}
