@@ -1,119 +1,17 @@
-"""The mutants: each is one fault in intake, lanes, leases, batching, settling, drain or FIFO."""
+"""The mutants: each is one fault in receiving, lanes, leases, batching, settling, drain or FIFO."""
 
 from tests.mutants.mutant import Mutant
+from tests.mutants.receiving import OF_RECEIVING
 
-INTAKE, LEASES, LEASE = "sqs/intake.py", "sqs/leases.py", "sqs/lease.py"
+LEASES, LEASE = "sqs/leases.py", "sqs/lease.py"
 BATCHING, CONSUMER, VALVE = "sqs/batching.py", "sqs/consumer.py", "sqs/valve.py"
 WATCHER, LANES, SETTLING = "listen/watcher.py", "listen/lanes.py", "listen/settling.py"
 RUNNING, ENDS, BREAKER = "listen/running.py", "listen/ends.py", "listen/breaker.py"
-CLOSING, SOURCE, TURNS, RATE = "listen/closing.py", "sqs/source.py", "sqs/turns.py", "sqs/rate.py"
+CLOSING = "listen/closing.py"
 DEAD, PROTECTION, SENTBACK = "listen/dead_letters.py", "listen/protection.py", "listen/sentback.py"
 
 MUTANTS = (
-    # Intake.
-    Mutant(
-        "receives ten at once from a FIFO queue",
-        SOURCE,
-        "self.most = min(fifo_batch, MAX_BATCH) if queue.fifo else MAX_BATCH",
-        "self.most = MAX_BATCH",
-    ),
-    Mutant(
-        "receives one more than there are slots",
-        INTAKE,
-        "count = self._room.take(poll.count)",
-        "count = self._room.take(poll.count + 1)",
-    ),
-    Mutant(
-        "does not reserve slots for a poll",
-        INTAKE,
-        "                self._free -= count\n",
-        "",
-    ),
-    Mutant(
-        "keeps the slots of messages that did not come",
-        INTAKE,
-        "            self._release(poll.count - came)\n",
-        "",
-    ),
-    Mutant(
-        "begins a poll though the valve is closed",
-        INTAKE,
-        "while not (self._valve.closed or self._is_done()):",
-        "while not self._is_done():",
-    ),
-    Mutant(
-        "asks an empty queue again at once",
-        SOURCE,
-        "            self.rest(IDLE_S)",
-        "            pass",
-    ),
-    Mutant(
-        "leaves though messages are in hand",
-        INTAKE,
-        "if until_empty is None or self._messages or not",
-        "if until_empty is None or not",
-    ),
-    Mutant(
-        "gives up at the first refusal of many",
-        INTAKE,
-        "if not source.is_known or all(map(self._is_given_up, self._sources)):",
-        "if True:",
-    ),
-    Mutant(
-        "takes what passes for what is refused for good",
-        SOURCE,
-        "        if error.transient:\n",
-        "        if False:\n",
-    ),
-    # Several queues, and the rate.
-    Mutant(
-        "shares the slots without weights",
-        TURNS,
-        "source.start = starts + poll.count / source.weight",
-        "source.start = starts + poll.count",
-    ),
-    Mutant(
-        "takes the strict order for one by weight",
-        TURNS,
-        "if not (self._strict and source.has_more):",
-        "if True:",
-    ),
-    Mutant(
-        "waits at an empty queue while another is full",
-        TURNS,
-        "return short_s if is_due else 0",
-        "return self._long_s",
-    ),
-    Mutant(
-        "receives from a paused queue",
-        TURNS,
-        "return [source for source in self._sources if source.pause is None]",
-        "return self._sources",
-    ),
-    Mutant(
-        "gives up all queues with the first that is gone",
-        INTAKE,
-        "all(map(self._is_given_up, self._sources)):",
-        "self._is_given_up(source):",
-    ),
-    Mutant(
-        "takes no token for a run",
-        RATE,
-        "self._tokens = self._counted() - 1",
-        "self._tokens = self._counted()",
-    ),
-    Mutant(
-        "saves the runs of an idle hour",
-        RATE,
-        "min(self._most, self._tokens + came)",
-        "self._tokens + came",
-    ),
-    Mutant(
-        "receives more messages than the rate lets run",
-        RATE,
-        "* self._batch - self._waiting",
-        "* self._batch * 10 - self._waiting",
-    ),
+    *OF_RECEIVING,
     # Leases.
     Mutant(
         "renews at the very end of a lease",
