@@ -29,6 +29,9 @@ With `--batch-size` over 1, or `--warm`, a worker is handed messages in another 
 """
 
 _SIGNALS = """
+A worker may have its message rejected, or say when it comes back: see
+[Requests of a worker](control.md).
+
 A returned message waits 2^receives seconds, at most `--max-backoff`, and at most until twelve hours
 after its receive.
 
@@ -36,8 +39,10 @@ after its receive.
 
 SIGTERM tells the worker to end: either it ran for `--max-job-duration`, or the watcher stops and
 `--drain-timeout` is over. SIGKILL follows, after `--kill-grace` seconds in the first case and two
-seconds in the second. Both signals go to the worker's whole process group. The watcher also kills
-the processes that the worker started in the background.
+seconds in the second. With `--checkpoints`, a run that
+[cannot end in the drain](../how-to/spot.md#jobs-that-cannot-end-in-time) gets its SIGTERM
+when that begins. Both signals go to the worker's whole process group. The watcher also kills the
+processes that the worker started in the background.
 
 ## Exit codes of the watcher
 

@@ -195,6 +195,10 @@ checkpoints = _counter(
     action=("saved", "loaded", "deleted", "kept"),
     result=("ok", "failed", "refused"),
 )
+ended_early = _counter(
+    "watchbot_ended_early_total",
+    "Runs that were ended when the drain began, as they could not end in it (`--checkpoints`).",
+)
 breaker_open = _gauge(
     "watchbot_breaker_open", "1 while alike failures keep the watcher from receiving."
 )

@@ -68,7 +68,7 @@ async def left(queue: MemoryQueue) -> int:
 
 
 async def worked_off(queue: MemoryQueue, script: str | Sequence[str], **options: Any) -> Ends:
-    """What became of the messages of a queue, once a watcher finds it empty.
+    """What became of the messages of a queue, once a watcher finds it empty, or by `stop`.
 
     `script` is a line for a shell, or the words of a command. Messages that fail are hidden for
     minutes, and not waited for.
@@ -80,10 +80,11 @@ async def worked_off(queue: MemoryQueue, script: str | Sequence[str], **options:
         "poll_wait": 1,
         "breaker": 0,
     }
+    stop = options.pop("stop", None) or Stop()
     settings = load(ListenSettings, {**facts, **options})
     words = [script] if isinstance(script, str) else script
     command = spawn.resolve(words, shell=isinstance(script, str))
-    stop, ends = Stop(), Ends()
+    ends = Ends()
     with anyio.fail_after(60):
         async with AsyncExitStack() as house:
             workspace = house.enter_context(open_workspace(()))

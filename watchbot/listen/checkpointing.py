@@ -105,6 +105,7 @@ class CheckpointKeeper:
             raise Ungranted("the store of checkpoints does not take it now")
         if not stored:
             raise Ungranted("a later run of this message has stored a checkpoint")
+        job.asks.stored += 1
         self._had[job.message.receipt] = job
 
     async def _hand_out(self, batch: Sequence[Job]) -> None:

@@ -4,6 +4,7 @@ A runner puts each of its runs under a limit here, and asks afterwards why it wa
 """
 
 import logging
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,18 +21,23 @@ from watchbot.sqs.message import Message
 RETURN_MARGIN_S = 5  # time to return a message before its twelve hours are over
 REMIND_S = 60.0  # between two log lines about a worker that cannot be ended
 NAMED = 10  # the most processes that a log line names
+EARLY = f"{LEAVING}, and it could not end in time"
 LAST_GRACE_S = 2  # from SIGTERM to SIGKILL after the drain: the container ends soon
 
 log = logging.getLogger(__name__)
 
 
 class Limit:
-    """A run under way; `killed` is set when the run is ended because its lease is lost."""
+    """A run of the messages `jobs` under way.
 
-    def __init__(self, scope: anyio.CancelScope, seconds: float) -> None:
-        self.scope, self.seconds = scope, seconds
+    `killed` is set when the run is ended because its lease is lost, `early` when it is ended
+    because the watcher leaves before it could end by itself.
+    """
+
+    def __init__(self, scope: anyio.CancelScope, seconds: float, jobs: Sequence[Job]) -> None:
+        self.scope, self.seconds, self.jobs = scope, seconds, jobs
         self.began = anyio.current_time()
-        self.killed = False
+        self.killed = self.early = False
 
     @property
     def ended(self) -> bool:
@@ -43,8 +49,8 @@ class Limit:
 class AtWork:
     """A process at work. `jobs` returns its messages that have no verdict yet.
 
-    `limit` returns that of its run; None between two runs, and once that was told to end. `many`:
-    the process has more than one message in its life.
+    `limit` returns that of its run; None between two runs. `many`: the process has more than one
+    message in its life.
     """
 
     jobs: Callable[[], Sequence[Job]]
@@ -55,7 +61,8 @@ class AtWork:
 class Ends:
     """The runs of a runner that are under way, and when each has to end.
 
-    `at_work` has the processes of these runs, by the number of their session.
+    `at_work` has the processes of these runs, by the number of their session. At `drained_at`, in
+    seconds of the event loop, the drain is over.
     """
 
     def __init__(self, settings: WatcherSettings, stop: Stop) -> None:
@@ -63,6 +70,7 @@ class Ends:
         self._limits: dict[str, Limit] = {}  # by receipt: a message may be in hand twice
         self._runs = 0
         self.at_work: dict[int, AtWork] = {}
+        self.drained_at = math.inf
         self.released = anyio.Event()
         self._graces: dict[anyio.CancelScope, None] = {}
 
@@ -74,7 +82,7 @@ class Ends:
         """Cancels what is in it at the batch's deadline, or when it is told to end before."""
         limit_s = self._limit_s(batch)
         with anyio.CancelScope(deadline=anyio.current_time() + limit_s) as scope:
-            limit = Limit(scope, limit_s)
+            limit = Limit(scope, limit_s, batch)
             receipts = [job.message.receipt for job in batch]
             self._limits.update(dict.fromkeys(receipts, limit))
             self._runs += 1
@@ -94,9 +102,21 @@ class Ends:
         finally:
             del self.at_work[process]
 
+    def under_way(self) -> list[Limit]:
+        """The runs that were not told to end."""
+        return [each for each in set(self._limits.values()) if not each.scope.cancel_called]
+
+    def end_early(self, limit: Limit) -> None:
+        """Ends a run, SIGTERM first. SIGKILL follows at the end of the drain."""
+        limit.early = True
+        limit.scope.cancel()
+
     def left_s(self, limit: Limit | None) -> float:
-        """Seconds until a run is told to end; 0 if it was."""
-        return 0.0 if limit is None else max(0.0, limit.scope.deadline - anyio.current_time())
+        """Seconds until a run is told to end, or killed if it was told early; else 0."""
+        if limit is None or (limit.scope.cancel_called and not limit.early):
+            return 0.0
+        ends_at = math.inf if limit.early else limit.scope.deadline
+        return max(0.0, min(ends_at, self.drained_at) - anyio.current_time())
 
     def extend(self, limit: Limit, batch: Sequence[Job], seconds: float) -> None:
         """Moves the deadline of a run, as far as the leases of its messages allow."""
@@ -109,6 +129,8 @@ class Ends:
         # The exit code does not count: 0 after a SIGTERM says that the worker ended, not its work.
         if limit.killed:
             return RELEASED, "killed"
+        if limit.early:
+            return RELEASED, EARLY
         if self.released.is_set():
             return RELEASED, LEAVING
         return TIMED_OUT, f"ran over {limit.seconds:g} s"
@@ -127,9 +149,9 @@ class Ends:
         for limit in self._limits.values():
             limit.scope.cancel()
 
-    async def grace(self) -> None:
-        """Returns when what was told to end has had its time."""
-        grace_s = self._settings.kill_grace
+    async def grace(self, *, early: bool = False) -> None:
+        """Returns when what was told to end has had its time; `early`: all of the drain."""
+        grace_s = math.inf if early else self._settings.kill_grace
         with anyio.CancelScope() as grace:
             most_s = min(grace_s, LAST_GRACE_S) if self.released.is_set() else grace_s
             grace.deadline = anyio.current_time() + most_s
@@ -167,10 +189,11 @@ class RunCare:
         facts: Callable[[], Mapping[str, object]],
     ) -> None:
         self._ends, self._left_s, self._facts = ends, left_s, facts
+        self.limit: Limit | None = None  # of the run that the process is at
         self.usage = Usage()
 
     async def grace(self) -> None:
-        await self._ends.grace()
+        await self._ends.grace(early=self.limit is not None and self.limit.early)
 
     async def patience(self) -> None:
         """Returns when all messages are released, or when the lease's twelve hours are over."""

@@ -11,6 +11,7 @@ from watchbot.listen.choosing import open_runner, start
 from watchbot.listen.control.opening import open_control
 from watchbot.listen.ends import Ends
 from watchbot.listen.observers import Observer
+from watchbot.listen.planner import Planner, draining
 from watchbot.listen.runner import Runner
 from watchbot.listen.spawn import Command
 from watchbot.listen.working import at_work
@@ -40,20 +41,21 @@ async def open_runs(
     workspace: Workspace,
     stop: Stop,
 ) -> RunParts:
-    """Opens the runner, the store of checkpoints, and the socket on which workers ask.
+    """Opens the runner, the store of checkpoints, the socket on which workers ask, the planner.
 
     `house` closes them. Raises the errors of `open_keeper`.
     """
     ends = Ends(settings, stop)
     runner = await open_runner(house, settings, command, workspace, ends)
-    keeper = None
+    keeper, planner = None, None
     if settings.checkpoints is not None:
         keeping = open_keeper(runner, settings, settings.checkpoints, workspace.root)
-        keeper = await house.enter_async_context(keeping)
+        keeper, planner = await house.enter_async_context(keeping), Planner(ends)
     await house.enter_async_context(open_control(workspace, ends, keeper))
+    await house.enter_async_context(draining(stop, ends, settings.drain_timeout, planner))
     return RunParts(
         runner=runner if keeper is None else keeper,
         start=partial(start, runner),
-        observers=[] if keeper is None else [keeper],
+        observers=[each for each in (keeper, planner) if each is not None],
         pages={"/v1/workers": partial(at_work, ends)},
     )

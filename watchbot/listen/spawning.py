@@ -75,6 +75,7 @@ class SpawnRunner:
         care = RunCare(self._ends, job.left_s, lambda: about(job.message))
         began = self._world.now()
         with self._ends.limited([job]) as limit:
+            care.limit = limit
             deadline = self._world.wall() + limit.seconds
             place = Place(
                 worker=slot, scratch=scratch, deadline=deadline, more=self._more(job, scratch)

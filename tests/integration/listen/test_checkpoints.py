@@ -6,11 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
-from tests.support.handing import a_queue, worked_off
+from tests.support.handing import Ends, a_queue, left, worked_off
+from watchbot.lifecycle import Stop
+from watchbot.listen.ends import EARLY
 from watchbot.listen.report import Report
-from watchbot.outcome import COMPLETED, FAILED, REJECTED, RETURNED
+from watchbot.outcome import COMPLETED, FAILED, REJECTED, RELEASED, RETURNED
 from watchbot.sqs.evidence import carried, original
 
 CTL = f"{sys.executable} -m watchbot ctl"
@@ -132,3 +135,39 @@ async def test_checkpoint_that_is_too_large_is_refused_in_words(tmp_path: Path) 
     assert ends.tail("a") == (
         "watchbot ctl: a checkpoint has at most 262,144 bytes, and - has more\n2\n"
     )
+
+
+async def test_run_that_cannot_end_in_the_drain_stores_its_checkpoint_at_once(
+    tmp_path: Path, caplog: Any
+) -> None:
+    caplog.set_level(logging.INFO)
+    stop, known = Stop(), 20
+    queue = a_queue(*[f"quick {number}" for number in range(known)])
+    script = f"""
+        trap 'echo half | {CTL} checkpoint; exit' TERM
+        case $Message in
+            quick*) sleep 1.5 ;;
+            *) touch {tmp_path}/begun; sleep 600 & wait ;;
+        esac"""
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    ends = Ends()
+
+    async def work() -> None:
+        facts = options(kept, stop=stop, exit_when_empty=False, drain_timeout=1.0)
+        ends.reports += (await worked_off(queue, script, concurrency=known, **facts)).reports
+
+    async with anyio.create_task_group() as working:
+        working.start_soon(work)
+        while await left(queue):
+            await anyio.sleep(0.02)  # a queue announces nothing
+        queue.send("long")
+        while "begun" not in os.listdir(tmp_path):
+            await anyio.sleep(0.02)
+        stop.ask()
+
+    (long,) = [each for each in ends.reports if each.message.body == "long"]
+    assert (long.outcome, long.how) == (RELEASED, EARLY)
+    assert len(os.listdir(kept)) == 1
+    said = [each for each in caplog.records if each.getMessage().startswith("ended early")]
+    assert said[-1].getMessage() == "ended early, and stored a checkpoint"

@@ -109,7 +109,7 @@ def history_of(seed: int) -> History:
     chance = Random(seed)
     seconds = chance.choice((5, 15, 40))
     fifo, gentle = chance.random() < 0.4, chance.random() < 0.4
-    options = _options(chance)
+    options = {**_options(chance), "planned": seed % 4 == 0}
     if long := chance.random() < 0.002:  # some run for hours, in which nobody asks every second
         options["poll_wait"] = 20
     broken = chance.random() < 0.08  # the command fails for every message, until it is mended

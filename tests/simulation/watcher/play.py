@@ -131,7 +131,8 @@ class _World:
             max_receives=history.most_receives,
             world=world,
         )
-        options = {name: value for name, value in history.options.items() if name != "notify"}
+        ours = ("notify", "planned")
+        options = {name: value for name, value in history.options.items() if name not in ours}
         self.around = Surroundings(
             queue=SimulatedQueue(self._memory, laws, self._chance, self.weather),
             dead=self._dead,

@@ -123,7 +123,8 @@ class SimulatedRunner(SpawnRunner):
     def __init__(self, settings: WatcherSettings, machine: Machine, stop: Stop) -> None:
         command = Command(file="/worker", words=("/worker",))
         workspace = cast(Workspace, _Nowhere())
-        super().__init__(settings, command, workspace, Ends(settings, stop), machine.world)
+        self.ends = Ends(settings, stop)
+        super().__init__(settings, command, workspace, self.ends, machine.world)
         self._machine = machine
 
     async def execute(self, start: Start, output: Output, care: Care, begun: Begun) -> Ending:

@@ -12,22 +12,27 @@ import anyio
 from tests.simulation.watcher.laws import Laws
 from tests.simulation.watcher.processes import BatchRunner, Machine, SimulatedRunner
 from tests.simulation.watcher.queue import SimulatedQueue, Weather, Wire
+from tests.support.builders import a_report
 from watchbot.aws import Client
 from watchbot.errors import Unreachable
 from watchbot.lifecycle import Stop
 from watchbot.listen.agent import AgentAnswer
 from watchbot.listen.breaker import Breaker
 from watchbot.listen.dead_letters import DeadLetters
+from watchbot.listen.ends import Ends
 from watchbot.listen.failures import Failures
 from watchbot.listen.lines import Lines
 from watchbot.listen.machine import Machine as RealMachine
 from watchbot.listen.notices import Notices
 from watchbot.listen.notify import Notifier
 from watchbot.listen.observers import Observer
+from watchbot.listen.planner import Planner, draining
 from watchbot.listen.protection import protecting
-from watchbot.listen.report import Report
+from watchbot.listen.report import Report, Run
 from watchbot.listen.reserve import Reserve
+from watchbot.listen.runner import Runner
 from watchbot.listen.watcher import Parts, Watcher
+from watchbot.outcome import COMPLETED
 from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.consumer import Weighted
 from watchbot.sqs.destination import Result
@@ -71,10 +76,11 @@ async def watch(around: Surroundings, machine: Machine, stop: Stop, wire: Wire) 
             protection = await house.enter_async_context(
                 protecting("http://agent", valve.close, world=world, ask=agent.ask)
             )
-        runner = BatchRunner if around.batch_size > 1 else SimulatedRunner
+        runner, planners = await _open_runner(house, around, machine, stop)
+        observers += planners
         parts = Parts(
             queues=[Weighted(wire)],
-            runner=runner(settings, machine, stop),
+            runner=runner,
             machine=RealMachine(Reserve(machine.check, world), valve, world),
             valve=valve,
             breaker=breaker,
@@ -87,6 +93,29 @@ async def watch(around: Surroundings, machine: Machine, stop: Stop, wire: Wire) 
             tell = notifier
             house.callback(lambda: tell.hurry(watcher.left_s))
         await watcher.run(stop)
+
+
+async def _open_runner(
+    house: AsyncExitStack, around: Surroundings, machine: Machine, stop: Stop
+) -> tuple[Runner, list[Observer]]:
+    if around.batch_size > 1:
+        return BatchRunner(around.settings, machine, stop), []
+    runner = SimulatedRunner(around.settings, machine, stop)
+    if not around.options.get("planned"):  # kept histories may lack it
+        return runner, []
+    planner = _planner(runner.ends)
+    drain_s = around.settings.drain_timeout
+    await house.enter_async_context(draining(stop, runner.ends, drain_s, planner))
+    return runner, [planner]
+
+
+def _planner(ends: Ends) -> Planner:
+    """A planner that has seen runs of nine seconds, and a few of a minute."""
+    planner = Planner(ends)
+    for number in range(26):
+        run = Run(id=str(number), duration_s=9 if number < 20 else 60)
+        planner.observe(a_report(number, outcome=COMPLETED, run=run))
+    return planner
 
 
 async def _open_notifier(house: AsyncExitStack, around: Surroundings, world: World) -> Notifier:

@@ -8,7 +8,10 @@ from tests.simulation.watcher.history import History, Planned, Sent, history_of
 from tests.simulation.watcher.play import play
 from tests.simulation.watcher.promised import LAWS
 
-PLAIN = {"exit_when_empty": False, "writable_filesystem": False, "notify": False, "breaker": 0}
+PLAIN = {
+    **{"exit_when_empty": False, "writable_filesystem": False, "notify": False, "breaker": 0},
+    "planned": False,
+}
 PLAIN |= {"no_protection": True, "max_attempts": 0, "max_job_duration": 0, "concurrency": 1}
 
 
@@ -36,7 +39,7 @@ def _plainer(history: History) -> Iterator[History]:
         faults = {each: value for each, value in history.faults.items() if each != name}
         yield replace(history, faults=faults)
     for name, value in PLAIN.items():
-        if history.options[name] != value:
+        if history.options.get(name, value) != value:  # kept histories may lack it
             yield replace(history, options={**history.options, name: value})
     if history.batch_size > 1:
         yield replace(history, batch_size=1)

@@ -15,7 +15,7 @@ class Asks:
 
     `rejected` holds the reason of a `reject`. `progress` is the last fraction that was told, and
     `told_at` when the log last said so, in seconds of the event loop. `resume` is the file with the
-    checkpoint of an earlier run.
+    checkpoint of an earlier run, and `stored` counts those that this one has stored.
     """
 
     retry_after_s: float | None = None
@@ -23,6 +23,7 @@ class Asks:
     progress: float | None = None
     told_at: float | None = None
     resume: str | None = None
+    stored: int = 0
 
     def amended(self, verdict: Verdict) -> Verdict:
         """The verdict with the worker's wishes. An answer's own `retryAfter` came later, and wins.

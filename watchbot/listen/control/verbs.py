@@ -52,7 +52,7 @@ class Verbs:
         limit = at_work.limit()
         if request.verb == "extend":
             seconds = request.number("seconds")
-            if limit is None:
+            if limit is None or limit.scope.cancel_called:
                 raise Ungranted("this run was told to end")
             self._ends.extend(limit, at_work.jobs(), seconds)
         return {"seconds": round(self._ends.left_s(limit), 3)}

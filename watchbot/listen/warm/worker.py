@@ -100,6 +100,7 @@ class Worker:
         self._alive: Alive
         self._meter: Meter | None = None  # of the run under way, or of the last one
         self._in_all: Usage | None = None  # what the process has used, once it has ended
+        self._care = RunCare(shop.ends, self._left_s, self._facts)
         self._roll = ExitStack()  # has it among the processes at work while it runs
 
     @property
@@ -172,14 +173,14 @@ class Worker:
         broken = None
         try:
             with self._shop.ends.limited(batch) as limit:
-                self._limit = limit
+                self._limit = self._care.limit = limit
                 broken = await self._talk_to_its_end(in_hand, limit)
         finally:
             self._limit = None
         if self.machines_fault is not None and not in_hand.verdicts:
             raise self.machines_fault
         await self._conclude(in_hand, limit, broken)
-        self._in_hand = None
+        self._in_hand = self._care.limit = None
         if self._meter is not None:
             self._meter.close()
         return in_hand.verdicts
@@ -286,7 +287,7 @@ class Worker:
             mark=b"WATCHBOT_SCRATCH=" + variables[b"WATCHBOT_SCRATCH"],
             channel=dialogue.channel,
         )
-        care = RunCare(shop.ends, self._left_s, self._facts)
+        care = self._care
         try:
             self.ending = await shop.run_process(
                 start, self._router, care, partial(self._has_begun, dialogue)
@@ -302,7 +303,7 @@ class Worker:
 
     def _has_begun(self, dialogue: Dialogue, alive: Alive) -> bool:
         self._alive, self.pid = alive, alive.pid
-        at_work = AtWork(jobs=self._unanswered, limit=lambda: self._limit, many=True)
+        at_work = AtWork(jobs=self._unanswered, limit=lambda: self._care.limit, many=True)
         self._roll.enter_context(self._shop.ends.working(alive.pid, at_work))
         metrics.worker_starts.inc()
         dialogue.started()
