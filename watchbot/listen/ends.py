@@ -103,8 +103,9 @@ class Ends:
             del self.at_work[process]
 
     def under_way(self) -> list[Limit]:
-        """The runs that were not told to end."""
-        return [each for each in set(self._limits.values()) if not each.scope.cancel_called]
+        """The runs that were not told to end, in the order of their starts."""
+        runs = dict.fromkeys(self._limits.values())  # a batch has one limit for all its messages
+        return [each for each in runs if not each.scope.cancel_called]
 
     def end_early(self, limit: Limit) -> None:
         """Ends a run, SIGTERM first. SIGKILL follows at the end of the drain."""

@@ -52,6 +52,15 @@ def repeats(field: FieldInfo) -> bool:
     return get_origin(field.annotation) is tuple or field.annotation == dict[str, Any]
 
 
+def split(value: object) -> object:
+    """The parts of a text between commas, or of several texts: a flag may be repeated."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple):
+        return value
+    parts = (part.strip() for text in texts for part in str(text).split(","))
+    return tuple(part for part in parts if part)
+
+
 def option(default: Any, text: str, metavar: str | None = None, **limits: Any) -> Any:
     """A field of a settings class: its help text, the word for its value, its limits."""
     return Field(default, description=text, json_schema_extra={"metavar": metavar}, **limits)

@@ -7,19 +7,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_validator
 
 from watchbot.outcome import ExitCodes, parse_codes
-from watchbot.settings.base import TWELVE_HOURS_S, Host, Port, QueueUrl, TopicArn, option
+from watchbot.settings.base import TWELVE_HOURS_S, Host, Port, QueueUrl, TopicArn, option, split
 from watchbot.settings.buckets import Buckets
 from watchbot.settings.checkpoints import CheckpointsUrl
 from watchbot.settings.queues import QueueShare, QueueUrls, shares
 from watchbot.settings.runs import RunSettings, check_fifo
 from watchbot.settings.values import Envelope
 from watchbot.settings.whereabouts import is_fifo
-
-
-def _split(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
 
 
 def _volume(path: Path) -> Path:
@@ -32,7 +26,7 @@ def _volume(path: Path) -> Path:
 
 Volumes = Annotated[
     tuple[Annotated[Path, AfterValidator(_volume)], ...],
-    BeforeValidator(_split),
+    BeforeValidator(split),
 ]
 
 

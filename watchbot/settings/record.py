@@ -13,16 +13,10 @@ from watchbot.settings.base import (
     QueueUrl,
     Settings,
     option,
+    split,
 )
 
-
-def _split(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
-
-
-Clusters = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Clusters = Annotated[tuple[str, ...], BeforeValidator(split)]
 
 
 class DatabaseSettings(Settings):

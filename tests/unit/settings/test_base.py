@@ -9,6 +9,7 @@ from watchbot import settings
 from watchbot.errors import SettingError
 from watchbot.settings.base import Settings, load, repeats
 from watchbot.settings.listen import ListenSettings
+from watchbot.settings.record import RecordSettings
 from watchbot.settings.runs import usable_cpus
 from watchbot.settings.send import SendSettings
 
@@ -72,6 +73,24 @@ def test_volumes_are_a_list_of_directories(tmp_path: Path) -> None:
     settings = load(ListenSettings, {"queue_url": QUEUE, "volumes": f"{tmp_path}/a, {tmp_path}/b"})
 
     assert settings.volumes == (tmp_path / "a", tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(ListenSettings, "volumes"), (RecordSettings, "reconcile")]
+)
+def test_list_is_one_text_with_commas_in_a_variable_and_in_a_flag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Settings], name: str
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    both, given = f"{tmp_path}/a,{tmp_path}/b", {"queue_url": QUEUE}
+
+    by_flag = getattr(load(kind, {**given, name: (both,)}), name)  # as a flag that may be repeated
+    monkeypatch.setenv(f"WATCHBOT_{name.upper()}", both)
+    by_variable = getattr(load(kind, given), name)
+
+    assert [str(each) for each in by_flag] == both.split(",")
+    assert by_variable == by_flag
 
 
 def test_link_to_the_root_is_the_root(tmp_path: Path) -> None:
