@@ -36,6 +36,7 @@ UNUSED = (  # of the standard library: tests, windows, builds of packages, line 
 UNUSED_OF_PACKAGES = (
     "**/*.pyi", "**/*.pyx", "**/*.pxd", "**/*.[ch]", "boto3/data", "boto3/examples",
     "dateutil/zoneinfo/*.tar.gz", "pygments/lexers",
+    "wcwidth/_wcwidth_c.*.so",  # it does without: tables for each terminal, compiled
 )  # fmt: skip
 START = """\
 import os

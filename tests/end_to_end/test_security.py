@@ -50,6 +50,15 @@ RUNS = {
         ["--queue-url", "URL", "--token", f"{PLANTED}\n", "hello"],
         ["--queue-url", "URL", "--scheduler-url", f"http://me:{PLANTED}-word@127.0.0.1", "hello"],
     ],
+    "console": [
+        ["--queue-url", "URL", "--port", "0", "--database", DATABASE],
+        ["--queue-url", "URL", "--port", "0", "--failures", DATABASE],
+        ["--queue-url", "URL", "--port", "0", "--schedule", f"http://me:{PLANTED}@127.0.0.1:9"],
+    ],
+    "replay": [["none.json", "true"], ["m", "--queue-url", "URL", "true"]],
+    "explain": [["m", "--database", DATABASE], ["m", "--queue-url", f"{NOBODY}/1/q"]],
+    "chaos": [["--messages", "none", "true"]],
+    "ctl": [["deadline"], ["reject", "why"]],
     "pause": [["--queue-url", "URL", "--reason", "why"], ["--queue-url", f"{NOBODY}/1/q"]],
     "resume": [["--queue-url", "URL"], ["--queue-url", f"{NOBODY}/1/q"]],
     "status": [
@@ -126,7 +135,7 @@ def test_message_cannot_write_a_line_of_the_log(cloud: Cloud) -> None:
     ["LD_PRELOAD", "PATH", "BASH_ENV", "BASH_FUNC_true%%", "WATCHBOT_QUEUE_URL"],
 )
 def test_attribute_sets_no_variable(cloud: Cloud, tmp_path: Path, name: str) -> None:
-    url = cloud.queue("forged-variables")
+    url = cloud.queue("variables")
     value = {"DataType": "String", "StringValue": "/forged"}
     plain = name.replace("%%", "")  # what SQS lets through
     cloud.send(url, "--help", MessageAttributes={plain: value, "a.b": value})

@@ -54,7 +54,10 @@ class Tools:
 
 
 class Round:
-    """One pass over all messages. `notes` has the runs of each, by its number."""
+    """One pass over all messages. `notes` has the runs of each, by its number.
+
+    `killed` has the ids of messages of which a run got SIGKILL.
+    """
 
     def __init__(self, tools: Tools, stop: Stop) -> None:
         self._tools, self._stop = tools, stop
@@ -63,6 +66,7 @@ class Round:
         self._deliveries: defaultdict[int, int] = defaultdict(int)
         self._began = now()
         self.notes: defaultdict[int, list[RunNote]] = defaultdict(list)
+        self.killed: set[str] = set()
 
     async def calm(self, subjects: Sequence[Subject]) -> None:
         """Runs each message once."""
@@ -142,6 +146,8 @@ class Round:
             began = now()
             try:
                 async with anyio.create_task_group() as during:
+                    if fault == "killed":
+                        self.killed.add(job.message.id)
                     if fault in ("terminated", "killed"):
                         during.start_soon(striking.strike, at_s)
                     verdict = await self._verdict(job, slot)

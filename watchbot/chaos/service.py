@@ -44,7 +44,7 @@ async def chaos(
         seen = await trial.play()
     if seen is None or stop.draining.is_set():
         return INTERRUPTED
-    seen.processes.update(traces.processes)
+    seen.processes.update(traces.processes(trial.killed))
     found = findings(seen)
     printed = as_json if json_form else page
     sys.stdout.write(printed(seen, found, trial.seed))
@@ -67,6 +67,7 @@ class _Trial:
         chance = Random(self.seed)
         self._subjects = subjects(settings, chance)
         self._plans = plans(self._subjects, chance)
+        self.killed: set[str] = set()  # the ids of messages of which a run was killed
 
     async def play(self) -> Seen | None:
         """Plays both rounds, each in an AWS and a directory of its own; None after a stop."""
@@ -82,6 +83,7 @@ class _Trial:
         async with self._place() as place:
             disturbed = Round(place.tools, self._stop)
             await disturbed.disturbed(self._plans, usual_s)
+            self.killed |= disturbed.killed
             if self._stop.draining.is_set():
                 return None
             after = await self._effect(), files(place.directory)

@@ -5,7 +5,7 @@ import os
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 
 from watchbot.settings.chaos import DIRECTORY
@@ -19,11 +19,20 @@ class Traces(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.processes: Counter[str] = Counter()
+        self._left: list[tuple[str, list[str]]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.msg == _KILLED:
-            self.processes.update(str(getattr(record, "command", "?")).split(","))
+            names = str(getattr(record, "command", "?")).split(",")
+            self._left.append((str(getattr(record, "message_id", "")), names))
+
+    def processes(self, killed: Set[str]) -> Counter[str]:
+        """The processes left, but for those of `killed` messages.
+
+        What such a run leaves may just be dying: the SIGKILL went to all of its group at once.
+        """
+        left = (names for message_id, names in self._left if message_id not in killed)
+        return Counter(name for names in left for name in names)
 
 
 @contextmanager

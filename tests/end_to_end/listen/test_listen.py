@@ -47,7 +47,7 @@ def test_volumes_and_scratch_are_empty_for_the_next_job(cloud: Cloud, tmp_path: 
 
     done = cloud.listen(
         queue, "--volumes", str(volume),
-        f"echo found=$(ls -A {volume} $TMPDIR | grep -v : | tr -d '\\n'); "
+        f"echo found=$(ls -A {volume} $TMPDIR | grep -v -e : -e '^.control$' | tr -d '\\n'); "
         f"mkdir {volume}/d; touch {volume}/d/f {volume}/.h $WATCHBOT_SCRATCH/s; "
         f"chmod 0 {volume}/d; echo $WATCHBOT_SCRATCH > {tmp_path}/scratch",
     )  # fmt: skip
