@@ -81,16 +81,17 @@ class Gate:
         access_key = asked.headers.get("Authorization", "").partition("Credential=")[2]
         access_key = access_key.partition("/")[0]
         verdict = self.rule(operation, parameters, access_key)
+        if isinstance(verdict, Hold):
+            verdict.until.wait(60)
+        ended = time.monotonic()  # before the answer: a client that has it may call at once
         if isinstance(verdict, Refuse):
             answer = {"__type": f"com.amazonaws.sqs#{verdict.code}", "message": "no"}
             _answer(asked, verdict.status, json.dumps(answer).encode(), JSON)
         elif isinstance(verdict, Garble):
             _answer(asked, verdict.status, verdict.body, verdict.content_type)
         else:
-            if isinstance(verdict, Hold):
-                verdict.until.wait(60)
             self._pass(asked, body, lost=isinstance(verdict, Lose))
-        request = Request(operation, parameters, access_key, began, time.monotonic())
+        request = Request(operation, parameters, access_key, began, ended)
         with self._lock:
             self._seen.append(request)
 

@@ -18,8 +18,7 @@ GOOD = """
 sleep 0.1
 name=$(printf %s "$Message" | cksum | cut -d' ' -f1)
 printf %s "$Message" > "$TMPDIR/new"
-cp "$TMPDIR/new" "$WATCHBOT_CHAOS_DIR/$name.$$"
-mv "$WATCHBOT_CHAOS_DIR/$name.$$" "$WATCHBOT_CHAOS_DIR/$name"
+mv "$TMPDIR/new" "$WATCHBOT_CHAOS_DIR/$name"
 """
 
 BAD = """
