@@ -82,6 +82,17 @@ _STACKS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"kind": "record", "service": "record", "reconcile": "all"},
         _COMMON | _FARGATE | _DATABASE,
     ),
+    "console": (
+        {"kind": "console", "service": "console"},
+        _COMMON
+        | _FARGATE
+        | {
+            "token": "String",
+            "port": "Number",
+            "queue_prefix": "String",
+            "failures_table": "String",
+        },
+    ),
     "schedule": (
         {"kind": "schedule", "service": "schedule"},
         _COMMON

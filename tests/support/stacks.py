@@ -29,7 +29,15 @@ def schedule(**more: Any) -> dict[str, Any]:
     return {"service": "schedule", "kind": "schedule", "image": IMAGE, **more}
 
 
+def console(**more: Any) -> dict[str, Any]:
+    """The options of a stack for the console; `more` of them, or others."""
+    facts = {"service": "console", "kind": "console", "image": IMAGE, "queue_prefix": "team-"}
+    return {**facts, **more}
+
+
 VARIANTS: dict[str, dict[str, Any]] = {
+    "console": console(failures_table="kept"),
+    "failures": options(failures=True),
     "standard": options(),
     "fifo": options(fifo=True),
     "function": options(command=None, warm="lambda", handler="app.handler", batch_size=10),

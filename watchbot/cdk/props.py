@@ -20,8 +20,8 @@ from aws_cdk.aws_sns import ITopic
 class ServiceProps(TypedDict, total=False):
     """What `Service` may be given. `service` is its id by default; `image` is required."""
 
-    # Run `watchbot listen`, `watchbot record` or `watchbot schedule` in the tasks.
-    kind: Literal["listen", "record", "schedule"]
+    # Run this command of watchbot in the tasks.
+    kind: Literal["listen", "record", "schedule", "console"]
     # Name the service (required).
     service: str
     # Run this image; it contains watchbot.
@@ -34,13 +34,13 @@ class ServiceProps(TypedDict, total=False):
     database: str | ISecret
     # Keep jobs and runs in a DynamoDB table that the stack makes, without --database.
     database_table: bool
-    # Read the API's token from this secret; default: a parameter of the stack.
+    # Read the token of the API, or of the console, from this secret; default: a parameter.
     token: str | ISecret
     # Let stacks declare schedules, with the zip of `make lambda` in this bucket.
     function_bucket: str | IBucket
     # Find the zip in the bucket under this key.
     function_key: str
-    # Serve the API of schedules on this port.
+    # Serve the API of schedules, or the console, on this port.
     port: int
     # Also ask ECS for the tasks of these clusters; all: of every cluster.
     reconcile: Sequence[str]
@@ -160,6 +160,12 @@ class ServiceProps(TypedDict, total=False):
     reduce: bool
     # Make a table for `watchbot ctl checkpoint`.
     checkpoints: bool
+    # Make a table in which watchers keep failures for 14 days.
+    failures: bool
+    # Let the console read failures in this table of DynamoDB.
+    failures_table: str
+    # Let the console show and mend all queues whose names begin with this.
+    queue_prefix: str
     # Email failures and alarms to this address.
     notification_email: str
     # Publish failures and alarms to this topic; default: one that the stack makes.

@@ -42,7 +42,7 @@ from watchbot.pages.visitors import ProxyUsers, TokenHolders, Visitors
 from watchbot.settings.base import load
 from watchbot.settings.console import ConsoleSettings
 from watchbot.settings.status import StatusSettings
-from watchbot.web import serving_app
+from watchbot.web import Served, serving, serving_app
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,11 @@ async def console(settings: ConsoleSettings, stop: Stop) -> int:
 
     Raises `UsageError` or `DatabaseError` for an error that shows before the first page.
     """
-    async with serving_console(settings) as url:
+    well = Served(unhealthy=lambda: None, unready=lambda: None)
+    async with (
+        serving(settings.metrics_host, settings.metrics_port, well),
+        serving_console(settings) as url,
+    ):
         log.info("serving the console", extra={"url": url})
         await stop.draining.wait()
     return 0

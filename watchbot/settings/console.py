@@ -90,6 +90,10 @@ class ConsoleSettings(Settings):
     )
     log_group: str | None = option(None, "Link to the workers' logs in this log group.", "NAME")
     structured_logging: bool = option(False, "Write each log line as a JSON object.")
+    metrics_port: Port | None = option(
+        None, "Serve /metrics, /healthz and /readyz on this port; 0: any free port.", "PORT"
+    )
+    metrics_host: Host = option("0.0.0.0", "Listen on this address.", "ADDRESS")
 
     @property
     def secret(self) -> str | None:

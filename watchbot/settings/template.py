@@ -41,10 +41,10 @@ class TemplateSettings(Settings):
     """Settings of `watchbot template`."""
 
     # The program
-    kind: Literal["listen", "record", "schedule"] = option(
+    kind: Literal["listen", "record", "schedule", "console"] = option(
         "listen",
-        "Run `watchbot listen`, `watchbot record` or `watchbot schedule` in the tasks.",
-        "listen|record|schedule",
+        "Run this command of watchbot in the tasks.",
+        "listen|record|schedule|console",
     )
     service: ServiceName = option(..., "Name the service (required).", "NAME")
     image: Text | None = option(None, "Run this image; it contains watchbot.", "URI")
@@ -67,7 +67,7 @@ class TemplateSettings(Settings):
     )
     token: Secret | None = option(
         None,
-        "Read the API's token from this secret; default: a parameter of the stack.",
+        "Read the token of the API, or of the console, from this secret; default: a parameter.",
         "ARN|NAME",
     )
     function_bucket: Bucket | None = option(
@@ -77,7 +77,7 @@ class TemplateSettings(Settings):
         None, "Find the zip in the bucket under this key.", "KEY"
     )
     port: Annotated[int | Intrinsic, whole(1, 65_535)] = option(
-        5000, "Serve the API of schedules on this port.", "PORT"
+        5000, "Serve the API of schedules, or the console, on this port.", "PORT"
     )
     reconcile: Texts = option(
         (),
@@ -256,6 +256,13 @@ class TemplateSettings(Settings):
     )
     reduce: bool = option(False, "Make a table for `watchbot progress`.")
     checkpoints: bool = option(False, "Make a table for `watchbot ctl checkpoint`.")
+    failures: bool = option(False, "Make a table in which watchers keep failures for 14 days.")
+    failures_table: Text | None = option(
+        None, "Let the console read failures in this table of DynamoDB.", "NAME"
+    )
+    queue_prefix: Text | None = option(
+        None, "Let the console show and mend all queues whose names begin with this.", "NAME"
+    )
 
     # Logs, metrics and alarms
     notification_email: Email | None = option(

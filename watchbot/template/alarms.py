@@ -42,6 +42,8 @@ def watches(options: TemplateSettings) -> list[Watch]:
     """Yields every alarm for these options."""
     if options.kind == "schedule":
         return [_NO_TASKS, *_of_tasks(options)]
+    if options.kind == "console":  # no work waits for it
+        return _of_tasks(options)
     queues = [watch for branch in branches(options) for watch in _of_queue(options, branch)]
     workers = [_worker_errors(options)] if options.kind == "listen" else []
     return [*queues, *workers, *_of_tasks(options)]

@@ -30,6 +30,7 @@ from watchbot.template.stack import Stack
 from watchbot.template.tables import (
     add_checkpoints_table,
     add_database_table,
+    add_failures_table,
     add_progress_table,
     add_stacks_table,
 )
@@ -41,6 +42,7 @@ ABOUT = {
     "listen": "runs a command for every message",
     "record": "records the state of every ECS task",
     "schedule": "starts ECS tasks and sends messages when jobs are due",
+    "console": "shows whoever is paged what fails",
 }
 
 
@@ -49,7 +51,7 @@ def parts(options: TemplateSettings) -> dict[Part, bool]:
 
     Keep the order: some parts need earlier ones.
     """
-    listens, consumes = options.kind == "listen", options.kind != "schedule"
+    listens, consumes = options.kind == "listen", options.kind in ("listen", "record")
     declared = options.function_bucket is not None
     return {
         add_queues: consumes,
@@ -59,6 +61,7 @@ def parts(options: TemplateSettings) -> dict[Part, bool]:
         add_notifications: True,
         add_progress_table: options.reduce,
         add_checkpoints_table: options.checkpoints,
+        add_failures_table: options.failures,
         add_database_table: options.database_table,
         add_stacks_table: declared,
         add_log_group: True,
@@ -110,17 +113,21 @@ def _asking(stack: Stack) -> Stack:
             Type="List<AWS::EC2::Subnet::Id>",
             Description="Where tasks run; they must reach SQS, SNS, ECR and CloudWatch Logs",
         )
-    if options.kind != "listen" and options.database is None and not options.database_table:
+    if (
+        options.kind in ("record", "schedule")
+        and options.database is None
+        and not options.database_table
+    ):
         asked["database"] = Parameter(
             stack.name("Database"),
             Type="String",
             Description="The ARN of the secret that holds postgresql://USER:PASSWORD@HOST/NAME",
         )
-    if options.kind == "schedule" and options.token is None:
+    if options.kind in ("schedule", "console") and options.token is None:
         asked["token"] = Parameter(
             stack.name("Token"),
             Type="String",
-            Description="The ARN of the secret that holds the token of the API",
+            Description="The ARN of the secret that holds the token",
         )
     for parameter in asked.values():
         stack.document.add_parameter(parameter)

@@ -32,7 +32,7 @@ def add_dashboard(stack: Stack) -> None:
 
 
 def _queue_names(stack: Stack) -> dict[str, Any]:
-    if stack.options.kind == "schedule":
+    if stack.options.kind not in ("listen", "record"):
         return {}
     named = {
         branch.what(short): branch.what(plain)
@@ -44,7 +44,7 @@ def _queue_names(stack: Stack) -> dict[str, Any]:
 
 def _widgets(options: TemplateSettings) -> list[dict[str, Any]]:
     workers = _workers(options.prefix) if options.kind == "listen" else []
-    found = branches(options) if options.kind != "schedule" else []
+    found = branches(options) if options.kind in ("listen", "record") else []
     queues = [widget for branch in found for widget in _queue(branch)]
     widgets = [*queues, *_tasks(), *workers]
     return [_placed(widget, index) for index, widget in enumerate(widgets)]

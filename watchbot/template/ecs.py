@@ -133,7 +133,10 @@ def _volume(mount: str, index: int) -> Any:
 
 def _ports(stack: Stack) -> list[Any]:
     options = stack.options
-    served = [options.metrics_port, *([options.port] if options.kind == "schedule" else [])]
+    served = [
+        options.metrics_port,
+        *([options.port] if options.kind in ("schedule", "console") else []),
+    ]
     free = {} if options.own_network else {"HostPort": 0}  # any free port of the shared machine
     return [ecs.PortMapping(ContainerPort=given(port), **free) for port in served]
 

@@ -34,6 +34,16 @@ WILDCARDS = {  # the reason for each action on resources with a `*`
     "ecs:StopTask": _LATER,
     "s3:GetObject": "senders choose the keys of their objects",
     "s3:DeleteObject": "senders choose the keys of their objects",
+    "cloudwatch:GetMetricData": _NO_RESOURCE,
+    "sqs:ListQueues": _NO_RESOURCE,
+    **dict.fromkeys(
+        (
+            *("sqs:GetQueueAttributes", "sqs:ListQueueTags", "sqs:TagQueue", "sqs:UntagQueue"),
+            *("sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"),
+            "sqs:SendMessage",
+        ),
+        "the console shows all queues whose names begin with a prefix",
+    ),
     "sqs:*": "the statement denies all actions without TLS",
 }
 
@@ -67,7 +77,7 @@ def policy(name: str, statements: list[Statement]) -> Any:
 def add_roles(stack: Stack) -> None:
     """Adds the role of the task, and the role with which ECS starts the task."""
     own = list(stack.options.permissions)
-    granted = {"listen": _listen, "record": _record, "schedule": _schedule}[stack.options.kind]
+    granted = _GRANTED[stack.options.kind]
     policies = [policy("watchbot", granted(stack))]
     if own:
         policies.append(policy("permissions", own))
@@ -107,6 +117,8 @@ def _listen(stack: Stack) -> list[Statement]:
     if options.checkpoints:
         actions = "dynamodb:DeleteItem dynamodb:GetItem dynamodb:UpdateItem"
         statements.append(allow(actions, stack.arn("CheckpointsTable")))
+    if options.failures:
+        statements.append(allow("dynamodb:PutItem dynamodb:UpdateItem", stack.arn("FailuresTable")))
     return statements + _payloads(stack) + use_of_key(stack)
 
 
@@ -151,6 +163,28 @@ def _schedule(stack: Stack) -> list[Statement]:
     if stack.has("StacksTable"):
         statements.append(allow("dynamodb:Scan", stack.arn("StacksTable")))
     return [*statements, *use_of_key(stack)]
+
+
+def _console(stack: Stack) -> list[Statement]:
+    options = stack.options
+    queues = Sub(_SQS_ARN + "${Prefix}*", Prefix=given(options.queue_prefix))
+    statements = [
+        allow("sqs:ListQueues cloudwatch:GetMetricData", "*"),
+        allow(
+            "sqs:GetQueueAttributes sqs:ListQueueTags sqs:TagQueue sqs:UntagQueue"
+            " sqs:ReceiveMessage sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:SendMessage",
+            queues,
+        ),
+    ]
+    if options.failures_table:
+        table = Sub(_TABLE_ARN + "${Table}", Table=given(options.failures_table))
+        statements.append(allow("dynamodb:Query", table))
+    return [*statements, *use_of_key(stack)]
+
+
+_SQS_ARN = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:"
+_TABLE_ARN = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/"
+_GRANTED = {"listen": _listen, "record": _record, "schedule": _schedule, "console": _console}
 
 
 def _with_indexes(table: Any) -> list[Any]:

@@ -39,14 +39,21 @@ _LISTEN = (
         "webhook_key",
         "webhook_access_log",
     ),
-    *("reduce", "checkpoints", "alarm_worker_errors", "payload_buckets", "keep_payloads"),
+    *(
+        "reduce",
+        "checkpoints",
+        "failures",
+        "alarm_worker_errors",
+        "payload_buckets",
+        "keep_payloads",
+    ),
 )
 _QUEUE = (
     *("message_retention", "visibility_timeout", "dead_letter_threshold", "alarm_queue_size"),
     *("alarm_queue_periods", "alarm_oldest_message", "dead_letter_alarm", "alarm_dead_letters"),
 )
 _SCHEDULE = (
-    *("token", "port", "task_definitions", "task_roles", "destinations", "trigger_queues"),
+    *("task_definitions", "task_roles", "destinations", "trigger_queues"),
     *("database_table", "function_bucket", "function_key"),
 )
 _KINDS: dict[tuple[str, ...], tuple[str, ...]] = {  # the kinds that take an option, if not all do
@@ -55,6 +62,8 @@ _KINDS: dict[tuple[str, ...], tuple[str, ...]] = {  # the kinds that take an opt
     ("record",): ("reconcile",),
     ("record", "schedule"): ("database", "retention"),
     ("schedule",): _SCHEDULE,
+    ("schedule", "console"): ("token", "port"),
+    ("console",): ("queue_prefix", "failures_table"),
 }
 KINDS_OF = {name: kinds for kinds, names in _KINDS.items() for name in names}
 
@@ -66,6 +75,8 @@ def kind(options: TemplateSettings) -> Broken:
             yield name, f"is for {flag('kind')} {' or '.join(kinds)}; leave it out"
     if options.kind == "listen" and options.command is None and options.handler is None:
         yield "command", "is missing; name what runs for each message"
+    if options.kind == "console" and options.queue_prefix is None:
+        yield "queue_prefix", "is missing; name how the queues begin that the console shows"
 
 
 def image(options: TemplateSettings) -> Broken:
@@ -235,6 +246,7 @@ RULES: tuple[Rule, ...] = (
     runs,
     function_of_lambda,
     webhook,
+    payloads,
     insights,
     notifications,
     database,

@@ -1,4 +1,4 @@
-"""Adds DynamoDB tables: progress of jobs, checkpoints, schedules of stacks and their database."""
+"""Adds DynamoDB tables: progress of jobs, checkpoints, failures, schedules and their database."""
 
 from typing import Any
 
@@ -19,6 +19,13 @@ def add_checkpoints_table(stack: Stack) -> None:
     stack.output(
         "CheckpointsTable", stack.of("CheckpointsTable"), "Checkpoints", ref="checkpoints_table"
     )
+
+
+def add_failures_table(stack: Stack) -> None:
+    """Adds the table in which watchers keep failures."""
+    keys = _keys(part="HASH", at="RANGE")
+    _add_table(stack, "FailuresTable", keys, TimeToLiveSpecification=_expires())
+    stack.output("FailuresTable", stack.of("FailuresTable"), "Failures", ref="failures_table")
 
 
 def add_database_table(stack: Stack) -> None:

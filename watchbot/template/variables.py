@@ -17,14 +17,15 @@ def variables(stack: Stack) -> dict[str, Any]:
         "QueueUrl": _queue_urls(stack),
         _variable("visibility_timeout"): as_text(options.visibility_timeout),
     }
+    drains = options.kind != "console"
     shared = {
-        **(consumer if options.kind != "schedule" else {}),
-        _variable("drain_timeout"): as_text(options.drain_timeout),
+        **(consumer if options.kind in ("listen", "record") else {}),
+        **({_variable("drain_timeout"): as_text(options.drain_timeout)} if drains else {}),
         _variable("metrics_port"): as_text(options.metrics_port),
     }
     if options.structured_logging:
         shared["structuredLogging"] = "true"
-    own = {"listen": _of_listen, "record": _of_record, "schedule": _of_schedule}[options.kind]
+    own = _OWN[options.kind]
     return {**shared, **own(stack), **{name: given(value) for name, value in options.env.items()}}
 
 
@@ -39,7 +40,11 @@ def _queue_urls(stack: Stack) -> Any:
 
 def secret_variables(options: TemplateSettings) -> dict[str, Any]:
     """The places of secrets by variable; ECS reads them when a task starts."""
-    needed = {"record": ("database",), "schedule": ("database", "token")}.get(options.kind, ())
+    needed = {
+        "record": ("database",),
+        "schedule": ("database", "token"),
+        "console": ("token",),
+    }.get(options.kind, ())
     named = {_variable(name): getattr(options, name) for name in needed}
     return {**{name: value for name, value in named.items() if value}, **options.secrets}
 
@@ -79,6 +84,9 @@ def _tables(stack: Stack) -> dict[str, Any]:
     if stack.has("CheckpointsTable"):
         table = stack.of("CheckpointsTable")
         found[_variable("checkpoints")] = Sub("dynamodb://${Table}", Table=table)
+    if stack.has("FailuresTable"):
+        table = stack.of("FailuresTable")
+        found[_variable("failures")] = Sub("dynamodb://${Table}", Table=table)
     return found
 
 
@@ -126,6 +134,28 @@ def _of_schedule(stack: Stack) -> dict[str, Any]:
     if stack.has("StacksTable"):
         found[_variable("stacks_table")] = stack.of("StacksTable")
     return found
+
+
+def _of_console(stack: Stack) -> dict[str, Any]:
+    options = stack.options
+    found = {
+        "AWS_REGION": Ref("AWS::Region"),  # ECS on EC2 does not set it
+        _variable("host"): "0.0.0.0",  # noqa: S104 - in the container, behind a token
+        _variable("port"): as_text(options.port),
+        _variable("queue_prefix"): given(options.queue_prefix),
+    }
+    if options.failures_table:
+        table = given(options.failures_table)
+        found[_variable("failures")] = Sub("dynamodb://${Table}", Table=table)
+    return found
+
+
+_OWN = {
+    "listen": _of_listen,
+    "record": _of_record,
+    "schedule": _of_schedule,
+    "console": _of_console,
+}
 
 
 def _retention(options: TemplateSettings) -> dict[str, Any]:

@@ -71,7 +71,7 @@ variable "token" {
 }
 
 variable "port" {
-  description = "Serve the API of schedules on this port."
+  description = "Serve the API of schedules, or the console, on this port."
   type        = number
   default     = null
   validation {

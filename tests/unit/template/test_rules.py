@@ -33,7 +33,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "no command": ({"command": ""}, "command", "is empty"),
     "misspelt capacity": ({"capacity": "FARGTE"}, "capacity", "did you mean FARGATE?"),
     "misspelt spot": ({"capacity": "fargate-spot=1"}, "capacity", "did you mean FARGATE_SPOT?"),
-    "kind": ({"kind": "sing"}, "kind", "'listen', 'record' or 'schedule'"),
+    "kind": ({"kind": "sing"}, "kind", "'record', 'schedule' or 'console'"),
     "record of listen": ({"database": "/x"}, "database", "--kind record"),
     "record of schedule": (SCHEDULE | {"reconcile": "all"}, "reconcile", "--kind record;"),
     "queue of schedule": (SCHEDULE | {"visibility_timeout": 9}, "visibility-timeout", "or record;"),
