@@ -23,7 +23,7 @@ from watchbot.listen.report import Report, Verdict
 from watchbot.listen.runner import Job, Runner
 from watchbot.outcome import Fate
 from watchbot.settings.listen import ListenSettings
-from watchbot.sqs.message import Message
+from watchbot.sqs.message import Message, about
 from watchbot.world import REAL, World
 
 LOAD_S = 5.0  # a run waits no longer for its checkpoint
@@ -193,7 +193,7 @@ def _order(message: Message) -> str:
 
 def _note(done: str, job: Job, reason: str) -> None:
     metrics.checkpoints.labels(done, "failed").inc()
-    facts = {"message_id": job.message.id, "reason": reason}
+    facts = {**about(job.message), "reason": reason}
     log.warning("checkpoint not %s", done, extra=facts)
 
 

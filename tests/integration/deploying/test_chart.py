@@ -189,6 +189,18 @@ def test_keda_counts_the_workers_of_a_pod_and_what_they_run() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "queues", [[f"{QUEUE}=3", f"{QUEUE}-2"], f"{QUEUE}=3 {QUEUE}-2", f"{QUEUE}=3,{QUEUE}-2\n"]
+)
+def test_keda_counts_the_messages_of_several_queues(queues: str | list[str]) -> None:
+    options = {**LISTEN["options"], "queueUrl": queues}
+    parts = installed({**LISTEN, "options": options, "keda": {"enabled": True}})
+
+    triggers = parts["ScaledObject"]["spec"]["triggers"]
+    asked = [trigger["metadata"]["queueURL"] for trigger in triggers]
+    assert asked == [QUEUE, f"{QUEUE}-2"]
+
+
 def test_role_is_that_of_irsa_or_of_pod_identity() -> None:
     irsa, identity = installed(EVERYTHING)["ServiceAccount"], installed(LISTEN)["ServiceAccount"]
 

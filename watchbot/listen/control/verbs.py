@@ -10,6 +10,7 @@ import anyio
 from watchbot.listen.control.wire import OF_THE_RUN, Asked, Ungranted
 from watchbot.listen.ends import AtWork, Ends
 from watchbot.listen.runner import Job
+from watchbot.sqs.message import about
 
 TELL_EVERY_S = 1.0  # at most one line of the log about a message's progress
 
@@ -73,7 +74,7 @@ class Verbs:
         if asks.told_at is None or now - asks.told_at >= TELL_EVERY_S or fraction == 1:
             asks.told_at = now
             said = {"text": text} if text else {}
-            log.info("progress", extra={"message_id": job.message.id, "fraction": fraction, **said})
+            log.info("progress", extra={**about(job.message), "fraction": fraction, **said})
         return {}
 
     def _resume(self, job: Job, _: Asked) -> Facts:
