@@ -43,7 +43,7 @@ OWNERS = {  # one door to each dangerous thing
     "httptools": {"listen/functions/http.py"},
     "moto": {
         *("local/attempts.py", "local/ecs.py", "local/letters.py"),
-        *("local/moves.py", "local/server.py", "local/sqs.py"),
+        *("local/moves.py", "local/server.py", "local/sqs.py", "local/tables.py"),
     },
     "opentelemetry": {"listen/tracing.py"},
     "prometheus_client": {"metrics.py"},

@@ -73,16 +73,20 @@ class Dispatcher(werkzeug_app.DomainDispatcherApplication):
 
 
 def _application(service: Any) -> Any:
-    """moto's application for a service, with our ECS; DynamoDB handles one call at a time.
+    """moto's application for a service, mended; DynamoDB handles one call at a time.
 
     moto reads an item, checks the condition and writes, without a lock. When eight threads tried to
     be the first writer of each of 100 items, 120 writes succeeded.
     """
     if service == "ecs":
-        # Imported here, because moto's ECS brings its EC2: a second, which few runs need.
+        # Imported only here: moto's ECS brings its EC2, a second's work, which few runs need.
         from watchbot.local import ecs
 
         ecs.mend()
+    elif service == "dynamodb":
+        from watchbot.local import tables
+
+        tables.mend()
     app = werkzeug_app.create_backend_app(service)
     return loopback.one_at_a_time(app) if service == "dynamodb" else app
 
