@@ -10,6 +10,7 @@ import math
 import os
 import resource
 import sys
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,9 +21,11 @@ from watchbot.listen.orphans import orphans, with_descendants
 
 FIRST_LOOK_S = 0.1  # after the start; no look costs a shorter run anything
 LOOK_EVERY_S = 1.0
+LONG_S = 0.05  # a run of a process that lives on is looked at from then on
 READ_EVERY_S = 0.01  # a run of many messages is asked for what it used at each answer
 MOST_S = 10.0  # between two looks at a run that takes long
 _TICKS = os.sysconf("SC_CLK_TCK")
+_CPUCLOCK_SCHED = 2  # of the kernel: the time in nanoseconds
 _KERNEL = sys.platform == "linux"  # others count ru_maxrss otherwise, and have no /proc
 
 
@@ -74,47 +77,53 @@ class Looks:
 class Meter:
     """Measures one run of a process that lives on. Make one when the run begins.
 
-    `before` measured the process's last run. What that has read is not read again within 10 ms,
-    which is as exact as the kernel counts.
+    `before` measured the last run of the process, which has done nothing since. A run of less than
+    50 ms is not looked at. In a longer one, the memory of its first 50 ms counts if it is still
+    held then.
     """
 
     def __init__(self, process: int, before: "Meter | None" = None) -> None:
         self._process = process
-        self._looks = Looks(process)
-        began = self._looks.loop.time()
-        self._now_s: float | None
-        self._knows_peak: bool
-        self._forgot_at: float
+        self._began_s = _own_cpu_s(process)
+        self._children_s: float | None = (
+            before._children_s if before is not None else _children_cpu_s(process)
+        )
+        self._children_before_s = self._children_s
+        self._knows_peak = False
+        self._looks: Looks | None = None
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(LONG_S, self._takes_long)
         self._last, self._fresh_until = Usage(), -math.inf
-        if before is not None and began < before._fresh_until:
-            self._now_s = before._now_s
-        else:
-            self._now_s = _cpu_s(process)
-        self._before_s = self._now_s
-        if before is None or before._looks.looked or began >= before._forgot_at + READ_EVERY_S:
-            self._knows_peak, self._forgot_at = _forget_peaks(process), began
-        else:
-            self._knows_peak, self._forgot_at = before._knows_peak, before._forgot_at
 
     def read(self) -> Usage:
-        """What the run has used so far. Memory is unknown for a run of less than 0.1 s."""
-        now = self._looks.loop.time()
+        """What the run has used so far. Memory is unknown for a run of less than 0.15 s."""
+        now = self._loop.time()
         if now >= self._fresh_until:
-            self._last, self._fresh_until = self._read(), now + READ_EVERY_S
+            usage = Usage(cpu_s=self._used_cpu_s(), memory_bytes=self._used_bytes())
+            self._last, self._fresh_until = usage, now + READ_EVERY_S
         return self._last
 
     def close(self) -> None:
-        self._looks.close()
+        self._timer.cancel()
+        if self._looks is not None:
+            self._looks.close()
 
-    def _read(self) -> Usage:
-        now_s = self._now_s = _cpu_s(self._process)
-        known = None not in (now_s, self._before_s)
-        if self._looks.looked and self._knows_peak:
-            self._looks.look()
-        return Usage(
-            cpu_s=max(0.0, (now_s or 0) - (self._before_s or 0)) if known else None,
-            memory_bytes=(self._looks.peak_bytes or None) if self._knows_peak else None,
-        )
+    def _takes_long(self) -> None:
+        self._knows_peak = _forget_peaks(self._process)
+        self._looks = Looks(self._process)
+
+    def _used_cpu_s(self) -> float | None:
+        own_s, self._children_s = _own_cpu_s(self._process), _children_cpu_s(self._process)
+        if own_s is None or self._began_s is None:
+            return None
+        children_s = (self._children_s or 0) - (self._children_before_s or 0)
+        return own_s - self._began_s + max(0.0, children_s)
+
+    def _used_bytes(self) -> int | None:
+        if not self._knows_peak or self._looks is None or not self._looks.looked:
+            return None
+        self._looks.look()
+        return self._looks.peak_bytes or None
 
 
 def of_ended(waited: struct_rusage, looked_bytes: int) -> Usage:
@@ -135,11 +144,22 @@ def _peak_bytes(process: int) -> int:
     return 0  # it has ended, or this system does not tell
 
 
-def _cpu_s(process: int) -> float | None:
+def _own_cpu_s(process: int) -> float | None:
+    """The CPU time of a process that runs, without its children; None where nobody can tell."""
+    if not _KERNEL:
+        return None
+    with suppress(OSError):
+        # Python lacks clock_getcpuclockid(3), which makes this number of that of a process.
+        return time.clock_gettime((~process << 3) | _CPUCLOCK_SCHED)
+    return None
+
+
+def _children_cpu_s(process: int) -> float | None:
+    """The CPU time of the children that a process has waited for."""
     with suppress(OSError, ValueError):
-        # The name, in brackets, may hold anything; utime, stime, cutime and cstime are 14 to 17.
+        # The name, in brackets, may hold anything; cutime and cstime are fields 16 and 17.
         fields = _content(f"/proc/{process}/stat").rpartition(b")")[2].split()
-        return sum(map(int, fields[11:15])) / _TICKS
+        return sum(map(int, fields[13:15])) / _TICKS
     return None
 
 

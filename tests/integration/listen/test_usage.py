@@ -101,3 +101,13 @@ async def test_batch_has_the_figures_of_its_process() -> None:
 
     assert [report.usage.cpu_s is not None for report in ends.reports] == [True, True]
     assert all((report.usage.cpu_s or 0) >= 0.3 for report in ends.reports)
+
+
+async def test_children_of_a_warm_worker_count_in_their_own_runs() -> None:
+    burn = f"{sys.executable} -S -c 'while __import__(\"time\").process_time() < 0.2: pass'"
+    script = f"while read -r m; do case $m in *busy*) {burn} ;; esac; echo 1 >&3; done"
+
+    ends = await worked_off(a_queue("busy", "idle", "busy too"), script, warm="lines")
+
+    seconds = [report.usage.cpu_s or 0 for report in ends.reports]
+    assert [used > 0.1 for used in seconds] == [True, False, True]
