@@ -1,7 +1,7 @@
 """Publishes failures to an SNS topic, in the background: no run waits for SNS."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import anyio
@@ -48,7 +48,7 @@ class Notifier:
         self._alike: dict[str, _Window] = {}
         self._changed = anyio.Event()
         self._closing = False
-        self._flush_s: float = FLUSH_S
+        self._left_s: Callable[[], float] = lambda: FLUSH_S
         self._under_way: list[list[Outgoing]] = []
         self._dropped = Dropped(world.now)
         self._finished = anyio.Event()
@@ -84,16 +84,17 @@ class Notifier:
                     await self._changed.wait()
         self._finished.set()
 
-    def hurry(self, seconds: float) -> None:
-        """Gives the last notices at most `seconds`, and at least half a second."""
-        self._flush_s = min(FLUSH_S, max(LEAST_FLUSH_S, seconds))
+    def hurry(self, left_s: Callable[[], float]) -> None:
+        """Gives the last notices what `left_s` returns at the close, but at least half a second."""
+        self._left_s = left_s
 
     async def close(self) -> None:
         """Publishes the rest, for at most five seconds. No call of `notify` may follow."""
+        flush_s = min(FLUSH_S, max(LEAST_FLUSH_S, self._left_s()))
         self._closing = True
         self._release_gathered()
         self._changed.set()
-        with anyio.move_on_after(self._flush_s):
+        with anyio.move_on_after(flush_s):
             await self._finished.wait()
         self._dropped.add(len(self._waiting) + sum(map(len, self._under_way)))
         self._dropped.log(at_once=True)

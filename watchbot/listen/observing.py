@@ -1,6 +1,6 @@
 """Opens the observers of a watcher, by its settings, in the order in which they hear."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -32,8 +32,8 @@ class Heard:
     pages: Pages
     notifier: Notifier | None
 
-    def hurry(self, left_s: float) -> None:
-        """Tells the notifier how long the container lives on."""
+    def hurry(self, left_s: Callable[[], float]) -> None:
+        """Tells the notifier how to learn how long the container lives on."""
         if self.notifier is not None:
             self.notifier.hurry(left_s)
 

@@ -64,7 +64,7 @@ async def listen(settings: ListenSettings, words: Sequence[str], stop: Stop) -> 
             payloads=await open_payloads(house, settings, workspace),
         )
         watcher = Watcher(settings, parts)
-        house.callback(lambda: heard.hurry(watcher.left_s))
+        heard.hurry(lambda: watcher.left_s)
         await _serve(house, settings, watcher, {**heard.pages, **runs.pages})
         if not await reach_all([queue for queue, _ in queues], stop, settings.give_up_after):
             return 0

@@ -90,8 +90,7 @@ async def watch(around: Surroundings, machine: Machine, stop: Stop, wire: Wire) 
         )
         watcher = Watcher(settings, parts)
         if notifier is not None:
-            tell = notifier
-            house.callback(lambda: tell.hurry(watcher.left_s))
+            notifier.hurry(lambda: watcher.left_s)
         await watcher.run(stop)
 
 

@@ -155,7 +155,7 @@ async def test_what_is_dropped_is_summarised(caplog: pytest.LogCaptureFixture) -
         tasks.start_soon(notifier.run)
         for number in range(MAX_WAITING + 5):
             notifier.notify(a_report(tail=kind(number)))
-        notifier.hurry(0)
+        notifier.hurry(lambda: 0)
         await notifier.close()
         tasks.cancel_scope.cancel()
 
