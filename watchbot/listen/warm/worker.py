@@ -175,14 +175,13 @@ class Worker:
             with self._shop.ends.limited(batch) as limit:
                 self._limit = self._care.limit = limit
                 broken = await self._talk_to_its_end(in_hand, limit)
+            if self.machines_fault is not None and not in_hand.verdicts:
+                raise self.machines_fault
+            await self._conclude(in_hand, limit, broken)
         finally:
-            self._limit = None
-        if self.machines_fault is not None and not in_hand.verdicts:
-            raise self.machines_fault
-        await self._conclude(in_hand, limit, broken)
-        self._in_hand = self._care.limit = None
-        if self._meter is not None:
-            self._meter.close()
+            self._limit = self._in_hand = self._care.limit = None
+            if self._meter is not None:
+                self._meter.close()
         return in_hand.verdicts
 
     async def _talk_to_its_end(self, in_hand: InHand, limit: Limit) -> str | None:
