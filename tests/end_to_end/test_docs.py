@@ -52,16 +52,15 @@ def matches(expected: str, printed: str) -> bool:
 
 
 @pytest.fixture
-def place(cloud: Cloud, tmp_path: Path) -> dict[str, str]:
+def place(cloud: Cloud, tmp_path: Path) -> Iterator[dict[str, str]]:
     """The variables of a reader who has queues, one with dead letters, and a progress table."""
-    dead = cloud.arn(cloud.queue("readers-dead"))
-    policy = json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": 10})
-    queue = cloud.queue("readers", RedrivePolicy=policy)
-    for other in ("high", "low"):  # where a page has several
-        cloud.queue(other)
+    queue, dead = cloud.queue_with_dead_letters("readers")
+    several = [cloud.queue(name) for name in ("high", "low")]  # where a page has several
     table = cloud.table(f"readers-{tmp_path.name}")
     reader = {"HOME": str(tmp_path), "QueueUrl": queue, "ProgressTable": table}
-    return {**cloud.environment, **reader}
+    yield {**cloud.environment, **reader}
+    for url in (queue, dead, *several):  # so that the next page finds them empty
+        cloud.sqs.delete_queue(QueueUrl=url)
 
 
 def typed(block: Block, folder: Path, variables: dict[str, str]) -> tuple[str, Path]:

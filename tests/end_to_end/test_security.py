@@ -116,12 +116,13 @@ def test_no_file_keeps_a_secret(cloud: Cloud, tmp_path: Path) -> None:
     assert kept.stdout == ""
 
 
-def test_message_cannot_write_a_line_of_the_log(cloud: Cloud) -> None:
+def test_message_cannot_write_a_line_of_the_log(cloud: Cloud, tmp_path: Path) -> None:
     url = cloud.queue("forged-lines")
     forged = "[Sat, 21 Nov 2026 00:00:00 GMT] [watcher] stopped"
     cloud.send(url, f"a\r\n{forged}\n\x1b[2Jb\u2028c")
 
-    done = cloud.listen(url, "--log-bodies", "true")
+    alone = {"TMPDIR": str(tmp_path)}  # where no watcher was killed, which would be a line
+    done = cloud.listen(url, "--log-bodies", "true", env=alone)
 
     assert forged not in done.stdout.splitlines()
     assert done.stdout.count("\n") == 4  # started, received, completed, stopped

@@ -115,9 +115,10 @@ def answers_at_anothers_port(folder: str) -> None:
     (Path(folder) / f"{os.getpid()}").write_text(ADDRESS)
     while True:
         name, _ = ask()
-        for path in Path(folder).iterdir():
-            if (other := path.read_text()) and other != ADDRESS:
-                print("status", answer(name, b"wrong", other))
+        while not (others := {path.read_text() for path in Path(folder).iterdir()} - {ADDRESS, ""}):
+            time.sleep(0.01)  # the other worker has yet to tell its address
+        for other in others:
+            print("status", answer(name, b"wrong", other))
         answer(name)
 
 

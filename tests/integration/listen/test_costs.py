@@ -37,7 +37,8 @@ def calls_for(*options: str) -> Counter[str]:
 
 
 def test_calls_of_sqs_for_each_message_in_batches() -> None:
-    worker = "while read -r message; do echo 0 >&3; done"
+    lines, answers = " && ".join(["read -r message"] * 10), "0\\n" * 10
+    worker = f"while {lines}; do printf '{answers}' >&3; done"  # ten answers at a time
 
     calls = calls_for("--concurrency", "4", "--batch-size", "10", "--warm", "lines", worker)
 
