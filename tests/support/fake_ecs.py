@@ -17,8 +17,8 @@ async def nothing() -> None:
 class FakeEcs:
     """ECS in memory. `before` and `after` are called around each RunTask, and may raise.
 
-    `meanwhile` is what goes on elsewhere while it describes tasks; `between`, after a RunTask.
-    What it has started is `listed`, or not yet.
+    `meanwhile` is what goes on elsewhere before it describes tasks or lists stopped ones;
+    `between`, after a RunTask. What it has started is `listed`, or not yet.
     """
 
     service = "ecs"
@@ -37,7 +37,7 @@ class FakeEcs:
         self._numbers = itertools.count(1)
 
     async def call(self, operation: str, **given: Any) -> Any:
-        if operation == "describe_tasks":
+        if operation == "describe_tasks" or given.get("desiredStatus") == "STOPPED":
             await self.meanwhile()
         answer = getattr(self, f"_{operation}")(**given)
         if operation == "run_task":

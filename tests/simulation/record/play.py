@@ -78,6 +78,7 @@ class _Replica:
     def __init__(self, house: "_House", number: int) -> None:
         self._house, self._number, self._lives = house, number, 0
         self._task: asyncio.Task[None] | None = None
+        self._draining = 0  # lives that are told to end
 
     @property
     def name(self) -> str:
@@ -105,14 +106,16 @@ class _Replica:
             self._task = None
 
     async def end(self) -> bool:
-        """Drains it, and waits for its end; whether it lived, and none has taken its place."""
+        """Drains it, and waits for its end; whether it lived, and none of its lives goes on."""
         if self._task is None:
             return False
         self._house.laws.say(self.name, "drains")
         self._stop.ask()
         task, self._task = self._task, None
+        self._draining += 1
         await task
-        return self._task is None
+        self._draining -= 1
+        return self._task is None and not self._draining
 
     def check_ready(self) -> None:
         trouble = self._recorder.unready()

@@ -69,7 +69,7 @@ class Laws(Judge):
         key = key_of(run.started_by)
         self.say(who, f"takes {_shown(key)}")
         self._taken[who, key] = (versions.get(run.job.id, 0), run.started_nothing)
-        if key not in self.placed:
+        if run.started_nothing:  # else it was decided before
             self._decided_at[key] = self.now()
 
     def asked(self, who: str, given: Mapping[str, Any]) -> None:

@@ -46,9 +46,8 @@ class Cluster:
     async def started(self, run: LeasedRun) -> list[dict[str, Any]]:
         """The tasks that a run has started, as far as ECS still knows them."""
         # Not listed by startedBy: that filter excludes others, and so finds no stopped tasks.
-        tasks = await self._of_family(run.job, "RUNNING") + await self._of_family(
-            run.job, "STOPPED"
-        )
+        # Running tasks first: a task that ends meanwhile is then in both lists, not in neither.
+        tasks = await self._of_family(run.job, "RUNNING", "STOPPED")
         return [_short(task) for task in tasks if task.get("startedBy") == run.started_by]
 
     async def described(self, arns: Sequence[str]) -> list[dict[str, Any]]:
@@ -89,10 +88,14 @@ class Cluster:
                 if not _is_gone(error):
                     raise
 
-    async def _of_family(self, job: Job, status: str) -> list[dict[str, Any]]:
+    async def _of_family(self, job: Job, *statuses: str) -> list[dict[str, Any]]:
+        """The tasks of the job's task definition in these statuses, each once."""
         family = job.family.rpartition("/")[2].partition(":")[0]
-        arns = [arn async for arn in self._listed(family=family, desiredStatus=status)]
-        return await self.described(arns)
+        arns = dict[str, None]()  # in order
+        for status in statuses:
+            async for arn in self._listed(family=family, desiredStatus=status):
+                arns[arn] = None
+        return await self.described(list(arns))
 
     async def _listed(self, **filters: str) -> AsyncIterator[str]:
         token: dict[str, str] = {}

@@ -6,9 +6,10 @@ call under its token, and ECS gives its first answer again.
 
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from watchbot.aws import retry_pause
 from watchbot.errors import AwsError, Denied, NotFound, Rejected, Throttled
@@ -169,8 +170,8 @@ class Attempt:
                 self.run = replace(self.run, call=replace(call, doubtful=True))
                 await self._means.ledger.note(self.run)
             raise
-        known = {task["taskId"]: task for task in (*self.run.tasks, *tasks)}
-        await self._go_on(replace(self.run, tasks=tuple(known.values()), failures=tuple(failures)))
+        known = _together(self.run.tasks, tasks)
+        await self._go_on(replace(self.run, tasks=known, failures=tuple(failures)))
         return failures
 
     async def _told_containers(self, cluster: Cluster) -> Sequence[str]:
@@ -258,7 +259,8 @@ class Attempt:
 
     async def _find(self, cluster: Cluster, call: StartCall, reason: str) -> RunEnd:
         """Looks for the tasks of a call that cannot be repeated."""
-        tasks = tuple(await cluster.started(self.run))
+        # ECS forgets a stopped task within the hour, and lists a new one late.
+        tasks = _together(self.run.tasks, await cluster.started(self.run))
         self.run = replace(self.run, tasks=tasks, call=replace(call, doubtful=True))
         if len(tasks) >= (self.run.wanted or 0):
             return RunEnd(status="started", tasks=tasks)
@@ -273,6 +275,13 @@ def ended(run: LeasedRun, reason: str) -> RunEnd:
     if run.tasks:
         reason = f"{len(run.tasks)} of {run.wanted} tasks were started: {reason}"
     return RunEnd(status="partial" if run.tasks else "failed", reason=reason, tasks=run.tasks)
+
+
+def _together(
+    known: Iterable[dict[str, Any]], more: Iterable[dict[str, Any]]
+) -> tuple[dict[str, Any], ...]:
+    """These tasks, each once."""
+    return tuple({task["taskId"]: task for task in (*known, *more)}.values())
 
 
 def _passes(error: AwsError | Refused) -> bool:

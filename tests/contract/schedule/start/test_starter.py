@@ -237,6 +237,40 @@ async def test_call_that_ecs_knows_in_other_words_is_looked_for(file: str) -> No
     assert len(ending.tasks) == len(world.ecs.tasks) == 1
 
 
+async def test_task_that_ends_while_it_is_looked_for_counts_once(file: str) -> None:
+    async with a_world(file, a_job(taskCount=2)) as world:
+        world.ecs.after = breaking(1)
+        await world.fire()
+        one, late = world.ecs.tasks
+        del world.ecs.tasks[late]  # ECS does not list it yet
+
+        async def ends() -> None:
+            world.ecs.end(one)
+
+        world.ecs.meanwhile = ends
+        world.clock.on(hours=24)
+        (ending,) = await world.attempt()
+
+    assert isinstance(ending, RunEnd)
+    assert ending.status == "uncertain"
+    assert [task["taskId"] for task in ending.tasks] == [one]
+
+
+async def test_tasks_that_are_known_stay_so_when_ecs_has_forgotten_them(file: str) -> None:
+    async with a_world(file, a_job(taskCount=12)) as world:
+        world.ecs.after = breaking(2)  # the answer to the second call is lost
+        await world.fire()
+        started = list(world.ecs.tasks)
+        for forgotten in started[:10]:
+            del world.ecs.tasks[forgotten]
+        world.clock.on(hours=24)
+        (ending,) = await world.attempt()
+
+    assert isinstance(ending, RunEnd)
+    assert ending.status == "started"
+    assert [task["taskId"] for task in ending.tasks] == started
+
+
 async def test_fargate_has_no_host(file: str) -> None:
     network = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "assignPublicIp": "ENABLED"}}
     job = a_job(launchType="FARGATE", networkConfiguration=network, cluster="blue")
