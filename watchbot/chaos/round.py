@@ -1,5 +1,6 @@
 """Runs the command for all messages, once each or as a plan disturbs them, and notes each run."""
 
+import errno
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from watchbot.world import now
 
 DONE = (COMPLETED.name, REJECTED.name)
 MOST_TRIES = 4  # of a message after its fault, until it counts as stuck
+PATIENCE_S = 60.0  # for the machine, or for workers that stay and were all killed a moment ago
+LOOK_EVERY_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,11 +161,17 @@ class Round:
         self._note(subject, began, verdict, striking)
 
     async def _verdict(self, job: Job, slot: int) -> Verdict:
-        try:
-            [verdict] = await self._tools.runner.run([job], slot)
-        except OSError as error:
-            raise WatchbotError(f"this machine cannot start it: {error.strerror}") from error
-        return job.asks.amended(verdict)
+        ends = now() + PATIENCE_S
+        while True:
+            try:
+                [verdict] = await self._tools.runner.run([job], slot)
+            except OSError as error:
+                if error.errno != errno.EAGAIN or now() > ends:
+                    reason = error.strerror
+                    raise WatchbotError(f"this machine cannot start it: {reason}") from error
+                await anyio.sleep(LOOK_EVERY_S)
+            else:
+                return job.asks.amended(verdict)
 
     def _note(
         self, subject: Subject, began: float, verdict: Verdict, striking: "_Striking"

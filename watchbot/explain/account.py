@@ -10,7 +10,11 @@ from watchbot.explain.tries import Try
 from watchbot.explain.whereabouts import Letter, whereabouts
 from watchbot.sqs.message import timestamp
 
-_FIGURES = ("duration_s", "cpu_s", "memory_mb")
+_FIGURES = {
+    "duration_s": "{:.3f} s",
+    "cpu_s": "{:.3f} s of CPU",
+    "memory_mb": "{:.1f} MB of memory",
+}  # and how a person reads them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +82,8 @@ def _of_try(each: Try, tasks: Mapping[str, str]) -> Iterator[str]:
         yield "ended     no line tells its end"
         return
     yield f"ended     {_time(each.ended_at)}, {each.outcome}: {each.facts.get('ending', 'unknown')}"
-    used = [f"{name} {each.facts[name]}" for name in _FIGURES if name in each.facts]
-    if used:
+    known = {name: _number(each.facts.get(name)) for name in _FIGURES}
+    if used := [_FIGURES[name].format(n) for name, n in known.items() if n is not None]:
         yield f"used      {', '.join(used)}"
 
 
