@@ -5,7 +5,8 @@ import re
 from typing import Any
 
 from watchbot import __version__
-from watchbot.settings.base import Settings
+from watchbot.settings.base import Settings, repeats
+from watchbot.settings.console import ConsoleSettings
 from watchbot.settings.listen import ListenSettings
 from watchbot.settings.record import RecordSettings
 from watchbot.settings.schedule import ScheduleSettings
@@ -25,10 +26,10 @@ KINDS: dict[str, type[Settings]] = {
     "listen": ListenSettings,
     "record": RecordSettings,
     "schedule": ScheduleSettings,
+    "console": ConsoleSettings,
 }
 # What the chart sets; what is a secret; what makes a service end, so that Kubernetes restarts it.
 _NOT_OPTIONS = {"host", "http_host", "metrics_host"}
-_SECRETS = {"token", "http_token"}
 _ENDS = {"exit_when_empty", "exit_wait", "local"}
 
 _TEXT = {"type": "string"}
@@ -64,21 +65,22 @@ def options_of(settings: type[Settings]) -> dict[str, Any]:
     """The JSON schema of each option that a pod may be given, by its name in camelCase."""
     found = {}
     for name, schema in settings.model_json_schema()["properties"].items():
-        if name not in _NOT_OPTIONS | _SECRETS | _ENDS:
-            found[_camel(name)] = _option(name, schema)
+        if name not in _NOT_OPTIONS | _ENDS and not name.endswith("token"):
+            once = repeats(settings.model_fields[name])  # a variable gives such an option one value
+            found[_camel(name)] = _option(schema, listed=not once)
     return found
 
 
-def _option(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+def _option(schema: dict[str, Any], *, listed: bool) -> dict[str, Any]:
     about = {"description": schema["description"]}
-    if name == "database":  # an address with a password belongs in a secret
-        # Helm would repeat a value that does not match, and its password; of a `not` it does not.
-        return {**about, "type": "string", "not": {"not": {"pattern": "^dynamodb://"}}}
     if "anyOf" in schema:
         (schema,) = (each for each in schema["anyOf"] if each != {"type": "null"})
     kept = {key: value for key, value in schema.items() if key in _KEPT}
+    if kept.get("type") == "string" and "enum" not in kept:
+        # An address with a password belongs in a secret. Helm repeats no value for a `not`.
+        kept["not"] = {"pattern": "://[^/]*@"}
     if schema.get("type") == "array":
-        return {**about, "type": ["string", "array"], "items": _TEXT}
+        return {**about, "type": ["string", "array"] if listed else "string", "items": _TEXT}
     words = re.findall(r"\|([a-z]+)\b", str(schema.get("metavar") or ""))
     if words and "enum" not in kept:
         return {**about, "anyOf": [kept, {"enum": words}]}
@@ -89,7 +91,10 @@ _KEPT = {"type", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMax
 
 
 def _of_kind(kind: str) -> dict[str, Any]:
-    options = {**_closed(options_of(KINDS[kind])), "required": ["drainTimeout", "metricsPort"]}
+    known = options_of(KINDS[kind])
+    for name, schema in _ALWAYS.items():
+        known.setdefault(name, schema)
+    options = {**_closed(known), "required": list(_ALWAYS)}
     needs: dict[str, Any] = {"properties": {"options": options}}
     if kind in {"listen", "record"}:
         options["required"] = [*options["required"], "queueUrl"]
@@ -99,6 +104,14 @@ def _of_kind(kind: str) -> dict[str, Any]:
         some = {"properties": {"command": {"minItems": 1}}}
         return {**needs, "if": {"not": own_runtime}, "then": some}
     none = {"properties": {"command": {"maxItems": 0}}}
+    if kind == "console":
+        file = {"properties": {"options": {"required": ["tokenFile"]}}}
+        token = {"anyOf": [_secret("WATCHBOT_TOKEN"), file]}
+        return {
+            **needs,
+            "allOf": [token, none],
+            "properties": {**needs["properties"], **_NO_METRICS},
+        }
     if kind == "record":
         page = {"properties": {"options": {"required": ["httpPort"]}}}
         guarded = [_secret("WATCHBOT_DATABASE"), none]
@@ -141,6 +154,8 @@ _PLACE = {
     **_closed({"name": _TEXT, "key": _TEXT, "optional": _FLAG}),
     "required": ["name", "key"],
 }
+_ALWAYS = {name: {"type": "number"} for name in ("drainTimeout", "metricsPort")}
+_NO_METRICS = {"podMonitor": {"properties": {"enabled": {"const": False}}}}
 _VALUES = {
     "kind": {"enum": list(KINDS)},
     "image": {"type": "string", "minLength": 1},

@@ -1,8 +1,8 @@
 {{- define "watchbot.name" -}}
 {{- if contains "watchbot" .Release.Name -}}
-{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- .Release.Name | trunc 55 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-watchbot" .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- printf "%s-watchbot" .Release.Name | trunc 55 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 
@@ -23,10 +23,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- .Values.serviceAccount.name | default (ternary (include "watchbot.name" .) "default" .Values.serviceAccount.create) -}}
 {{- end -}}
 
-{{/* The port that a Service is for, or nothing. 5000 is the default of `watchbot schedule --port`. */}}
+{{/* The port that a Service is for, or nothing; by default that of `watchbot KIND --port`. */}}
 {{- define "watchbot.port" -}}
 {{- if eq .Values.kind "schedule" -}}
 {{- .Values.options.port | default 5000 -}}
+{{- else if eq .Values.kind "console" -}}
+{{- .Values.options.port | default 8300 -}}
 {{- else if eq .Values.kind "record" -}}
 {{- .Values.options.httpPort | default "" -}}
 {{- end -}}
@@ -40,8 +42,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{/* The console has nothing to drain, and serves its pages alone. */}}
+{{- define "watchbot.drains" -}}
+{{- ternary "" "yes" (eq .Values.kind "console") -}}
+{{- end -}}
+
 {{- define "watchbot.grace" -}}
-{{- add (ceil .Values.options.drainTimeout) (include "watchbot.preStop" .) 10 -}}
+{{- add (ternary (ceil .Values.options.drainTimeout) 0 (eq (include "watchbot.drains" .) "yes")) (include "watchbot.preStop" .) 10 -}}
 {{- end -}}
 
 {{/* A value as an environment variable has it: 1e+06 is 1000000, a list is a,b. */}}
@@ -56,11 +63,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
 {{- define "watchbot.env" -}}
-{{- range $name, $value := .Values.options }}
+{{- $options := ternary .Values.options (omit .Values.options "drainTimeout" "metricsPort") (eq (include "watchbot.drains" .) "yes") }}
+{{- range $name, $value := $options }}
 - name: WATCHBOT_{{ $name | snakecase | upper }}
   value: {{ include "watchbot.text" $value | quote }}
 {{- end }}
-{{- if eq .Values.kind "schedule" }}
+{{- if has .Values.kind (list "schedule" "console") }}
 - {name: WATCHBOT_HOST, value: 0.0.0.0}
 {{- else if include "watchbot.port" . }}
 - {name: WATCHBOT_HTTP_HOST, value: 0.0.0.0}

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from watchbot.settings.base import load
+from watchbot.settings.console import ConsoleSettings
 from watchbot.settings.listen import ListenSettings
 from watchbot.settings.record import RecordSettings
 from watchbot.settings.schedule import ScheduleSettings
@@ -39,6 +40,12 @@ SCHEDULE: dict[str, Any] = {
     "options": {"cluster": "blue", "database": "dynamodb://jobs"},
     "secrets": {"WATCHBOT_TOKEN": PLACE},
 }
+CONSOLE: dict[str, Any] = {
+    "kind": "console",
+    "image": "example.com/watchbot-services:1",
+    "options": {"queueUrl": QUEUE, "failures": "dynamodb://failures"},
+    "secrets": {"WATCHBOT_TOKEN": PLACE},
+}
 EVERYTHING: dict[str, Any] = {
     **LISTEN,
     "keda": {"enabled": True},
@@ -58,6 +65,7 @@ CASES = {
     "record": RECORD,
     "schedule": SCHEDULE,
     "everything": EVERYTHING,
+    "console": CONSOLE,
     "hpa": {**LISTEN, "hpa": {"enabled": True}},
     **{
         f"example-{file.stem}": yaml.safe_load(file.read_text())
@@ -74,7 +82,12 @@ def installed(values: Mapping[str, Any], name: str = "pictures") -> dict[str, An
         rendered = chart.render(dict(values), name=name, namespace="work")
     rendered = {path: text for path, text in rendered.items() if path.endswith(".yaml")}
     parts = [part for text in rendered.values() for part in yaml.safe_load_all(text) if part]
-    return {part["kind"]: part for part in parts}
+    return {_kind(part): part for part in parts}
+
+
+def _kind(part: Mapping[str, Any]) -> str:
+    kind, name = str(part["kind"]), part["metadata"]["name"]
+    return "Metrics" if kind == "Service" and name.endswith("-metrics") else kind
 
 
 def pod_of(parts: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,6 +155,7 @@ def test_numbers_and_lists_are_written_as_variables_have_them() -> None:
         ({**LISTEN, "options": {"queueUrl": QUEUE, "drainTimeout": 3600}}, None, 3610),
         (SCHEDULE, 5, 125),
         (RECORD, 5, 125),
+        (CONSOLE, 5, 15),  # it has nothing to drain
         ({**LISTEN, "preStopSeconds": 7}, 7, 127),
     ],
 )
@@ -169,6 +183,18 @@ def test_pod_can_write_nowhere_but_tmp_and_has_no_rights() -> None:
     assert [mount["mountPath"] for mount in container["volumeMounts"]] == ["/tmp"]
     assert pod["automountServiceAccountToken"] is False
     assert pod["enableServiceLinks"] is False
+
+
+def test_console_takes_the_variables_of_its_pod_and_is_asked_without_its_token() -> None:
+    parts = installed(CONSOLE)
+    told = variables(parts)
+    (container,) = pod_of(parts)["containers"]
+
+    assert told["WATCHBOT_HOST"] == "0.0.0.0"
+    assert "WATCHBOT_METRICS_PORT" not in told
+    assert container["readinessProbe"]["tcpSocket"] == {"port": "http"}
+    settings = load(ConsoleSettings, {"queue_url": (told["WATCHBOT_QUEUE_URL"],), "token": "t"})
+    assert settings.queue_url == (QUEUE,)
 
 
 def test_keda_counts_the_workers_of_a_pod_and_what_they_run() -> None:
@@ -223,13 +249,24 @@ def test_network_lets_in_those_who_are_named_and_nobody_else() -> None:
 
 def test_only_what_is_served_has_a_service() -> None:
     assert "Service" not in installed(LISTEN)
-    for values, port in ((SCHEDULE, 5000), (RECORD, 8080)):
+    for values, port in ((SCHEDULE, 5000), (RECORD, 8080), (CONSOLE, 8300)):
         parts = installed(values)
         ports = {each["name"]: each for each in pod_of(parts)["containers"][0]["ports"]}
         assert ports["http"]["containerPort"] == port
         assert parts["Service"]["spec"]["ports"] == [
             {"name": "http", "port": 80, "targetPort": "http"}
         ]
+
+
+def test_watchers_are_found_by_one_name() -> None:
+    parts = installed(LISTEN)
+    spec = parts["Metrics"]["spec"]
+
+    assert spec["clusterIP"] == "None"
+    assert spec["selector"] == parts["Deployment"]["spec"]["selector"]["matchLabels"]
+    assert spec["ports"][0]["port"] == 9090
+    assert "Metrics" not in installed(CONSOLE)
+    assert len(installed(LISTEN, "a" * 53)["Metrics"]["metadata"]["name"]) <= 63
 
 
 @pytest.mark.parametrize(
@@ -249,6 +286,9 @@ def test_only_what_is_served_has_a_service() -> None:
             {**SCHEDULE, "options": {"database": "postgresql://me:hunter2@db/x"}},
             "/options/database",
         ),
+        ({**CONSOLE, "secrets": {}}, "WATCHBOT_TOKEN"),
+        ({**CONSOLE, "podMonitor": {"enabled": True}}, "/podMonitor/enabled"),
+        ({"options": {"queueUrl": QUEUE, "failures": "postgresql://me:hunter2@db/x"}}, "/failures"),
         ({**RECORD, "secrets": {"WATCHBOT_DATABASE": PLACE}}, "WATCHBOT_HTTP_TOKEN"),
         ({"secrets": {"PLACE": "hunter2"}}, "/secrets/PLACE"),
         ({"env": {"NO-NAME": "x"}}, "'NO-NAME' does not match"),
