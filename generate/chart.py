@@ -4,8 +4,11 @@ import json
 import re
 from typing import Any
 
+from pydantic import BeforeValidator
+from pydantic.fields import FieldInfo
+
 from watchbot import __version__
-from watchbot.settings.base import Settings, repeats
+from watchbot.settings.base import Settings
 from watchbot.settings.console import ConsoleSettings
 from watchbot.settings.listen import ListenSettings
 from watchbot.settings.record import RecordSettings
@@ -66,9 +69,13 @@ def options_of(settings: type[Settings]) -> dict[str, Any]:
     found = {}
     for name, schema in settings.model_json_schema()["properties"].items():
         if name not in _NOT_OPTIONS | _ENDS and not name.endswith("token"):
-            once = repeats(settings.model_fields[name])  # a variable gives such an option one value
-            found[_camel(name)] = _option(schema, listed=not once)
+            found[_camel(name)] = _option(schema, listed=_splits(settings.model_fields[name]))
     return found
+
+
+def _splits(field: FieldInfo) -> bool:
+    """Whether a variable gives the option several values, between commas."""
+    return any(isinstance(each, BeforeValidator) for each in field.metadata)
 
 
 def _option(schema: dict[str, Any], *, listed: bool) -> dict[str, Any]:
