@@ -11,7 +11,8 @@ import anyio
 from watchbot.errors import first_expected
 from watchbot.logs.sink import stdout
 
-_ASKS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)  # an image's STOPSIGNAL may be SIGQUIT
+_MACHINES = (signal.SIGTERM, signal.SIGQUIT)  # an image's STOPSIGNAL may be SIGQUIT
+_ASKS = (*_MACHINES, signal.SIGINT)
 
 
 class Stop:
@@ -35,7 +36,8 @@ class Stop:
 class stop_on_signals:  # noqa: N801 - a verb in `with stop_on_signals() as stop`
     """While open, SIGTERM, SIGINT, SIGQUIT and SIGHUP ask the service to stop.
 
-    SIGHUP does not if it was ignored at the start, as under `nohup`.
+    SIGHUP does not if it was ignored at the start, as under `nohup`. Once closed, SIGTERM and
+    SIGQUIT do nothing any more: the process is about to end, with the service's exit code.
     """
 
     def __enter__(self) -> Stop:
@@ -57,8 +59,12 @@ class stop_on_signals:  # noqa: N801 - a verb in `with stop_on_signals() as stop
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _MACHINES)  # the loop resets them to the default
         for number in self._handled:
             self._loop.remove_signal_handler(number)
+        for number in _MACHINES:
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _MACHINES)
 
 
 def run(service: Callable[[Stop], Awaitable[int]]) -> int:

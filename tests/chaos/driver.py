@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.chaos.crews import BATCH, LAMBDA, LINES, PROCESS, Crew
 from tests.chaos.plan import Plan, plan_of, read_ledger
 from tests.chaos.proxy import ALL_FAULTS, NO_FAULTS, Faults, Proxy, running_proxy
 from tests.chaos.watchers import Fleet, open_files, rss_bytes
@@ -27,13 +28,15 @@ RSS_GROWTH_BYTES = 5 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """The faults of the watchers, and the number of messages."""
+    """What is run, and what happens to it."""
 
     name: str
+    crew: Crew = PROCESS
     fifo: bool = False
     faults: Faults = NO_FAULTS
     blows: tuple[str, ...] = ("terminate",)
     visibility_s: int = 30
+    max_backoff_s: int = 1  # what fails for ever takes that for each of its receives
     max_receives: int = 20  # blows take receives, too; so many fall on no one message
 
     @property
@@ -41,12 +44,31 @@ class Scenario:
         """Nothing in it excuses a second run."""
         return self.faults == NO_FAULTS and self.blows == ("terminate",)
 
+    def plan_of(self, number: int) -> Plan:
+        """The plan of a message."""
+        # In a FIFO batch, those behind one that fails for ever spend its receives, and die with it.
+        return plan_of(number, poison=not (self.fifo and self.crew.takes_batches))
 
-BLOWS = ("kill", "terminate", "stop", "kill_worker", "kill_worker")
+
+BLOWS = ("kill", "terminate", "insist", "stop", "kill_worker", "kill_worker")
+
+
+def _rough(name: str, crew: Crew = PROCESS, *, fifo: bool = False) -> Scenario:
+    return Scenario(name=name, crew=crew, fifo=fifo, faults=ALL_FAULTS, blows=BLOWS, visibility_s=3)
+
+
 SCENARIOS = [
     Scenario(name="terminate"),
-    Scenario(name="all", faults=ALL_FAULTS, blows=BLOWS, visibility_s=3),
-    Scenario(name="all-fifo", fifo=True, faults=ALL_FAULTS, blows=BLOWS, visibility_s=3),
+    _rough("all"),
+    _rough("all-fifo", fifo=True),
+    Scenario(name="batch-terminate", crew=BATCH),
+    _rough("batch", BATCH),
+    _rough("batch-fifo", BATCH, fifo=True),
+    Scenario(name="lines-terminate", crew=LINES),
+    _rough("lines", LINES),
+    Scenario(name="lambda-terminate", crew=LAMBDA),
+    _rough("lambda", LAMBDA),
+    _rough("lambda-fifo", LAMBDA, fifo=True),
 ]
 
 
@@ -106,9 +128,12 @@ async def staged(scenario: Scenario, seed: int, home: Path) -> AsyncIterator[Sta
                 queue_url=f"{proxy.url}/123456789012/work{suffix}",
                 home=home,
                 options=(
-                    *("--concurrency", "4", "--poll-wait", "2", "--max-backoff", "1"),
+                    *("--concurrency", "4", "--poll-wait", "1"),
+                    *("--max-backoff", str(scenario.max_backoff_s)),
                     *("--visibility-timeout", str(scenario.visibility_s), "--breaker", "0"),
+                    *scenario.crew.options,
                 ),
+                command=scenario.crew.command,
             )
             stage = Stage(
                 queue=sqs.queue(f"work{suffix}"),
@@ -132,7 +157,7 @@ async def play(scenario: Scenario, seed: int, home: Path, *, count: int, chaos_s
         blows: Counter[str] = Counter()
         began = time.monotonic()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_send(stage, count, chaos_s))
+            tasks.create_task(_send(stage, scenario, count, chaos_s))
             tasks.create_task(_strike(stage, scenario, seed, blows, began + chaos_s))
             finished = await _finished(stage, count, began + limit_s)
         took_s = time.monotonic() - began
@@ -151,11 +176,11 @@ async def play(scenario: Scenario, seed: int, home: Path, *, count: int, chaos_s
         return result
 
 
-async def _send(stage: Stage, count: int, over_s: float) -> None:
+async def _send(stage: Stage, scenario: Scenario, count: int, over_s: float) -> None:
     turns = max(1, int(over_s / SEND_EVERY_S))
     for turn in range(turns):
         span = range(count * turn // turns, count * (turn + 1) // turns)
-        stage.send([plan_of(number) for number in span])
+        stage.send([scenario.plan_of(number) for number in span])
         await asyncio.sleep(SEND_EVERY_S)
 
 
@@ -177,6 +202,8 @@ async def _strike(
             fleet.kill(victim)
         elif blow == "terminate":
             fleet.terminate(victim)
+        elif blow == "insist":
+            fleet.insist(victim)
         else:
             while time.monotonic() < until and not any(map(fleet.kill_worker, fleet.victims())):
                 await asyncio.sleep(0.01)  # workers are short, and announce themselves to nobody
@@ -200,8 +227,8 @@ async def _judge(stage: Stage, scenario: Scenario, count: int) -> Result:
     abandoned = fleet.end_abandoned()
     await asyncio.sleep(0.1)  # for those just killed to be gone
     dead = await _numbers_in(stage.dead)
-    poison = {number for number in range(count) if plan_of(number).poison}
     everything = set(range(count))
+    poison = {number for number in everything if scenario.plan_of(number).poison}
     again = promises.completed_again(ledger)
     wrong = list(fleet.faults)
     broken = {
@@ -212,7 +239,7 @@ async def _judge(stage: Stage, scenario: Scenario, count: int) -> Result:
     wrong += [
         f"{line.number} ended with {line.value}"
         for line in ledger
-        if line.completes and line.value != plan_of(line.number).code
+        if line.completes and line.value != scenario.plan_of(line.number).code
     ]
     wrong += [f"process {process} is left over" for process in fleet.left_over()]
     if scenario.gentle and again:

@@ -31,9 +31,10 @@ class Plan:
         return group_of(self.number)
 
 
-def plan_of(number: int) -> Plan:
+def plan_of(number: int, *, poison: bool = True) -> Plan:
+    """The plan of a message; without `poison` each is done in the end."""
     nap_s = 0.4 if number % 16 == 5 else 0
-    if number % 100 == 12:
+    if poison and number % 100 == 12:
         return Plan(number=number, early=ALWAYS)
     if number % 20 == 3:
         return Plan(number=number, early=1, fails=4, nap_s=nap_s)
@@ -48,10 +49,11 @@ def group_of(number: int) -> str:
 
 def read_ledger(text: str) -> list[Line]:
     """All whole lines, in the order in which they were written."""
-    return [_line(*line.split()) for line in text.split("\n")[:-1]]
+    return [_line(line.split()) for line in text.split("\n")[:-1]]
 
 
-def _line(number: str, worker: str, watcher: str, word: str, value: str) -> Line:
+def _line(words: list[str]) -> Line:
+    number, worker, watcher, word, value, *batch = words  # a shell's worker has no batches
     return Line(
         number=int(number),
         group=group_of(int(number)),
@@ -59,4 +61,5 @@ def _line(number: str, worker: str, watcher: str, word: str, value: str) -> Line
         watcher=int(watcher),
         word=word,
         value=int(value),
+        batch=int(batch[0]) if batch else 0,
     )

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
-WORKER = Path(__file__).with_name("worker.sh")
+ROOT = Path(__file__).parents[2]
+AGAIN_S = 0.2  # between two signals: a watcher that drains has heard of the first
 LEAVE_S = 40  # what a watcher gets to leave: the drain and a poll
 
 
@@ -23,6 +24,7 @@ class Watcher:
     log: Path
     stopped_until: float | None = None
     leaving_by: float | None = None
+    insist_at: float | None = None  # when it gets a second SIGTERM
 
     @property
     def started(self) -> bool:
@@ -31,15 +33,17 @@ class Watcher:
 
 @dataclass(slots=True, kw_only=True)
 class Fleet:
-    """Watchers on one queue. Each runs the worker script, with a ledger to write to."""
+    """Watchers on one queue. Each runs `command` with these options, and a ledger to write to."""
 
     url: str
     queue_url: str
     home: Path
     options: tuple[str, ...]
+    command: tuple[str, ...]
     running: list[Watcher] = field(default_factory=list)
     ended: list[Watcher] = field(default_factory=list)
-    doubted: set[int] = field(default_factory=set)  # watchers that were killed or stopped
+    # Watchers that were killed, stopped or told to end at once.
+    doubted: set[int] = field(default_factory=set)
     abandoned: set[int] = field(default_factory=set)  # workers of watchers that were killed
     killed_workers: set[int] = field(default_factory=set)  # they write no end of their run
     faults: list[str] = field(default_factory=list)  # what no watcher may do
@@ -56,7 +60,7 @@ class Fleet:
             "--queue-url",
             self.queue_url,
             *self.options,
-            str(WORKER),
+            *self.command,
         )
         environment = {
             **{name: value for name, value in os.environ.items() if name.startswith("AWS_")},
@@ -67,7 +71,12 @@ class Fleet:
         }
         with log.open("wb") as file:
             process = subprocess.Popen(
-                words, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file
+                words,
+                cwd=ROOT,  # where the function of a Lambda runtime is found
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
             )
         self.running.append(Watcher(process=process, log=log))
 
@@ -92,6 +101,12 @@ class Fleet:
         watcher.process.terminate()
         watcher.leaving_by = time.monotonic() + LEAVE_S
 
+    def insist(self, watcher: Watcher) -> None:
+        """Two times SIGTERM. It ends its workers at once."""
+        self.doubted.add(watcher.process.pid)
+        self.terminate(watcher)
+        watcher.insist_at = time.monotonic() + AGAIN_S
+
     def stop(self, watcher: Watcher, seconds: float) -> None:
         """Stops a watcher with SIGSTOP for a time, while its workers run on."""
         self._freeze(watcher)
@@ -112,6 +127,9 @@ class Fleet:
             if watcher.stopped_until is not None and time.monotonic() > watcher.stopped_until:
                 watcher.process.send_signal(signal.SIGCONT)
                 watcher.stopped_until = None
+            if watcher.insist_at is not None and time.monotonic() > watcher.insist_at:
+                watcher.process.terminate()
+                watcher.insist_at = None
             if watcher.process.poll() is not None:
                 self._note_end(watcher)
             elif watcher.leaving_by is not None and time.monotonic() > watcher.leaving_by:
@@ -124,6 +142,8 @@ class Fleet:
         """Has all of them leave, and waits for it."""
         for watcher in self.running:
             watcher.process.send_signal(signal.SIGCONT)
+            while not watcher.started and watcher.process.poll() is None:
+                time.sleep(0.02)  # a process that only loads is ended by the signal itself
             self.terminate(watcher)
         while self.running:
             self.look_after(0)

@@ -4,6 +4,7 @@ Each is a promise of docs/explanation/delivery.md, with the faults under which i
 name no fault hold under all.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ LAWS: Mapping[str, str] = {
 }
 
 Run = tuple[int, int]  # the number of a message, and the watcher that runs it
+Batch = tuple[int, int]  # a worker, and which of its batches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,7 @@ class Line:
     """One line of the ledger: a run began, or came to its end with `value` as its exit code.
 
     `worker` and `watcher` are numbers that no other run, and no other watcher, has at that time;
-    the messages of a batch have one worker.
+    the messages of a batch have one worker. `batch` counts the batches of a worker that stays.
     """
 
     number: int
@@ -37,6 +39,12 @@ class Line:
     watcher: int
     word: str
     value: int
+    batch: int = 0
+
+    @property
+    def run(self) -> Batch:
+        """The run that the line is about: of one message, or of a batch."""
+        return self.worker, self.batch
 
     @property
     def completes(self) -> bool:
@@ -65,19 +73,20 @@ def out_of_order(ledger: Iterable[Line]) -> list[str]:
 
     A message is completed for the first time only after all those before it in its group that ever
     complete, and no run of it starts after one behind it was completed: by then it was deleted,
-    whoever may have held it once.
+    whoever may have held it once. A batch alone may complete both before either is deleted.
     """
     highest: dict[str, int] = {}
-    found, done = [], set[int]()
+    found, done = [], defaultdict[int, set[Batch]](set)
     for line in ledger:
-        late = line.number < highest.get(line.group, -1)
-        if late and line.word == "start":
-            found.append(f"{line.number} started after {highest[line.group]} was completed")
-        if line.completes and line.number not in done:
-            done.add(line.number)
-            if late:
-                found.append(f"{line.number} was first completed after {highest[line.group]}")
-            highest[line.group] = max(line.number, highest.get(line.group, -1))
+        last = highest.get(line.group, -1)
+        late = line.number < last
+        if late and line.word == "start" and not done[last] <= done[line.number]:
+            found.append(f"{line.number} started after {last} was completed")
+        if line.completes:
+            if late and not done[line.number]:
+                found.append(f"{line.number} was first completed after {last}")
+            done[line.number].add(line.run)
+            highest[line.group] = max(line.number, last)
     return found
 
 
