@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,13 +35,32 @@ def tabbed(url: str) -> list[str]:
     return names
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """A walk with the keyboard: the text after each step, and what was wrong with any page."""
+
+    seen: list[Any]
+    violations: list[str]
+    complaints: list[str]
+
+
+def walked(*steps: Sequence[str], width: int = 1280, scheme: str = "light") -> Walk:
+    """Takes these steps, as `walk.mjs` tells them; fails if the keyboard cannot."""
+    return Walk(**_node("walk.mjs", width, scheme, json.dumps(steps)))
+
+
 def _visit(urls: list[str], width: int, scheme: str, how: str) -> dict[str, Any]:
+    return _node("visit.mjs", width, scheme, how, *urls)
+
+
+def _node(script: str, width: int, scheme: str, *more: str) -> dict[str, Any]:
     chromium, node = shutil.which("chromium"), shutil.which("node")
     if chromium is None or node is None:
         pytest.skip("no Chromium, or no Node.js, on this machine: apt-get install chromium nodejs")
     if not (MODULES / "axe-core").is_dir():
         pytest.skip("no axe-core in build/node: make node")
-    words = [node, str(HERE / "visit.mjs"), chromium, str(MODULES), str(width), scheme, how]
-    done = subprocess.run([*words, *urls], capture_output=True, text=True, timeout=120, check=True)
+    words = [node, str(HERE / script), chromium, str(MODULES), str(width), scheme, *more]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found

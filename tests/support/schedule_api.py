@@ -1,9 +1,15 @@
 """A `watchbot schedule` that runs, by HTTP."""
 
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import requests
+
+from tests.support.cloud import Cloud
+from tests.support.programs import read_until
 
 JSON = {"content-type": "application/json"}
 NEVER_SOON = "0 0 0 * * 1 1 2190"
@@ -29,3 +35,11 @@ class Api:
     def job(self, job_id: str) -> dict[str, Any]:
         found: dict[str, Any] = self("GET", f"/jobs/{job_id}").json()
         return found
+
+
+@contextmanager
+def a_scheduler(cloud: Cloud, database: str) -> Iterator[Api]:
+    """A scheduler on a free port, until the block is left."""
+    with cloud.started("schedule", "--port", "0", "--database", database) as process:
+        (url,) = re.findall(r"API url=(\S+)", read_until(process, "serving the API"))
+        yield Api(url)

@@ -28,7 +28,8 @@ _POLICY = (
 )
 _HEADERS = {
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    # With no-referrer a browser names the Origin of our own forms "null", as those of strangers.
+    "referrer-policy": "same-origin",
     "cache-control": "no-store",
 }
 
@@ -79,7 +80,7 @@ def site(
         DatabaseError: _no_database,
     }
     return Starlette(
-        routes=[Route("/style.css", _style), *routes],
+        routes=[Route("/style.css", _style), Route("/icon.svg", _icon), *routes],
         middleware=middleware,
         exception_handlers=handlers,
     )
@@ -136,8 +137,15 @@ def zoned(text: str | None, zone: str) -> dict[str, str] | None:
 
 
 async def _style(_: Request) -> Response:
-    text = (files("watchbot.pages") / "templates" / "style.css").read_text(encoding="utf-8")
-    return Response(text, media_type="text/css")
+    return Response(_file("style.css"), media_type="text/css")
+
+
+async def _icon(_: Request) -> Response:
+    return Response(_file("icon.svg"), media_type="image/svg+xml")
+
+
+def _file(name: str) -> bytes:
+    return (files("watchbot.pages") / "templates" / name).read_bytes()
 
 
 async def _bad_request(request: Request, error: Exception) -> Response:
@@ -164,7 +172,7 @@ class _Headers:
 
     def __init__(self, app: ASGIApp, *, scripts: bool) -> None:
         self._app = app
-        policy = f"{_POLICY}; script-src 'self'" if scripts else _POLICY
+        policy = f"{_POLICY}; script-src 'self'; connect-src 'self'" if scripts else _POLICY
         self._headers = {**_HEADERS, "content-security-policy": policy}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

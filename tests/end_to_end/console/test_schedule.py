@@ -1,6 +1,5 @@
 """The console's scheduled runs: what it shows, its buttons, and a scheduler that is away."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,19 +8,15 @@ import pytest
 
 from tests.support.cloud import Cloud
 from tests.support.console import Person, console, text_of
-from tests.support.programs import read_until
-from tests.support.schedule_api import Api
+from tests.support.schedule_api import Api, a_scheduler
 
 
 @pytest.fixture(scope="module")
 def api(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """A scheduler, of which a run of `lost` failed and a message of `nightly` was sent."""
     path: Path = tmp_path_factory.mktemp("schedule") / "schedule.db"
-    words = ("--port", "0", "--database", f"sqlite:///{path}")
     queue = cloud.queue("scheduled")
-    with cloud.started("schedule", *words) as process:
-        (url,) = re.findall(r"API url=(\S+)", read_until(process, "serving the API"))
-        api = Api(url)
+    with a_scheduler(cloud, f"sqlite:///{path}") as api:
         for job_id, address in (("nightly", queue), ("lost", queue.replace("scheduled", "gone"))):
             target: dict[str, Any] = {"type": "sqs", "queueUrl": address, "message": "<b>m</b>"}
             api.make(job_id, target=target)
