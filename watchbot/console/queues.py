@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from watchbot.queues.ages import with_cloudwatch
 from watchbot.queues.named import asked_for, opened
@@ -11,6 +12,7 @@ from watchbot.settings.status import StatusSettings
 from watchbot.settings.whereabouts import queue_name
 
 REMEMBERED_S = 900
+AGES_EVERY_S = 60  # CloudWatch has a value a minute, and takes money for each that it tells
 STEADY_S = 60  # the least time over which an age may be said to grow
 
 
@@ -25,6 +27,8 @@ class Queues:
     ) -> None:
         self._settings, self._clock = settings, clock
         self._ages: dict[str, deque[tuple[float, float]]] = {}
+        self._aged: Mapping[str, QueueState] = {}
+        self._aged_at: float | None = None
 
     @property
     def any(self) -> bool:
@@ -32,15 +36,21 @@ class Queues:
         return bool(self._settings.queue_url or self._settings.queue_prefix is not None)
 
     async def look(self) -> Sequence[QueueState]:
-        """The states of all queues, with the ages that CloudWatch knows. Raises `WatchbotError`."""
+        """The states of all queues, with the ages that CloudWatch told in the last minute.
+
+        Raises `WatchbotError`.
+        """
         if not self.any:
             return ()
         async with opened(await asked_for(self._settings), self._settings.aws) as clients:
             found = await states(clients)
-        found = await with_cloudwatch(found, self._settings.aws)
-        for state in found:
-            self._note(state)
-        return found
+        now = self._clock()
+        if self._aged_at is None or now - self._aged_at >= AGES_EVERY_S:
+            found = await with_cloudwatch(found, self._settings.aws)
+            self._aged, self._aged_at = {state.url: state for state in found}, now
+            for state in found:
+                self._note(state)
+        return [_as_old_as(self._aged.get(state.url, state), state) for state in found]
 
     def grows_since_s(self, url: str) -> float | None:
         """For how long nothing has been taken from the queue's oldest end; None if it moves."""
@@ -60,6 +70,15 @@ class Queues:
         ages.append((now, state.oldest_s))
         while now - ages[0][0] > REMEMBERED_S:
             ages.popleft()
+
+
+def _as_old_as(aged: QueueState, state: QueueState) -> QueueState:
+    """The state with the age that was told of its queue before; an empty queue has none."""
+    if "oldest" in aged.unknown:
+        return replace(state, unknown={**state.unknown, "oldest": aged.unknown["oldest"]})
+    if not state.messages.get("visible"):
+        return state
+    return replace(state, oldest_s=aged.oldest_s, oldest_from=aged.oldest_from)
 
 
 def keys(urls: Sequence[str]) -> Mapping[str, str]:
