@@ -1,13 +1,14 @@
 """An event loop whose clock jumps: where nothing is ready, it is at once the next moment.
 
 What runs in it may be told apart into processes: one of them can stand still while the world, the
-clocks included, goes on.
+clocks included, goes on. Pipes may be watched; what is in one is heard at once.
 """
 
 import asyncio
 import heapq
 import itertools
-from collections.abc import Coroutine, Iterator
+import select
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from typing import Any, TypeVar
@@ -15,6 +16,8 @@ from typing import Any, TypeVar
 from anyio._backends._asyncio import CancelScope
 
 Result = TypeVar("Result")
+
+_OTHER = {select.POLLIN: select.POLLOUT, select.POLLOUT: select.POLLIN}
 
 PROCESS: ContextVar[str] = ContextVar("PROCESS", default="")  # the one that a task belongs to
 
@@ -34,6 +37,8 @@ class JumpingLoop(asyncio.BaseEventLoop):
         self.steps, self._most, self._seconds = 0, most, 0.0
         self._numbers = itertools.count()
         self._held: dict[str, list[asyncio.Handle]] = {}  # of each process that stands still
+        self._watched: dict[tuple[int, int], asyncio.Handle] = {}  # by descriptor, and what for
+        self._poll = select.poll()
         self.set_task_factory(self._task)  # type: ignore[arg-type]  # wants a function of any task
 
     def time(self) -> float:
@@ -47,6 +52,43 @@ class JumpingLoop(asyncio.BaseEventLoop):
         """Lets a process go on; what has become due meanwhile is called now."""
         self._ready.extend(self._held.pop(process, ()))
 
+    def add_reader(  # type: ignore[override]  # takes any callback
+        self, fd: Any, callback: Callable[..., Any], *args: Any
+    ) -> None:
+        self._watch(fd, select.POLLIN, asyncio.Handle(callback, args, self))
+
+    def remove_reader(self, fd: Any) -> bool:
+        return self._unwatch(fd, select.POLLIN)
+
+    def add_writer(  # type: ignore[override]  # takes any callback
+        self, fd: Any, callback: Callable[..., Any], *args: Any
+    ) -> None:
+        self._watch(fd, select.POLLOUT, asyncio.Handle(callback, args, self))
+
+    def remove_writer(self, fd: Any) -> bool:
+        return self._unwatch(fd, select.POLLOUT)
+
+    def _watch(self, fd: int, event: int, handle: asyncio.Handle) -> None:
+        self._unwatch(fd, event)
+        self._watched[fd, event] = handle
+        self._poll.register(fd, event | self._other(fd, event))
+
+    def _unwatch(self, fd: int, event: int) -> bool:
+        handle = self._watched.pop((fd, event), None)
+        if handle is None:
+            return False
+        handle.cancel()  # it may be among those that are called next
+        if other := self._other(fd, event):
+            self._poll.modify(fd, other)
+        else:
+            self._poll.unregister(fd)
+        return True
+
+    def _other(self, fd: int, event: int) -> int:
+        """What else a pipe is watched for."""
+        other = _OTHER[event]
+        return other if (fd, other) in self._watched else 0
+
     def _task(self, loop: "JumpingLoop", story: Coroutine[Any, Any, Result], **more: Any) -> Any:
         return _Numbered(story, loop=loop, number=next(self._numbers), **more)
 
@@ -54,6 +96,8 @@ class JumpingLoop(asyncio.BaseEventLoop):
         self.steps += 1
         if self.steps > self._most:
             raise Livelock(f"{self.steps} steps after {self._seconds:.1f} s")
+        if self._watched:
+            self._hear()
         if not self._ready:
             self._jump()
         while self._scheduled and self._scheduled[0].when() <= self._seconds:
@@ -62,11 +106,23 @@ class JumpingLoop(asyncio.BaseEventLoop):
             handle = self._ready.popleft()
             if handle.cancelled():
                 continue
-            held = self._held.get(_context(handle).get(PROCESS, "")) if self._held else None
+            held = self._held_with(handle)
             if held is None:
                 handle._run()
             else:
                 held.append(handle)
+
+    def _held_with(self, handle: asyncio.Handle) -> list[asyncio.Handle] | None:
+        return self._held.get(_context(handle).get(PROCESS, "")) if self._held else None
+
+    def _hear(self) -> None:
+        """Has the handles of pipes called that can be read, or written to, in order."""
+        events = dict(self._poll.poll(0))
+        if not events:
+            return
+        for (fd, event), handle in self._watched.items():
+            if events.get(fd, 0) & ~_OTHER[event] and self._held_with(handle) is None:
+                self._ready.append(handle)
 
     def _jump(self) -> None:
         while self._scheduled and self._scheduled[0].cancelled():

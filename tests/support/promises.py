@@ -5,15 +5,15 @@ name no fault hold under all.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 LAWS: Mapping[str, str] = {
     "nothing lost": "At least once: whatever dies, a message that is not done is in the queue, or "
     "in the dead-letter queue. Not where the queue itself is deleted",
     "nothing twice": "When a command runs twice: with SIGTERM alone, no message is done twice, and "
-    "never two runs of one at once. Not where the queue fails or repeats itself, where a "
-    "watcher is killed or stands still",
+    "never two runs of one at once. What is behind a failed message of its FIFO batch is done "
+    "again. Not where the queue fails or repeats itself, where a watcher is killed or stands still",
     "one at a time": "FIFO: within a group one message runs at a time. "
     "Runs whose lease is lost go on beside the next",
     "in order": "FIFO: within a group messages run, and are deleted, in order",
@@ -66,6 +66,25 @@ def completed_again(ledger: Iterable[Line]) -> int:
     """How many runs completed a message that was completed before: they break `nothing twice`."""
     ends = [line.number for line in ledger if line.completes]
     return len(ends) - len(set(ends))
+
+
+def as_settled(
+    ledger: Iterable[Line], has_settled: Callable[[Line], bool] = lambda _: True
+) -> list[Line]:
+    """The ledger of a FIFO queue, in which a completion counts only where it settled its message.
+
+    What was completed behind a failed message of the same batch goes back, and is done again.
+    `has_settled` knows of other completions that did not, as the watcher died before its delete.
+    """
+    failed: dict[Batch, int] = {}  # the first message that failed
+    found = []
+    for line in ledger:
+        if line.word == "end" and not line.completes:
+            failed[line.run] = min(line.number, failed.get(line.run, line.number))
+        behind = line.number > failed.get(line.run, line.number)
+        in_vain = line.completes and (behind or not has_settled(line))
+        found.append(replace(line, value=1) if in_vain else line)
+    return found
 
 
 def out_of_order(ledger: Iterable[Line]) -> list[str]:

@@ -12,15 +12,15 @@ from watchbot.outcome import RELEASED
 WENT_BACK = "one before it in its group went back"
 
 Decide = Callable[[int, Verdict], Coroutine[None, None, Report]]
-Settle = Callable[[int, Report], Coroutine[None, None, None]]
+Settle = Callable[[int, Report], Coroutine[None, None, bool]]
 
 
 class Closing:
     """The end of each message of a batch, by its number in there.
 
-    Those of a FIFO batch end in order: once one of them goes back, so do all that are behind it,
-    whatever was said of them. `decide` makes a verdict a final report, and `settle` does what that
-    says.
+    Those of a FIFO batch end in order: once one of them goes back, or cannot be deleted, so do all
+    that are behind it, whatever was said of them. `decide` makes a verdict a final report, and
+    `settle` does what that says; it returns whether that was done.
     """
 
     def __init__(self, size: int, decide: Decide, settle: Settle, *, fifo: bool) -> None:
@@ -78,9 +78,9 @@ class Closing:
                         # Keeps the order: nothing behind a returned message is settled.
                         verdict = replace(verdict, outcome=RELEASED, reason=WENT_BACK)
                     report = await self._decide(number, verdict)
-                    self._gone_back = self._fifo and not report.outcome.removes
                     if self._fifo:  # a delete that is tried again must not come after the next
-                        await self._settle(number, report)
+                        is_done = await self._settle(number, report)
+                        self._gone_back = not (is_done and report.outcome.removes)
                     else:
                         settling.start_soon(self._settle, number, report)
         except Exception as fault:  # for the caller of `end` to hear

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from watchbot.sqs.lease import Lease
 from watchbot.world import REAL
 
+CLOCK_S = 0.001  # what is due within that is due: sums of clocks are rounded
+
 
 class Lane:
     """Messages of one queue that wait or run, by group.
@@ -142,7 +144,8 @@ class Lanes:
         self._window_s = 0
 
     def _due_in_s(self, lane: Lane) -> float:
-        return 0.0 if lane.ready >= self._size else self._window_s - lane.waited_s
+        left_s = 0.0 if lane.ready >= self._size else self._window_s - lane.waited_s
+        return left_s if left_s > CLOCK_S else 0.0
 
     def _starts(self, lane: Lane) -> float:
         return max(lane.start, self._now)

@@ -66,10 +66,14 @@ class Settler:
             return replace(report, outcome=outcome.buried, pause_s=0)
         return report
 
-    async def settle(self, lease: Lease, report: Report) -> None:
-        """Does with the message what the report says, and counts the message. Never raises."""
+    async def settle(self, lease: Lease, report: Report) -> bool:
+        """Does with the message what the report says, and counts the message. Never raises.
+
+        Returns False where the message should be deleted, and was not.
+        """
+        is_done = False
         try:
-            await self._act(lease, report)
+            is_done = await self._act(lease, report)
         except Exception:  # a bug of watchbot with one message must not stop the others
             log.exception("message given up", extra=about(lease.message))
             self._sources[lease.message.queue].leases.leave(lease)
@@ -77,11 +81,7 @@ class Settler:
         waited_s = response_s(report.message, self._world.wall())
         if waited_s is not None:
             metrics.response_duration.labels(report.message.queue).observe(waited_s)
-
-    async def _discard(self, report: Report) -> None:
-        """Deletes the message's body, where that lies elsewhere; a dead letter needs it."""
-        if self.payloads is not None and report.outcome.fate is Fate.DELETE:
-            await self.payloads.discard(report.content)
+        return is_done
 
     def came(self, message_id: str) -> None:
         """Notes that a message is in hand."""
@@ -117,19 +117,28 @@ class Settler:
             log.exception("dead letter not sent", extra=about(report.message))
             return False
 
-    async def _act(self, lease: Lease, report: Report) -> None:
+    async def _act(self, lease: Lease, report: Report) -> bool:
+        """Whether a message that should be deleted is."""
+        if report.outcome.removes:
+            return not lease.lost and await self._delete(lease, report)
         if lease.lost:
-            return
+            return True
         source = self._sources[lease.message.queue]
         if report.outcome.fate is Fate.LEAVE:
             source.leases.leave(lease)
-        elif report.outcome.removes:
-            if await source.leases.delete(lease):
-                await self._discard(report)
-            elif source.leases.denials.trouble:
-                source.rest(PAUSE_S)
         else:
             hidden = await source.leases.hide(lease, report.pause_s)
             back_in_s = report.pause_s if hidden else lease.expires_at - self._world.now()
             if self._exits:
                 self._sent_back.note(lease.message.id, back_in_s, source.name)
+        return True
+
+    async def _delete(self, lease: Lease, report: Report) -> bool:
+        source = self._sources[lease.message.queue]
+        if await source.leases.delete(lease):
+            if self.payloads is not None and report.outcome.fate is Fate.DELETE:
+                await self.payloads.discard(report.content)  # a dead letter needs it
+            return True
+        if source.leases.denials.trouble:
+            source.rest(PAUSE_S)
+        return False

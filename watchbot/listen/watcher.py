@@ -215,8 +215,8 @@ class Watcher:
         async def decide(number: int, verdict: Verdict) -> Report:
             return await self._decide(batch.lane, batch.leases[number], jobs[number], verdict)
 
-        async def settle(number: int, report: Report) -> None:
-            await self._settler.settle(batch.leases[number], report)
+        async def settle(number: int, report: Report) -> bool:
+            return await self._settle(batch.lane, batch.leases[number], report)
 
         closing = Closing(len(batch.leases), decide, settle, fifo=batch.lane.fifo)
         try:
@@ -266,6 +266,12 @@ class Watcher:
             self._observers.observe(report)
         return report
 
+    async def _settle(self, lane: Lane, lease: Lease, report: Report) -> bool:
+        is_done = await self._settler.settle(lease, report)
+        if not is_done and lane.fifo:  # it comes again, before all that are behind it
+            self._give_back_soon(lane.take_rest(lease), RELEASED, WENT_BACK)
+        return is_done
+
     def _return_rest(self, lane: Lane, lease: Lease, report: Report) -> None:
         """Returns the messages that wait behind a message that itself goes back.
 
@@ -275,14 +281,19 @@ class Watcher:
         waits = report.pause_s > 0 or report.outcome.fate is Fate.RETURN
         if report.outcome.removes or not (lane.fifo or waits):
             return
-        outcome, reason = (RELEASED, WENT_BACK) if lane.fifo else (RETURNED, TWICE)
         rest = lane.take_rest(lease)
-        self._rate.left(len(rest))
-        for later in rest:
-            is_twin = later.message.id == report.message.id
-            self._workers.start_soon(
-                self._give_back, later, outcome, reason, report.pause_s if is_twin else 0
-            )
+        twins = [later for later in rest if later.message.id == report.message.id]
+        others = [later for later in rest if later not in twins]
+        outcome, reason = (RELEASED, WENT_BACK) if lane.fifo else (RETURNED, TWICE)
+        self._give_back_soon(twins, outcome, reason, report.pause_s)
+        self._give_back_soon(others, outcome, reason)
+
+    def _give_back_soon(
+        self, leases: Sequence[Lease], outcome: Outcome, reason: str, pause_s: int = 0
+    ) -> None:
+        self._rate.left(len(leases))
+        for lease in leases:
+            self._workers.start_soon(self._give_back, lease, outcome, reason, pause_s)
 
     async def _give_back(self, lease: Lease, outcome: Outcome, reason: str, pause_s: int) -> None:
         job = self._running.job(lease, lambda _: None, lambda: False)

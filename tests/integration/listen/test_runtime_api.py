@@ -93,7 +93,7 @@ async def test_a_runtime_waits_for_work_and_each_invocation_has_an_id_of_its_own
         names = []
         for number in (b"1", b"2"):
             asked = asyncio.create_task(runtime.ask())
-            await api.ready()
+            await api.ready(10)
             call = api.call(CALLED)
             _, name, _ = await asked
             await runtime.answer(name, number)
@@ -250,7 +250,7 @@ async def test_work_goes_to_nobody_who_has_left() -> None:
     async with at_work() as (api, runtime):
         async with raw(runtime) as (reader, writer):
             writer.write(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n")
-            await api.ready()
+            await api.ready(10)
             writer.write_eof()
             assert await reader.read() == b""
         asked = asyncio.create_task(runtime.ask())
@@ -268,17 +268,17 @@ async def test_a_runtime_that_cannot_start_says_why() -> None:
 
         assert status == 202
         with pytest.raises(NotReady, match=r"Runtime\.ImportModuleError: no app"):
-            await api.ready()
+            await api.ready(10)
 
 
 async def test_an_error_of_the_start_that_comes_after_it_is_refused() -> None:
     async with at_work(concurrent=True) as (api, runtime):
         asked = asyncio.create_task(runtime.ask())
-        await api.ready()
+        await api.ready(10)
         status, _ = await runtime.post("init/error", b"{}")
 
         assert status == 403
-        await api.ready()
+        await api.ready(10)
         asked.cancel()
 
 

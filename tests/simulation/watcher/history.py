@@ -8,8 +8,9 @@ from typing import Any
 
 FAULTS = (
     *("error", "lost", "slow", "throttled", "partial", "twice", "reordered"),
-    *("topic", "letters", "agent"),
+    *("topic", "letters", "agent", "start"),
 )
+WAYS = ("twice", "garbage", "torn", "hangup", "skip", "hang")
 OF_THE_QUEUE = frozenset(FAULTS[:7])
 
 
@@ -18,12 +19,14 @@ class Planned:
     """One run of a message: how long it takes, and how it ends.
 
     `code` is the exit code; -9 stands for an end by SIGKILL, and 127 for one that does not start.
-    A `stubborn` one does not end at SIGTERM.
+    A `stubborn` one does not end at SIGTERM. `how` is what a process does that is handed messages,
+    where it does not just answer with `code`: one of `WAYS`.
     """
 
     lasts: float
     code: int = 0
     stubborn: bool = False
+    how: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,7 @@ class History:
     watchers: int
     fifo: bool = False
     batch_size: int = 1
+    bare: bool = False  # the command of a batch answers by its exit code alone
     most_receives: int = 0  # of the queue's redrive policy; 0: it has none
     options: Mapping[str, Any]
     messages: tuple[Sent, ...]
@@ -124,10 +128,10 @@ def history_of(seed: int) -> History:
         seconds=seconds,
         watchers=watchers,
         fifo=fifo,
-        # What is behind a failure of a FIFO batch is done again: no law says so yet.
-        batch_size=1 if fifo else batch_size,
+        batch_size=batch_size,
+        bare=chance.random() < 0.2,
         most_receives=chance.choice((0, 0, 3, 20)),
-        options=options,
+        options=options | _of_workers(chance, batch_size, fifo=fifo),
         messages=tuple(
             _message(chance, number, seconds, options, fifo=fifo, long=long, broken=broken)
             for number in range(chance.choice((1, 2, 3, 4, 6, 12)))
@@ -170,6 +174,7 @@ def _message(
             lasts=round(chance.choice(lasts) * chance.random(), 3),
             code=chance.choice(codes),
             stubborn=chance.random() < 0.1,
+            how=_way(chance, options),
         )
         for _ in range(chance.choice((1, 1, 1, 2, 4)))
     )
@@ -181,6 +186,27 @@ def _message(
         group=chance.choice("ghi") if kind["fifo"] else "",
         runs=runs,
     )
+
+
+def _of_workers(chance: Random, batch_size: int, *, fifo: bool) -> dict[str, Any]:
+    warm = chance.choice(("off", "off", "lines", "lambda"))
+    drawn = {
+        "warm": warm,
+        "batch_window": chance.choice((0, 0, 3, 20)),
+        "recycle_after": chance.choice((0, 0, 1, 3)),
+        "max_event": chance.choice((6_000_000, 1_024)),
+        "start_timeout": chance.choice((5, 60)),
+    }
+    if fifo or batch_size == 1:
+        drawn["batch_window"] = 0
+    return drawn
+
+
+def _way(chance: Random, options: Mapping[str, Any]) -> str:
+    """What a process does with a message. It hangs only where something ends it within hours."""
+    if chance.random() < 0.85:
+        return ""
+    return chance.choice(WAYS if options["max_job_duration"] else WAYS[:4])
 
 
 _EVENTS = (0, 1, 1, 2, 3, 6)

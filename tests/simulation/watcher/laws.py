@@ -3,16 +3,21 @@
 import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from tests.simulation.judging import Judge
+from tests.simulation.watcher.answers import Answers
 from tests.simulation.watcher.history import History
 from tests.simulation.watcher.known import Delivery, Known, Life, Run
+from tests.simulation.watcher.ledger import Ledger
 from tests.simulation.watcher.promised import LAWS
 from tests.support import promises
-from tests.support.promises import Line
 from watchbot.listen.report import Report
 from watchbot.sqs.message import Message
 from watchbot.sqs.queue import Refusal
+
+if TYPE_CHECKING:
+    from tests.simulation.watcher.processes import Machine
 
 BESIDE = 5  # polls that were under way, and went on side by side
 SLACK_S = 0.6  # for the last notices, and for calls of some milliseconds
@@ -32,13 +37,14 @@ class Laws(Judge):
         self.runs = 0
         self.deleted_queue = False
         self.groups: dict[str, list[Known]] = defaultdict(list)
-        self.ledger: list[Line] = []
-        self.doubtful = set[promises.Run]()
+        self.ledger = Ledger(history)
+        self.answers = Answers(self)
+        self.machines: dict[str, Machine] = {}
 
     # What happens to the queue.
 
     def sent(self, message_id: str, name: str, group: str) -> None:
-        known = Known(name, group, len(self.known))
+        known = Known(message_id, name, group, len(self.known))
         self.known[message_id] = known
         self.groups[group].append(known)
         self.say("sender", f"sends {name}{f' of group {group}' if group else ''}")
@@ -55,7 +61,7 @@ class Laws(Judge):
         known.receipt, known.hidden_until = receipt, self.now() + visibility_s
         known.receives += 1
 
-    def shown(self, message_id: str) -> None:
+    def reappeared(self, message_id: str) -> None:
         """Hears that the queue shows a message that somebody has."""
         self.known[message_id].hidden_until = self.now()
         self.say("queue", f"shows {self.known[message_id].name} again, by a fault of its own")
@@ -71,6 +77,8 @@ class Laws(Judge):
             return  # a standard queue says yes to that, and does nothing
         self._check_delete(message_id, known)
         known.gone = True
+        if (run := known.last_run) is not None and run.receipt == receipt:
+            self.ledger.settled(known, run)
         self.say("queue", f"deletes {known.name}")
 
     def undeleted(self, message_id: str, receipt: str) -> None:
@@ -78,16 +86,16 @@ class Laws(Judge):
         known = self.known[message_id]
         if known.receipt == receipt:
             self._check_delete(message_id, known)
-            self.shown(message_id)
+            self.reappeared(message_id)
 
     def _check_delete(self, message_id: str, known: Known) -> None:
         done = message_id in self.finished or message_id in self.buried
         self.check(done, "finished first", f"{known.name} is deleted, and no worker finished it")
         if self.history.fifo:
-            for other in self._before(known):
+            for other in self.before(known):
                 self.check(False, "in order", f"{known.name} is deleted before {other.name}")
 
-    def _before(self, known: Known) -> list[Known]:
+    def before(self, known: Known) -> list[Known]:
         """The messages before this one in its group that are not done, nor dead."""
         most = self.history.most_receives or math.inf
         return [
@@ -100,8 +108,8 @@ class Laws(Judge):
 
     # What a watcher asks of the queue.
 
-    def lives_on(self, watcher: str, slots: int) -> None:
-        self.lives[watcher] = Life(slots)
+    def lives_on(self, watcher: str, slots: int, workers: int) -> None:
+        self.lives[watcher] = Life(slots, workers)
         self.say(watcher, "starts")
 
     def polls(self, watcher: str, count: int) -> None:
@@ -138,13 +146,20 @@ class Laws(Judge):
         may = life.killed or refused_s >= (give_up_s if life.reached else 0)
         self.check(may, "no crash", f"{watcher} gives up after {refused_s:.1f} s of refusals")
 
+    def cannot_work(self, watcher: str, reason: str) -> None:
+        """Hears that a watcher ends, as its first worker cannot stay."""
+        life = self.lives[watcher]
+        self.say(watcher, f"cannot work: {reason}")
+        may = life.killed or ("start" in self.history.faults and not life.deliveries)
+        self.check(may, "no crash", f"{watcher} ends: {reason}")
+
     def received(self, watcher: str, messages: Sequence[Message], visibility_s: float) -> None:
         life = self.lives[watcher]
         life.reached, life.refused_since = True, None
         for message in messages:
             until = message.asked_at + visibility_s
-            life.deliveries[message.receipt] = Delivery(message.id, until)
-            self.say(watcher, f"receives {self._shown(message.receipt)}")
+            life.deliveries[message.receipt] = Delivery(message.id, until, self.now())
+            self.say(watcher, f"receives {self.shown(message.receipt)}")
 
     def settles(self, watcher: str, operation: str, receipts: Sequence[str]) -> None:
         life = self.lives[watcher]
@@ -155,7 +170,7 @@ class Laws(Judge):
             if not delivery.calls:  # else it is tried again
                 life.settled_at = self.now()
             delivery.calls += 1
-            text = f"{watcher} asks for a {operation} of {self._shown(receipt)}: {delivery.dead}"
+            text = f"{watcher} asks for a {operation} of {self.shown(receipt)}: {delivery.dead}"
             self.check(not delivery.dead, "no dead receipt", text)
 
     def waited(self, watcher: str, operation: str, asked_at: float) -> None:
@@ -190,7 +205,7 @@ class Laws(Judge):
     def starts(self, run: Run) -> None:
         life, known = self.lives[run.watcher], self.known[run.message_id]
         self.runs += 1
-        shown = self._shown(run.receipt)
+        shown = self.shown(run.receipt)
         self.say(run.watcher, f"starts {shown} in slot {run.slot}")
         self._check_slots(run, life)
         self.check(life.asked_at >= self.now(), "no start after SIGTERM", f"{run.watcher}: {shown}")
@@ -204,16 +219,16 @@ class Laws(Judge):
             self.check(not beside, "nothing twice", f"two runs of {known.name} at once")
         if self.history.fifo:
             self._check_order(run, known)
-        delivery.started = True
+        delivery.started, delivery.batch = True, run.batch
+        known.last_run = run
         life.runs.append(run)
         self._note(run, "start", 0)
 
     def _check_slots(self, run: Run, life: Life) -> None:
         taken = {each.slot: each.batch for each in life.runs}
         text = f"{run.watcher} starts in slot {run.slot}, and runs in {sorted(taken)}"
-        most = self.history.options["concurrency"]
-        if self.history.options["writable_filesystem"]:
-            most = 1
+        options = self.history.options
+        most = 1 if options["writable_filesystem"] else options["concurrency"]
         free = taken.get(run.slot, run.batch) is run.batch and 0 <= run.slot < most
         self.check(free, "slots", text)
 
@@ -221,31 +236,31 @@ class Laws(Judge):
         for other in self._running():
             if other.batch is not run.batch and self._is_held(other):
                 same = self.known[other.message_id].group == known.group
-                beside = self._shown(other.receipt)
+                beside = self.shown(other.receipt)
                 self.check(not same, "one at a time", f"{known.name} starts beside {beside}")
-        with_it = {self.known[each.message_id].name for each in self._running_in(run.batch)}
-        late = [each.name for each in self._before(known) if each.name not in with_it]
+        late = [each.name for each in self.before(known) if not self._is_ahead(each, run)]
         self.check(not late, "in order", f"{known.name} starts before {', '.join(late)}")
 
+    def _is_ahead(self, known: Known, run: Run) -> bool:
+        """Whether a batch may have a message, and one before it that is not deleted."""
+        last, done = known.last_run, known.completion
+        with_it = last is not None and last.batch is run.batch
+        finished = done is not None and not self._in_vain(done)
+        in_batches = self.history.batch_size > 1
+        return with_it or (in_batches and (finished or (last is not None and last.buried)))
+
     def _doubt(self, runs: Iterable[Run]) -> None:
-        self.doubtful.update(map(self._numbers, runs))
+        self.ledger.doubt(map(self._numbers, runs))
 
     def _numbers(self, run: Run) -> promises.Run:
         return self.known[run.message_id].place, list(self.lives).index(run.watcher)
 
     def _note(self, run: Run, word: str, value: int) -> None:
-        number, watcher = self._numbers(run)
-        group = self.known[run.message_id].group
-        worker = id(run.batch)
-        self.ledger.append(
-            Line(number=number, group=group, worker=worker, watcher=watcher, word=word, value=value)
-        )
+        _, watcher = self._numbers(run)
+        self.ledger.note(self.known[run.message_id], run, watcher, word, value)
 
     def _running(self) -> list[Run]:
         return [run for life in self.lives.values() for run in life.runs]
-
-    def _running_in(self, batch: object) -> list[Run]:
-        return [run for run in self._running() if run.batch is batch]
 
     def _is_held(self, run: Run) -> bool:
         known = self.known[run.message_id]
@@ -256,17 +271,24 @@ class Laws(Judge):
         life = self.lives[run.watcher]
         life.runs.remove(run)
         life.worked_at = self.now()
+        run.over, run.finished = True, finished
         if self.history.calm and "agent" not in self.history.faults:
             lasted = life.protected or life.killed or self.now() - run.began < SLACK_S
-            text = f"{run.watcher} runs {self._shown(run.receipt)}, and ECS may end it"
+            text = f"{run.watcher} runs {self.shown(run.receipt)}, and ECS may end it"
             self.check(lasted or life.protected is None, "protected", text)
         self._note(run, "end", 0 if finished else 1)
-        self.say(run.watcher, f"ends {self._shown(run.receipt)}: {how}")
+        self.say(run.watcher, f"ends {self.shown(run.receipt)}: {how}")
         if finished:
-            again = run.message_id in self.finished
+            before = self.known[run.message_id].completion
+            again = before is not None and not self._in_vain(before)
             if self.history.gentle:
-                self.check(not again, "nothing twice", f"{self._shown(run.receipt)} is done again")
+                self.check(not again, "nothing twice", f"{self.shown(run.receipt)} is done again")
             self.finished.add(run.message_id)
+            self.known[run.message_id].completion = run
+
+    def _in_vain(self, run: Run) -> bool:
+        """Whether a run was behind one of its FIFO batch that failed, and went back for that."""
+        return self.history.fifo and run.behind_a_failure
 
     # What a watcher says.
 
@@ -274,16 +296,20 @@ class Laws(Judge):
         life = self.lives[watcher]
         delivery = life.deliveries[report.message.receipt]
         delivery.reports += 1
-        shown = self._shown(report.message.receipt)
+        shown = self.shown(report.message.receipt)
         self.say(watcher, f"reports {shown} {report.outcome.name}: {report.how}")
         self.check(delivery.reports == 1 or life.killed, "reported once", f"{watcher}: {shown}")
+        self.answers.reported(life, delivery, report)
         if report.outcome.failed:
             self.failures[delivery.message_id] += 1
 
-    def dead_letter(self, message_id: str) -> None:
-        """Hears that the dead-letter queue has taken a message from a watcher."""
-        known = self.known[message_id]
+    def dead_letter(self, name: str) -> None:
+        """Hears that the dead-letter queue has taken the message of this name from a watcher."""
+        known = next(known for known in self.known.values() if known.name == name)
+        message_id = known.message_id
         self.buried.add(message_id)
+        if known.last_run is not None:
+            known.last_run.buried = True
         self.say("dead letters", f"take {known.name}")
         # The report of the last failure comes when the letter is sent.
         least = self.history.options["max_attempts"] - 1
@@ -322,9 +348,10 @@ class Laws(Judge):
         by = min(life.asked_at + max(drain_s, 5) + 5, life.forced_at + 5)
         late_s = self.now() - by - life.stood_still_s - SLACK_S
         self.check(late_s <= 0, "gone in time", f"{watcher} is {late_s:.1f} s late")
-        self.check(not life.runs, "gone in time", f"{watcher} left {len(life.runs)} runs behind")
+        behind = len(life.runs) + len(self.machines[watcher].processes)
+        self.check(not behind, "gone in time", f"{watcher} left {behind} runs and workers behind")
         for receipt, delivery in life.deliveries.items():
-            text = f"{watcher} said nothing of {self._shown(receipt)}"
+            text = f"{watcher} said nothing of {self.shown(receipt)}"
             excused = not delivery.started and not self.history.calm
             self.check(delivery.reports == 1 or excused, "reported once", text)
 
@@ -338,7 +365,8 @@ class Laws(Judge):
         life = self.lives[watcher]
         text = f"{watcher} asked {life.polls} times in {seconds:.0f} s"
         self.check(life.polls <= seconds + BESIDE, "given back", text)
-        works_on = life.runs or any(each.calls for each in life.deliveries.values())
+        works_on = any(each.calls or not each.reports for each in life.deliveries.values())
+        works_on = works_on or bool(life.runs)
         if works_on or life.worked_at > self.now() - seconds:
             return  # it was busy with a message that is done, or somebody else's
         if not self.history.options["breaker"]:
@@ -358,27 +386,15 @@ class Laws(Judge):
             for message_id, known in self.known.items()
             if message_id in self.buried or known.receives >= self.history.most_receives > 0
         }
-        broken = {
-            "nothing lost": promises.lost(range(len(self.known)), self.ledger, dead),
-            "dead by the rule": promises.wrongly_dead(dead, may_die),
-        }
-        if self.history.gentle and (again := promises.completed_again(self.ledger)):
-            broken["nothing twice"] = [f"{again} runs completed what was completed before"]
-        if self.history.fifo:
-            alive = [line for line in self.ledger if line.number not in dead]
-            broken["in order"] = promises.out_of_order(alive)
-            broken["one at a time"] = promises.overlaps(self.ledger, self.doubtful)
+        broken = self.ledger.broken(range(len(self.known)), dead, may_die)
         for law, texts in broken.items():
             self.check(not texts, law, "; ".join(texts))
-
-    def id_of(self, name: str) -> str:
-        """The id of the message of this name."""
-        return next(found for found, known in self.known.items() if known.name == name)
 
     def is_dead(self, watcher: str) -> bool:
         """Whether a watcher was killed."""
         return watcher in self.lives and self.lives[watcher].killed
 
-    def _shown(self, receipt: str) -> str:
+    def shown(self, receipt: str) -> str:
+        """A delivery as it is told of: the message's name, and the receive."""
         message_id, _, receive = receipt.partition(" ")
         return f"{self.known[message_id].name}/{receive}"

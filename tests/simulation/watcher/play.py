@@ -15,7 +15,7 @@ from tests.simulation.watcher.laws import Laws
 from tests.simulation.watcher.processes import Machine
 from tests.simulation.watcher.queue import DeadLetterQueue, SimulatedQueue, Weather, Wire
 from tests.simulation.watcher.replica import Surroundings, watch
-from watchbot.errors import AwsError
+from watchbot.errors import AwsError, UsageError
 from watchbot.lifecycle import Stop
 from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.memory import MemoryQueue
@@ -39,6 +39,9 @@ def play(history: History) -> Played:
             run(loop, world.story())
         except Exception as error:
             laws.gave_up(error)
+    for machine in laws.machines.values():
+        for process in machine.processes:
+            process.close()
     return Played(
         lines=laws.lines,
         broken=laws.broken,
@@ -71,7 +74,8 @@ class _Replica:
         self.name = f"watcher {self._number}.{self._lives}"
         around = self._world.around
         settings = around.settings
-        self._world.laws.lives_on(self.name, settings.slots * around.batch_size)
+        slots = settings.slots
+        self._world.laws.lives_on(self.name, slots * settings.batch_size, slots)
         self._wire = Wire(around.queue, self.name)
         self.machine = self._world.machine(self.name)
         self._context = copy_context()
@@ -87,6 +91,8 @@ class _Replica:
             await watch(self._world.around, machine, stop, wire)
         except* AwsError as refused:
             laws.gives_up(name, repr(refused.exceptions[0]))
+        except* UsageError as unfit:
+            laws.cannot_work(name, repr(unfit.exceptions[0]))
         if not machine.dead:
             laws.left(name, self._world.around.settings.drain_timeout)
             self._world.left(self)
@@ -104,7 +110,8 @@ class _Replica:
         """Sends SIGKILL: nothing that the watcher still does has any effect."""
         if self._task and self.alive:
             self._world.laws.killed(self.name)
-            self._wire.cut = self.machine.dead = True
+            self._wire.cut = True
+            self.machine.kill()
             self._world.loop.thaw(self.name)
             self._task.cancel()
             self._world.dying[self._task] = None
@@ -138,7 +145,6 @@ class _World:
             dead=self._dead,
             settings=WatcherSettings.model_construct(**options, batch_size=history.batch_size),
             options=dict(history.options),
-            batch_size=history.batch_size,
             weather=self.weather,
             chance=self._chance,
             laws=laws,
@@ -269,13 +275,15 @@ class _World:
     def machine(self, watcher: str) -> Machine:
         """What the processes of a watcher run on."""
         chance = Random(f"{self._history.seed} {watcher}")
-        return Machine(
+        machine = self.laws.machines[watcher] = Machine(
             watcher=watcher,
             laws=self.laws,
             outside=self.around.queue.outside,
             plan=self._plan,
             world=World(now=self.loop.time, wall=self._wall, chance=chance),
+            happens=self.around.queue.happens,
         )
+        return machine
 
     def left(self, replica: _Replica) -> None:
         """Hears that a watcher has left: another one is started."""

@@ -5,37 +5,32 @@ A process runs on while its watcher stands still, or is dead.
 
 import asyncio
 import errno
-import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import anyio
 
 from tests.simulation.watcher.history import Planned
-from tests.simulation.watcher.known import Run
+from tests.simulation.watcher.known import Batch, Run
 from tests.simulation.watcher.laws import Laws
-from watchbot.lifecycle import Stop
 from watchbot.listen.care import Care, Ending
 from watchbot.listen.ends import Ends
 from watchbot.listen.output import Output
-from watchbot.listen.report import Run as RunOfCommand
-from watchbot.listen.report import Verdict
-from watchbot.listen.runner import Job
 from watchbot.listen.spawn import Command, SpawnError, Start
 from watchbot.listen.spawning import Begun, SpawnRunner
 from watchbot.listen.workspace import Workspace
-from watchbot.outcome import LEAVING, RELEASED, TIMED_OUT
 from watchbot.settings.listen import WatcherSettings
-from watchbot.sqs.message import Message
 from watchbot.world import World
 
 OBEYS_S = 0.05
-GRACE_S = 2
 SIGKILL = 9
 CANNOT_START = 127
+FIRST_PID = 1 << 23  # beyond the largest of Linux: nobody has it
+COMMAND = Command(file="/worker", words=("/worker",))
 
 
 @dataclass(slots=True)
@@ -47,40 +42,77 @@ class Machine:
     outside: Context
     plan: Callable[[str], Planned]  # the next run of a message
     world: World
+    happens: Callable[[str], bool]  # whether a fault does, now
     full: bool = False  # it can start no process
     dead: bool = False  # the watcher is
+    processes: dict["Process", None] = field(default_factory=dict)  # that run
+    pids: Iterator[int] = field(default_factory=lambda: itertools.count(FIRST_PID))
 
     def check(self) -> None:
         """Raises `OSError` when there is no room for a process."""
         if self.full:
             raise OSError(errno.EAGAIN, "no room, as simulated")
 
-    def begins(self, message_id: str, receipt: str, slot: int, batch: object) -> Run:
-        """The run of a message, which begins now."""
-        run = Run(self.watcher, message_id, receipt, slot, batch, self.world.now())
-        self.laws.starts(run)
-        return run
+    def refuse(self) -> None:
+        """Raises `SpawnError` when there is no room for a process."""
+        try:
+            self.check()
+        except OSError as error:
+            raise SpawnError(error) from error
+
+    def kill(self) -> None:
+        """Kills the watcher: its processes run on."""
+        self.dead = True
+        for process in list(self.processes):
+            process.orphaned()
+
+    def hand_over(
+        self, process: "Process", received: Sequence[tuple[str, int]], slot: int
+    ) -> list[Run]:
+        """The runs of messages, by id and receive, that a process has got now."""
+        now, batch = self.world.now(), Batch(process)
+        for message_id, receives in received:
+            receipt = f"{message_id} {receives}"
+            batch.runs.append(Run(self.watcher, message_id, receipt, slot, batch, now))
+        for run in batch.runs:
+            self.laws.starts(run)
+        return batch.runs
 
 
 class Process:
-    """One process, for a message or more; all of them end with it."""
+    """A process. `exited` is how it ended."""
 
-    def __init__(self, machine: Machine, runs: Sequence[Run], plans: Sequence[Planned]) -> None:
-        self._machine, self._runs, self._plans = machine, runs, plans
-        self.exited: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._told_to_end = False
-        self.pid = id(self)
-        self._exit_in(max(plan.lasts for plan in plans))
+    def __init__(self, machine: Machine) -> None:
+        self.machine, self.pid = machine, next(machine.pids)
+        self.exited: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self.told_to_end = False
+        machine.processes[self] = None
+
+    @property
+    def stubborn(self) -> bool:
+        """Whether it does not end at SIGTERM."""
+        raise NotImplementedError
+
+    def ended(self, how: str, ending: Ending) -> None:
+        """Hears of its end, once."""
+        raise NotImplementedError
+
+    def orphaned(self) -> None:
+        """Hears that its watcher is dead."""
+
+    def catch_up(self) -> None:
+        """Has printed nothing."""
+
+    def close(self) -> None:
+        """Lets go of what it holds, as the history is over."""
 
     async def end(self, grace: Callable[[], Awaitable[None]]) -> None:
         """SIGTERM, and SIGKILL once the grace has returned and it still runs."""
-        if self._machine.dead or self.exited.done():
+        if self.machine.dead or self.exited.done():
             return
-        self._told_to_end = True
-        if not any(plan.stubborn for plan in self._plans):
-            asyncio.get_running_loop().call_later(
-                OBEYS_S, self._end, "at SIGTERM", context=self._machine.outside
-            )
+        self.told_to_end = True
+        if not self.stubborn:
+            self.later(OBEYS_S, self.over, "at SIGTERM", Ending(exit_code=None, signal=15))
         async with anyio.create_task_group() as leaving:
             leaving.start_soon(self._leave, leaving.cancel_scope)
             await grace()
@@ -88,142 +120,92 @@ class Process:
         self.kill()
 
     def kill(self) -> None:
-        self._end("by SIGKILL")
+        self.over("by SIGKILL", Ending(exit_code=None, signal=SIGKILL))
 
-    def catch_up(self) -> None:
-        """Has printed nothing."""
+    def over(self, how: str, ending: Ending) -> None:
+        """Ends; does nothing where it has ended."""
+        if not self.exited.done():
+            del self.machine.processes[self]
+            self.ended(how, ending)
+            self.exited.set_result(ending)
+
+    def exits(self, code: int) -> None:
+        """Ends by itself, with this code; by SIGKILL from somebody where it is negative."""
+        if code < 0:
+            self.over("killed by somebody", Ending(exit_code=None, signal=-code))
+        else:
+            self.over(f"exit code {code}", Ending(exit_code=code))
+
+    def later(self, seconds: float, callback: Callable[..., None], *given: object) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(seconds, callback, *given, context=self.machine.outside)
 
     async def _leave(self, wait: anyio.CancelScope) -> None:
         await asyncio.wait([self.exited])
         wait.cancel()
 
-    def _exit_in(self, seconds: float) -> None:
-        asyncio.get_running_loop().call_later(seconds, self._exit, context=self._machine.outside)
 
-    def _exit(self) -> None:
-        if self.exited.done():
-            return
-        for run, plan in zip(self._runs, self._plans, strict=True):
-            how = f"exit code {plan.code}" if plan.code >= 0 else "killed by somebody"
-            removes = plan.code in (0, 3) and not self._told_to_end
-            self._machine.laws.ends(run, how, finished=removes)
-        self.exited.set_result(True)
+class Single(Process):
+    """A process for one message, which has it from the start."""
 
-    def _end(self, how: str) -> None:
-        if self.exited.done():
-            return
-        for run in self._runs:
-            self._machine.laws.ends(run, how, finished=False)
-        self.exited.set_result(False)
+    def __init__(
+        self, machine: Machine, received: tuple[str, int], slot: int, plan: Planned
+    ) -> None:
+        super().__init__(machine)
+        self._plan = plan
+        [self._run] = machine.hand_over(self, [received], slot)
+        self.later(plan.lasts, self.exits, plan.code)
+
+    @property
+    def stubborn(self) -> bool:
+        return self._plan.stubborn
+
+    def ended(self, how: str, ending: Ending) -> None:
+        finished = ending.exit_code in (0, 3) and not self.told_to_end
+        self.machine.laws.ends(self._run, how, finished=finished)
+        self.machine.laws.answers.process_over(self._run, ending, told=self.told_to_end)
+
+
+async def to_its_end(process: Process, care: Care) -> Ending:
+    """How a process ended; when this is cancelled, it is told to end."""
+    try:
+        return await asyncio.shield(process.exited)
+    except asyncio.CancelledError:
+        with anyio.CancelScope(shield=True):
+            await process.end(care.grace)
+        raise
 
 
 class SimulatedRunner(SpawnRunner):
     """The real runner of one process a message, over simulated processes."""
 
-    def __init__(self, settings: WatcherSettings, machine: Machine, stop: Stop) -> None:
-        command = Command(file="/worker", words=("/worker",))
-        workspace = cast(Workspace, _Nowhere())
-        self.ends = Ends(settings, stop)
-        super().__init__(settings, command, workspace, self.ends, machine.world)
+    def __init__(self, settings: WatcherSettings, machine: Machine, ends: Ends) -> None:
+        workspace = cast(Workspace, Nowhere())
+        super().__init__(settings, COMMAND, workspace, ends, machine.world)
         self._machine = machine
 
     async def execute(self, start: Start, output: Output, care: Care, begun: Begun) -> Ending:
         message_id = start.environment[b"MessageId"].decode()
-        receives = start.environment[b"ApproximateReceiveCount"].decode()
+        receives = int(start.environment[b"ApproximateReceiveCount"])
         slot = int(start.environment[b"WATCHBOT_WORKER"])
         if self._machine.dead:
             await anyio.sleep_forever()
-        if self._machine.full:
-            raise SpawnError(OSError(errno.EAGAIN, "no room, as simulated"))
+        self._machine.refuse()
         plan = self._machine.plan(message_id)
         if plan.code == CANNOT_START:
-            raise SpawnError(OSError(errno.ENOENT, "no such file, as simulated"))
-        run = self._machine.begins(message_id, f"{message_id} {receives}", slot, object())
-        process = Process(self._machine, [run], [plan])
+            raise absent()
+        process = Single(self._machine, (message_id, receives), slot, plan)
         if not begun(process):
             process.kill()
-            return Ending(exit_code=None, signal=SIGKILL)
-        try:
-            await asyncio.shield(process.exited)
-        except asyncio.CancelledError:
-            with anyio.CancelScope(shield=True):
-                await process.end(care.grace)
-            raise
-        return ending_of(plan)
+        return await to_its_end(process, care)
 
 
-class BatchRunner:
-    """A `Runner` of one process a batch, which says for each message how its work ended."""
-
-    def __init__(self, settings: WatcherSettings, machine: Machine, stop: Stop) -> None:
-        self._settings, self._machine, self._stop = settings, machine, stop
-        self._processes: dict[Process, tuple[anyio.CancelScope, Sequence[Job]]] = {}
-        self._released = False
-
-    def __len__(self) -> int:
-        return len(self._processes)
-
-    async def run(self, batch: Sequence[Job], slot: int) -> Sequence[Verdict]:
-        for job in batch:
-            job.leave_seat()
-        if self._released:
-            return [Verdict(outcome=RELEASED, reason=LEAVING)] * len(batch)
-        if self._machine.dead:
-            await anyio.sleep_forever()
-        self._machine.check()
-        plans = [self._machine.plan(job.message.id) for job in batch]
-        began, mark = self._machine.world.now(), object()
-        runs = [
-            self._machine.begins(job.message.id, job.message.receipt, slot, mark) for job in batch
-        ]
-        process = Process(self._machine, runs, plans)
-        with anyio.CancelScope() as scope:
-            self._processes[process] = (scope, batch)
-            scope.deadline = anyio.current_time() + self._limit_s(batch)
-            try:
-                await self._to_its_end(process)
-            finally:
-                del self._processes[process]
-        lasted_s = self._machine.world.now() - began
-        run_of_command = RunOfCommand(id=self._machine.world.name(), duration_s=lasted_s)
-        if scope.cancelled_caught:
-            outcome = RELEASED if self._released else TIMED_OUT
-            return [Verdict(outcome=outcome, reason="told to end", run=run_of_command)] * len(batch)
-        codes = self._settings.exit_codes
-        return [
-            Verdict(outcome=codes.outcome(ending.exit_code), ending=ending, run=run_of_command)
-            for ending in map(ending_of, plans)
-        ]
-
-    async def clear(self, slot: int) -> None:
-        """Has nothing to make ready."""
-
-    def kill(self, message: Message) -> None:
-        """Lets the batch go on for its other messages."""
-
-    def release_all(self) -> None:
-        self._released = True
-        for scope, _ in self._processes.values():
-            scope.cancel()
-
-    async def _to_its_end(self, process: Process) -> None:
-        try:
-            await asyncio.shield(process.exited)
-        except asyncio.CancelledError:
-            with anyio.CancelScope(shield=True):
-                await process.end(self._grace)
-            raise
-
-    async def _grace(self) -> None:
-        with anyio.move_on_after(min(self._settings.kill_grace, GRACE_S)):
-            await self._stop.forced.wait()
-
-    def _limit_s(self, batch: Sequence[Job]) -> float:
-        least_s = min(job.left_s() for job in batch) - self._settings.kill_grace - GRACE_S
-        return min(self._settings.max_job_duration or math.inf, least_s)
+def absent() -> SpawnError:
+    """The error of a command that is not there."""
+    return SpawnError(OSError(errno.ENOENT, "no such file, as simulated"))
 
 
-class _Nowhere:
+class Nowhere:
     """A workspace without directories."""
 
     @asynccontextmanager
@@ -231,11 +213,8 @@ class _Nowhere:
         yield "/scratch"
 
     def variables(self, scratch: str) -> Mapping[str, str]:
+        """None of its own."""
         return {}
 
-
-def ending_of(plan: Planned) -> Ending:
-    """How a process of this plan ends by itself."""
-    if plan.code < 0:
-        return Ending(exit_code=None, signal=-plan.code)
-    return Ending(exit_code=plan.code)
+    async def tidy(self, scratch: str) -> None:
+        """Has nothing to empty."""

@@ -23,12 +23,20 @@ LAWS: Mapping[str, str] = {
     "again. Not where its watcher stands still",
     "in hand": "The lease, FIFO: no more is received than there are slots; from a FIFO queue no "
     "more at a time than a run gets",
-    "slots": "a watcher runs at most `--concurrency` workers, each with a number of its own",
+    "slots": "a watcher has at most `--concurrency` workers, each with a number of its own",
+    "as answered": "Batches, warm workers: each message is settled as its own answer says, also "
+    "one that comes after SIGTERM; where its process ends without one, it fails, or is what the "
+    "exit code of its batch says. What is behind a failure in a FIFO batch goes back, and no "
+    "other. Where its watcher stood still, one over its deadline may have timed out all the same",
+    "batch": "a process is handed at most `--batch-size` messages, of one group on a FIFO queue, "
+    "not before `--batch-window` is over or all are there, and none while it has others in hand",
+    "recycled": "a worker that stays is handed at most `--recycle-after` batches",
     "no poll after SIGTERM": "SIGTERM, 1: no poll is started any more",
-    "no start after SIGTERM": "SIGTERM, 3: workers that run have their time; no other starts",
+    "no start after SIGTERM": "SIGTERM, 3: workers that run have their time; no other starts, and "
+    "none is handed anything",
     "gone in time": "SIGTERM: a watcher leaves within its drain (five seconds at least) and five "
     "more, also when AWS does not answer; after a second signal within five. "
-    "Time in which it stood still is not counted",
+    "It leaves no worker behind. Time in which it stood still is not counted",
     "reported once": "each delivery is reported once to every observer. Not where the watcher was "
     "killed, and not those that were never run, where the queue fails",
     "given back": "a watcher at rest asks for as many messages as it has slots, up to ten, and "
@@ -38,7 +46,8 @@ LAWS: Mapping[str, str] = {
     "breaker": "The breaker: where a run has succeeded since the start, it never opens; once it is "
     "open, nothing is received for 30 seconds, and then one message at a time",
     "no crash": "a watcher ends when it is told to, when its queue is empty (--exit-when-empty), "
-    "after its one message, or when AWS refuses for good: at the first receive, or for "
-    "`--give-up-after`; and logs no traceback",
+    "after its one message, when AWS refuses for good (at the first receive, or for "
+    "`--give-up-after`), or before it receives, as its first warm worker cannot stay; "
+    "and logs no traceback",
     "no livelock": "the loop's steps are bounded",
 }

@@ -75,7 +75,7 @@ class SimulatedQueue:
             self.laws.handed_out(message.id, message.receipt, visibility_s)
             if self.weather.faults and self.happens("twice") and not self.memory.fifo:
                 await self.memory.hide([(message, 0)])
-                self.laws.shown(message.id)
+                self.laws.reappeared(message.id)
         return messages
 
     async def delete(self, messages: Sequence[Message]) -> list[Refusal | None]:

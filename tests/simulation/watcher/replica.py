@@ -10,14 +10,16 @@ from typing import Any, cast
 import anyio
 
 from tests.simulation.watcher.laws import Laws
-from tests.simulation.watcher.processes import BatchRunner, Machine, SimulatedRunner
+from tests.simulation.watcher.processes import Machine
 from tests.simulation.watcher.queue import SimulatedQueue, Weather, Wire
+from tests.simulation.watcher.shops import open_runner
 from tests.support.builders import a_report
 from watchbot.aws import Client
 from watchbot.errors import Unreachable
 from watchbot.lifecycle import Stop
 from watchbot.listen.agent import AgentAnswer
 from watchbot.listen.breaker import Breaker
+from watchbot.listen.choosing import start
 from watchbot.listen.dead_letters import DeadLetters
 from watchbot.listen.ends import Ends
 from watchbot.listen.failures import Failures
@@ -30,7 +32,6 @@ from watchbot.listen.planner import Planner, draining
 from watchbot.listen.protection import protecting
 from watchbot.listen.report import Report, Run
 from watchbot.listen.reserve import Reserve
-from watchbot.listen.runner import Runner
 from watchbot.listen.watcher import Parts, Watcher
 from watchbot.outcome import COMPLETED
 from watchbot.settings.listen import WatcherSettings
@@ -52,7 +53,6 @@ class Surroundings:
     dead: MemoryQueue
     settings: WatcherSettings
     options: dict[str, Any]
-    batch_size: int
     weather: Weather
     chance: Random
     laws: Laws
@@ -76,12 +76,13 @@ async def watch(around: Surroundings, machine: Machine, stop: Stop, wire: Wire) 
             protection = await house.enter_async_context(
                 protecting("http://agent", valve.close, world=world, ask=agent.ask)
             )
-        runner, planners = await _open_runner(house, around, machine, stop)
-        observers += planners
+        ends = Ends(settings, stop)
+        runner = await open_runner(house, settings, machine, ends)
+        observers += await _plan(house, around, stop, ends)
         parts = Parts(
             queues=[Weighted(wire)],
             runner=runner,
-            machine=RealMachine(Reserve(machine.check, world), valve, world),
+            machine=RealMachine(_reserve(settings, machine), valve, world),
             valve=valve,
             breaker=breaker,
             observers=observers,
@@ -91,30 +92,27 @@ async def watch(around: Surroundings, machine: Machine, stop: Stop, wire: Wire) 
         watcher = Watcher(settings, parts)
         if notifier is not None:
             notifier.hurry(lambda: watcher.left_s)
+        await start(runner, stop)
         await watcher.run(stop)
 
 
-async def _open_runner(
-    house: AsyncExitStack, around: Surroundings, machine: Machine, stop: Stop
-) -> tuple[Runner, list[Observer]]:
-    if around.batch_size > 1:
-        return BatchRunner(around.settings, machine, stop), []
-    runner = SimulatedRunner(around.settings, machine, stop)
-    if not around.options.get("planned"):  # kept histories may lack it
-        return runner, []
-    planner = _planner(runner.ends)
-    drain_s = around.settings.drain_timeout
-    await house.enter_async_context(draining(stop, runner.ends, drain_s, planner))
-    return runner, [planner]
+async def _plan(
+    house: AsyncExitStack, around: Surroundings, stop: Stop, ends: Ends
+) -> Sequence[Observer]:
+    """Has the drain begin at `stop`; the observers that plan it, where that is on."""
+    planner = None
+    if around.options.get("planned"):  # kept histories may lack it
+        planner = Planner(ends)
+        for number in range(26):  # it has seen runs of nine seconds, and a few of a minute
+            run = Run(id=str(number), duration_s=9 if number < 20 else 60)
+            planner.observe(a_report(number, outcome=COMPLETED, run=run))
+    await house.enter_async_context(draining(stop, ends, around.settings.drain_timeout, planner))
+    return [planner] if planner else []
 
 
-def _planner(ends: Ends) -> Planner:
-    """A planner that has seen runs of nine seconds, and a few of a minute."""
-    planner = Planner(ends)
-    for number in range(26):
-        run = Run(id=str(number), duration_s=9 if number < 20 else 60)
-        planner.observe(a_report(number, outcome=COMPLETED, run=run))
-    return planner
+def _reserve(settings: WatcherSettings, machine: Machine) -> Reserve:
+    most = settings.slots if settings.warm == "off" else 0
+    return Reserve(machine.check, machine.world, most=most)
 
 
 async def _open_notifier(house: AsyncExitStack, around: Surroundings, world: World) -> Notifier:
@@ -178,7 +176,7 @@ class Letters:
         found = self._around.dead.send(
             message.body, group=message.group_id, MessageDeduplicationId=message.dedup_id or ""
         )
-        laws.dead_letter(laws.id_of(message.body))
+        laws.dead_letter(message.body)
         return found
 
 

@@ -19,13 +19,15 @@ class Ends:
 
     def __init__(self) -> None:
         self.settled: list[tuple[int, str, str | None]] = []
+        self.undeletable: set[int] = set()
 
     async def decide(self, number: int, verdict: Verdict) -> Report:
         report = not_run(a_message(str(number)), verdict.outcome, "")
         return replace(report, reason=verdict.reason)
 
-    async def settle(self, number: int, report: Report) -> None:
+    async def settle(self, number: int, report: Report) -> bool:
         self.settled.append((number, report.outcome.name, report.reason))
+        return number not in self.undeletable
 
 
 def a_closing(size: int, *, fifo: bool = False) -> tuple[Closing, Ends]:
@@ -71,6 +73,15 @@ async def test_fifo_message_that_is_told_waits_for_those_before_it() -> None:
     ]
 
 
+async def test_what_is_behind_a_fifo_message_that_cannot_be_deleted_goes_back() -> None:
+    closing, ends = a_closing(2, fifo=True)
+    ends.undeletable = {0}
+
+    await closing.end([DONE, DONE])
+
+    assert ends.settled == [(0, "completed", None), (1, RELEASED.name, WENT_BACK)]
+
+
 async def test_what_is_behind_a_message_that_goes_back_is_not_to_be_handed_over() -> None:
     closing, _ = a_closing(3, fifo=True)
     standard, _ = a_closing(3)
@@ -93,8 +104,9 @@ async def test_fault_in_a_message_that_is_told_is_heard_at_the_end_of_the_batch(
 
     settled: list[Any] = []
 
-    async def settle(number: int, report: Report) -> None:
+    async def settle(number: int, report: Report) -> bool:
         settled.append(number)
+        return True
 
     closing = Closing(2, decide, settle, fifo=False)
     async with anyio.create_task_group() as workers:

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import time
 
-import anyio
-
 from watchbot.listen.functions.answer import Failure, Fault, UnreadableAnswer, failures
 from watchbot.listen.functions.event import NoRecord, cut, event, record
 from watchbot.listen.functions.http import Server
@@ -49,10 +47,8 @@ class LambdaDialogue:
         pass  # it asks for work when it is ready
 
     async def ready(self) -> None:
-        with anyio.move_on_after(self._limits.start_s):
-            await self._api.ready()
-            return
-        raise NotReady(f"it {self._not_asked}")
+        if not await self._api.ready(self._limits.start_s):
+            raise NotReady(f"it {self._not_asked}")
 
     def fits(self, batch: Sequence[Job]) -> int:
         known = self._records
@@ -102,6 +98,7 @@ class LambdaDialogue:
         return self._read(call.answer.result())
 
     def overdue(self) -> None:
+        self._server.read_dry()  # what came before is not late
         if self._call is not None:
             self._call.is_late = True
 

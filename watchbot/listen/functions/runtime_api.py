@@ -90,9 +90,13 @@ class RuntimeApi:
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._complaints = 0
 
-    async def ready(self) -> None:
-        """Returns once the runtime has asked for work. Raises `NotReady` when it cannot start."""
-        await asyncio.shield(self._ready)
+    async def ready(self, within_s: float) -> bool:
+        """Returns once the runtime has asked for work; False if it has not `within_s` seconds.
+
+        Raises `NotReady` when it cannot start.
+        """
+        await asyncio.wait([self._ready], timeout=within_s)
+        return self._ready.done() and self._ready.result() is None
 
     def call(self, invocation: Invocation) -> Call:
         """Passes the event to the runtime at its next request for work."""

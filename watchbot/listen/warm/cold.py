@@ -31,13 +31,20 @@ class ColdRunner:
             withheld = [job.withheld() for job in batch]
             if all(withheld):
                 return [Verdict(outcome=RELEASED, reason=why) for why in withheld]
-            more = {"WATCHBOT_BATCH": str(len(batch)), **self._workspace.variables(scratch)}
-            worker = Worker(self._shop, slot, scratch, more)
-            async with anyio.create_task_group() as life:
-                life.start_soon(worker.live)
-                verdicts = await worker.work(batch)
+            verdicts = await self._work(batch, slot, scratch)
             self._rooms[slot] = room.pop_all()
         return verdicts
+
+    async def _work(self, batch: Sequence[Job], slot: int, scratch: str) -> Sequence[Verdict]:
+        more = {"WATCHBOT_BATCH": str(len(batch)), **self._workspace.variables(scratch)}
+        worker = Worker(self._shop, slot, scratch, more)
+        async with anyio.create_task_group() as life:
+            life.start_soon(worker.live)
+            try:
+                return await worker.work(batch)
+            except OSError as error:  # not in a group: the machine's fault is for the caller
+                no_room = error
+        raise no_room
 
     async def clear(self, slot: int) -> None:
         if room := self._rooms.pop(slot, None):
