@@ -197,8 +197,8 @@ MUTANTS = (
     Mutant(
         "deletes what failed",
         SETTLING,
-        "elif report.outcome.removes:",
-        "elif True:",
+        "        if report.outcome.removes:\n            return not lease.lost",
+        "        if True:\n            return not lease.lost",
     ),
     Mutant(
         "buries nothing, and deletes it",

@@ -80,7 +80,7 @@ class Answers:
         delivery.removes = outcome.removes
         if how.startswith("lease lost") or how == DONE_BEFORE or outcome == LEFT:
             return
-        if outcome == TIMED_OUT and life.stood_still_s:
+        if outcome in (TIMED_OUT, TIMED_OUT.buried) and life.stood_still_s:
             return  # it may have been over its deadline before its watcher could hear of its end
         if how == WENT_BACK:
             text = f"{shown} goes back, and none before it does"
