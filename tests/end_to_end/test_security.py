@@ -79,6 +79,7 @@ RUNS = {
     "healthcheck": [["--port", "9"]],
     "top": [["--once", "--url", f"http://me:{PLANTED}-page@127.0.0.1:9/metrics"]],
     "log": [["a line"]],
+    "completion": [["bash"]],
 }  # fmt: skip
 
 

@@ -20,11 +20,16 @@ from watchbot.logs import strangers
 from watchbot.logs.line import Envelope
 from watchbot.patience import patience
 
-COMMANDS = (
-    *("listen", "schedule", "record", "tasks", "template", "local", "send"),
-    *("status", "pause", "resume", "dead-letter", "progress", "doctor", "healthcheck", "top"),
-    *("console", "replay", "explain", "chaos", "log", "ctl"),
-)
+GROUPS = {
+    "Run": ("listen", "local", "send", "chaos", "progress", "log", "ctl"),
+    "Look": ("status", "top", "console", "explain"),
+    "Repair": ("doctor", "dead-letter", "replay", "pause", "resume"),
+    "Schedule and record": ("schedule", "record", "tasks"),
+    "Deploy": ("template", "healthcheck", "completion"),
+}
+COMMANDS = tuple(name for names in GROUPS.values() for name in names)
+
+SUMMARY_WIDTH = 80 - len("  healthcheck  ")  # so that each summary is one line of the help
 
 # Commands that are services: an error that ends them is a line of their log.
 SERVICES = {
@@ -38,6 +43,16 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the commands in groups, each with the first sentence of its help."""
+        for group, names in GROUPS.items():
+            with formatter.section(group):
+                formatter.write_dl([(name, self._summary(ctx, name)) for name in names])
+
+    def _summary(self, ctx: click.Context, name: str) -> str:
+        command = self.get_command(ctx, name)
+        return command.get_short_help_str(limit=SUMMARY_WIDTH) if command else ""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
@@ -65,7 +80,9 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 @click.option("--version", is_flag=True, help="Show the version and exit.")
-@click.option("--json", "as_json", is_flag=True, help="With --version: Python and libraries, too.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="With --version, show Python and libraries, too."
+)
 @click.pass_context
 def watchbot(context: click.Context, version: bool, as_json: bool) -> None:
     """Runs a command for every message of an SQS queue.

@@ -20,7 +20,7 @@ _USED = {
 @options(ChaosSettings, without=[*ChaosSettings.model_fields.keys() - _USED])
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def chaos(settings: ChaosSettings, *, as_json: bool) -> int:
-    """Find out whether COMMAND bears what queues and machines do to it.
+    """Test whether COMMAND bears what queues and machines do to it.
 
     Runs COMMAND for messages, with an AWS of its own in memory: once undisturbed, and once while
     messages come twice, and at once, and late, and runs get SIGTERM or SIGKILL at any point. Then

@@ -21,7 +21,7 @@ from watchbot.settings.healthcheck import address
     help="Ask a watcher that serves on this address. [WATCHBOT_METRICS_HOST] Default: 0.0.0.0.",
 )
 def healthcheck(**flags: Any) -> int:
-    """Exit with 0 if the watcher in this container is healthy, else with 1.
+    """Exit with 0 if the watcher here is healthy, else with 1.
 
     Use it as HEALTHCHECK in a Dockerfile or as healthCheck in a task definition. Asks /healthz on
     this machine, for at most four seconds. An unreachable queue or database does not make the

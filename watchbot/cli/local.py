@@ -13,7 +13,7 @@ from watchbot.settings.local import LocalSettings
 @options(LocalSettings, without=["region", "endpoint_url"])
 @command_words
 def local(settings: LocalSettings, words: tuple[str, ...]) -> int:
-    """Run a queue and its watcher on this machine, without an AWS account.
+    """Run a queue and its watcher here, without an AWS account.
 
     Serves an embedded SQS, SNS and DynamoDB, in memory, on 127.0.0.1: a topic, a queue that the
     topic feeds, and a table for `watchbot progress`. Runs COMMAND for every message; without

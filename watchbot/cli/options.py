@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from watchbot.errors import SettingError
 from watchbot.settings.base import Settings, flag, load, repeats, variables
@@ -98,8 +99,19 @@ def _words(default: Any) -> str:
 
 # Our options end at the first word that is no option, because later ones belong to COMMAND.
 TAKES_A_COMMAND = {"allow_interspersed_args": False}
+
+
+def _files(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem[str]]:
+    """Lets the shell complete the names of files."""
+    return [CompletionItem(typed, type="file")]
+
+
 command_words = click.argument(
-    "words", nargs=-1, type=click.UNPROCESSED, metavar="COMMAND [ARG]..."
+    "words",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="COMMAND [ARG]...",
+    shell_complete=_files,
 )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.group
 def progress() -> None:
-    """Track a map-reduce job, and find out when all its parts are done.
+    """Track the parts of a map-reduce job, until all are done.
 
     JOB is an id of your choice. Its parts have numbers: from 1, or from 0 if Python's `create_job`
     began it.
@@ -60,7 +60,9 @@ def set_total(jobs: "Progress", job: str, total: int, ttl: float | None) -> None
 
 
 @_verb("complete-part")
-@click.option("-p", "--part", type=int, required=True, metavar="N", help="The part's number.")
+@click.option(
+    "-p", "--part", type=int, required=True, metavar="N", help="Name the part by its number."
+)
 @_job
 def complete_part(jobs: "Progress", job: str, part: int) -> bool:
     """Complete a part of JOB.
@@ -82,7 +84,7 @@ def status(jobs: "Progress", job: str, part: int | None) -> Any:
 
 
 @_verb("fail-job")
-@click.option("-r", "--reason", required=True, metavar="TEXT", help="Why it failed.")
+@click.option("-r", "--reason", required=True, metavar="TEXT", help="Say why it failed.")
 @_job
 def fail_job(jobs: "Progress", job: str, reason: str) -> None:
     """Mark JOB as failed, for good."""
@@ -90,7 +92,7 @@ def fail_job(jobs: "Progress", job: str, reason: str) -> None:
 
 
 @_verb("set-metadata")
-@click.option("-m", "--metadata", required=True, metavar="JSON", help="What to keep.")
+@click.option("-m", "--metadata", required=True, metavar="JSON", help="Keep this with the job.")
 @_job
 def set_metadata(jobs: "Progress", job: str, metadata: str) -> None:
     """Store JSON with JOB; status shows it."""

@@ -75,7 +75,12 @@ def outcome(settings: DatabaseSettings, task: str) -> Any:
 
 @tasks.command
 @click.option("--since", default="7d", metavar="TIME", help="Count from then. Default: 7d.")
-@click.option("--by", type=click.Choice(["day", "hour", "family"]), default="day")
+@click.option(
+    "--by",
+    type=click.Choice(["day", "hour", "family"]),
+    default="day",
+    help="Count by this. Default: day.",
+)
 @options(TasksSettings, without=[*AWS_OPTIONS, "limit", "page"])
 @_question
 def failures(settings: TasksSettings, since: str, by: str) -> Any:
