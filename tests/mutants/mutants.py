@@ -2,6 +2,7 @@
 
 from tests.mutants.mutant import Mutant
 from tests.mutants.receiving import OF_RECEIVING
+from tests.mutants.warm import OF_WARM_WORKERS
 
 LEASES, LEASE = "sqs/leases.py", "sqs/lease.py"
 BATCHING, CONSUMER, VALVE = "sqs/batching.py", "sqs/consumer.py", "sqs/valve.py"
@@ -12,6 +13,7 @@ DEAD, PROTECTION, SENTBACK = "listen/dead_letters.py", "listen/protection.py", "
 
 MUTANTS = (
     *OF_RECEIVING,
+    *OF_WARM_WORKERS,
     # Leases.
     Mutant(
         "renews at the very end of a lease",
@@ -246,8 +248,8 @@ MUTANTS = (
     Mutant(
         "does not wait for the last poll",
         CONSUMER,
-        "        await self._received.wait()\n        self._leave_by",
-        "        self._leave_by",
+        "        await self._received.wait()\n        self._hurry",
+        "        self._hurry",
     ),
     Mutant(
         "abandons no poll",
@@ -300,8 +302,14 @@ MUTANTS = (
     Mutant(
         "lets calls after the second signal take their time",
         CONSUMER,
-        "        self._leave_by = min(self._leave_by, self._world.now() + LEAVE_S)\n",
-        "",
+        "        self._hurry()\n        self._work",
+        "        self._work",
+    ),
+    Mutant(
+        "gives the last notices all the drain after a second signal",
+        CONSUMER,
+        "            self._hurry()  # nobody",
+        "            # nobody",
     ),
     # What turns the valve, and who asks for protection.
     Mutant(

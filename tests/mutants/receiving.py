@@ -109,4 +109,28 @@ OF_RECEIVING = (
         "* self._batch - self._waiting",
         "* self._batch * 10 - self._waiting",
     ),
+    Mutant(
+        "settles every message at the first queue",
+        "listen/settling.py",
+        "-> bool:\n        source = self._sources[lease.message.queue]\n",
+        "-> bool:\n        source = next(iter(self._sources.values()))\n",
+    ),
+    Mutant(
+        "looks at no queue again after the first look",
+        "listen/looks.py",
+        "            await self._look()\n\n    async def _look",
+        "\n    async def _look",
+    ),
+    Mutant(
+        "takes every queue for one that has no messages",
+        SOURCE,
+        "        self.has_more = bool(messages)\n",
+        "        self.has_more = False\n",
+    ),
+    Mutant(
+        "asks the first queue that has messages, whatever the weights",
+        TURNS,
+        "        return True, max(source.start, self._virtual)\n",
+        "        return True, 0.0\n",
+    ),
 )

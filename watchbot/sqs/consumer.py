@@ -212,6 +212,7 @@ class Consumer:
                 self._received.set()
                 self._work.received()
             signals.cancel_scope.cancel()
+            self._hurry()  # nobody heeds a second signal from here on
         log.info("stopped", extra=await self._last_facts())
         if self._fatal is not None:
             raise self._fatal
@@ -247,6 +248,11 @@ class Consumer:
         await stop.forced.wait()
         polls.cancel()
 
+    def _hurry(self) -> None:
+        """Has what is left to be done, if the container ends, be done in the last seconds."""
+        if self.draining:
+            self._leave_by = min(self._leave_by, self._world.now() + LEAVE_S)
+
     async def _drain(self, stop: Stop, polls: anyio.CancelScope, workers: TaskGroup) -> None:
         await self.leaving.wait()
         self.draining = True
@@ -259,7 +265,7 @@ class Consumer:
             await stop.forced.wait()
         # The last poll must end first: it could receive a message that is released during it.
         await self._received.wait()
-        self._leave_by = min(self._leave_by, self._world.now() + LEAVE_S)
+        self._hurry()
         self._work.let_go()
         for source in self.sources:
             source.leases.end_by(self._world.now() + LAST_SETTLE_S)

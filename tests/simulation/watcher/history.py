@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -36,6 +36,7 @@ class Sent:
     name: str
     at: float = 0
     group: str = ""
+    queue: int = 0
     runs: tuple[Planned, ...] = ()
 
 
@@ -46,6 +47,7 @@ class Event:
     at: float
     what: str
     watcher: int = 0
+    queue: int = 0
     seconds: float = 0
 
 
@@ -62,7 +64,8 @@ class History:
     fifo: bool = False
     batch_size: int = 1
     bare: bool = False  # the command of a batch answers by its exit code alone
-    most_receives: int = 0  # of the queue's redrive policy; 0: it has none
+    most_receives: int = 0  # of each queue's redrive policy; 0: it has none
+    weights: tuple[int, ...] = (1,)  # of the queues
     options: Mapping[str, Any]
     messages: tuple[Sent, ...]
     events: tuple[Event, ...] = ()
@@ -79,13 +82,13 @@ class History:
     def calm(self) -> bool:
         """Whether nothing excuses a lost lease: the queue answers, and no watcher stands still."""
         return not OF_THE_QUEUE & self.faults.keys() and self.has_only(
-            "terminate", "terminate_twice", "kill", "set_clock", "no_room"
+            "terminate", "terminate_twice", "kill", "set_clock", "no_room", "pause"
         )
 
     @property
     def gentle(self) -> bool:
         """Whether nothing excuses a second run: it is calm, and watchers only get SIGTERM."""
-        return self.calm and self.has_only("terminate", "terminate_twice", "set_clock", "no_room")
+        return self.calm and not any(event.what == "kill" for event in self.events)
 
     def has_only(self, *deeds: str) -> bool:
         """Whether nothing else happens."""
@@ -105,6 +108,7 @@ class History:
         facts = json.loads(text)
         messages = tuple(_sent(each) for each in facts.pop("messages"))
         events = tuple(Event(**each) for each in facts.pop("events"))
+        facts["weights"] = tuple(facts.get("weights", (1,)))  # kept histories may lack it
         return cls(messages=messages, events=events, **facts)
 
 
@@ -123,7 +127,12 @@ def history_of(seed: int) -> History:
     names = FAULTS[len(OF_THE_QUEUE) :] if gentle else FAULTS
     often = {name: _often(chance, name) for name in names}
     batch_size = chance.choice((1, 1, 1, 2, 5))
-    return History(
+    messages = tuple(
+        _message(chance, number, seconds, options, fifo=fifo, long=long, broken=broken)
+        for number in range(chance.choice((1, 2, 3, 4, 6, 12)))
+    )
+    options |= _of_workers(chance, batch_size, fifo=fifo)
+    history = History(
         seed=seed,
         seconds=seconds,
         watchers=watchers,
@@ -131,14 +140,44 @@ def history_of(seed: int) -> History:
         batch_size=batch_size,
         bare=chance.random() < 0.2,
         most_receives=chance.choice((0, 0, 3, 20)),
-        options=options | _of_workers(chance, batch_size, fifo=fifo),
-        messages=tuple(
-            _message(chance, number, seconds, options, fifo=fifo, long=long, broken=broken)
-            for number in range(chance.choice((1, 2, 3, 4, 6, 12)))
-        ),
+        options=options,
+        messages=messages,
         events=tuple(sorted(events, key=lambda event: event.at)),
         faults={name: value for name, value in often.items() if value},
     )
+    return _with_queues(history) if chance.random() < 0.3 else history
+
+
+def _with_queues(history: History) -> History:
+    """The history with several queues or one, a rate or none, pauses, and sometimes a backlog."""
+    chance = Random(f"{history.seed} queues")
+    weights = tuple(chance.choice((1, 1, 2, 3)) for _ in range(chance.choice((1, 2, 2, 3))))
+    messages = history.messages
+    if chance.random() < 0.4:
+        brief = (Planned(lasts=0.2),)
+        more = (f"b{number}" for number in range(40))
+        messages += tuple(Sent(name=name, group=messages[0].group, runs=brief) for name in more)
+    pauses = [
+        _pause(chance, history.seconds, len(weights)) for _ in range(chance.choice((0, 0, 1, 2)))
+    ]
+    drawn = {
+        "queue_order": chance.choice(("weighted", "weighted", "strict")),
+        "rate": chance.choice((None, None, "2/s", "30/m")),
+        "looks": bool(pauses),
+    }
+    return replace(
+        history,
+        weights=weights,
+        messages=tuple(replace(each, queue=chance.randrange(len(weights))) for each in messages),
+        events=tuple(sorted((*history.events, *pauses), key=lambda event: event.at)),
+        options={**history.options, **drawn},
+    )
+
+
+def _pause(chance: Random, seconds: float, queues: int) -> Event:
+    at = round(chance.choice((0, 1)) * chance.uniform(0, seconds), 2)
+    lasts = round(chance.choice((5, 30, 90)) * chance.random(), 2)
+    return Event(at=at, what="pause", queue=chance.randrange(queues), seconds=lasts)
 
 
 def _options(chance: Random) -> dict[str, Any]:

@@ -14,6 +14,8 @@ class Known:
     name: str
     group: str
     place: int
+    queue: str = ""
+    sent_at: float = 0.0
     receipt: str = ""  # of the last who got it
     hidden_until: float = -math.inf
     receives: int = 0
@@ -89,7 +91,5 @@ class Life:
     settled_at: float = 0.0
     worked_at: float = -math.inf  # when its last run, or the last of several tries to settle, ended
     polls: int = 0
-    reached: bool = False  # a receive was answered
-    refused_since: float | None = None
     breaker_opened_at: float | None = None  # None: it is closed
     protected: bool | None = None  # None: nobody asked for protection

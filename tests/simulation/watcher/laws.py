@@ -11,6 +11,7 @@ from tests.simulation.watcher.history import History
 from tests.simulation.watcher.known import Delivery, Known, Life, Run
 from tests.simulation.watcher.ledger import Ledger
 from tests.simulation.watcher.promised import LAWS
+from tests.simulation.watcher.queues import Queues
 from tests.support import promises
 from watchbot.listen.report import Report
 from watchbot.sqs.message import Message
@@ -39,14 +40,15 @@ class Laws(Judge):
         self.groups: dict[str, list[Known]] = defaultdict(list)
         self.ledger = Ledger(history)
         self.answers = Answers(self)
+        self.queues = Queues(self)
         self.machines: dict[str, Machine] = {}
 
     # What happens to the queue.
 
-    def sent(self, message_id: str, name: str, group: str) -> None:
-        known = Known(message_id, name, group, len(self.known))
+    def sent(self, message_id: str, name: str, group: str, queue: str) -> None:
+        known = Known(message_id, name, f"{queue} {group}", len(self.known), queue, self.now())
         self.known[message_id] = known
-        self.groups[group].append(known)
+        self.groups[known.group].append(known)
         self.say("sender", f"sends {name}{f' of group {group}' if group else ''}")
 
     def handed_out(self, message_id: str, receipt: str, visibility_s: float) -> None:
@@ -112,10 +114,11 @@ class Laws(Judge):
         self.lives[watcher] = Life(slots, workers)
         self.say(watcher, "starts")
 
-    def polls(self, watcher: str, count: int) -> None:
+    def polls(self, watcher: str, queue: str, count: int) -> None:
         life = self.lives[watcher]
         if life.killed:
             return
+        self.queues.polls(watcher, queue)
         self.check(life.asked_at >= self.now(), "no poll after SIGTERM", watcher)
         self.check(count <= self.history.receive, "in hand", f"{watcher} asks for {count}")
         if (opened_at := life.breaker_opened_at) is not None:
@@ -133,36 +136,33 @@ class Laws(Judge):
         if count in self.lives[watcher].open_polls:
             self.lives[watcher].open_polls.remove(count)
 
-    def refused(self, watcher: str) -> None:
-        """Hears that AWS refuses a receive for good, as far as it says."""
-        life = self.lives[watcher]
-        life.refused_since = self.now() if life.refused_since is None else life.refused_since
-
     def gives_up(self, watcher: str, reason: str) -> None:
         """Hears that a watcher ends as AWS refuses."""
-        life, give_up_s = self.lives[watcher], self.history.options["give_up_after"]
         self.say(watcher, f"gives up: {reason}")
-        refused_s = -1 if life.refused_since is None else self.now() - life.refused_since
-        may = life.killed or refused_s >= (give_up_s if life.reached else 0)
-        self.check(may, "no crash", f"{watcher} gives up after {refused_s:.1f} s of refusals")
+        may = self.lives[watcher].killed or self.queues.may_give_up(watcher)
+        self.check(may, "no crash", f"{watcher} gives up: {reason}")
 
     def cannot_work(self, watcher: str, reason: str) -> None:
         """Hears that a watcher ends, as its first worker cannot stay."""
-        life = self.lives[watcher]
         self.say(watcher, f"cannot work: {reason}")
-        may = life.killed or ("start" in self.history.faults and not life.deliveries)
+        life = self.lives[watcher]
+        no_room = any(event.what == "no_room" for event in self.history.events)
+        may = life.killed or ((no_room or "start" in self.history.faults) and not life.deliveries)
         self.check(may, "no crash", f"{watcher} ends: {reason}")
 
-    def received(self, watcher: str, messages: Sequence[Message], visibility_s: float) -> None:
+    def received(
+        self, watcher: str, queue: str, messages: Sequence[Message], visibility_s: float
+    ) -> None:
         life = self.lives[watcher]
-        life.reached, life.refused_since = True, None
+        self.queues.received(watcher, queue, len(messages))
         for message in messages:
             until = message.asked_at + visibility_s
             life.deliveries[message.receipt] = Delivery(message.id, until, self.now())
             self.say(watcher, f"receives {self.shown(message.receipt)}")
 
-    def settles(self, watcher: str, operation: str, receipts: Sequence[str]) -> None:
+    def settles(self, watcher: str, queue: str, operation: str, receipts: Sequence[str]) -> None:
         life = self.lives[watcher]
+        self.queues.settles(watcher, queue, receipts)
         if life.killed:
             return
         for receipt in receipts:
@@ -221,6 +221,7 @@ class Laws(Judge):
             self._check_order(run, known)
         delivery.started, delivery.batch = True, run.batch
         known.last_run = run
+        self.queues.starts(run)
         life.runs.append(run)
         self._note(run, "start", 0)
 
@@ -236,8 +237,8 @@ class Laws(Judge):
         for other in self._running():
             if other.batch is not run.batch and self._is_held(other):
                 same = self.known[other.message_id].group == known.group
-                beside = self.shown(other.receipt)
-                self.check(not same, "one at a time", f"{known.name} starts beside {beside}")
+                text = f"{known.name} starts beside {self.shown(other.receipt)}"
+                self.check(not same, "one at a time", text)
         late = [each.name for each in self.before(known) if not self._is_ahead(each, run)]
         self.check(not late, "in order", f"{known.name} starts before {', '.join(late)}")
 
@@ -306,33 +307,31 @@ class Laws(Judge):
     def dead_letter(self, name: str) -> None:
         """Hears that the dead-letter queue has taken the message of this name from a watcher."""
         known = next(known for known in self.known.values() if known.name == name)
-        message_id = known.message_id
-        self.buried.add(message_id)
+        self.buried.add(known.message_id)
         if known.last_run is not None:
             known.last_run.buried = True
         self.say("dead letters", f"take {known.name}")
         # The report of the last failure comes when the letter is sent.
         least = self.history.options["max_attempts"] - 1
         last = known.receives >= (self.history.most_receives or 4 * (least + 1))
-        enough = self.failures[message_id] >= least or last
-        text = f"{known.name} after {self.failures[message_id] + 1} failures"
-        self.check(enough, "dead by the rule", text)
+        failures = self.failures[known.message_id]
+        text = f"{known.name} after {failures + 1} failures"
+        self.check(failures >= least or last, "dead by the rule", text)
 
     def breaker(self, watcher: str, *, is_open: bool, succeeded: bool) -> None:
         """Hears after each report whether the breaker is open, and whether a run has succeeded."""
         self.check(not (is_open and succeeded), "breaker", f"{watcher}: open after a success")
         life = self.lives[watcher]
-        opened_at = self.now() if life.breaker_opened_at is None else life.breaker_opened_at
-        life.breaker_opened_at = opened_at if is_open else None
+        before = life.breaker_opened_at
+        life.breaker_opened_at = (self.now() if before is None else before) if is_open else None
 
     # What happens to a watcher.
 
     def asked_to_stop(self, watcher: str, *, forced: bool) -> None:
-        life = self.lives[watcher]
+        life, now = self.lives[watcher], self.now()
         self.say(watcher, "gets a second SIGTERM" if forced else "gets SIGTERM")
-        life.asked_at = min(life.asked_at, self.now())
-        if forced:
-            life.forced_at = min(life.forced_at, self.now())
+        life.asked_at = min(life.asked_at, now)
+        life.forced_at = min(life.forced_at, now if forced else math.inf)
 
     def killed(self, watcher: str) -> None:
         self.lives[watcher].killed = True
@@ -364,12 +363,13 @@ class Laws(Judge):
         """Hears that all was done so long ago: a watcher has had time to notice."""
         life = self.lives[watcher]
         text = f"{watcher} asked {life.polls} times in {seconds:.0f} s"
-        self.check(life.polls <= seconds + BESIDE, "given back", text)
+        several = len(self.history.weights)
+        self.check(life.polls <= several * (seconds + BESIDE), "given back", text)
         works_on = any(each.calls or not each.reports for each in life.deliveries.values())
         works_on = works_on or bool(life.runs)
         if works_on or life.worked_at > self.now() - seconds:
             return  # it was busy with a message that is done, or somebody else's
-        if not self.history.options["breaker"]:
+        if not self.history.options["breaker"] and several == 1 and not self.queues.limited:
             most = min(life.slots, self.history.receive)
             others = set(life.open_polls) - {most}
             self.check(not others, "given back", f"{watcher} asks for {others}, not {most}")

@@ -19,6 +19,7 @@ from watchbot.errors import AwsError, UsageError
 from watchbot.lifecycle import Stop
 from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.memory import MemoryQueue
+from watchbot.sqs.pause import PAUSED
 from watchbot.world import World
 
 START = 1_800_000_000.0
@@ -59,7 +60,7 @@ class _Replica:
         self._world, self._number, self._lives = world, number, 0
         self.name = ""
         self.machine: Machine
-        self._wire: Wire
+        self._wires: list[Wire] = []
         self._stop: Stop
         self._context: Context
         self._task: asyncio.Task[None] | None = None
@@ -76,19 +77,20 @@ class _Replica:
         settings = around.settings
         slots = settings.slots
         self._world.laws.lives_on(self.name, slots * settings.batch_size, slots)
-        self._wire = Wire(around.queue, self.name)
+        self._world.laws.queues.lives_on(self.name)
+        self._wires = [Wire(queue, self.name) for queue in around.queues]
         self.machine = self._world.machine(self.name)
         self._context = copy_context()
         self._context.run(PROCESS.set, self.name)
         self._stop = Stop()
         self._task = asyncio.get_running_loop().create_task(
-            self._run(self._stop, self.machine, self._wire), context=self._context
+            self._run(self._stop, self.machine, self._wires), context=self._context
         )
 
-    async def _run(self, stop: Stop, machine: Machine, wire: Wire) -> None:
+    async def _run(self, stop: Stop, machine: Machine, wires: list[Wire]) -> None:
         name, laws = machine.watcher, self._world.laws
         try:
-            await watch(self._world.around, machine, stop, wire)
+            await watch(self._world.around, machine, stop, wires)
         except* AwsError as refused:
             laws.gives_up(name, repr(refused.exceptions[0]))
         except* UsageError as unfit:
@@ -110,7 +112,8 @@ class _Replica:
         """Sends SIGKILL: nothing that the watcher still does has any effect."""
         if self._task and self.alive:
             self._world.laws.killed(self.name)
-            self._wire.cut = True
+            for wire in self._wires:
+                wire.cut = True
             self.machine.kill()
             self._world.loop.thaw(self.name)
             self._task.cancel()
@@ -132,16 +135,25 @@ class _World:
         world = World(now=loop.time, wall=self._wall, chance=Random(f"{history.seed} queue"))
         suffix = ".fifo" if history.fifo else ""
         self._dead = DeadLetterQueue(f"dead{suffix}", world)
-        self._memory = MemoryQueue(
-            f"work{suffix}",
-            dead_letter=self._dead if history.most_receives else None,
-            max_receives=history.most_receives,
-            world=world,
-        )
-        ours = ("notify", "planned")
+        self._memories = [
+            MemoryQueue(
+                f"work{number or ''}{suffix}",
+                dead_letter=self._dead if history.most_receives else None,
+                max_receives=history.most_receives,
+                world=world,
+            )
+            for number in range(len(history.weights))
+        ]
+        for memory, weight in zip(self._memories, history.weights, strict=True):
+            laws.queues.open(memory.name, weight)
+        queues = [
+            SimulatedQueue(memory, laws, self._chance, self.weather) for memory in self._memories
+        ]
+        ours = ("notify", "planned", "looks", "queue_order")
         options = {name: value for name, value in history.options.items() if name not in ours}
         self.around = Surroundings(
-            queue=SimulatedQueue(self._memory, laws, self._chance, self.weather),
+            queue=queues[0],
+            queues=queues,
             dead=self._dead,
             settings=WatcherSettings.model_construct(**options, batch_size=history.batch_size),
             options=dict(history.options),
@@ -176,8 +188,9 @@ class _World:
         if self.weather.deleted:
             return
         group = message.group if self._history.fifo else None
-        message_id = self._memory.send(message.name, group=group)
-        self.laws.sent(message_id, message.name, message.group)
+        memory = self._memories[message.queue]
+        message_id = memory.send(message.name, group=group)
+        self.laws.sent(message_id, message.name, message.group, memory.name)
 
     async def _settle(self) -> None:
         ends = self.loop.time() + SETTLE_S
@@ -201,11 +214,15 @@ class _World:
             await replica.over()
         if self.dying:
             await asyncio.wait(self.dying)
-        self.around.queue.close()
+        for queue in self.around.queues:
+            queue.close()
 
     async def _all_done(self) -> bool:
-        facts = await self._memory.facts()
-        return not any(int(facts[name]) for name in facts if name.startswith("Approximate"))
+        for memory in self._memories:
+            facts = await memory.facts()
+            if any(int(facts[name]) for name in facts if name.startswith("Approximate")):
+                return False
+        return True
 
     # What happens.
 
@@ -260,6 +277,14 @@ class _World:
 
     async def _delete_queue(self, event: Event, replica: _Replica) -> None:
         self.weather.deleted = True
+
+    async def _pause(self, event: Event, replica: _Replica) -> None:
+        memory = self._memories[event.queue]
+        await memory.tag({PAUSED: "as simulated"})
+        self.laws.queues.paused(memory.name)
+        await asyncio.sleep(event.seconds)
+        await memory.untag([PAUSED])
+        self.laws.queues.resumed(memory.name)
 
     async def _set_clock(self, event: Event, replica: _Replica) -> None:
         self._jumped_s += (event.seconds - 10) * 100

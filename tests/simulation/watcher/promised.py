@@ -30,6 +30,17 @@ LAWS: Mapping[str, str] = {
     "other. Where its watcher stood still, one over its deadline may have timed out all the same",
     "batch": "a process is handed at most `--batch-size` messages, of one group on a FIFO queue, "
     "not before `--batch-window` is over or all are there, and none while it has others in hand",
+    "own queue": "a message is deleted and hidden at the queue it came from, and nowhere else",
+    "no queue starves": "Several queues: by weight, while a message has waited at one queue for "
+    "two seconds and one for each queue, no more is received from others than twice the slots, "
+    "times one and the sum of the weights by that of the queue. Not where the queue fails, is "
+    "FIFO, or has several watchers",
+    "strict order": "Several queues: with `--queue-order strict`, a queue that had messages is not "
+    "asked while one before it had some at its last receive",
+    "rate": "no more runs start in any time than `--rate` allows, and one second's worth, or one. "
+    "Where a run waits for its process, or the queue fails, since the watcher's start",
+    "paused": "a paused queue is not asked by a watcher that began later, or 18 seconds later by "
+    "one at work. Not where the queue fails or its watcher stands still",
     "recycled": "a worker that stays is handed at most `--recycle-after` batches",
     "no poll after SIGTERM": "SIGTERM, 1: no poll is started any more",
     "no start after SIGTERM": "SIGTERM, 3: workers that run have their time; no other starts, and "

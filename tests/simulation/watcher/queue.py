@@ -137,18 +137,19 @@ class Wire:
 
     async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
         asked_at = self._laws.now()
-        self._laws.polls(self._watcher, count)
+        self._laws.polls(self._watcher, self.name, count)
+        self._laws.queues.failed(self._watcher, self.name)  # until there is an answer
         try:
             found = await self._carried(
                 "receive_message", lambda: self._queue.receive(count, wait_s, visibility_s)
             )
         except (Denied, NotFound):
-            self._laws.refused(self._watcher)
+            self._laws.queues.refused(self._watcher, self.name)
             raise
         finally:
             self._laws.polled(self._watcher, count)
         messages = [replace(message, asked_at=asked_at) for message in found]
-        self._laws.received(self._watcher, messages, visibility_s)
+        self._laws.received(self._watcher, self.name, messages, visibility_s)
         return messages
 
     async def delete(self, messages: Sequence[Message]) -> list[Refusal | None]:
@@ -170,7 +171,7 @@ class Wire:
         receipts: Sequence[str],
         work: Callable[[], Coroutine[Any, Any, list[Refusal | None]]],
     ) -> list[Refusal | None]:
-        self._laws.settles(self._watcher, operation, receipts)
+        self._laws.settles(self._watcher, self.name, operation, receipts)
         asked_at = self._laws.now()
         try:
             refusals = await self._carried(operation, work)
@@ -181,6 +182,15 @@ class Wire:
 
     async def facts(self) -> Mapping[str, str]:
         return await self._carried("facts", self._queue.memory.facts)
+
+    async def tags(self) -> Mapping[str, str]:
+        return await self._carried("tags", self._queue.memory.tags)
+
+    async def tag(self, tags: Mapping[str, str]) -> None:
+        raise NotImplementedError  # no watcher does that
+
+    async def untag(self, names: Sequence[str]) -> None:
+        raise NotImplementedError
 
     async def _carried(
         self, operation: str, work: Callable[[], Coroutine[Any, Any, Answer]]

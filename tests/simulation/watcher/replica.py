@@ -24,12 +24,13 @@ from watchbot.listen.dead_letters import DeadLetters
 from watchbot.listen.ends import Ends
 from watchbot.listen.failures import Failures
 from watchbot.listen.lines import Lines
+from watchbot.listen.looks import QueueWatch, look_first
 from watchbot.listen.machine import Machine as RealMachine
 from watchbot.listen.notices import Notices
 from watchbot.listen.notify import Notifier
 from watchbot.listen.observers import Observer
 from watchbot.listen.planner import Planner, draining
-from watchbot.listen.protection import protecting
+from watchbot.listen.protection import Protection, protecting
 from watchbot.listen.report import Report, Run
 from watchbot.listen.reserve import Reserve
 from watchbot.listen.watcher import Parts, Watcher
@@ -49,7 +50,8 @@ LATEST_S = 8
 class Surroundings:
     """What all watchers of a history share."""
 
-    queue: SimulatedQueue
+    queue: SimulatedQueue  # the first
+    queues: Sequence[SimulatedQueue]
     dead: MemoryQueue
     settings: WatcherSettings
     options: dict[str, Any]
@@ -58,7 +60,7 @@ class Surroundings:
     laws: Laws
 
 
-async def watch(around: Surroundings, machine: Machine, stop: Stop, wire: Wire) -> None:
+async def watch(around: Surroundings, machine: Machine, stop: Stop, wires: Sequence[Wire]) -> None:
     """Runs a watcher to its end."""
     settings, world, laws = around.settings, machine.world, around.laws
     async with AsyncExitStack() as house:
@@ -70,30 +72,49 @@ async def watch(around: Surroundings, machine: Machine, stop: Stop, wire: Wire) 
             notifier = await _open_notifier(house, around, world)
             observers.append(Notices(notifier, breaker))
         observers.append(Hearing(laws, machine.watcher, breaker))
-        protection = None
-        if not settings.no_protection:
-            agent = Agent(around, machine.watcher)
-            protection = await house.enter_async_context(
-                protecting("http://agent", valve.close, world=world, ask=agent.ask)
-            )
+        protection = await _protect(house, around, machine, valve)
         ends = Ends(settings, stop)
         runner = await open_runner(house, settings, machine, ends)
         observers += await _plan(house, around, stop, ends)
         parts = Parts(
-            queues=[Weighted(wire)],
+            queues=list(map(Weighted, wires, laws.history.weights)),
+            strict=around.options.get("queue_order") == "strict",
             runner=runner,
             machine=RealMachine(_reserve(settings, machine), valve, world),
             valve=valve,
             breaker=breaker,
             observers=observers,
-            dead_letters=_dead_letters(around, world, wire.name),
+            dead_letters=_dead_letters(around, world, [wire.name for wire in wires]),
             protection=protection,
         )
         watcher = Watcher(settings, parts)
         if notifier is not None:
             notifier.hurry(lambda: watcher.left_s)
+        if around.options.get("looks"):  # kept histories may lack it
+            pairs = zip(watcher.sources, wires, strict=True)
+            await _look(house, [QueueWatch(*pair, world) for pair in pairs], stop)
         await start(runner, stop)
         await watcher.run(stop)
+
+
+async def _protect(
+    house: AsyncExitStack, around: Surroundings, machine: Machine, valve: Valve
+) -> Protection | None:
+    if around.settings.no_protection:
+        return None
+    agent = Agent(around, machine.watcher)
+    return await house.enter_async_context(
+        protecting("http://agent", valve.close, world=machine.world, ask=agent.ask)
+    )
+
+
+async def _look(house: AsyncExitStack, looks: Sequence[QueueWatch], stop: Stop) -> None:
+    """Has the queues looked at from now on; returns after the first looks."""
+    await look_first(looks, stop)
+    background = await house.enter_async_context(anyio.create_task_group())
+    house.callback(background.cancel_scope.cancel)
+    for each in looks:
+        background.start_soon(each.for_ever)
 
 
 async def _plan(
@@ -125,14 +146,16 @@ async def _open_notifier(house: AsyncExitStack, around: Surroundings, world: Wor
     return notifier
 
 
-def _dead_letters(around: Surroundings, world: World, queue: str) -> dict[str, DeadLetters]:
+def _dead_letters(
+    around: Surroundings, world: World, queues: Sequence[str]
+) -> dict[str, DeadLetters]:
     attempts, most = around.options["max_attempts"], around.laws.history.most_receives
     if not attempts:
         return {}
     letters = DeadLetters(
         Letters(around), max_attempts=attempts, last_receive=most or 4 * attempts, world=world
     )
-    return {queue: letters}
+    return dict.fromkeys(queues, letters)
 
 
 class Hearing:

@@ -10,7 +10,7 @@ from tests.simulation.watcher.promised import LAWS
 
 PLAIN = {
     **{"exit_when_empty": False, "writable_filesystem": False, "notify": False, "breaker": 0},
-    "planned": False,
+    **{"planned": False, "rate": None, "queue_order": "weighted"},
 }
 PLAIN |= {"no_protection": True, "max_attempts": 0, "max_job_duration": 0, "concurrency": 1}
 
