@@ -1,13 +1,17 @@
 """Makes the table of exit codes for README and docs."""
 
-from watchbot.outcome import TABLE
+from watchbot.outcome import TABLE, Row
+
+STATES = "explanation/states.md"
 
 
-def outcomes_table() -> str:
-    """The table in Markdown."""
-    rows = (
-        f"| {row.end} | `{row.outcome.name}` | {row.outcome.fate.value} |"
-        f" {'yes' if row.outcome.notify else 'no'} |\n"
-        for row in TABLE
-    )
-    return "| exit | outcome | the message | notification |\n|---|---|---|---|\n" + "".join(rows)
+def outcomes_table(docs: str) -> str:
+    """The table in Markdown; each outcome links to its section. `docs` leads to the folder docs/."""
+    rows = "".join(_row(row, f"{docs}/{STATES}") for row in TABLE)
+    return f"| exit | outcome | the message | notification |\n|---|---|---|---|\n{rows}"
+
+
+def _row(row: Row, states: str) -> str:
+    outcome = row.outcome
+    link = f"[`{outcome.name}`]({states}#{outcome.name})"
+    return f"| {row.end} | {link} | {outcome.fate.value} | {'yes' if outcome.notify else 'no'} |\n"

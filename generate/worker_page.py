@@ -65,4 +65,4 @@ may add up to `--poll-wait`.
 def worker_page() -> str:
     """The page."""
     variables = (f"| `{name}` | {what} |\n" for name, what in WORKER_VARIABLES.items())
-    return "".join((_START, *variables, _STREAMS, outcomes_table(), _SIGNALS))
+    return "".join((_START, *variables, _STREAMS, outcomes_table(".."), _SIGNALS))
