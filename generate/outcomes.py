@@ -6,7 +6,7 @@ STATES = "explanation/states.md"
 
 
 def outcomes_table(docs: str) -> str:
-    """The table in Markdown; each outcome links to its section. `docs` leads to the folder docs/."""
+    """The table in Markdown, with a link at each outcome; `docs` leads to the folder docs/."""
     rows = "".join(_row(row, f"{docs}/{STATES}") for row in TABLE)
     return f"| exit | outcome | the message | notification |\n|---|---|---|---|\n{rows}"
 
