@@ -61,7 +61,7 @@ def answer_times_ms(tasks: int) -> dict[str, list[float]]:
         with running_postgres() as server:
             url = server.new_database()
             async with a_record(url) as database:
-                arn = await _fill(database, tasks)
+                arn = await fill(database, tasks)
                 with psycopg.connect(url, autocommit=True) as connection:
                     connection.execute("VACUUM ANALYZE")  # as autovacuum does within minutes
                 for name, question in _questions(database, arn).items():
@@ -141,7 +141,7 @@ async def _wrong_outcomes(database: Database, all_lives: list[Life]) -> int:
     return sum(found[life.arn] != life.outcome for life in all_lives if life.events)
 
 
-async def _fill(database: Database, count: int) -> str:
+async def fill(database: Database, count: int) -> str:
     """Stores the last state of `count` invented tasks; returns the ARN of one."""
     now = datetime.now(UTC)
     made = (life for life in lives(count, hours=HOURS, end=now) if life.events)
