@@ -54,6 +54,7 @@ chaos: $(READY) ## The long form of the chaos suite: ten seeds, faults, signals,
 
 docs: $(READY) ## Makes the pages that say what the code says, and a site of all pages in build/site
 	$(BIN)/python -m generate
+	$(BIN)/python -m generate.pictures
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "The site is in build/site: open index.html, or, to search it too, run:"
 	@echo "  $(BIN)/python -m http.server --directory build/site --bind 127.0.0.1"

@@ -143,3 +143,18 @@ def test_form_writes_no_escape_and_no_second_line_to_the_log(cloud: Cloud, pair:
     assert len(re.findall("action", logged)) == 2
     assert [line for line in logged.splitlines() if not line.startswith("[")] == []
     assert "\x1b" not in logged
+
+
+def test_proxy_beside_the_console_needs_no_token(cloud: Cloud, pair: Queues) -> None:
+    """As docs/how-to/sign-in.md has it: on loopback, with the Host that the proxy serves."""
+    public = "https://watchbot.example.com"
+    words = ("--queue-url", pair.url, "--public-url", public, "--user-header", "x-forwarded-email")
+    with console(cloud, *words, "--acting-user", "ann@example.com") as url:
+        behind = {"Host": "watchbot.example.com", "Origin": public}
+        ann = Person(url, **behind, **{"x-forwarded-email": "ann@example.com"})
+        bob = Person(url, **behind, **{"x-forwarded-email": "bob@example.com"})
+
+        assert ann.send("/queues/tiles", "/queues/tiles/resume").url == f"{url}/queues/tiles"
+        assert bob.send("/queues/tiles", "/queues/tiles/resume").status_code == 403
+        assert Person(url, **behind).get("/").status_code == 401
+        assert "ann@example.com resume tiles" in ann.look("/audit")
