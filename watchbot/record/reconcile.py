@@ -24,6 +24,11 @@ DESCRIBED_AT_ONCE = 100  # ECS's limit
 TRIES = 8  # of one call that ECS throttles or leaves without an answer
 LEARN_S = 30  # between two looks for definitions that outcomes need
 STATUSES = ("RUNNING", "STOPPED")
+UNLEARNED = (  # each recorder asks it every LEARN_S: it must read the index ecs_task_unknown alone
+    "SELECT DISTINCT task_definition_arn AS arn FROM ecs_task "
+    "WHERE ended_outcome = 'unknown' AND task_definition_arn NOT IN "
+    "(SELECT task_definition_arn FROM ecs_task_definition)"
+)
 
 log = logging.getLogger(__name__)
 
@@ -67,11 +72,7 @@ class Reconciler:
 
     async def learn(self) -> None:
         """Looks up the definitions of tasks with unknown outcomes. Raises as `reconcile` does."""
-        rows = await self._database.fetch(
-            "SELECT DISTINCT task_definition_arn AS arn FROM ecs_task "
-            "WHERE ended_outcome = 'unknown' AND task_definition_arn NOT IN "
-            "(SELECT task_definition_arn FROM ecs_task_definition)"
-        )
+        rows = await self._database.fetch(UNLEARNED)
         for row in rows:
             if row["arn"] not in self._asked:
                 await self._learn(row["arn"])

@@ -112,8 +112,9 @@ async def _keep_in_step(
     asking = await house.enter_async_context(anyio.create_task_group())
     house.callback(asking.cancel_scope.cancel)
     asking.start_soon(reconciler.learn_for_ever)
-    if settings.retention is not None:
-        asking.start_soon(forget_for_ever, database, settings.retention)
+    limits = (settings.retention, settings.retention_tasks)
+    if limits != (None, None):
+        asking.start_soon(forget_for_ever, database, *limits)
     if settings.reconcile:
         asking.start_soon(reconciler.run, settings.reconcile_every)
 

@@ -57,7 +57,10 @@ class RecordSettings(DatabaseSettings):
     )
     reconcile_every: float = option(900, "Ask ECS this often.", "S", ge=10, le=86_400)
     retention: float | None = option(
-        None, "Delete older history; keep each task's newest state.", "DAYS", gt=0
+        None, "Delete older history; keep each task's newest state.", "DAYS", gt=0, le=36_500
+    )
+    retention_tasks: float | None = option(
+        None, "Delete tasks that ended longer ago, with their history.", "DAYS", gt=0, le=36_500
     )
     exit_when_empty: bool = option(False, "Exit when the queue is empty and all is written.")
     give_up_after: float = option(

@@ -1,4 +1,4 @@
--- The newest state of every task. A row is never deleted.
+-- The newest state of every task.
 CREATE TABLE ecs_task (
   task_arn text PRIMARY KEY,
   task_id text NOT NULL,               -- the last part of its ARN
