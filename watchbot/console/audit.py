@@ -7,12 +7,15 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from watchbot.errors import DatabaseError
+import anyio
+
+from watchbot.errors import DatabaseDown, DatabaseError
 from watchbot.moment import to_text
 from watchbot.sql.database import Database, open_database
 from watchbot.sql.migrate import migrate
 
 KEPT = 1000  # deeds in memory
+PATIENCE_S = 5
 PACKAGE = "watchbot.console"
 COMPONENT = "console"
 NOBODY = "somebody"  # on loopback nobody says who acts
@@ -33,10 +36,10 @@ class Deed:
 
 
 class Audit:
-    """The deeds, the newest first."""
+    """The deeds, newest first: in the database at `url`, which may come and go, or in memory."""
 
-    def __init__(self, database: Database | None = None) -> None:
-        self._database = database
+    def __init__(self, url: str | None = None) -> None:
+        self._url = url
         self._last: deque[Deed] = deque(maxlen=KEPT)
 
     async def note(
@@ -48,10 +51,10 @@ class Audit:
         self._last.appendleft(deed)
         facts = {"who": deed.who, "what": what, "target": target, "count": count}
         log.info("action", extra={**facts, "detail": " ".join(detail.split())[:200]})
-        if self._database is None:
+        if self._url is None:
             return
         try:
-            async with self._database.transaction() as transaction:
+            async with _opened(self._url) as database, database.transaction() as transaction:
                 await transaction.execute(
                     "INSERT INTO console_audit (at, who, what, target, count, detail) "
                     "VALUES (:at, :who, :what, :target, :count, :detail)",
@@ -62,26 +65,38 @@ class Audit:
 
     async def deeds(self, page: int = 0, size: int = 100) -> Sequence[Deed]:
         """A page of deeds. Raises `DatabaseError`."""
-        if self._database is None:
+        if self._url is None:
             return list(self._last)[page * size : (page + 1) * size]
-        rows = await self._database.fetch(
-            "SELECT at, who, what, target, count, detail FROM console_audit "
-            "ORDER BY number DESC LIMIT :size OFFSET :skip",
-            size=size,
-            skip=page * size,
-        )
+        async with _opened(self._url) as database:
+            rows = await database.fetch(
+                "SELECT at, who, what, target, count, detail FROM console_audit "
+                "ORDER BY number DESC LIMIT :size OFFSET :skip",
+                size=size,
+                skip=page * size,
+            )
         return [Deed(**row) for row in rows]
 
 
-@asynccontextmanager
-async def open_audit(url: str | None) -> AsyncIterator[Audit]:
+async def open_audit(url: str | None) -> Audit:
     """An audit that keeps its deeds in the database at `url`, or in memory.
 
-    Raises `SettingError` and `DatabaseError`.
+    Raises `SettingError` and `DatabaseError`, but not for a database that is down now.
     """
-    if url is None:
-        yield Audit()
-        return
-    async with open_database(url, connections=4) as database:
-        await migrate(database, COMPONENT, PACKAGE)
-        yield Audit(database)
+    if url is not None:
+        try:
+            async with _opened(url):
+                pass
+        except DatabaseDown as error:
+            log.warning("audit not in the database", extra={"reason": str(error)})
+    return Audit(url)
+
+
+@asynccontextmanager
+async def _opened(url: str) -> AsyncIterator[Database]:
+    try:
+        with anyio.fail_after(PATIENCE_S):
+            async with open_database(url, connections=1) as database:
+                await migrate(database, COMPONENT, PACKAGE)
+                yield database
+    except TimeoutError as error:
+        raise DatabaseDown("of --database", f"no answer within {PATIENCE_S} s") from error

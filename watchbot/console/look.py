@@ -17,7 +17,7 @@ from watchbot.console.render import Renderer
 from watchbot.console.sources import Sources
 from watchbot.console.visit import number_of
 from watchbot.console.watchers import WatcherView
-from watchbot.errors import DatabaseError
+from watchbot.errors import DatabaseError, WatchbotError
 from watchbot.outcome import NAMES
 from watchbot.pages.site import asking
 
@@ -84,13 +84,18 @@ class LookPages:
         fingerprint = request.path_params["fingerprint"]
         kinds = await self._sources.failing()
         found = () if isinstance(kinds, Missing) else kinds
-        runs = await self._of_kind(fingerprint)
+        missing = None
+        try:
+            runs = await self._of_kind(fingerprint)
+        except WatchbotError as error:
+            runs, missing = [], str(error)
         return self._renderer.page(
             request,
             "kind.html",
             fingerprint=fingerprint,
             kind=next((each for each in found if each.fingerprint == fingerprint), None),
             runs=runs,
+            missing=missing,
             sample=next((each["tail"] for each in runs if each["tail"]), ""),
             letters=await self._letters(fingerprint),
         )

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from watchbot.console.act import QueueActions
 from watchbot.console.audit import open_audit
 from watchbot.console.fresh import Fresh
+from watchbot.console.kept import KeptFailures
 from watchbot.console.letter_pages import LetterPages
 from watchbot.console.letters.trays import Trays
 from watchbot.console.look import LookPages
@@ -31,9 +32,7 @@ from watchbot.console.sources import Sources
 from watchbot.console.task_pages import TaskPages
 from watchbot.console.visit import MAX_BYTES
 from watchbot.console.watchers import FailingKind, Watchers
-from watchbot.errors import AwsError, DatabaseError, UsageError
-from watchbot.failures.opening import open_failures
-from watchbot.failures.store import FailureStore
+from watchbot.errors import AwsError, DatabaseDown, DatabaseError, UsageError
 from watchbot.lifecycle import Stop
 from watchbot.pages.door import check_door
 from watchbot.pages.gate import Gate
@@ -71,13 +70,13 @@ async def serving_console(settings: ConsoleSettings) -> AsyncIterator[str]:
     secret = settings.secret
     check_door(settings.host, secret)
     async with AsyncExitStack() as house:
-        audit = await house.enter_async_context(open_audit(settings.database))
+        audit = await open_audit(settings.database)
         tasks = await house.enter_async_context(anyio.create_task_group())
         house.callback(tasks.cancel_scope.cancel)
         trays = Trays(settings.aws, audit, tasks)
         house.push_async_callback(trays.close)
         queues = Queues(_shown_queues(settings))
-        store = await _open_failures(house, settings)
+        store = await _kept(settings)
         named = settings.schedule
         scheduler = ScheduleApi(named, settings.schedule_token) if named else None
         recorded = Recorded(settings.record) if settings.record else None
@@ -103,13 +102,19 @@ async def serving_console(settings: ConsoleSettings) -> AsyncIterator[str]:
         )
 
 
-async def _open_failures(house: AsyncExitStack, settings: ConsoleSettings) -> FailureStore | None:
+async def _kept(settings: ConsoleSettings) -> KeptFailures | None:
+    """The failures of `--failures`. A database that is down now is a part that pages miss."""
     if settings.failures is None:
         return None
-    return await house.enter_async_context(open_failures(settings.failures, settings.aws))
+    kept = KeptFailures(settings.failures, settings.aws)
+    try:
+        await kept.check()
+    except DatabaseDown as error:
+        log.warning("failures not seen", extra={"reason": str(error)})
+    return kept
 
 
-async def _kinds(store: FailureStore) -> Sequence[FailingKind]:
+async def _kinds(store: KeptFailures) -> Sequence[FailingKind]:
     kept = await store.kinds(datetime.now(UTC))
     return [
         FailingKind(each.fingerprint, each.how, each.count, each.last, minutes=each.minutes)

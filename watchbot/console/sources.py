@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from watchbot.console.audit import Audit
 from watchbot.console.fresh import Fresh, Missing
+from watchbot.console.kept import KeptFailures
 from watchbot.console.letters.tray import Tray
 from watchbot.console.letters.trays import Trays
 from watchbot.console.needs import Board, FailedRun, FailedTasks
@@ -12,7 +13,6 @@ from watchbot.console.queues import Queues, keys
 from watchbot.console.recorded import Recorded
 from watchbot.console.scheduler import ScheduleApi
 from watchbot.console.watchers import FailingKind, Watchers
-from watchbot.failures.store import FailureStore
 from watchbot.queues.state import QueueState
 from watchbot.settings.console import ConsoleSettings
 
@@ -27,7 +27,7 @@ class Sources:
     watchers: Watchers
     trays: Trays
     audit: Audit
-    failures: FailureStore | None = None
+    failures: KeptFailures | None = None
     scheduler: ScheduleApi | None = None
     recorded: Recorded | None = None
     kinds: Fresh[Sequence[FailingKind]] | None = None

@@ -206,6 +206,7 @@ def test_missing_parts_are_named_and_the_rest_is_shown(cloud: Cloud, pair: Queue
         (("--watchers-dns", "name"), "must be NAME:PORT"),
         (("--schedule", "name"), "must be a URL"),
         (("--database", "mysql://x"), "must be sqlite:///FILE"),
+        (("--failures", "mysql://x"), "must be sqlite:///FILE"),
         (("--queue-url", "tiles"), "must be the URL of a queue"),
     ],
 )
