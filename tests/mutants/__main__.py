@@ -16,22 +16,10 @@ from pathlib import Path
 
 from tests.mutants.mutant import Mutant
 from tests.mutants.mutants import MUTANTS
+from tests.mutants.trials import TRIALS
 
 ROOT = Path(__file__).parents[2]
 BUDGET_S = 300  # for each of the two; what takes longer than that hangs, and is caught
-SEEDS = "150"
-SIMULATION = ("-m", "tests.simulation.watcher", "--seeds", SEEDS, "--cores", "1", "--first-failure")
-UNIT_TESTS = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
-OF_SQS = ("consumer", "intake", "leases", "outage")
-OF_LISTEN = (
-    *("breaker", "dead_letters", "lanes", "observers", "sentback", "settling"),
-    *("watcher", "watcher_end", "watcher_order", "watcher_queues", "watcher_rate"),
-)
-OF_THE_PARTS = (
-    "tests/simulation/watcher/test_histories.py::test_what_broke_a_law_once_breaks_none",
-    *(f"tests/unit/sqs/test_{name}.py" for name in OF_SQS),
-    *(f"tests/unit/listen/test_{name}.py" for name in OF_LISTEN),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +71,12 @@ def main() -> int:
 
 def _sound() -> bool:
     """Whether simulation and unit tests pass without a mutant, without which they prove nothing."""
-    for command in (SIMULATION, (*UNIT_TESTS, *OF_THE_PARTS)):
-        fails, how = _fails(command, ROOT)
-        if fails:
-            print(f"{' '.join(command)} fails without a mutant, too: {how}")
-            return False
+    for trial in TRIALS.values():
+        for command in (trial.simulation, trial.tests):
+            fails, how = _fails(command, ROOT)
+            if fails:
+                print(f"{' '.join(command)} fails without a mutant, too: {how}")
+                return False
     return True
 
 
@@ -101,10 +90,11 @@ def judge(mutant: Mutant, *, both: bool) -> Judged:
         shutil.copy(ROOT / "pyproject.toml", home)
         file = home / "watchbot" / mutant.file
         file.write_text(mutant.applied(file.read_text(encoding="utf-8")), encoding="utf-8")
-        simulated, how = _fails(SIMULATION, home)
+        trial = TRIALS[mutant.of]
+        simulated, how = _fails(trial.simulation, home)
         tested = False
         if both or not simulated:
-            tested, _ = _fails((*UNIT_TESTS, *OF_THE_PARTS), home)
+            tested, _ = _fails(trial.tests, home)
     return Judged(mutant, simulated, tested, how if simulated else "")
 
 

@@ -1,7 +1,13 @@
-"""The mutants: each is one fault in receiving, lanes, leases, batching, settling, drain or FIFO."""
+"""The mutants: each is one fault, of the watcher, the scheduler or the recorder.
+
+Those here are of lanes, leases, batching, settling, drain and FIFO.
+"""
 
 from tests.mutants.mutant import Mutant
+from tests.mutants.planning import OF_PLANNING
 from tests.mutants.receiving import OF_RECEIVING
+from tests.mutants.recording import OF_RECORDING
+from tests.mutants.scheduling import OF_SCHEDULING
 from tests.mutants.warm import OF_WARM_WORKERS
 
 LEASES, LEASE = "sqs/leases.py", "sqs/lease.py"
@@ -14,6 +20,9 @@ DEAD, PROTECTION, SENTBACK = "listen/dead_letters.py", "listen/protection.py", "
 MUTANTS = (
     *OF_RECEIVING,
     *OF_WARM_WORKERS,
+    *OF_PLANNING,
+    *OF_SCHEDULING,
+    *OF_RECORDING,
     # Leases.
     Mutant(
         "renews at the very end of a lease",
