@@ -19,6 +19,10 @@ _KEYS = {  # tables of the history, and their keys; a task's newest state stays 
     "ecs_event": "event_id",
     "ecs_event_reject": "message_id",
 }
+ENDED_BEFORE = (  # in the order of an index, which is read from its oldest end
+    "SELECT task_arn FROM ecs_task WHERE coalesce(stopped_at, gone_at) < :before "
+    "ORDER BY coalesce(stopped_at, gone_at) LIMIT :most"
+)
 _OF_A_TASK = ("ecs_task_event", "ecs_task_container", "ecs_container_stop", "ecs_task")
 
 log = logging.getLogger(__name__)
@@ -75,9 +79,7 @@ async def _forget_some_tasks(database: Database, before: datetime) -> int:
     async with database.transaction() as transaction:
         # Another recorder may be at it, too: each leaves out what the other holds.
         tasks = await transaction.fetch(
-            f"SELECT task_arn FROM ecs_task WHERE coalesce(stopped_at, gone_at) < :before "
-            f"LIMIT {AT_ONCE} {dialect.lock_free}",
-            before=to_text(before),
+            f"{ENDED_BEFORE} {dialect.lock_free}", before=to_text(before), most=AT_ONCE
         )
         if tasks:
             chosen = f"(SELECT task_arn FROM {dialect.as_table({'task_arn': 'text'})})"

@@ -8,9 +8,10 @@ import pytest
 
 from tests.support.databases import a_record
 from tests.support.task_events import an_event, states
+from watchbot.moment import to_text
 from watchbot.record import answers
 from watchbot.record.reconcile import UNLEARNED
-from watchbot.record.retention import forget_tasks
+from watchbot.record.retention import ENDED_BEFORE, forget_tasks
 from watchbot.record.writer import write
 from watchbot.sql.database import Database
 from watchbot.sql.dialect import Row
@@ -42,12 +43,16 @@ class Explaining:
 @pytest.mark.parametrize(
     ("question", "indexes"),
     [
+        (
+            lambda db: db.fetch(ENDED_BEFORE, before=to_text(NOW), most=1),
+            {"ecs_task_ended", "ecs_task_run "},
+        ),
         (lambda db: db.fetch(UNLEARNED), {"ecs_task_unknown"}),
         (answers.running, {"ecs_task_active", "ecs_task_running_now"}),
         (lambda db: answers.failed(db, NOW), {"ecs_task_failed"}),
         (lambda db: answers.failures(db, NOW), {"ecs_task_stopped"}),
     ],
-    ids=["definitions to learn", "running", "failed", "failures"],
+    ids=["tasks to forget", "definitions to learn", "running", "failed", "failures"],
 )
 async def test_question_reads_its_index(
     url: str, question: Callable[[Any], Awaitable[object]], indexes: set[str]
