@@ -16,11 +16,14 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 
+from examples.record.lives import lives
 from tests.support.databases import a_record
 from tests.support.postgres import running_postgres
 from watchbot.record import answers, retention
 from watchbot.record.answers import Filters, Page
+from watchbot.record.event import read_task
 from watchbot.record.reconcile import UNLEARNED
+from watchbot.record.writer import write
 from watchbot.sql.database import Database
 
 FILL_AT_ONCE = 100_000  # tasks of one statement
@@ -116,10 +119,25 @@ async def report(url: str, calls: int) -> None:
             "FROM pg_class WHERE relname IN ('ecs_task', 'ecs_task_event') ORDER BY 1"
         ):
             say(f"{row['relname']}: {row['n']:,} rows, {row['mb']:,} MB with its indexes")
+        say(f"one writer: {await ingest_rate(database):,.0f} events a second")
         began = time.perf_counter()
         month = datetime.now(UTC) - timedelta(days=335)
         rows = await retention.forget_tasks(database, month)
         say(f"retention: {rows:,} rows deleted in {time.perf_counter() - began:.1f} s")
+
+
+async def ingest_rate(database: Database) -> float:
+    """Events a second that one writer stores, a hundred at once."""
+    made = lives(1000, hours=24, end=datetime.now(UTC))
+    states = [
+        read_task(event["detail"], source="event", event_time=event["time"])
+        for life in made
+        for event in life.events
+    ]
+    began = time.perf_counter()
+    for first in range(0, len(states), 100):
+        await write(database, states[first : first + 100])
+    return len(states) / (time.perf_counter() - began)
 
 
 def say(line: str) -> None:

@@ -23,7 +23,7 @@ from watchbot.settings.schedule import ScheduleSettings
 from watchbot.sql.database import Database, open_database
 from watchbot.sql.dialect import POSTGRES
 
-CASES = ((100, 1_000), (1_000, 10_000))  # jobs that are due, of so many
+CASES = ((100, 1_000), (1_000, 10_000), (5_000, 100_000))  # jobs that are due, of so many
 AHEAD = timedelta(seconds=5)
 TARGET = {"type": "sqs", "queueUrl": "https://nowhere/1/q", "message": "m"}
 COLUMNS = {"id": "text", "fields": "text", "at": "timestamptz"}
