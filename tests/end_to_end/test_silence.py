@@ -3,8 +3,8 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -40,22 +40,40 @@ def watchbot(silent: Silent, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-TOOLS = [
-    pytest.param(("send", "--queue-url", "Q", "hi"), "send_message_batch of SQS", id="send"),
-    pytest.param(("send", "--topic-arn", TOPIC, "hi"), "publish_batch of SNS", id="topic"),
-    pytest.param(("dead-letter", "list", "--queue-url", "Q"), "of SQS", id="dead-letter"),
-    pytest.param(("doctor", "--queue-url", "Q"), "get_queue_attributes of SQS", id="doctor"),
-    pytest.param(
-        ("progress", "status", "--progress-table", "table", "job"), "of DynamoDB", id="progress"
-    ),
-]
+TOOLS = {
+    "send": (("send", "--queue-url", "Q", "hi"), "send_message_batch of SQS"),
+    "topic": (("send", "--topic-arn", TOPIC, "hi"), "publish_batch of SNS"),
+    "dead-letter": (("dead-letter", "list", "--queue-url", "Q"), "of SQS"),
+    "doctor": (("doctor", "--queue-url", "Q"), "get_queue_attributes of SQS"),
+    "progress": (("progress", "status", "--progress-table", "table", "job"), "of DynamoDB"),
+}
+IMPORT = ("schedule", "import", "--source", "s3://b/x", "--database", "sqlite:///STORE")
+AS_JSON = ("doctor", "--json", "--queue-url", "Q")
+
+Ended = tuple[Silent, subprocess.CompletedProcess[str]]
 
 
-@pytest.mark.parametrize(("words", "what"), TOOLS)
+def in_silence(words: tuple[str, ...]) -> Ended:
+    """How a command ended, and the server of its own that it asked."""
+    with silent_server() as silent:
+        return silent, watchbot(silent, *words)
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Ended]:
+    """How those that wait for 20 seconds ended; all of them wait at once."""
+    store = str(tmp_path_factory.mktemp("import") / "jobs.db")
+    into = tuple(word.replace("STORE", store) for word in IMPORT)
+    asked = {name: words for name, (words, _) in TOOLS.items()} | {"import": into, "json": AS_JSON}
+    with ThreadPoolExecutor(len(asked)) as threads:
+        return dict(zip(asked, threads.map(in_silence, asked.values()), strict=True))
+
+
+@pytest.mark.parametrize("name", TOOLS)
 def test_tool_says_what_it_waits_for_and_gives_up_after_two_tries(
-    silent: Silent, words: tuple[str, ...], what: str
+    ended: Mapping[str, Ended], name: str
 ) -> None:
-    done = watchbot(silent, *words)
+    (silent, done), what = ended[name], TOOLS[name][1]
 
     assert done.returncode == 1
     said, problem = done.stderr.splitlines()[:1] + done.stderr.splitlines()[-1:]
@@ -66,10 +84,8 @@ def test_tool_says_what_it_waits_for_and_gives_up_after_two_tries(
     assert 1 <= silent.connections <= 3  # the last of them is cut short
 
 
-def test_import_gives_up_too(silent: Silent, tmp_path: Path) -> None:
-    store = f"sqlite:///{tmp_path / 'jobs.db'}"
-
-    done = watchbot(silent, "schedule", "import", "--source", "s3://b/x", "--database", store)
+def test_import_gives_up_too(ended: Mapping[str, Ended]) -> None:
+    _, done = ended["import"]
 
     assert done.returncode == 1
     assert "watchbot: waiting for list_objects_v2 of S3" in done.stderr
@@ -93,8 +109,8 @@ def test_redis_that_does_not_answer_is_named(silent: Silent) -> None:
     assert f"watchbot: waiting for Redis (redis://127.0.0.1:{silent.port}/0)\n" in done.stderr
 
 
-def test_doctor_says_it_as_json_where_it_was_asked_to(silent: Silent) -> None:
-    done = watchbot(silent, "doctor", "--json", "--queue-url", "Q")
+def test_doctor_says_it_as_json_where_it_was_asked_to(ended: Mapping[str, Ended]) -> None:
+    _, done = ended["json"]
 
     assert done.returncode == 1
     assert "no answer in 20 s" in json.loads(done.stdout)[0]["what"]
