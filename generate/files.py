@@ -8,6 +8,7 @@ from generate.cdk_props import cdk_props
 from generate.chart import chart, values_schema
 from generate.commands_page import commands_page
 from generate.dashboard import dashboard
+from generate.dependencies_page import dependencies_page
 from generate.metrics_page import metrics_page
 from generate.refusals_page import refusals_page
 from generate.stacks import STACKS
@@ -21,6 +22,7 @@ FILES: dict[str, Callable[[], str]] = {
     "charts/watchbot/values.schema.json": values_schema,
     "docs/dashboards/alerts.yml": alerts,
     "docs/dashboards/watchbot.json": dashboard,
+    "docs/explanation/dependencies.md": dependencies_page,
     "docs/reference/api.md": api_page,
     "docs/reference/commands.md": commands_page,
     "docs/reference/metrics.md": metrics_page,
