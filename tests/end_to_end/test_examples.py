@@ -1,5 +1,6 @@
 """The examples, run as a reader runs them."""
 
+import functools
 import json
 import os
 import re
@@ -13,13 +14,16 @@ import yaml
 from tests.support.cloud import BIN
 from tests.support.lint import complaints
 from tests.support.programs import read_until
+from watchbot.schedule.job.job import Job
 from watchbot.settings.base import load
 from watchbot.settings.listen import ListenSettings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
+@functools.cache  # several tests look at one run
 def output_of(*words: str) -> str:
+    """What an example prints, run from the project's folder."""
     done = subprocess.run(
         words,
         cwd=EXAMPLES.parent,
@@ -122,12 +126,34 @@ def test_demo_shows_each_fate_and_each_notification() -> None:
     assert sorted(notices) == ["failed", "failed", "rejected"]
 
 
+EXPECTED = sorted(EXAMPLES.glob("*/expected"))
+
+
+@pytest.mark.parametrize("expected", EXPECTED, ids=lambda path: path.parent.name)
+def test_example_prints_what_it_promises(expected: Path) -> None:
+    said = output_of(f"examples/{expected.parent.name}/run")
+
+    for line in expected.read_text(encoding="utf-8").splitlines():
+        pattern = ".*".join(re.escape(part) for part in line.split("…"))
+        assert re.search(rf"^(?:\[.*\] )?{pattern}$", said, re.M), f"{line!r} is not in: {said}"
+
+
+def test_thumbnail_of_no_picture_is_rejected_and_no_other() -> None:
+    said = output_of("examples/thumbnails/run")
+
+    assert said.count("] completed ending") == 3
+    assert said.count("] [failure] rejected ending") == 1
+
+
+def test_job_of_the_nightly_report_is_one_that_the_scheduler_takes() -> None:
+    body = json.loads((EXAMPLES / "report/job.json").read_text(encoding="utf-8"))
+
+    assert Job.model_validate(body).id == "nightly-report"
+
+
 @pytest.mark.parametrize(
     "folder",
-    [
-        *("shell", "python", "fifo", "map-reduce", "demo", "record", "schedule", "stack"),
-        *("kubernetes", "warm", "lambda", "spot"),
-    ],
+    sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir()),
 )
 def test_example_is_listed(folder: str) -> None:
     assert f"[{folder}]({folder}/)" in (EXAMPLES / "README.md").read_text()
