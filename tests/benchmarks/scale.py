@@ -8,6 +8,7 @@ spread over a year. Every question runs as the service asks it. Two million task
 
 import argparse
 import asyncio
+import math
 import statistics
 import sys
 import time
@@ -112,7 +113,7 @@ async def report(url: str, calls: int) -> None:
                 if sum(times_ms) > 10_000:
                     break
             times_ms.sort()
-            p95 = times_ms[int(len(times_ms) * 0.95) - 1]
+            p95 = times_ms[math.ceil(len(times_ms) * 0.95) - 1]
             say(f"{name}: p50 {statistics.median(times_ms):.1f} ms, p95 {p95:.1f} ms")
         for row in await database.fetch(
             "SELECT relname, pg_total_relation_size(oid) / 1000000 AS mb, reltuples::bigint AS n "
