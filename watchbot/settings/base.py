@@ -277,7 +277,7 @@ def _problem(error: Any) -> str:
         "int_parsing": "a whole number",
         "int_from_float": "a whole number",
         "finite_number": "a whole number",
-        "float_parsing": "a number of seconds",
+        "float_parsing": "a number",
         "bool_type": "true or false",
         "bool_parsing": "true or false",
     }
