@@ -22,7 +22,6 @@ APART = (
     "tests/end_to_end/test_migration.py",
     "tests/end_to_end/test_ports.py",
     "tests/end_to_end/test_security.py",
-    "tests/end_to_end/test_silence.py",
     "tests/integration/test_image.py",
 )
 
