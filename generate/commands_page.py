@@ -1,4 +1,4 @@
-"""Makes docs/reference/commands.md from the commands themselves."""
+"""Makes docs/reference/commands.md and a page for each command from the commands themselves."""
 
 import inspect
 import re
@@ -6,26 +6,42 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from watchbot.cli import COMMANDS, watchbot
+from watchbot.cli import GROUPS, watchbot
 
 _START = """\
 # Commands
 
 A flag or a variable in its row sets an option. The flag takes precedence, then the first variable
-that is set. An empty variable counts as not set. `watchbot COMMAND --help` prints this, too.
+that is set. An empty variable counts as not set. `watchbot COMMAND --help` prints each page, too.
 
 Exit codes: 0 done; 1 AWS or a database refused for good, or a check failed; 2 an option, a variable
 or an argument is wrong, and watchbot has changed nothing.
 
-This page is made by `make docs`.
+These pages are made by `make docs`.
 """
 KEPT = "\b\n"
 
 
 def commands_page() -> str:
-    """The text of the page."""
+    """The list of all commands, in the groups of the help."""
+    return _START + "".join(_group(group, names) for group, names in GROUPS.items())
+
+
+def command_page(name: str) -> str:
+    """The page of one command, and of those below it."""
+    (text,) = _sections(watchbot, [name], click.Context(watchbot, info_name="watchbot"))
+    return text.lstrip("\n")
+
+
+def _group(group: str, names: Iterable[str]) -> str:
     root = click.Context(watchbot, info_name="watchbot")
-    return _START + "".join(_sections(watchbot, COMMANDS, root))
+    found = [(name, watchbot.get_command(root, name)) for name in names]
+    rows = [
+        f"| [watchbot {name}](commands/{name}.md) | {command.get_short_help_str(200)} |\n"
+        for name, command in found
+        if command
+    ]
+    return f"\n## {group}\n\n| command | what it does |\n|---|---|\n" + "".join(rows)
 
 
 def _sections(group: click.Group, names: Iterable[str], context: click.Context) -> Iterator[str]:
@@ -36,7 +52,7 @@ def _sections(group: click.Group, names: Iterable[str], context: click.Context) 
 def _section(name: str, command: click.Command, parent: click.Context) -> str:
     context = click.Context(command, info_name=name, parent=parent)
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
-    level = "#" * (2 + context.command_path.count(" ") - 1)
+    level = "#" * context.command_path.count(" ")
     parts = [f"\n{level} {context.command_path}\n\n```text\n{usage}\n```\n\n{_text(command)}\n"]
     rows = [_row(option) for option in _options(command)]
     if rows:

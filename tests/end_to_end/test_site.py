@@ -117,9 +117,9 @@ def test_search_is_not_shown_where_it_cannot_work(site: Path, tmp_path: Path) ->
 
 
 def test_page_in_a_browser(site: Path, tmp_path: Path) -> None:
-    page = site / "reference" / "commands.html"
+    page = site / "reference" / "commands" / "tasks.html"
 
     document = chromium(tmp_path / "profile", "--dump-dom", page.as_uri())
 
-    assert "--visibility-timeout" in document
+    assert "--database" in document
     assert document.count("<table>") > 5
