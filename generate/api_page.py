@@ -1,4 +1,4 @@
-"""Makes docs/reference/api.md from the descriptions of the scheduler's API."""
+"""Makes the pages docs/reference/api*.md from the descriptions of the scheduler's API."""
 
 from typing import cast
 
@@ -19,11 +19,36 @@ This page is made by `make docs`.
 """
 
 
+_MORE = """
+[Jobs below /v1](api-jobs.md) and [runs below /v1](api-runs.md) have pages of their own. Here are
+the paths of ecs-scheduler.
+"""
+
+
 def api_page() -> str:
-    """The text of the page."""
+    """The text of the page: what all requests have in common, and the older paths."""
+    return _START + _MORE + "".join(map(_section, operations(spec())))
+
+
+def api_jobs_page() -> str:
+    """The page of the jobs below /v1."""
+    start = "# Jobs below /v1\n\nThe [API of the scheduler](api.md): read, write and delete jobs.\n"
+    return start + "".join(_section(each) for each in _v1() if _is_of_jobs(each))
+
+
+def api_runs_page() -> str:
+    """The page of the runs and fires below /v1."""
+    start = "# Runs below /v1\n\nThe [API of the scheduler](api.md): what runs, ran and will run.\n"
+    return start + "".join(_section(each) for each in _v1() if not _is_of_jobs(each))
+
+
+def _v1() -> tuple[Operation, ...]:
     v1 = V1(cast(Store, None), lambda: None)  # descriptions need no store
-    able = (*operations(spec()), *operations(v1.application().openapi(), "/v1"))
-    return _START + "".join(map(_section, able))
+    return tuple(operations(v1.application().openapi(), "/v1"))
+
+
+def _is_of_jobs(operation: Operation) -> bool:
+    return operation.path in ("/v1/jobs", "/v1/jobs/{job_id}")
 
 
 def _section(operation: Operation) -> str:

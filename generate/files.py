@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from generate.alerts import alerts
-from generate.api_page import api_page
+from generate.api_page import api_jobs_page, api_page, api_runs_page
 from generate.cdk_props import cdk_props
 from generate.chart import chart, values_schema
 from generate.commands_page import command_page, commands_page
@@ -13,7 +13,7 @@ from generate.dependencies_page import dependencies_page
 from generate.metrics_page import metrics_page
 from generate.refusals_page import refusals_page
 from generate.stacks import STACKS
-from generate.template_page import template_page
+from generate.template_page import permissions_page, template_page
 from generate.terraform import TERRAFORM
 from generate.worker_page import worker_page
 from watchbot.cli import COMMANDS
@@ -26,10 +26,13 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/dashboards/watchbot.json": dashboard,
     "docs/explanation/dependencies.md": dependencies_page,
     "docs/reference/api.md": api_page,
+    "docs/reference/api-jobs.md": api_jobs_page,
+    "docs/reference/api-runs.md": api_runs_page,
     "docs/reference/commands.md": commands_page,
     **{f"docs/reference/commands/{name}.md": partial(command_page, name) for name in COMMANDS},
     "docs/reference/metrics.md": metrics_page,
     "docs/reference/refusals.md": refusals_page,
+    "docs/reference/permissions.md": permissions_page,
     "docs/reference/template.md": template_page,
     "docs/reference/worker.md": worker_page,
     **STACKS,

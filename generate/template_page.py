@@ -1,4 +1,4 @@
-"""Makes docs/reference/template.md from the options and from stacks made with them."""
+"""Makes the pages of the template and its permissions, from options and stacks made with them."""
 
 import json
 import re
@@ -81,13 +81,24 @@ def template_page() -> str:
             "`queue_name` and `secret_access_key`\nare in `.ref` alone.\n\n",
             "| output | `.ref` | with | what it is |\n|---|---|---|---|\n",
             *_outputs(made),
-            "\n## Permissions\n\nAll that the roles and the user of a stack may do, and why, "
-            "where a `*` stands.\n`permissions` and `secrets` add to it, and `kms_key` the use of "
-            "that key."
-            "\n\n| who | may | on | why `*` |\n|---|---|---|---|\n",
-            *_permissions(made),
+            "\n## Permissions\n\nThey have [a page of their own](permissions.md).\n",
         ]
     )
+
+
+def permissions_page() -> str:
+    """The text of the page of all permissions in stacks."""
+    start = """\
+# Permissions of a stack
+
+All that the roles and the user of a stack may do, and why, where a `*` stands.
+`permissions` and `secrets` add to it, and `kms_key` the use of that key.
+
+| who | may | on | why `*` |
+|---|---|---|---|
+"""
+    made = {when: watchbot.template(options) for when, options in _STACKS.items()}
+    return start + "".join(_permissions(made))
 
 
 def _options() -> Iterator[str]:

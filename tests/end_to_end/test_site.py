@@ -25,6 +25,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_no_page_is_longer_than_a_reader_bears() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    lines = {page: page.read_text(encoding="utf-8").count("\n") for page in pages}
+
+    assert {page: count for page, count in lines.items() if count > 250} == {}
+    assert lines[ROOT / "README.md"] <= 200
+
+
 def test_site_loads_nothing_from_elsewhere(site: Path) -> None:
     for page in site.rglob("*.html"):
         for tag in re.findall(r"<(?:script|link|img)[^>]*>", page.read_text(encoding="utf-8")):
