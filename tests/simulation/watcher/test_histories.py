@@ -1,51 +1,35 @@
 """Many histories, and each that ever broke a law. `python -m` this package plays more."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.simulation.holding import (
+    PARTS,
+    check_kept,
+    check_part,
+    kept,
+    told_under_seeds_of_hashes,
+)
 from tests.simulation.watcher.history import Event, History, Planned, Sent, history_of
 from tests.simulation.watcher.play import play
 from tests.simulation.watcher.simulation import SIMULATION
 
-KEPT = sorted((Path(__file__).parent / "kept").glob("*.json"))
-SEEDS = 1000
-PARTS = 10  # so that several processes share them
-
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_laws_hold_in_random_histories(part: int) -> None:
-    for seed in range(part, SEEDS, PARTS):
-        if play(history_of(seed)).broken:
-            pytest.fail(f"seed {seed}\n{SIMULATION.report(SIMULATION.shrunk(history_of(seed)))}")
+    check_part(SIMULATION, part)
 
 
-@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", kept(__file__), ids=lambda path: path.stem)
 def test_what_broke_a_law_once_breaks_none(path: Path) -> None:
-    history = History.of_text(path.read_text(encoding="utf-8"))
-
-    assert play(history).broken is None, SIMULATION.report(history)
+    check_kept(SIMULATION, path)
 
 
 def test_the_same_histories_play_the_same_under_another_seed_of_hashes() -> None:
-    command = [sys.executable, "-m", "tests.simulation.watcher", "--trace", "--seeds", "12"]
-    told = {
-        subprocess.run(
-            command,
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            cwd=Path(__file__).parents[3],
-            capture_output=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "1", "2")
-    }
-
-    assert len(told) == 1
+    assert len(told_under_seeds_of_hashes(SIMULATION, "--trace", "--seeds", "12")) == 1
 
 
 def test_a_history_is_the_same_once_it_was_written_and_read() -> None:
