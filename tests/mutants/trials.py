@@ -9,8 +9,16 @@ SEEDS = "150"
 _PYTEST = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
 _OF_SQS = ("consumer", "intake", "leases", "outage")
 _OF_LISTEN = (
-    *("breaker", "dead_letters", "lanes", "observers", "planner", "reserve", "sentback"),
-    *("settling", "watcher", "watcher_end", "watcher_order", "watcher_queues", "watcher_rate"),
+    *("breaker", "closing", "dead_letters", "lanes", "observers", "planner", "reserve"),
+    *(
+        "sentback",
+        "settling",
+        "watcher",
+        "watcher_end",
+        "watcher_order",
+        "watcher_queues",
+        "watcher_rate",
+    ),
 )
 
 

@@ -4,7 +4,8 @@ from tests.mutants.mutant import Mutant
 
 WORKER, COLD, POOL = "listen/warm/worker.py", "listen/warm/cold.py", "listen/warm/pool.py"
 LINES, IN_HAND = "listen/warm/line_dialogue.py", "listen/warm/in_hand.py"
-DIALOGUE, WATCHER, LANES = "listen/functions/dialogue.py", "listen/watcher.py", "listen/lanes.py"
+DIALOGUE, CLOSING = "listen/functions/dialogue.py", "listen/closing.py"
+LANES = "listen/lanes.py"
 
 OF_WARM_WORKERS = (
     Mutant(
@@ -24,13 +25,6 @@ OF_WARM_WORKERS = (
         DIALOGUE,
         "answers = [_answer(failed.get(name)) for name in self._ids]",
         "answers = [_answer(None) for name in self._ids]",
-    ),
-    Mutant(
-        "forgets answers that came before the end of a worker",
-        WORKER,
-        "            await in_hand.take(self._rest[: in_hand.left])\n"
-        "            await in_hand.close(self._own_outcome",
-        "            await in_hand.close(self._own_outcome",
     ),
     Mutant(
         "hands a message to a worker that has broken the protocol",
@@ -57,10 +51,10 @@ OF_WARM_WORKERS = (
         "            except ZeroDivisionError as error:",
     ),
     Mutant(
-        "runs what is behind a message that was not deleted",
-        WATCHER,
-        "        if not is_done and lane.fifo:",
-        "        if False:",
+        "settles what is behind a message that cannot be deleted",
+        CLOSING,
+        "not (is_done and report.outcome.removes)",
+        "not report.outcome.removes",
     ),
     Mutant(
         "does not wait for a batch to be full",
