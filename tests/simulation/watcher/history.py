@@ -44,7 +44,7 @@ class Sent:
 class Event:
     """What is done at a moment to a watcher, to the queue, or to the machine."""
 
-    at: float
+    at: float = 0
     what: str
     watcher: int = 0
     queue: int = 0
