@@ -116,7 +116,8 @@ async def failures(
 ) -> list[Row]:
     """Counts the tasks that ended since `since`, and those that failed, by day, hour or family."""
     more, chosen = filters.conditions()
-    bucket, written = "family", "bucket"
+    # Not the bare column: SQLite would read all tasks in its order, instead of the newest.
+    bucket, written = "family || ''", "bucket"
     if by != "family":
         dialect = database.dialect
         bucket = dialect.start_of(by, "stopped_at")

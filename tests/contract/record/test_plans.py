@@ -51,8 +51,12 @@ class Explaining:
         (answers.running, {"ecs_task_active", "ecs_task_running_now"}),
         (lambda db: answers.failed(db, NOW), {"ecs_task_failed"}),
         (lambda db: answers.failures(db, NOW), {"ecs_task_stopped"}),
+        (lambda db: answers.failures(db, NOW, "family"), {"ecs_task_stopped"}),
     ],
-    ids=["tasks to forget", "definitions to learn", "running", "failed", "failures"],
+    ids=[
+        *("tasks to forget", "definitions to learn", "running", "failed", "failures"),
+        "failures by family",
+    ],
 )
 async def test_question_reads_its_index(
     url: str, question: Callable[[Any], Awaitable[object]], indexes: set[str]
