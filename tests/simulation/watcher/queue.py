@@ -143,8 +143,11 @@ class Wire:
             found = await self._carried(
                 "receive_message", lambda: self._queue.receive(count, wait_s, visibility_s)
             )
-        except (Denied, NotFound):
-            self._laws.queues.refused(self._watcher, self.name)
+        except BaseException as error:
+            # A second receive, which ran beside this one, may have had messages.
+            self._laws.queues.failed(self._watcher, self.name)
+            if isinstance(error, Denied | NotFound):
+                self._laws.queues.refused(self._watcher, self.name)
             raise
         finally:
             self._laws.polled(self._watcher, count)
