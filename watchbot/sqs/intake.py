@@ -208,7 +208,9 @@ class Intake:
 
     def _cut(self, wait_s: int) -> int:
         left_s = self._valve.poll_until - self._world.now()
-        return wait_s if left_s >= wait_s else max(1, math.ceil(left_s))
+        if left_s >= wait_s:
+            return wait_s
+        return min(wait_s, max(1, math.ceil(left_s)))  # a look without a wait stays one
 
     def _release(self, slots: int) -> None:
         self._free += slots
