@@ -338,7 +338,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="the chart, into docs/")
     write = parser.parse_args().write
-    days = {max_size: compare(max_size) for max_size in (1, 100, 5000)}
+    days = {max_size: compare(max_size) for max_size in (1, 10, 100, 1000, 5000)}
     sys.stdout.write(table(days))
     if write:
         (DOCS / "scaling.svg").write_text(chart(days[100]))
