@@ -104,7 +104,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         },
     ),
     "versioned": options(image=None, service_version="abc123"),
-    "record": record(database=SECRET, reconcile="all", retention=90),
+    "record": record(database=SECRET, reconcile="all", retention=90, retention_tasks=400),
     "record_asking": record(dashboard=False),
     "record_on_ec2": record(
         capacity="EC2", cluster="shared", database="/ecs/database", kms_key=KEY, reconcile="a,b"

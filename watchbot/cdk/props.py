@@ -46,6 +46,8 @@ class ServiceProps(TypedDict, total=False):
     reconcile: Sequence[str]
     # Delete older history; default: never for a record, 30 for schedules.
     retention: int
+    # Delete tasks that ended longer ago, with their history; default: never.
+    retention_tasks: int
     # Name the task definition's family; default: SERVICE.
     family: str
     # Set a variable for the workers; repeatable.

@@ -87,6 +87,9 @@ class TemplateSettings(Settings):
     retention: Annotated[int | Intrinsic, whole(1, 36_500)] | None = option(
         None, "Delete older history; default: never for a record, 30 for schedules.", "DAYS"
     )
+    retention_tasks: Annotated[int | Intrinsic, whole(1, 36_500)] | None = option(
+        None, "Delete tasks that ended longer ago, with their history; default: never.", "DAYS"
+    )
     family: Family | None = option(
         None, "Name the task definition's family; default: SERVICE.", "NAME"
     )

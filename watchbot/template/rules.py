@@ -59,7 +59,7 @@ _SCHEDULE = (
 _KINDS: dict[tuple[str, ...], tuple[str, ...]] = {  # the kinds that take an option, if not all do
     ("listen",): _LISTEN,
     ("listen", "record"): _QUEUE,
-    ("record",): ("reconcile",),
+    ("record",): ("reconcile", "retention_tasks"),
     ("record", "schedule"): ("database", "retention"),
     ("schedule",): _SCHEDULE,
     ("schedule", "console"): ("token", "port"),

@@ -114,6 +114,8 @@ def _of_function(stack: Stack) -> dict[str, Any]:
 
 def _of_record(stack: Stack) -> dict[str, Any]:
     found = _retention(stack.options)
+    if stack.options.retention_tasks is not None:
+        found[_variable("retention_tasks")] = as_text(stack.options.retention_tasks)
     if stack.options.reconcile:
         found[_variable("reconcile")] = Join(",", given(stack.options.reconcile))
     return found

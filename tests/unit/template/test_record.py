@@ -42,12 +42,14 @@ def test_record_has_its_database_from_a_secret() -> None:
 def test_record_runs_once_and_is_not_scaled() -> None:
     assert of_record("ECS::Service")["Service"]["DesiredCount"] == 1
     assert of_record("ApplicationAutoScaling::ScalingPolicy") == {}
-    task = of_record("ECS::TaskDefinition", reconcile="a,b", retention=90)["TaskDefinition"]
+    kept = {"retention": 90, "retention_tasks": 400}
+    task = of_record("ECS::TaskDefinition", reconcile="a,b", **kept)["TaskDefinition"]
     (recorder,) = task["ContainerDefinitions"]
     told = {each["Name"]: each["Value"] for each in recorder["Environment"]}
     assert recorder["EntryPoint"] == ["watchbot", "record"]
     assert told["WATCHBOT_RECONCILE"] == {"Fn::Join": [",", ["a", "b"]]}
     assert told["WATCHBOT_RETENTION"] == "90"
+    assert told["WATCHBOT_RETENTION_TASKS"] == "400"
 
 
 def test_record_may_ask_ecs_only_where_it_reconciles() -> None:

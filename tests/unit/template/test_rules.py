@@ -58,6 +58,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "listen of record": ({"kind": "record"}, "command", "--kind listen"),
     "URL of a database": (RECORD | {"database": URL}, "database", "not what was given"),
     "retention of history": (RECORD | {"retention": 0}, "retention", "1 to 36500"),
+    "retention of tasks": (RECORD | {"retention_tasks": "x"}, "retention-tasks", "a whole number"),
     "number for a list": (RECORD | {"reconcile": 5}, "reconcile", "a list"),
     "FIFO record": (RECORD | {"fifo": True}, "fifo", "--kind listen"),
     "min over max": ({"min_size": 3, "max_size": 2}, "min-size", "--max-size 2"),
