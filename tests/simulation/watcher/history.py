@@ -168,7 +168,10 @@ def _with_queues(history: History) -> History:
     return replace(
         history,
         weights=weights,
-        messages=tuple(replace(each, queue=chance.randrange(len(weights))) for each in messages),
+        messages=tuple(
+            replace(_within_an_hour(each), queue=chance.randrange(len(weights)))
+            for each in messages
+        ),
         events=tuple(sorted((*history.events, *pauses), key=lambda event: event.at)),
         options={**history.options, **drawn},
     )
@@ -225,6 +228,12 @@ def _message(
         group=chance.choice("ghi") if kind["fifo"] else "",
         runs=runs,
     )
+
+
+def _within_an_hour(message: Sent) -> Sent:
+    """The message with no longer runs: several queues may get a poll a second, which are steps."""
+    runs = tuple(replace(run, lasts=min(run.lasts, 3600)) for run in message.runs)
+    return replace(message, runs=runs)
 
 
 def _of_workers(chance: Random, batch_size: int, *, fifo: bool) -> dict[str, Any]:
