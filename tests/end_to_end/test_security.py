@@ -51,8 +51,8 @@ RUNS = {
         ["--queue-url", "URL", "--scheduler-url", f"http://me:{PLANTED}-word@127.0.0.1", "hello"],
     ],
     "console": [
-        ["--queue-url", "URL", "--port", "0", "--database", DATABASE],
-        ["--queue-url", "URL", "--port", "0", "--failures", DATABASE],
+        ["--queue-url", "URL", "--port", "0", "--database", DATABASE.replace(":9", ":nine")],
+        ["--queue-url", "URL", "--port", "0", "--failures", DATABASE.replace(":9", ":nine")],
         ["--queue-url", "URL", "--port", "0", "--schedule", f"http://me:{PLANTED}@127.0.0.1:9"],
     ],
     "replay": [["none.json", "true"], ["m", "--queue-url", "URL", "true"]],

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import signal
 from dataclasses import dataclass
 
 from watchbot.cli import main
@@ -18,9 +19,12 @@ class Done:
 
 def run(*words: str) -> Done:
     """Runs a `watchbot` command line to its end."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGQUIT)}
     with (
         contextlib.redirect_stdout(io.StringIO()) as out,
         contextlib.redirect_stderr(io.StringIO()) as err,
     ):
         code = main(words)
+    for number, handler in before.items():  # a service that has ended ignores them
+        signal.signal(number, handler)
     return Done(code=code, out=out.getvalue(), err=err.getvalue())

@@ -1,6 +1,7 @@
 """What a run used, by the kernel's own account of real processes."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -43,8 +44,12 @@ async def test_memory_of_the_watcher_is_not_taken_for_that_of_its_worker() -> No
     assert usage.memory_bytes is None
 
 
-async def test_memory_is_that_of_all_processes_together() -> None:
-    usage = await used(f"{hold(bytes=60 * MB, seconds=1)} & {hold(bytes=60 * MB, seconds=1)}; wait")
+async def test_memory_is_that_of_all_processes_together(tmp_path: Path) -> None:
+    both = "import os, sys, time; held = b'x' * 60_000_000; open(sys.argv[1], 'w').close()\n"
+    both += "while len(os.listdir('.')) < 2: time.sleep(0.01)\ntime.sleep(1.2)"
+    each = f'{sys.executable} -S -c "{both}"'
+
+    usage = await used(f"cd {tmp_path}; {each} a & {each} b; wait")
 
     assert usage.memory_bytes is not None
     assert 120 * MB < usage.memory_bytes < 240 * MB
