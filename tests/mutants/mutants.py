@@ -243,12 +243,6 @@ MUTANTS = (
         "",
     ),
     Mutant(
-        "starts runs in the drain",
-        RUNNING,
-        "if self._consumer.leaving.is_set():",
-        "if False:",
-    ),
-    Mutant(
         "never lets go of what runs",
         CONSUMER,
         "        self._work.let_go()\n",

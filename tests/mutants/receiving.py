@@ -43,12 +43,6 @@ OF_RECEIVING = (
         "            pass",
     ),
     Mutant(
-        "leaves though messages are in hand",
-        INTAKE,
-        "if until_empty is None or self._messages or not",
-        "if until_empty is None or not",
-    ),
-    Mutant(
         "gives up at the first refusal of many",
         INTAKE,
         "if not source.is_known or all(map(self._is_given_up, self._sources)):",
