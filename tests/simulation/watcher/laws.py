@@ -308,8 +308,8 @@ class Laws(Judge):
         """Hears that the dead-letter queue has taken the message of this name from a watcher."""
         known = next(known for known in self.known.values() if known.name == name)
         self.buried.add(known.message_id)
-        if known.last_run is not None:
-            known.last_run.buried = True
+        if known.last_run is not None and known.last_run.receipt == known.receipt:
+            known.last_run.buried = True  # else its last delivery has failed before it ran
         self.say("dead letters", f"take {known.name}")
         # The report of the last failure comes when the letter is sent.
         least = self.history.options["max_attempts"] - 1

@@ -27,8 +27,8 @@ class Queues:
         self._weights: dict[str, int] = {}  # by queue, in order
         self._paused_at: dict[str, float] = {}  # by queue
         self._was_paused = set[str]()
-        # By watcher and queue, whether its last receive brought messages.
-        self._has_more: dict[tuple[str, str], bool] = {}
+        # By watcher and queue, when its last receive brought messages; infinity: it brought none.
+        self._had_at: dict[tuple[str, str], float] = defaultdict(lambda: math.inf)
         self._reached = set[tuple[str, str]]()
         self._refused: dict[str, dict[str, float]] = defaultdict(dict)  # by watcher, since when
         self._beside: dict[tuple[str, str], int] = defaultdict(int)
@@ -68,17 +68,18 @@ class Queues:
             most_s = LOOK_S * (1 + JITTER) + ANSWER_S
             knew = self._paused_at[queue] <= self._began[watcher]  # it looks before it receives
             laws.check(not knew and laws.now() <= since + most_s, "paused", text)
-        if not self._strict or not self._has_more.get((watcher, queue)):
+        if not self._strict or self._had_at[watcher, queue] == math.inf:
             return
         for other in self._weights:
             if other == queue:
                 return
-            ahead = self._has_more.get((watcher, other), False) and other not in self._was_paused
+            had = self._had_at[watcher, other] < laws.now()  # not at this very moment
+            ahead = had and other not in self._was_paused
             laws.check(not ahead, "strict order", f"{watcher} asks {queue} before {other}")
 
     def failed(self, watcher: str, queue: str) -> None:
         """Hears of a receive without an answer."""
-        self._has_more[watcher, queue] = False
+        self._had_at[watcher, queue] = math.inf
 
     def refused(self, watcher: str, queue: str) -> None:
         """Hears that AWS refuses a receive for good, as far as it says."""
@@ -99,7 +100,7 @@ class Queues:
         """Hears what a receive has brought."""
         self._reached.add((watcher, queue))
         self._refused[watcher].pop(queue, None)
-        self._has_more[watcher, queue] = count > 0
+        self._had_at[watcher, queue] = self._laws.now() if count else math.inf
         self._beside[watcher, queue] = 0
         if self._strict or not self._is_fair:
             return
