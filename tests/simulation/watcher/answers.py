@@ -72,6 +72,7 @@ class Answers:
         """Hears how a process has ended that has not answered for a message."""
         delivery = self._delivery(run)
         delivery.ending, delivery.told = ending, delivery.told or told
+        delivery.ended_at = self._laws.now()
 
     def reported(self, life: Life, delivery: Delivery, report: Report) -> None:
         """Hears what a watcher says of a message."""
@@ -100,7 +101,7 @@ class Answers:
         """Whether a run may have been over its deadline when its watcher heard of its end."""
         runs = [] if delivery.batch is None else delivery.batch.runs
         ends = [run.began + self._options["max_job_duration"] for run in runs]
-        both_at_once = any(abs(self._laws.now() - each) < 1e-6 for each in ends)
+        both_at_once = any(abs(delivery.ended_at - each) < 1e-6 for each in ends)
         return life.stood_still_s > 0 or both_at_once
 
     def _is_behind(self, life: Life, delivery: Delivery, report: Report) -> bool:

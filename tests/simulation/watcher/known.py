@@ -36,7 +36,7 @@ class Batch:
 class Delivery:
     """A message in the hands of a watcher, as that may know.
 
-    `answer` is the exit code that its process has answered, `ending` how that ended without an
+    `answer` is the exit code that its process has answered, `ending` how that ended, and `ended_at` when, without an
     answer. `told`: it was told to end before, or has said what is no answer.
     """
 
@@ -46,6 +46,7 @@ class Delivery:
     batch: Batch | None = None
     answer: int | None = None
     ending: Ending | None = None
+    ended_at: float = math.inf
     told: bool = False
     dead: str = ""  # why it must not be settled any more
     reports: int = 0
