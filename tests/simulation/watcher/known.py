@@ -36,8 +36,8 @@ class Batch:
 class Delivery:
     """A message in the hands of a watcher, as that may know.
 
-    `answer` is the exit code that its process has answered, `ending` how that ended, and `ended_at` when, without an
-    answer. `told`: it was told to end before, or has said what is no answer.
+    `answer` is the exit code that its process has answered, `ending` how that ended without an
+    answer, and `ended_at` when. `told`: it was told to end before, or has said what is no answer.
     """
 
     message_id: str
