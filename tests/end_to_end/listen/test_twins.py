@@ -98,13 +98,13 @@ def test_message_handed_out_twice_that_fails_waits_one_backoff(
         f"echo began | tee -a {tmp_path}/runs; while ! [ -e {tmp_path}/go ]; do sleep 0.1; done;"
         " exit 4"
     )
-    options = ("--visibility-timeout", "1", "--concurrency", "2")
+    options = ("--visibility-timeout", "3", "--concurrency", "2")
     port = ("--metrics-host", "127.0.0.1", "--metrics-port", "0")
 
     with cloud.started(*listen(queue, *options, *port, command), env=through(gate)) as watcher:
         (url,) = re.findall(r"url=(\S+)", read_until(watcher, r"\] began$"))
         watcher.send_signal(signal.SIGSTOP)
-        time.sleep(2)  # the lease runs out, and the worker goes on
+        time.sleep(4)  # the lease runs out, and the worker goes on
         watcher.send_signal(signal.SIGCONT)
         both = 'watchbot_messages_in_hand{queue="twice-failed"} 2.0'
         while both not in requests.get(f"{url}/metrics", timeout=10).text:
@@ -116,6 +116,6 @@ def test_message_handed_out_twice_that_fails_waits_one_backoff(
     assert "] began" not in said  # nobody ran the second as the first had failed
     hidden = [entry for request in gate.seen(HIDE) for entry in request.body["Entries"]]
     pauses = {entry["VisibilityTimeout"] for entry in hidden}
-    # The backoff of the run, and not that of the second receive (4). Renewals are for 1; what the
+    # The backoff of the run, and not that of the second receive (4). Renewals are for 3; what the
     # last poll brings is given back with 0.
-    assert pauses - {0, 1} == {2}
+    assert pauses - {0, 3} == {2}
