@@ -136,7 +136,7 @@ def _await(url: str, *words: str) -> None:
             return
         if time.monotonic() > ends:
             raise TimeoutError(f"the console never shows {words}")
-        time.sleep(0.5)
+        time.sleep(0.5)  # a page announces nothing
 
 
 def _shoot(chromium: str, scheme: str, url: str, name: str) -> None:

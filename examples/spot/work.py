@@ -24,7 +24,7 @@ signal.signal(signal.SIGTERM, leave)
 done = int(control.resume() or 0)
 print(f"goes on after unit {done}" if done else "begins")
 while done < UNITS:
-    time.sleep(0.2)
+    time.sleep(0.2)  # the work
     done += 1
     with open(os.environ["EFFECTS"], "a") as effects:
         print("unit", done, file=effects)

@@ -181,7 +181,7 @@ async def _send(stage: Stage, scenario: Scenario, count: int, over_s: float) -> 
     for turn in range(turns):
         span = range(count * turn // turns, count * (turn + 1) // turns)
         stage.send([scenario.plan_of(number) for number in span])
-        await asyncio.sleep(SEND_EVERY_S)
+        await asyncio.sleep(SEND_EVERY_S)  # as senders do
 
 
 async def _strike(
@@ -192,9 +192,9 @@ async def _strike(
     # Each kind falls at least once, whatever the seed.
     agenda = chance.sample(scenario.blows, len(scenario.blows))
     while time.monotonic() < until:
-        await asyncio.sleep(chance.uniform(0.2, 1.0))
+        await asyncio.sleep(chance.uniform(0.2, 1.0))  # between two blows
         while not (victims := fleet.victims()):
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(LOOK_EVERY_S)  # a watcher that starts tells nobody
         victim, blow = chance.choice(victims), agenda[-1]
         if blow == "stop":
             fleet.stop(victim, scenario.visibility_s + 1)
@@ -218,7 +218,7 @@ async def _finished(stage: Stage, count: int, by: float) -> bool:
         stage.fleet.look_after(WATCHERS)
         if len(stage.numbers) == count and await stage.empty():
             return True
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(LOOK_EVERY_S)  # a queue announces nothing
     return False
 
 
@@ -277,7 +277,7 @@ async def measure_growth(home: Path, *, first: int, count: int) -> Result:
         for span in (range(first), range(first, count)):
             stage.send([plan for plan in map(plan_of, span) if not plan.poison])
             while not await stage.empty():
-                await asyncio.sleep(LOOK_EVERY_S)
+                await asyncio.sleep(LOOK_EVERY_S)  # a queue announces nothing
             await asyncio.sleep(0.5)  # for the last pipes to close
             watcher = fleet.running[0].process.pid
             seen.append((rss_bytes(watcher), open_files(watcher)))

@@ -79,7 +79,7 @@ class Proxy:
         if fault == "throttle":
             return _refusal("400 Bad Request", "RequestThrottled")
         if fault == "delay":
-            await asyncio.sleep(self._chance.uniform(0, LONGEST_DELAY_S))
+            await asyncio.sleep(self._chance.uniform(0, LONGEST_DELAY_S))  # the fault itself
         upstream.write(request)
         await upstream.drain()
         answer = await _unless_gone(source, client)

@@ -21,7 +21,7 @@ def do(body: str, receives: int, batch: int = 0) -> int:
     number, usual, early, fails, nap = body.split()
     code = int(usual) if receives > int(early) else int(fails)
     _note(number, "start", receives, batch)
-    time.sleep(float(nap))
+    time.sleep(float(nap))  # its work
     _note(number, "end", code, batch)
     return code
 

@@ -51,10 +51,12 @@ def shell_with_completion(shell: str, home: Path) -> Iterator[pexpect.spawn]:
     [
         ("watchbot dead", "-letter"),
         ("watchbot listen --max-at", "tempts"),
+        ("watchbot listen --warm la", "mbda"),
         ("watchbot listen ./wo", "rk.sh"),
+        ("watchbot local --send-file ./wo", "rk.sh"),
     ],
 )
-def test_tab_completes_commands_options_and_files(
+def test_tab_completes_commands_options_values_and_files(
     shell: str, typed: str, rest: str, tmp_path: Path
 ) -> None:
     (tmp_path / "work.sh").touch()

@@ -26,6 +26,11 @@ class Livelock(AssertionError):
     """The loop took more steps than any sound run needs, or nothing will ever happen again."""
 
 
+async def elapse(seconds: float) -> None:
+    """Lets time go by in the simulation."""
+    await asyncio.sleep(seconds)  # the clock jumps: nobody waits
+
+
 class JumpingLoop(asyncio.BaseEventLoop):
     """Its `time` is in seconds from 0. Raises `Livelock` after `most` steps."""
 
@@ -166,7 +171,7 @@ def run(loop: JumpingLoop, story: Coroutine[Any, Any, Result]) -> Result:
 def _ordered_scopes() -> Iterator[None]:
     # anyio cancels what it keeps in sets, in their order: that must not be one of addresses.
     before = CancelScope.__hash__
-    CancelScope.__hash__ = _number_of  # type: ignore[method-assign,assignment]
+    CancelScope.__hash__ = _number_of  # type: ignore[method-assign,assignment]  # its own is the address
     try:
         yield
     finally:

@@ -32,7 +32,7 @@ def answer(name: str, body: bytes = b"null", address: str = ADDRESS) -> str:
 
 
 def silent() -> None:
-    time.sleep(600)
+    time.sleep(600)  # until it is killed
 
 
 def init_error() -> None:
@@ -95,7 +95,7 @@ def asks_again() -> None:
 def never_answers() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     ask()
-    time.sleep(600)
+    time.sleep(600)  # until it is killed
 
 
 def answers_when_it_is_told_to_end() -> None:
@@ -108,7 +108,7 @@ def forks_and_leaves() -> None:
     ask()
     if os.fork():
         sys.exit(0)
-    time.sleep(600)
+    time.sleep(600)  # until it is killed
 
 
 def answers_at_anothers_port(folder: str) -> None:

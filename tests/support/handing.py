@@ -25,7 +25,7 @@ class Quick(MemoryQueue):
     async def receive(self, count: int, wait_s: int, visibility_s: int) -> list[Message]:
         if messages := await super().receive(count, 0, visibility_s):
             return messages
-        await anyio.sleep(0.01)
+        await anyio.sleep(0.01)  # its long poll
         return await super().receive(count, 0, visibility_s)
 
 

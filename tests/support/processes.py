@@ -58,10 +58,10 @@ class Watched:
         self.usage = Usage()
 
     async def grace(self) -> None:
-        await anyio.sleep(self.grace_s)
+        await anyio.sleep(self.grace_s)  # is the grace
 
     async def patience(self) -> None:
-        await anyio.sleep(self.patience_s)
+        await anyio.sleep(self.patience_s)  # is the patience
 
     def still_runs(self, processes: Sequence[int], reason: str) -> None:
         self.stuck.append((list(processes), reason))

@@ -78,7 +78,7 @@ class Sqs:
         """The answer of SQS. Raises `Fault` and `Rejected` where SQS would refuse."""
         self._calls[action].note()
         if self.latency_s:
-            await asyncio.sleep(self.latency_s)
+            await asyncio.sleep(self.latency_s)  # the latency that was asked for
         if act := OF_SERVER.get(action):
             return act(self, request)
         if act_on_queue := OF_QUEUE.get(action):

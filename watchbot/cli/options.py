@@ -15,6 +15,8 @@ from watchbot.settings.misspelt import unknown_variables
 Command = Callable[..., int]
 log = logging.getLogger(__name__)
 
+_OF_FILES = ("FILE", "LINES")  # the words of the help for values that are files
+
 
 def options(kind: type[Settings], *, without: Sequence[str] = ()) -> Callable[[Command], Command]:
     """Gives a command the flags of a settings class; the command gets the loaded settings.
@@ -78,9 +80,25 @@ def _click_option(name: str, field: Any, old_flag: str | None) -> Callable[[Comm
         *_old_flags(old_flag),
         name,
         metavar=field.json_schema_extra["metavar"],
+        shell_complete=_values,
         multiple=repeats(field),
         help=help_text,
     )
+
+
+def _values(
+    context: click.Context, param: click.Parameter, typed: str
+) -> list[CompletionItem[str]]:
+    """Lets the shell complete one of the values that the help lists, or the name of a file."""
+    if param.metavar in _OF_FILES:
+        return _files(context, param, typed)
+    listed = [value for value in str(param.metavar).split("|") if value.islower()]
+    return [CompletionItem(value) for value in listed if value.startswith(typed)]
+
+
+def _files(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem[str]]:
+    """Lets the shell complete the names of files."""
+    return [CompletionItem(typed, type="file")]
 
 
 def _old_flags(old: str | None) -> list[str]:
@@ -99,13 +117,6 @@ def _words(default: Any) -> str:
 
 # Our options end at the first word that is no option, because later ones belong to COMMAND.
 TAKES_A_COMMAND = {"allow_interspersed_args": False}
-
-
-def _files(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem[str]]:
-    """Lets the shell complete the names of files."""
-    return [CompletionItem(typed, type="file")]
-
-
 command_words = click.argument(
     "words",
     nargs=-1,

@@ -7,15 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-import anyio
-
+from watchbot.console.in_time import in_time
 from watchbot.errors import DatabaseDown, DatabaseError
 from watchbot.moment import to_text
 from watchbot.sql.database import Database, open_database
 from watchbot.sql.migrate import migrate
 
 KEPT = 1000  # deeds in memory
-PATIENCE_S = 5
 PACKAGE = "watchbot.console"
 COMPONENT = "console"
 NOBODY = "somebody"  # on loopback nobody says who acts
@@ -39,7 +37,7 @@ class Audit:
     """The deeds, newest first: in the database at `url`, which may come and go, or in memory."""
 
     def __init__(self, url: str | None = None) -> None:
-        self._url = url
+        self._url, self._has_tables = url, False
         self._last: deque[Deed] = deque(maxlen=KEPT)
 
     async def note(
@@ -54,7 +52,7 @@ class Audit:
         if self._url is None:
             return
         try:
-            async with _opened(self._url) as database, database.transaction() as transaction:
+            async with self._opened(self._url) as database, database.transaction() as transaction:
                 await transaction.execute(
                     "INSERT INTO console_audit (at, who, what, target, count, detail) "
                     "VALUES (:at, :who, :what, :target, :count, :detail)",
@@ -67,7 +65,7 @@ class Audit:
         """A page of deeds. Raises `DatabaseError`."""
         if self._url is None:
             return list(self._last)[page * size : (page + 1) * size]
-        async with _opened(self._url) as database:
+        async with self._opened(self._url) as database:
             rows = await database.fetch(
                 "SELECT at, who, what, target, count, detail FROM console_audit "
                 "ORDER BY number DESC LIMIT :size OFFSET :skip",
@@ -76,27 +74,30 @@ class Audit:
             )
         return [Deed(**row) for row in rows]
 
+    async def check(self) -> None:
+        """Opens the database once, if there is one. Raises `SettingError` and `DatabaseError`."""
+        if self._url is not None:
+            async with self._opened(self._url):
+                pass
+
+    @asynccontextmanager
+    async def _opened(self, url: str) -> AsyncIterator[Database]:
+        with in_time("--database"):
+            async with open_database(url, connections=1) as database:
+                if not self._has_tables:
+                    await migrate(database, COMPONENT, PACKAGE)
+                    self._has_tables = True
+                yield database
+
 
 async def open_audit(url: str | None) -> Audit:
     """An audit that keeps its deeds in the database at `url`, or in memory.
 
     Raises `SettingError` and `DatabaseError`, but not for a database that is down now.
     """
-    if url is not None:
-        try:
-            async with _opened(url):
-                pass
-        except DatabaseDown as error:
-            log.warning("audit not in the database", extra={"reason": str(error)})
-    return Audit(url)
-
-
-@asynccontextmanager
-async def _opened(url: str) -> AsyncIterator[Database]:
+    audit = Audit(url)
     try:
-        with anyio.fail_after(PATIENCE_S):
-            async with open_database(url, connections=1) as database:
-                await migrate(database, COMPONENT, PACKAGE)
-                yield database
-    except TimeoutError as error:
-        raise DatabaseDown("of --database", f"no answer within {PATIENCE_S} s") from error
+        await audit.check()
+    except DatabaseDown as error:
+        log.warning("audit not in the database", extra={"reason": str(error)})
+    return audit

@@ -1,30 +1,34 @@
 """Reads the failures that watchers keep, from the database of `--failures`."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 
-import anyio
-
-from watchbot.errors import DatabaseDown
+from watchbot.console.in_time import in_time
 from watchbot.failures.opening import open_failures
 from watchbot.failures.store import FailureKind, FailureStore, KeptFailure
 from watchbot.settings.base import AwsEndpoint
 
-PATIENCE_S = 5
-
 
 class KeptFailures:
-    """The failures at `url`. Each call opens the database, which may come and go.
+    """The failures at `url`. Call `start` first.
 
-    Each call raises `WatchbotError`; the first one, `check`, `SettingError` for a URL of no store.
+    Each call opens an SQL database, which may come and go. A table of DynamoDB stays open: its
+    client takes a while to make, and needs no connection. Each call raises `WatchbotError`.
     """
 
     def __init__(self, url: str, aws: AwsEndpoint) -> None:
         self._url, self._aws = url, aws
+        self._table: FailureStore | None = None  # of DynamoDB
+        self._has_tables = False
 
-    async def check(self) -> None:
-        """Opens the database once."""
+    async def start(self, house: AsyncExitStack) -> None:
+        """Opens the database once, or a table until `house` is left.
+
+        Raises `SettingError` for a URL of no store.
+        """
+        if self._url.startswith("dynamodb://"):
+            self._table = await house.enter_async_context(open_failures(self._url, self._aws))
         async with self._opened():
             pass
 
@@ -40,9 +44,11 @@ class KeptFailures:
 
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[FailureStore]:
-        try:
-            with anyio.fail_after(PATIENCE_S):
-                async with open_failures(self._url, self._aws) as store:
-                    yield store
-        except TimeoutError as error:
-            raise DatabaseDown("of --failures", f"no answer within {PATIENCE_S} s") from error
+        with in_time("--failures"):
+            if self._table is not None:
+                yield self._table
+                return
+            made = self._has_tables
+            async with open_failures(self._url, self._aws, make=not made) as store:
+                self._has_tables = True
+                yield store

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import anyio
 
+from watchbot.console.in_time import in_time
 from watchbot.console.needs import FailedTasks
-from watchbot.errors import DatabaseDown
 from watchbot.record import answers
 from watchbot.record.answers import History, Page
 from watchbot.record.tables import COMPONENT, PACKAGE
@@ -17,7 +17,6 @@ from watchbot.sql.dialect import Row
 from watchbot.sql.migrate import verify
 
 DAY = timedelta(days=1)
-PATIENCE_S = 5
 AT_ONCE = 4  # questions
 SHOWN = 100  # tasks of each list
 
@@ -70,16 +69,13 @@ class Recorded:
         return await self._ask(lambda database: answers.history(database, name))
 
     async def _ask(self, question: Callable[[Database], Awaitable[Found]]) -> Found:
-        try:
-            with anyio.fail_after(PATIENCE_S):
-                async with (
-                    self._few,
-                    open_database(self._url, connections=1, create=False) as database,
-                ):
-                    await verify(database, COMPONENT, PACKAGE)
-                    return await question(database)
-        except TimeoutError as error:
-            raise DatabaseDown("of --record", f"no answer within {PATIENCE_S} s") from error
+        with in_time("--record"):
+            async with (
+                self._few,
+                open_database(self._url, connections=1, create=False) as database,
+            ):
+                await verify(database, COMPONENT, PACKAGE)
+                return await question(database)
 
 
 def _day_ago() -> datetime:

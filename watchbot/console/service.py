@@ -76,7 +76,7 @@ async def serving_console(settings: ConsoleSettings) -> AsyncIterator[str]:
         trays = Trays(settings.aws, audit, tasks)
         house.push_async_callback(trays.close)
         queues = Queues(_shown_queues(settings))
-        store = await _kept(settings)
+        store = await _kept(house, settings)
         named = settings.schedule
         scheduler = ScheduleApi(named, settings.schedule_token) if named else None
         recorded = Recorded(settings.record) if settings.record else None
@@ -102,13 +102,13 @@ async def serving_console(settings: ConsoleSettings) -> AsyncIterator[str]:
         )
 
 
-async def _kept(settings: ConsoleSettings) -> KeptFailures | None:
+async def _kept(house: AsyncExitStack, settings: ConsoleSettings) -> KeptFailures | None:
     """The failures of `--failures`. A database that is down now is a part that pages miss."""
     if settings.failures is None:
         return None
     kept = KeptFailures(settings.failures, settings.aws)
     try:
-        await kept.check()
+        await kept.start(house)
     except DatabaseDown as error:
         log.warning("failures not seen", extra={"reason": str(error)})
     return kept

@@ -9,8 +9,10 @@ from watchbot.settings.base import AwsEndpoint, describe
 
 
 @asynccontextmanager
-async def open_failures(url: str, aws: AwsEndpoint) -> AsyncIterator[FailureStore]:
-    """Opens the store at `url`, and makes its tables in an SQL database.
+async def open_failures(
+    url: str, aws: AwsEndpoint, *, make: bool = True
+) -> AsyncIterator[FailureStore]:
+    """Opens the store at `url`, and with `make` makes its tables in an SQL database.
 
     Raises `SettingError` for a URL of no store, and `WatchbotError` when it cannot be opened.
     """
@@ -23,7 +25,7 @@ async def open_failures(url: str, aws: AwsEndpoint) -> AsyncIterator[FailureStor
     elif scheme in {"sqlite", "postgres", "postgresql"}:
         from watchbot.failures.sql import open_sql
 
-        async with open_sql(url) as database:
+        async with open_sql(url, make=make) as database:
             yield database
     else:
         # The error does not repeat the URL: it may hold a password.

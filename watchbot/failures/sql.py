@@ -30,10 +30,11 @@ _COLUMNS = ", ".join(_TYPES)
 
 
 @asynccontextmanager
-async def open_sql(url: str) -> AsyncIterator["SqlFailures"]:
-    """Opens the database at `url`, and brings its tables up to date."""
+async def open_sql(url: str, *, make: bool) -> AsyncIterator["SqlFailures"]:
+    """Opens the database at `url`, and with `make` brings its tables up to date."""
     async with open_database(url, connections=4) as database:
-        await migrate(database, COMPONENT, PACKAGE)
+        if make:
+            await migrate(database, COMPONENT, PACKAGE)
         yield SqlFailures(database)
 
 

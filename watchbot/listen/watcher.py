@@ -283,7 +283,7 @@ class Watcher:
             return
         rest = lane.take_rest(lease)
         twins = [later for later in rest if later.message.id == report.message.id]
-        others = [later for later in rest if later not in twins]
+        others = [later for later in rest if later.message.id != report.message.id]
         outcome, reason = (RELEASED, WENT_BACK) if lane.fifo else (RETURNED, TWICE)
         self._give_back_soon(twins, outcome, reason, report.pause_s)
         self._give_back_soon(others, outcome, reason)

@@ -11,13 +11,8 @@ import requests
 
 from tests.support.cloud import Cloud
 from tests.support.console import Person, console, text_of
-from tests.support.dead_letters import Queues, queues
+from tests.support.dead_letters import Queues
 from tests.support.programs import assert_refused, listen, read_until, stop
-
-
-@pytest.fixture(scope="module")
-def pair(cloud: Cloud) -> Queues:
-    return queues(cloud, "tiles")
 
 
 @pytest.fixture(scope="module")

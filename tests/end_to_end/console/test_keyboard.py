@@ -8,15 +8,10 @@ import pytest
 from tests.support.browsing import walked
 from tests.support.cloud import Cloud
 from tests.support.console import Person, console
-from tests.support.dead_letters import Queues, given_up, queues
+from tests.support.dead_letters import Queues, given_up
 from tests.support.schedule_api import Api, a_scheduler
 
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\x1b[31m{{7*7}}</pre>"
-
-
-@pytest.fixture(scope="module")
-def pair(cloud: Cloud) -> Queues:
-    return queues(cloud, "tiles")
 
 
 @pytest.fixture(scope="module")

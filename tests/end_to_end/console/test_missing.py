@@ -1,5 +1,6 @@
 """Parts that the console cannot read are named, and the rest is shown."""
 
+import re
 import socket
 import threading
 import time
@@ -9,28 +10,27 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import pytest
-
 from tests.support.cloud import Cloud
 from tests.support.console import Person, console
-from tests.support.dead_letters import Queues, queues
-
-
-@pytest.fixture(scope="module")
-def pair(cloud: Cloud) -> Queues:
-    return queues(cloud, "tiles")
+from tests.support.dead_letters import Queues
+from tests.support.programs import read_until, stop
 
 
 def test_databases_that_are_down_at_the_start_are_named(cloud: Cloud, pair: Queues) -> None:
     """A console that starts in the night of an outage shows the rest, and acts."""
     down = "postgresql://u:secret@127.0.0.1:9/x"
     words = ("--queue-url", pair.url, "--failures", down, "--database", down, "--record", down)
-    with console(cloud, *words) as url:
-        ann = Person(url)
+    with cloud.started("console", "--port", "0", *words) as process:
+        said = read_until(process, "serving the console")
+        ann = Person(re.findall(r"console url=(\S+)", said)[0])
         ann.send("/queues/tiles", "/queues/tiles/pause", reason="an outage")
         pages = {path: ann.look(path) for path in ("/", "/failures", "/failures/f1", "/audit")}
         ann.send("/queues/tiles", "/queues/tiles/resume")
+        said += stop(process)
 
+    assert "failures not seen" in said
+    assert "audit not in the database" in said
+    assert "secret" not in said
     assert "paused tiles: an outage" in pages["/"]
     assert "not seen failures: " in pages["/"]
     assert "not seen tasks: " in pages["/"]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.cloud import Cloud
 from tests.support.console import Person, console, text_of
-from tests.support.dead_letters import Queues, queues
+from tests.support.dead_letters import Queues
 from tests.support.programs import read_until
 from watchbot.console.act import QueueActions
 from watchbot.console.letter_pages import LetterPages
@@ -31,11 +31,6 @@ ESCAPE = "\x1b[2J\x1b]0;owned\x07"
 def _filled(action: str) -> str:
     values = {"key": "tiles", "id": "1", "job": "nightly", "action": "run"}
     return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], action)
-
-
-@pytest.fixture(scope="module")
-def pair(cloud: Cloud) -> Queues:
-    return queues(cloud, "tiles")
 
 
 @pytest.fixture(scope="module")

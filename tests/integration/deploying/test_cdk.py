@@ -21,9 +21,9 @@ if shutil.which("node") is None:
     pytest.skip("no node here, which CDK needs", allow_module_level=True)
 cdk = pytest.importorskip("aws_cdk", reason="no aws-cdk-lib here")
 
-from aws_cdk import assertions, aws_ec2, aws_ecs, aws_iam, aws_kms, aws_s3, aws_sns  # noqa: E402
+from aws_cdk import assertions, aws_ec2, aws_ecs, aws_iam, aws_kms, aws_s3, aws_sns  # noqa: E402 - behind the skip
 
-from watchbot.cdk import Service  # noqa: E402
+from watchbot.cdk import Service  # noqa: E402 - behind the skip
 
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/resize:1"
 SUBNET = "subnet-0a1b2c3d"
@@ -175,7 +175,7 @@ def test_what_is_not_there_is_told() -> None:
         lambda: schedule.grant_send(aws_iam.User(stack(), "Sender")),
     ):
         with pytest.raises(SettingError, match="is not made by these options; there are "):
-            ask()  # type: ignore[no-untyped-call]
+            ask()  # type: ignore[no-untyped-call]  # of the CDK
 
 
 def test_each_of_several_queues_has_a_name() -> None:

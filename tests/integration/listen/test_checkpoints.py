@@ -163,7 +163,7 @@ async def test_run_that_cannot_end_in_the_drain_stores_its_checkpoint_at_once(
             await anyio.sleep(0.02)  # a queue announces nothing
         queue.send("long")
         while "begun" not in os.listdir(tmp_path):
-            await anyio.sleep(0.02)
+            await anyio.sleep(0.02)  # nor does a file
         stop.ask()
 
     (long,) = [each for each in ends.reports if each.message.body == "long"]

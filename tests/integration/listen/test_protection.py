@@ -20,6 +20,11 @@ QUICK = Pace(renew_s=60, idle_s=0.03, call_s=0.05, retry=lambda _: 0.005)
 SETTLED_S = 0.05  # longer than `idle_s`: what was not told by now will not be
 
 
+async def settled() -> None:
+    """Returns when the agent has been told all that it will be."""
+    await anyio.sleep(SETTLED_S)  # that nothing comes announces itself by nothing else
+
+
 def answer(status: int, content: object) -> bytes:
     body = json.dumps(content).encode()
     return b"HTTP/1.1 %d Whatever\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)
@@ -133,7 +138,7 @@ async def test_idle_task_is_given_free_after_a_while() -> None:
         await agent.asked(2)
 
         assert anyio.current_time() - began >= QUICK.idle_s
-        await anyio.sleep(SETTLED_S)
+        await settled()
     assert agent.requests == [PROTECT, UNPROTECT]
 
 
@@ -146,7 +151,7 @@ async def test_short_gap_between_jobs_is_not_told() -> None:
             await anyio.sleep(0.001)  # the edge of a short job
             protection.idle()
         protection.busy()
-        await anyio.sleep(SETTLED_S)
+        await settled()
 
         assert agent.requests == [PROTECT]
 
@@ -156,7 +161,7 @@ async def test_idle_watcher_asks_for_nothing() -> None:
 
     async with protected(agent) as protection:
         protection.idle()
-        await anyio.sleep(SETTLED_S)
+        await settled()
 
     assert agent.requests == []
 
@@ -231,7 +236,7 @@ async def test_refused_call_is_tried_again(
     async with protected(agent) as protection:
         protection.busy()
         await agent.asked(3)
-        await anyio.sleep(SETTLED_S)
+        await settled()
 
         assert agent.requests == [PROTECT] * 3
     assert failures(caplog) == ["task protection failed"]
@@ -278,7 +283,7 @@ async def test_task_that_was_refused_has_nothing_to_give_back() -> None:
         protection.busy()
         await agent.asked(2)
         protection.idle()
-        await anyio.sleep(SETTLED_S)
+        await settled()
 
     assert UNPROTECT not in agent.requests
 
@@ -291,7 +296,7 @@ async def test_task_that_may_be_protected_is_given_free() -> None:
         await agent.asked(1)
         protection.idle()
         await agent.asked(2)
-        await anyio.sleep(SETTLED_S)
+        await settled()
 
     assert agent.requests == [PROTECT, UNPROTECT]
 
@@ -304,7 +309,7 @@ async def test_refused_release_is_tried_again() -> None:
         await agent.asked(1)
         protection.idle()
         await agent.asked(4)
-        await anyio.sleep(SETTLED_S)
+        await settled()
 
     assert agent.requests == [PROTECT] + [UNPROTECT] * 3
 
@@ -315,10 +320,10 @@ async def test_task_of_no_service_gives_up_for_good(caplog: pytest.LogCaptureFix
     async with protected(agent) as protection:
         protection.busy()
         await agent.asked(1)
-        await anyio.sleep(SETTLED_S)
+        await settled()
         protection.idle()
         protection.busy()
-        await anyio.sleep(SETTLED_S)
+        await settled()
 
     assert agent.requests == [PROTECT]
     assert failures(caplog) == ["task protection given up: only a service's tasks have it"]
@@ -358,9 +363,9 @@ async def test_agent_out_of_reach_stops_nothing(uri: str, caplog: pytest.LogCapt
     with anyio.fail_after(1):
         async with protecting(uri, lambda: None, QUICK) as protection:
             protection.busy()
-            await anyio.sleep(SETTLED_S)
+            await settled()
             protection.idle()
-            await anyio.sleep(SETTLED_S)
+            await settled()
 
     assert failures(caplog) == ["task protection failed"]
 

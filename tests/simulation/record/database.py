@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from tests.simulation.inline import SHOWN_URL, Statements
+from tests.simulation.jumping import elapse
 from tests.simulation.record.history import POISON
 from tests.simulation.record.weather import Weather
 from watchbot.errors import DatabaseDown, DataRefused
@@ -86,7 +87,7 @@ class _Unsure:
 
     async def _before(self, sql: str, values: dict[str, Any]) -> None:
         if self._weather.happens("stuck"):
-            await asyncio.sleep(self._weather.chance.uniform(0, LONGEST_S))
+            await elapse(self._weather.chance.uniform(0, LONGEST_S))
         self._reach()
         if self._weather.happens("broken"):
             raise DatabaseDown(SHOWN_URL, "not done")

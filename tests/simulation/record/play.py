@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.simulation.inline import SHOWN_URL, connect
 from tests.simulation.judging import Judge
-from tests.simulation.jumping import JumpingLoop, run
+from tests.simulation.jumping import JumpingLoop, elapse, run
 from tests.simulation.playing import Played
 from tests.simulation.quiet import quiet
 from tests.simulation.record.database import SimulatedDatabase, Store
@@ -158,17 +158,17 @@ class _House:
             replica.live()
         happening: list[Sent | Deed] = [*self._history.messages, *self._history.deeds]
         for each in sorted(happening, key=lambda each: each.at):
-            await asyncio.sleep(max(0, each.at - self.laws.now()))
+            await elapse(max(0, each.at - self.laws.now()))
             if isinstance(each, Sent):
                 self._send(each)
             else:
                 self._errands.append(asyncio.create_task(self._do(each)))
-        await asyncio.sleep(max(0, self._history.seconds - self.laws.now()))
+        await elapse(max(0, self._history.seconds - self.laws.now()))
         self.laws.say("world", "is well from now on")
         self.weather.calm()
         await asyncio.gather(*self._errands)
         await self._settle()
-        await asyncio.sleep(CALM_S)
+        await elapse(CALM_S)
         for replica in self._replicas:
             replica.check_ready()
         for replica in self._replicas:
@@ -178,7 +178,7 @@ class _House:
         for replica in self._replicas:
             replica.live()
         for _ in range(SETTLE_S // LOOK_S):
-            await asyncio.sleep(LOOK_S)
+            await elapse(LOOK_S)
             self._facts = await self.memory.facts()
             if not self.left():
                 return
@@ -197,17 +197,17 @@ class _House:
         match deed.what:
             case "kill":
                 replica.kill()
-                await asyncio.sleep(deed.seconds)
+                await elapse(deed.seconds)
                 replica.live()
             case "drain":
                 if await replica.end():
                     await self._look_after(replica)
-                await asyncio.sleep(deed.seconds)
+                await elapse(deed.seconds)
                 replica.live()
             case "database_away" | "queue_away":
                 name = deed.what.removesuffix("_away")
                 self.weather.away.add(name)
-                await asyncio.sleep(deed.seconds)
+                await elapse(deed.seconds)
                 self.weather.away.discard(name)
             case "learn":
                 await self._learn()
@@ -228,7 +228,7 @@ class _House:
             try:
                 await learn_definition(database, DEFINITION, ESSENTIAL)
             except DatabaseDown:
-                await asyncio.sleep(AGAIN_S)
+                await elapse(AGAIN_S)
             else:
                 return
 

@@ -1,8 +1,8 @@
 """A `MemoryQueue` that is far away, hands messages out twice, and loses answers."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
+from tests.simulation.jumping import elapse
 from tests.simulation.record.laws import Laws
 from tests.simulation.record.weather import Weather
 from watchbot.errors import Unreachable
@@ -67,9 +67,9 @@ class Wire:
 
     async def _send(self) -> None:
         if self._weather.happens("slow"):
-            await asyncio.sleep(self._weather.chance.uniform(0, LONGEST_S))
+            await elapse(self._weather.chance.uniform(0, LONGEST_S))
         else:
-            await asyncio.sleep(0.01)
+            await elapse(0.01)
         if self._weather.happens("error"):
             raise _no_answer()
         self._reach()

@@ -4,6 +4,7 @@ import asyncio
 from random import Random
 from typing import Any
 
+from tests.simulation.jumping import elapse
 from tests.simulation.schedule.laws import Laws
 from tests.support.fake_ecs import FakeEcs, no_answer
 from watchbot.errors import Throttled
@@ -28,10 +29,10 @@ class SimulatedEcs(FakeEcs):
         if operation == "run_task":
             self._laws.asked(who, given)
         if self.away:
-            await asyncio.sleep(0.2)
+            await elapse(0.2)
             raise no_answer()
         if self._happens("throttled"):
-            await asyncio.sleep(self._latency())
+            await elapse(self._latency())
             raise Throttled(service="ECS", operation=operation, code="Throttling", text="rate")
         return await self._carried(operation, given)
 

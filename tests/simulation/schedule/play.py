@@ -10,7 +10,7 @@ from typing import Any, cast
 from starlette.exceptions import HTTPException
 
 from tests.simulation.inline import SHOWN_URL, connect
-from tests.simulation.jumping import JumpingLoop, run
+from tests.simulation.jumping import JumpingLoop, elapse, run
 from tests.simulation.playing import Played
 from tests.simulation.quiet import quiet
 from tests.simulation.schedule.database import InlineDatabase, blank
@@ -131,12 +131,12 @@ class _World:
         async with asyncio.TaskGroup() as deeds:
             for event in self._history.events:
                 deeds.create_task(self._in_time(event))
-            await asyncio.sleep(self._history.seconds)
+            await elapse(self._history.seconds)
         await self._settle()
         self._judge()
 
     async def _in_time(self, event: Event) -> None:
-        await asyncio.sleep(event.at)
+        await elapse(event.at)
         self.laws.say("history", " ".join(map(str, (event.what, event.job, event.number))))
         try:
             await getattr(self, f"_{event.what}")(event)
@@ -155,7 +155,7 @@ class _World:
         for _ in range(SETTLE_S // 4):
             if not self._database.execute(_OPEN).fetchone()[0] or self.laws.broken:
                 break
-            await asyncio.sleep(4)
+            await elapse(4)
         for replica in self._replicas:
             await replica.over()
 
@@ -229,30 +229,30 @@ class _World:
     async def _kill(self, event: Event) -> None:
         replica = self._replicas[event.number]
         replica.kill()
-        await asyncio.sleep(event.seconds)
+        await elapse(event.seconds)
         replica.kill()
         replica.live()
 
     async def _drain(self, event: Event) -> None:
         replica = self._replicas[event.number]
         replica.drain()
-        await asyncio.sleep(event.seconds)
+        await elapse(event.seconds)
         replica.kill()
         replica.live()
 
     async def _database_away(self, event: Event) -> None:
         self._unreachable = True
-        await asyncio.sleep(event.seconds)
+        await elapse(event.seconds)
         self._unreachable = False
 
     async def _ecs_away(self, event: Event) -> None:
         self._ecs.away = True
-        await asyncio.sleep(event.seconds)
+        await elapse(event.seconds)
         self._ecs.away = False
 
     async def _full(self, event: Event) -> None:
         self._ecs.room = event.number
-        await asyncio.sleep(event.seconds)
+        await elapse(event.seconds)
         self._ecs.room = 1_000_000
 
     async def _set_back(self, event: Event) -> None:
@@ -283,10 +283,10 @@ class _World:
 
         async def pause() -> None:
             if self._unreachable:
-                await asyncio.sleep(0.1)
+                await elapse(0.1)
                 raise DatabaseDown(SHOWN_URL, "away")
             if faulty:
-                await asyncio.sleep(self._chance.uniform(0, 0.01 + self._faults.get("slow", 0) / 4))
+                await elapse(self._chance.uniform(0, 0.01 + self._faults.get("slow", 0) / 4))
 
         link.pause = pause
         if faulty:

@@ -109,13 +109,12 @@ class Answers:
         known = self._laws.known[delivery.message_id]
         if self._laws.before(known) or report.message.receives > 1:  # its twin may be in hand
             return True
-        if self._laws.history.faults.keys() & {"lost", "partial"}:
-            return True  # that one before it is deleted may have no answer
         group = self._laws.groups[known.group]
         ahead = {each.message_id: each for each in group if each.place < known.place}
         failed = (each.last_run for each in ahead.values() if each.last_run is not None)
         return any(run.over and not run.finished for run in failed) or any(
-            each.message_id in ahead and not each.removes for each in life.deliveries.values()
+            each.message_id in ahead and (not each.removes or each.calls > 0)  # no answer said so
+            for each in life.deliveries.values()
         )
 
     def _expected(self, delivery: Delivery) -> Outcome | None:

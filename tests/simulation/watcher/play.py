@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import Context, copy_context
 from random import Random
 
-from tests.simulation.jumping import PROCESS, JumpingLoop, run
+from tests.simulation.jumping import PROCESS, JumpingLoop, elapse, run
 from tests.simulation.playing import Played
 from tests.simulation.quiet import quiet
 from tests.simulation.watcher.history import Event, History, Planned, Sent
@@ -174,7 +174,7 @@ class _World:
                 deeds.create_task(self._send(message))
             for event in self._history.events:
                 deeds.create_task(self._in_time(event))
-            await asyncio.sleep(self._history.seconds)
+            await elapse(self._history.seconds)
         self.weather.clear_up()
         self.laws.say("history", "all is well")
         if not self.weather.deleted:
@@ -184,7 +184,7 @@ class _World:
             self.laws.all_is_done(self._dead.names)
 
     async def _send(self, message: Sent) -> None:
-        await asyncio.sleep(message.at)
+        await elapse(message.at)
         if self.weather.deleted:
             return
         group = message.group if self._history.fifo else None
@@ -197,11 +197,11 @@ class _World:
         while not (done := await self._all_done()) and self.loop.time() < ends:
             if self.laws.broken:
                 return
-            await asyncio.sleep(LOOK_S if self.loop.time() < 3600 else 20 * LOOK_S)
+            await elapse(LOOK_S if self.loop.time() < 3600 else 20 * LOOK_S)
         self.laws.check(done, "all done", f"not in {SETTLE_S / 3600:.0f} hours")
         self.laws.rests()
         rest_s = self.around.settings.poll_wait + REST_S  # polls that were open are over then
-        await asyncio.sleep(rest_s)
+        await elapse(rest_s)
         for replica in self._replicas:
             if replica.alive:
                 self.laws.at_rest(replica.name, rest_s)
@@ -227,7 +227,7 @@ class _World:
     # What happens.
 
     async def _in_time(self, event: Event) -> None:
-        await asyncio.sleep(event.at)
+        await elapse(event.at)
         self.laws.say("history", f"{event.what} {event.watcher} {event.seconds:g} s")
         await getattr(self, f"_{event.what}")(event, self._replicas[event.watcher])
 
@@ -236,12 +236,12 @@ class _World:
 
     async def _terminate_twice(self, event: Event, replica: _Replica) -> None:
         replica.terminate()
-        await asyncio.sleep(event.seconds)
+        await elapse(event.seconds)
         replica.terminate()
 
     async def _kill(self, event: Event, replica: _Replica) -> None:
         replica.kill()
-        await asyncio.sleep(event.seconds)
+        await elapse(event.seconds)
         if not replica.alive:
             replica.live()
 
@@ -251,14 +251,14 @@ class _World:
             return
         self._frozen.add(name)
         self.loop.freeze(name)
-        await asyncio.sleep(seconds)
+        await elapse(seconds)
         self.laws.stood_still(name, seconds)
         self.loop.thaw(name)
         self._frozen.discard(name)
 
     async def _away(self, event: Event, replica: _Replica) -> None:
         self.weather.away = True
-        await asyncio.sleep(event.seconds)
+        await elapse(event.seconds)
         self.weather.away = False
 
     async def _deny_delete(self, event: Event, replica: _Replica) -> None:
@@ -272,7 +272,7 @@ class _World:
 
     async def _deny(self, operation: str, event: Event) -> None:
         self.weather.denied = operation
-        await asyncio.sleep(event.seconds)
+        await elapse(event.seconds)
         self.weather.denied = ""
 
     async def _delete_queue(self, event: Event, replica: _Replica) -> None:
@@ -282,7 +282,7 @@ class _World:
         memory = self._memories[event.queue]
         await memory.tag({PAUSED: "as simulated"})
         self.laws.queues.paused(memory.name)
-        await asyncio.sleep(event.seconds)
+        await elapse(event.seconds)
         await memory.untag([PAUSED])
         self.laws.queues.resumed(memory.name)
 
@@ -292,7 +292,7 @@ class _World:
     async def _no_room(self, event: Event, replica: _Replica) -> None:
         machine = replica.machine
         machine.full = True
-        await asyncio.sleep(event.seconds)
+        await elapse(event.seconds)
         machine.full = False
 
     # What watchers are given.

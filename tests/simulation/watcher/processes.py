@@ -6,6 +6,7 @@ A process runs on while its watcher stands still, or is dead.
 import asyncio
 import errno
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context
@@ -79,7 +80,7 @@ class Machine:
         return batch.runs
 
 
-class Process:
+class Process(ABC):
     """A process. `exited` is how it ended."""
 
     def __init__(self, machine: Machine) -> None:
@@ -89,21 +90,21 @@ class Process:
         machine.processes[self] = None
 
     @property
+    @abstractmethod
     def stubborn(self) -> bool:
         """Whether it does not end at SIGTERM."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ended(self, how: str, ending: Ending) -> None:
         """Hears of its end, once."""
-        raise NotImplementedError
 
-    def orphaned(self) -> None:
+    def orphaned(self) -> None:  # noqa: B027 - most have nothing to do
         """Hears that its watcher is dead."""
 
-    def catch_up(self) -> None:
+    def catch_up(self) -> None:  # noqa: B027 - most have nothing to do
         """Has printed nothing."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most have nothing to do
         """Lets go of what it holds, as the history is over."""
 
     async def end(self, grace: Callable[[], Awaitable[None]]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, TypeVar
 
+from tests.simulation.jumping import elapse
 from tests.simulation.watcher.laws import Laws
 from watchbot.errors import AwsError, Denied, NotFound, Throttled, Unreachable
 from watchbot.sqs.memory import MemoryQueue
@@ -190,10 +191,10 @@ class Wire:
         return await self._carried("tags", self._queue.memory.tags)
 
     async def tag(self, tags: Mapping[str, str]) -> None:
-        raise NotImplementedError  # no watcher does that
+        await self._carried("tag", lambda: self._queue.memory.tag(tags))
 
     async def untag(self, names: Sequence[str]) -> None:
-        raise NotImplementedError
+        await self._carried("untag", lambda: self._queue.memory.untag(names))
 
     async def _carried(
         self, operation: str, work: Callable[[], Coroutine[Any, Any, Answer]]
@@ -207,10 +208,10 @@ class Wire:
         if self.cut:
             raise _no_answer(operation)
         if self._happens("lost"):
-            await asyncio.sleep(self._queue.chance.choice((0, CLIENT_S)))
+            await elapse(self._queue.chance.choice((0, CLIENT_S)))
             raise _no_answer(operation)
         if self._happens("slow"):
-            await asyncio.sleep(self._latency_s())
+            await elapse(self._latency_s())
         return found
 
     async def _refuse(self, operation: str) -> None:
@@ -220,7 +221,7 @@ class Wire:
         if self.cut:
             raise _no_answer(operation)
         if weather.away:
-            await asyncio.sleep(chance.uniform(0, CLIENT_S))
+            await elapse(chance.uniform(0, CLIENT_S))
             raise _no_answer(operation)
         if weather.deleted:
             error = NotFound(**_facts(operation, "AWS.SimpleQueueService.NonExistentQueue"))
@@ -231,7 +232,7 @@ class Wire:
         elif self._happens("error"):
             error = _no_answer(operation)
         if error:
-            await asyncio.sleep(self._latency_s())
+            await elapse(self._latency_s())
             raise error
 
     def _happens(self, fault: str) -> bool:

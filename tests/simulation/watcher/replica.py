@@ -1,6 +1,5 @@
 """A watcher of the simulation, put together as `watchbot.listen.service` does it."""
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any, cast
 
 import anyio
 
+from tests.simulation.jumping import elapse
 from tests.simulation.watcher.laws import Laws
 from tests.simulation.watcher.processes import Machine
 from tests.simulation.watcher.queue import SimulatedQueue, Weather, Wire
@@ -186,9 +186,9 @@ class Letters:
         return message
 
     async def send(self, messages: Sequence[Outgoing]) -> list[Result]:
-        await asyncio.sleep(0.005)
+        await elapse(0.005)
         if self._around.queue.happens("letters"):
-            await asyncio.sleep(self._around.chance.uniform(0, LATEST_S))
+            await elapse(self._around.chance.uniform(0, LATEST_S))
             if self._around.chance.random() < 0.5:
                 raise Unreachable(service="SQS", operation="send", code="Sim", text="as simulated")
             return [Unsent(code="InternalError", text="as simulated", passing=True)] * len(messages)
@@ -212,9 +212,9 @@ class Topic:
         self._around = around
 
     async def call(self, operation: str, **given: Any) -> Any:
-        await asyncio.sleep(0.005)
+        await elapse(0.005)
         if self._around.queue.happens("topic"):
-            await asyncio.sleep(self._around.chance.choice((0, 10)))
+            await elapse(self._around.chance.choice((0, 10)))
             raise Unreachable(service="SNS", operation=operation, code="Sim", text="as simulated")
         entries = given.get("PublishBatchRequestEntries", ())
         return {"MessageId": "1", "Successful": [{"Id": each["Id"]} for each in entries]}
@@ -230,9 +230,9 @@ class Agent:
     async def ask(
         self, method: str, url: str, request: Any = None, *, within_s: float
     ) -> AgentAnswer:
-        await asyncio.sleep(0.005)
+        await elapse(0.005)
         if self._around.queue.happens("agent"):
-            await asyncio.sleep(within_s)
+            await elapse(within_s)
             raise OSError("no answer, as simulated")
         self._life.protected = request["ProtectionEnabled"]
         return AgentAnswer(status=200, content={"protection": {}})

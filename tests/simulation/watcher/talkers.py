@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Sequence
 
@@ -72,9 +73,9 @@ class Talker(Process):
     def idle(self) -> None:
         """Has nothing to work on."""
 
+    @abstractmethod
     def finish(self, run: Run, plan: Planned) -> None:
         """Has worked on a message to its end, and lives."""
-        raise NotImplementedError
 
     def _worked(self) -> None:
         if self.exited.done():

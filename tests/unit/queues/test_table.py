@@ -8,7 +8,7 @@ SERVER = "https://sqs.eu-west-1.amazonaws.com/123456789012"
 
 def state(name: str, visible: int = 0, **more: object) -> QueueState:
     messages = {"visible": visible, "in_flight": 0, "delayed": 0}
-    return QueueState(url=f"{SERVER}/{name}", messages=messages, **more)  # type: ignore[arg-type]
+    return QueueState(url=f"{SERVER}/{name}", messages=messages, **more)  # type: ignore[arg-type]  # any field
 
 
 def redrive_to(name: str) -> Redrive:
