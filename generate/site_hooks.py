@@ -18,6 +18,18 @@ ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"(\]\()((?!https?:|mailto:|#)[^)#\s]+)")
 LANGUAGES = {".py": "python", ".sh": "sh", ".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 TABLE_CODE = re.compile(r"`([^`]*\\\|[^`]*)`")
+# How the search ranks pages that hold many words and answer few questions; others have 1.
+RANKS = {
+    "files/README.md": 0.5,
+    "files/examples/README.md": 0.5,
+    "files/": 0.05,
+    "index.md": 0.3,
+    "benchmarks.md": 0.2,
+    "explanation/architecture.md": 0.2,
+    "explanation/performance.md": 0.2,
+    "explanation/testing.md": 0.2,
+    "explanation/scale.md": 0.3,
+}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -38,6 +50,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Points links to files beside docs/ to their pages; keeps `a|b` in a table unchanged."""
     source = _source_of(page.file.src_uri)
+    page.meta["search"] = {"boost": _rank(page.file.src_uri)}
 
     def lead(link: re.Match[str]) -> str:
         path = _site_path(_target(source, link[2]))
@@ -46,6 +59,10 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
 
     lines = (_with_code_cells(line) for line in _outside_fences(markdown, lead))
     return "\n".join(lines)
+
+
+def _rank(src_uri: str) -> float:
+    return next((rank for start, rank in RANKS.items() if src_uri.startswith(start)), 1)
 
 
 def _outside_fences(markdown: str, lead: Callable[[re.Match[str]], str]) -> list[str]:
