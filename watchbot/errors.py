@@ -13,6 +13,7 @@ WatchbotError           exit 1
 │   ├── DatabaseDown    the database cannot be reached, or is full or busy
 │   ├── NoDatabase      the database's file does not exist
 │   ├── DatabaseTooNew  a newer watchbot made the tables
+│   ├── DatabaseTooOld  the tables lack what this watchbot reads
 │   └── DataRefused     the database cannot store this value
 ├── JobError            a call about a map-reduce job failed
 │   ├── NoSuchJob       the job was never begun, or has expired (exit 2)
@@ -102,14 +103,14 @@ class DatabaseError(WatchbotError):
 class DatabaseDown(DatabaseError):
     """The database cannot be reached, or is full or busy."""
 
-    hint = "check that it runs, and its URL (--database)"
+    hint = "check that it runs, and its URL"
     transient = True
 
 
 class DatabaseUnwritable(DatabaseError):
     """This user cannot open or write the database's file."""
 
-    hint = "name a file that this user can write (--database)"
+    hint = "name a file that this user can write"
 
 
 class NoDatabase(DatabaseError):
@@ -125,6 +126,12 @@ class DatabaseTooNew(DatabaseError):
     """A newer watchbot made the tables of this database."""
 
     hint = "upgrade watchbot, or name another database"
+
+
+class DatabaseTooOld(DatabaseError):
+    """The tables of this database lack what this watchbot reads."""
+
+    hint = "upgrade the service that writes it, which changes the tables when it starts"
 
 
 class DataRefused(DatabaseError):

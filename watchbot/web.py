@@ -92,10 +92,11 @@ def _listener(host: str, port: int, option: str) -> socket.socket:
         )[0]
         every = host == "::" and socket.has_dualstack_ipv6()  # also accept IPv4
         return socket.create_server(address[:2], family=family, dualstack_ipv6=every)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: a part of the name is too long
+        reason = getattr(error, "strerror", None) or "this is no name of a host"
         raise SettingError(
             describe(option),
-            f"cannot serve on {host} port {port}: {error.strerror}; choose another, or 0 for any",
+            f"cannot serve on {host} port {port}: {reason}; choose another, or 0 for any",
         ) from error
 
 

@@ -43,6 +43,9 @@ def queue(cloud: Cloud) -> str:
         (["--checkpoints", "s3://bucket"], ["--checkpoints", "dynamodb://TABLE"]),
         (["--checkpoints", "file:///no/such"], ["--checkpoints", "'/no/such' is no directory"]),
         (["--metrics-port", "99999"], ["--metrics-port", "65535"]),
+        (["--metrics-port", "0", "--metrics-host", "a..b"], ["--metrics-port", "a..b", "no name"]),
+        (["--endpoint-url", "http://[x"], ["--endpoint-url", "must be a URL, like"]),
+        (["--endpoint-url", "http://h:65536"], ["--endpoint-url", "must be a URL, like"]),
     ],
     ids=lambda value: " ".join(value),
 )

@@ -97,7 +97,7 @@ def test_record_that_does_not_answer_is_named(silent: Silent) -> None:
 
     assert done.returncode == 1
     assert "watchbot: waiting for the database\n" in done.stderr
-    assert "check that it runs, and its URL (--database)" in done.stderr
+    assert "check that it runs, and its URL" in done.stderr
 
 
 def test_redis_that_does_not_answer_is_named(silent: Silent) -> None:

@@ -189,15 +189,14 @@ def _run(said: Mapping[str, Any], view: WatcherView) -> dict[str, Any]:
 
 
 def _jobs(views: Sequence[WatcherView]) -> Iterator[dict[str, Any]]:
+    """What runs now; nothing of a watcher that does not answer, whose runs may be over."""
     for view in views:
-        for said in (view.workers or {}).get("running", ()):
-            told = said.get("progress") or {}
-            shares = [f"{100 * part:.0f} %" for part in told.values()]
+        for run in view.readings[-1].running if view.problem is None and view.readings else ():
             yield {
-                "message": ", ".join(map(str, said.get("message_ids", ()))),
+                "message": ", ".join(run.message_ids),
                 "watcher": view.url,
-                "age_s": _number(said.get("age_s")),
-                "progress": ", ".join(shares),
+                "age_s": run.age_s,
+                "progress": ", ".join(f"{100 * share:.0f} %" for share in run.progress.values()),
             }
 
 

@@ -72,7 +72,7 @@ class Recorded:
         with in_time("--record"):
             async with (
                 self._few,
-                open_database(self._url, connections=1, create=False) as database,
+                open_database(self._url, connections=1, create=False, option="record") as database,
             ):
                 await verify(database, COMPONENT, PACKAGE)
                 return await question(database)

@@ -1,22 +1,19 @@
 """Reads all watchers every few seconds, and remembers the last hour of their failures."""
 
-import json
 import socket
 import time
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urljoin
 
 import anyio
 from anyio import to_thread
 
 from watchbot.address import netloc
 from watchbot.outcome import TABLE
-from watchbot.top.fetch import fetch
-from watchbot.top.reading import Reading, ShownFailure, Summary, summary
-from watchbot.watchers import NoWatcher, page_at
+from watchbot.top.fetch import fetch, runs_at
+from watchbot.top.reading import Reading, Summary, summary
 
 EVERY_S = 5
 AT_ONCE = 16  # watchers
@@ -30,14 +27,13 @@ FORGOTTEN_S = 600  # a watcher of --watchers-dns whose address is gone this long
 class WatcherView:
     """What is known of a watcher; `problem` says why it cannot be read now.
 
-    `workers` and `runs` are what it serves at /v1/workers and /v1/runs; None if it is too old.
+    `runs` are what it serves at /v1/runs; None if it is too old.
     """
 
     url: str
     named: bool = True  # by the user; others were found by DNS
     readings: deque[Reading] = field(default_factory=deque)
     problem: str | None = "not read yet"
-    workers: Mapping[str, Any] | None = None
     runs: Sequence[Mapping[str, Any]] | None = None
     seen_at: float = 0.0
 
@@ -61,7 +57,6 @@ class FailingKind:
     how: str
     count: int = 0
     last: str = ""
-    queues: set[str] = field(default_factory=set)
     minutes: Sequence[int] = ()
 
 
@@ -72,7 +67,6 @@ class Watchers:
         self._dns, self._token = dns, token
         self.views = {url: WatcherView(url) for url in urls}
         self.problem: str | None = None  # of the name's look-up
-        self._counts: dict[tuple[str, str], int] = {}
         self._minutes: defaultdict[str, defaultdict[int, int]] = defaultdict(
             lambda: defaultdict(int)
         )
@@ -90,7 +84,11 @@ class Watchers:
         few = anyio.CapacityLimiter(AT_ONCE)
 
         async def one(view: WatcherView) -> None:
-            said = await to_thread.run_sync(_read, view.url, self._token, limiter=few)
+            said = await to_thread.run_sync(fetch, view.url, self._token, limiter=few)
+            if isinstance(said, str):
+                view.problem = said
+                return
+            view.runs = await to_thread.run_sync(runs_at, view.url, self._token, limiter=few)
             self._take_in(view, said)
 
         async with anyio.create_task_group() as reading:
@@ -107,7 +105,7 @@ class Watchers:
                 kind.last = max(kind.last, each.last)
         now = int(time.time() // 60)
         for kind in kinds.values():
-            counted = self._minutes[kind.fingerprint]
+            counted: Mapping[int, int] = self._minutes.get(kind.fingerprint, {})
             kind.minutes = [counted.get(now - back, 0) for back in reversed(range(MINUTES))]
         return sorted(kinds.values(), key=lambda kind: kind.last, reverse=True)
 
@@ -118,8 +116,8 @@ class Watchers:
                 lambda: socket.getaddrinfo(name, int(port), type=socket.SOCK_STREAM)
             )
             self.problem = None
-        except OSError as error:
-            self.problem = f"{name}: {error.strerror or error}"
+        except (OSError, UnicodeError) as error:  # UnicodeError: a part of the name is too long
+            self.problem = f"{name}: {getattr(error, 'strerror', None) or error}"
             return
         urls = {f"http://{netloc(str(address[0]), int(port))}/metrics" for *_, address in found}
         for url in urls - self.views.keys():
@@ -132,53 +130,30 @@ class Watchers:
         for url in gone:
             del self.views[url]
 
-    def _take_in(self, view: WatcherView, said: "_Said | str") -> None:
-        if isinstance(said, str):
-            view.problem = said
-            return
+    def _take_in(self, view: WatcherView, reading: Reading) -> None:
         view.problem, view.seen_at = None, time.monotonic()
-        view.workers, view.runs = said.workers, said.runs
-        first = not view.readings
-        view.readings.append(said.reading)
-        while len(view.readings) > 2 and said.reading.at_s - view.readings[0].at_s > WINDOW_S:
+        before = view.readings[-1] if view.readings else None
+        view.readings.append(reading)
+        while len(view.readings) > 2 and reading.at_s - view.readings[0].at_s > WINDOW_S:
             view.readings.popleft()
-        for each in said.reading.failures:
-            self._count(view.url, each, first=first)
+        # Failures from before the console began to read are not counted: nobody knows when.
+        if before is not None:
+            self._count(before, reading)
 
-    def _count(self, url: str, failure: ShownFailure, *, first: bool) -> None:
-        before = self._counts.get((url, failure.fingerprint), 0)
-        grown = failure.count - before if failure.count >= before else failure.count
-        if first:  # failures from before the console began to read: nobody knows when
-            grown = 0
-        self._counts[url, failure.fingerprint] = failure.count
-        minutes, now = self._minutes[failure.fingerprint], int(time.time() // 60)
-        minutes[now] += grown
-        for old in [minute for minute in minutes if minute <= now - MINUTES]:
-            del minutes[old]
+    def _count(self, before: Reading, after: Reading) -> None:
+        """Counts the failures between two readings of a watcher, in this minute."""
+        counted = {each.fingerprint: each.count for each in before.failures}
+        now = int(time.time() // 60)
+        for each in after.failures:
+            known = counted.get(each.fingerprint, 0)
+            grown = each.count - known if each.count >= known else each.count  # it began anew
+            self._minutes[each.fingerprint][now] += grown
+        self._forget(now - MINUTES)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Said:
-    reading: Reading
-    workers: Mapping[str, Any] | None
-    runs: Sequence[Mapping[str, Any]] | None
-
-
-def _read(url: str, token: str | None) -> _Said | str:
-    reading = fetch(url, token)
-    if isinstance(reading, str):
-        return reading
-    workers, runs = (_json(urljoin(url, path), token) for path in ("v1/workers", "v1/runs"))
-    return _Said(
-        reading=reading,
-        workers=workers if isinstance(workers, dict) else None,
-        runs=[each for each in runs if isinstance(each, dict)] if isinstance(runs, list) else None,
-    )
-
-
-def _json(url: str, token: str | None) -> Any:
-    """The page's content; None where an older watcher has no such page."""
-    try:
-        return json.loads(page_at(url, token))
-    except (NoWatcher, ValueError):
-        return None
+    def _forget(self, until: int) -> None:
+        """Drops the counts of this minute and of earlier ones."""
+        for minutes in self._minutes.values():
+            for old in [minute for minute in minutes if minute <= until]:
+                del minutes[old]
+        for fingerprint in [name for name, minutes in self._minutes.items() if not minutes]:
+            del self._minutes[fingerprint]

@@ -10,9 +10,11 @@ from watchbot.deadletter import logs
 from watchbot.errors import WatchbotError
 from watchbot.explain.line import Event, read_line
 from watchbot.record.answers import find
+from watchbot.record.tables import COMPONENT, PACKAGE
 from watchbot.settings.base import AwsEndpoint
 from watchbot.settings.record import DatabaseSettings
 from watchbot.sql.database import open_database
+from watchbot.sql.migrate import verify
 
 _TASK_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f-]{36}")
 
@@ -47,6 +49,7 @@ async def tasks_of(settings: DatabaseSettings, sources: Iterable[str]) -> Mappin
     """
     told = {}
     async with open_database(settings.database, connections=1, create=False) as database:
+        await verify(database, COMPONENT, PACKAGE)
         for source in sources:
             task_id = source.rpartition("/")[2]
             row = await find(database, task_id) if _TASK_ID.fullmatch(task_id) else None

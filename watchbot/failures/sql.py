@@ -32,7 +32,7 @@ _COLUMNS = ", ".join(_TYPES)
 @asynccontextmanager
 async def open_sql(url: str, *, make: bool) -> AsyncIterator["SqlFailures"]:
     """Opens the database at `url`, and with `make` brings its tables up to date."""
-    async with open_database(url, connections=4) as database:
+    async with open_database(url, connections=4, option="failures") as database:
         if make:
             await migrate(database, COMPONENT, PACKAGE)
         yield SqlFailures(database)

@@ -66,10 +66,18 @@ def option(default: Any, text: str, metavar: str | None = None, **limits: Any) -
     return Field(default, description=text, json_schema_extra={"metavar": metavar}, **limits)
 
 
+def is_web_url(value: str) -> bool:
+    """Whether this is a URL of HTTP, with a host, and a port that there is."""
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets without an address between them, or a port over 65,535
+        return False
+
+
 def queue_url(value: str) -> str:
     """The URL of a queue. Raises `ValueError` for any other text."""
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or len(parts.path) < 2:
+    if not is_web_url(value) or len(urlsplit(value).path) < 2:
         raise ValueError(
             f"must be the URL of a queue, like https://sqs.REGION.amazonaws.com/ACCOUNT/NAME, "
             f"not {value!r}"
@@ -78,8 +86,7 @@ def queue_url(value: str) -> str:
 
 
 def _endpoint_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
+    if not is_web_url(value):
         raise ValueError(f"must be a URL, like http://127.0.0.1:4566, not {value!r}")
     return value
 
@@ -93,14 +100,21 @@ def _topic_arn(value: str) -> str:
 
 
 def _public_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/"):
+    if not is_web_url(value) or urlsplit(value).path.strip("/"):
         raise ValueError(
             f"must be the address of a site, like https://jobs.example.com, not {value!r}"
         )
     return value.rstrip("/")
 
 
+def _fits_a_header(token: str) -> str:
+    bare_token = token.strip()  # a file's last newline
+    if not re.fullmatch(r"[!-~]+", bare_token):
+        raise ValueError("must be one word of ASCII characters; the one that was given is not")
+    return bare_token
+
+
+ShownToken = Annotated[str, AfterValidator(_fits_a_header)]  # which we send to others
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 EndpointUrl = Annotated[str, AfterValidator(_endpoint_url)]
 QueueUrl = Annotated[str, AfterValidator(queue_url)]

@@ -2,21 +2,28 @@
 
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
 from watchbot.errors import SettingError
-from watchbot.settings.base import Host, Port, PublicUrl, Settings, describe, option
+from watchbot.settings.base import (
+    Host,
+    Port,
+    PublicUrl,
+    Settings,
+    ShownToken,
+    describe,
+    is_web_url,
+    option,
+)
 from watchbot.settings.queues import AnyQueueUrls
 from watchbot.settings.top import MetricsUrls
 
 
 def _service_url(value: str) -> str:
-    parts = urlsplit(value)
-    if "@" in parts.netloc:  # an error must not repeat a password
+    if "@" in value:  # an error must not repeat a password
         raise ValueError("must not hold a user or a password; give the token with its own option")
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
+    if not is_web_url(value):
         raise ValueError(f"must be a URL, like http://127.0.0.1:5000, not {value!r}")
     return value.rstrip("/")
 
@@ -43,7 +50,7 @@ class ConsoleSettings(Settings):
     watchers_dns: Annotated[str, AfterValidator(_host_and_port)] | None = option(
         None, "Read a watcher at each address of this name.", "NAME:PORT"
     )
-    watcher_token: str | None = option(
+    watcher_token: ShownToken | None = option(
         None, "Send this token to the watchers.", "TOKEN", repr=False
     )
     failures: str | None = option(
@@ -61,7 +68,7 @@ class ConsoleSettings(Settings):
     schedule: Annotated[str, AfterValidator(_service_url)] | None = option(
         None, "Read the scheduler whose API is at this URL.", "URL"
     )
-    schedule_token: str | None = option(
+    schedule_token: ShownToken | None = option(
         None, "Send this token to the scheduler.", "TOKEN", repr=False
     )
     host: Host = option("127.0.0.1", "Serve the pages on this address.", "ADDRESS")

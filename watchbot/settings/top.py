@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-from watchbot.settings.base import Settings, option
+from watchbot.settings.base import Settings, ShownToken, is_web_url, option
 
 
 def _metrics_urls(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -13,11 +13,11 @@ def _metrics_urls(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _metrics_url(value: str) -> str:
-    parts = urlsplit(value)
-    if "@" in parts.netloc:  # an error must not repeat a password
+    if "@" in value:  # an error must not repeat a password
         raise ValueError("must not hold a user or a password; watchers do not check them")
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
+    if not is_web_url(value):
         raise ValueError(f"must be a URL, like http://127.0.0.1:9090/metrics, not {value!r}")
+    parts = urlsplit(value)
     return value if parts.path.strip("/") else f"{parts.scheme}://{parts.netloc}/metrics"
 
 
@@ -30,7 +30,7 @@ class TopSettings(Settings):
     url: MetricsUrls = option(
         ("http://127.0.0.1:9090/metrics",), "Watch the metrics at this URL; repeatable.", "URL"
     )
-    watcher_token: str | None = option(
+    watcher_token: ShownToken | None = option(
         None, "Send this token to the watchers.", "TOKEN", repr=False
     )
     interval: float = option(2, "Fetch the metrics this often.", "S", ge=0.1, le=60)

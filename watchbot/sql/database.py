@@ -7,7 +7,6 @@ SQL names its values `:name`, in lower case. Times go in and come out as text in
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from watchbot.errors import SettingError
 from watchbot.settings.base import describe
@@ -58,28 +57,28 @@ class Database(Protocol):
 
 @asynccontextmanager
 async def open_database(
-    url: str, *, connections: int = 10, create: bool = True
+    url: str, *, connections: int = 10, create: bool = True, option: str = "database"
 ) -> AsyncIterator[Database]:
     """Opens the database at `url` (`sqlite:///FILE` or `postgresql://...`); closes it on leaving.
 
     Opens at most `connections` to PostgreSQL. Makes a missing SQLite file only with `create`.
-    Raises `SettingError` for a URL of no database, `MissingExtra`, and `DatabaseError` when the
-    database cannot be opened.
+    Raises `SettingError`, naming `option`, for a URL of no database, `MissingExtra`, and
+    `DatabaseError` when the database cannot be opened.
     """
-    scheme = urlsplit(url).scheme
+    scheme = url.partition(":")[0]
     if scheme == "sqlite":
         from watchbot.sql.sqlite import open_sqlite
 
-        async with open_sqlite(url, create) as database:
+        async with open_sqlite(url, create, option) as database:
             yield database
     elif scheme in {"postgres", "postgresql"}:
         from watchbot.sql.postgres import open_postgres
 
-        async with open_postgres(url, connections) as postgres:
+        async with open_postgres(url, connections, option) as postgres:
             yield postgres
     else:
         # The error does not repeat the URL: it may hold a password.
         raise SettingError(
-            describe("database"),
+            describe(option),
             "must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST:5432/NAME",
         )

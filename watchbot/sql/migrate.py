@@ -9,7 +9,7 @@ import logging
 import re
 from importlib.resources import files
 
-from watchbot.errors import DatabaseError, DatabaseTooNew
+from watchbot.errors import DatabaseError, DatabaseTooNew, DatabaseTooOld
 from watchbot.sql.database import Database, Transaction
 from watchbot.sql.dialect import Dialect
 
@@ -61,7 +61,10 @@ async def migrate(database: Database, component: str, package: str) -> list[str]
 
 
 async def verify(database: Database, component: str, package: str) -> None:
-    """Raises `DatabaseError` unless the tables exist in a version that this program works with."""
+    """Raises `DatabaseError` unless the tables exist in a version that this program works with.
+
+    Use it where a program reads the tables of another, and must not change them.
+    """
     scripts = _scripts(package, database.dialect)
     try:
         rows = await database.fetch(
@@ -77,6 +80,11 @@ async def verify(database: Database, component: str, package: str) -> None:
         raise DatabaseError(database.shown_url, f"it has no tables of {component} yet")
     if int(done) > max(scripts):
         await _refuse_unless_it_works(database, database, component, int(done), max(scripts))
+    elif int(done) < max(scripts):
+        raise DatabaseTooOld(
+            database.shown_url,
+            f"the tables of {component} have version {done}, this program reads {max(scripts)}",
+        )
 
 
 async def _refuse_unless_it_works(

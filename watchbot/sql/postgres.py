@@ -41,9 +41,11 @@ Connection = psycopg.AsyncConnection[Row]
 
 
 @asynccontextmanager
-async def open_postgres(url: str, connections: int) -> AsyncIterator["PostgresDatabase"]:
+async def open_postgres(
+    url: str, connections: int, option: str
+) -> AsyncIterator["PostgresDatabase"]:
     """Opens the database at `url`, and waits for its first answer."""
-    shown_url, conninfo = _where(url)
+    shown_url, conninfo = _where(url, option)
     _Pool.quiet()
     with _named(shown_url):  # the pool would retry in the background, and hide the reason
         first = await psycopg.AsyncConnection.connect(conninfo)
@@ -148,7 +150,7 @@ def _with_percent(sql: str) -> str:
     return re.sub(r"(?<!:):([a-z_][a-z0-9_]*)", r"%(\1)s", sql.replace("%", "%%"))
 
 
-def _where(url: str) -> tuple[str, str]:
+def _where(url: str, option: str) -> tuple[str, str]:
     """The URL without its password, and the parameters for libpq."""
     try:
         parts = urlsplit(url)
@@ -161,9 +163,9 @@ def _where(url: str) -> tuple[str, str]:
         sound = False
     if not sound:
         raise SettingError(
-            describe("database"),
+            describe(option),
             "is no URL of a PostgreSQL database; write postgresql://USER:PASSWORD@HOST:5432/NAME, "
-            "with @ : / of the password as %40 %3A %2F",
+            "with @ : / [ of the password as %40 %3A %2F %5B",
         )
     host = parts.netloc.rpartition("@")[2] or given.get("host", "")
     shown = f"postgresql://{user + '@' if user else ''}{host}/{given.get('dbname', '')}"

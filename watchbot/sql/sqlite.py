@@ -37,12 +37,11 @@ Answer = TypeVar("Answer")
 
 
 @asynccontextmanager
-async def open_sqlite(url: str, create: bool) -> AsyncIterator["SqliteDatabase"]:
+async def open_sqlite(url: str, create: bool, option: str) -> AsyncIterator["SqliteDatabase"]:
     """Opens the database in the file that `url` names; makes a missing file only with `create`."""
-    parts = urlsplit(url)
-    path = unquote(parts.path).removeprefix("/")
-    if parts.netloc or not path or parts.query:
-        raise SettingError(describe("database"), f"must be sqlite:///FILE, not {url!r}")
+    path = _path(url)
+    if path is None:
+        raise SettingError(describe(option), f"must be sqlite:///FILE, not {url!r}")
     shown_url = f"sqlite:///{path}"
     if not create and not await anyio.Path(path).exists():
         raise NoDatabase(shown_url)
@@ -126,6 +125,16 @@ class SqliteTransaction:
     async def _run(self, call: Callable[[], Answer]) -> Answer:
         with _named(self._shown_url):
             return await anyio.to_thread.run_sync(call)
+
+
+def _path(url: str) -> str | None:
+    """The file that a URL names; None for a URL of no file."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    path = unquote(parts.path).removeprefix("/")
+    return None if parts.netloc or parts.query or "\0" in path else path or None
 
 
 def _open_writer(path: str) -> sqlite3.Connection:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from watchbot.metrics import Samples
 from watchbot.outcome import NAMES
@@ -19,16 +19,27 @@ class ShownFailure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """A watcher's metrics at one moment; `at_s` is in seconds of any clock.
+class ShownRun:
+    """A run under way: its messages, its age, and the share that is done of each, from 0 to 1."""
 
-    `progress` has the share of the work that is done, from 0 to 1, by the ids of messages in hand.
-    """
+    message_ids: tuple[str, ...]
+    age_s: float | None
+    progress: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A watcher's metrics at one moment, and what it runs; `at_s` is in seconds of any clock."""
 
     at_s: float
     samples: Samples
     failures: tuple[ShownFailure, ...] = ()
-    progress: Mapping[str, float] = field(default_factory=dict)
+    running: tuple[ShownRun, ...] = ()
+
+    @property
+    def progress(self) -> Mapping[str, float]:
+        """The share of the work that is done, by the ids of messages in hand."""
+        return {name: share for run in self.running for name, share in run.progress.items()}
 
     @property
     def queues(self) -> tuple[str, ...]:

@@ -175,8 +175,9 @@ async def test_server_that_was_killed_is_down_and_then_back(postgres: PostgresSe
         (lambda url: url.replace("/postgres", "/nowhere"), DatabaseDown, "nowhere"),
         (lambda url: url.replace("postgresql://", "mysql://"), SettingError, "sqlite:///FILE"),
         (lambda url: url + "?no_such=1", SettingError, "postgresql://"),
+        (lambda url: url.replace(PASSWORD, "hunter2[x"), SettingError, "%5B"),
     ],
-    ids=["password", "at", "slash", "host", "database", "scheme", "parameter"],
+    ids=["password", "at", "slash", "host", "database", "scheme", "parameter", "bracket"],
 )
 async def test_wrong_url_is_told_without_the_password(
     postgres: PostgresServer,
@@ -193,10 +194,21 @@ async def test_wrong_url_is_told_without_the_password(
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["sqlite://ecs.db", "sqlite:///", "sqlite:///x?mode=ro", "ecs.db"])
-async def test_url_that_names_no_file(url: str) -> None:
-    with pytest.raises(SettingError, match="--database"):
-        async with open_database(url):
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://ecs.db",
+        "sqlite://[x",
+        "sqlite:///",
+        "sqlite:///x?mode=ro",
+        "sqlite:///x%00",
+        "x.db",
+    ],
+)
+@pytest.mark.parametrize("option", ["database", "failures"])
+async def test_url_that_names_no_file(url: str, option: str) -> None:
+    with pytest.raises(SettingError, match=f"--{option}"):
+        async with open_database(url, option=option):
             pass
 
 

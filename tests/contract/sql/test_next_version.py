@@ -11,7 +11,7 @@ from tests.support.databases import a_record
 from tests.support.house import a_house, a_job
 from tests.support.next_version import ADDED, newest, next_version
 from tests.support.task_events import an_event, states
-from watchbot.errors import DatabaseTooNew
+from watchbot.errors import DatabaseTooNew, DatabaseTooOld
 from watchbot.record import answers
 from watchbot.record import tables as record
 from watchbot.record.writer import write
@@ -104,6 +104,15 @@ async def test_old_version_that_would_do_harm_is_refused(
         for start in (migrate, verify):
             with pytest.raises(DatabaseTooNew, match=said):
                 await start(old, record.COMPONENT, record.PACKAGE)
+
+
+async def test_reader_refuses_tables_that_are_older_than_itself(url: str, tmp_path: Path) -> None:
+    async with a_record(url) as database:
+        with next_version(record.PACKAGE, tmp_path, oldest=1) as newer:
+            known = newest(record.PACKAGE)
+            said = rf"version {known}, this program reads {known + 1}; upgrade the service"
+            with pytest.raises(DatabaseTooOld, match=said):
+                await verify(database, record.COMPONENT, newer)
 
 
 def test_no_query_reads_columns_that_a_newer_version_adds() -> None:

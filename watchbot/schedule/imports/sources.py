@@ -67,7 +67,7 @@ async def _in_json(path: str, _: AwsEndpoint) -> AsyncIterator[Found]:
 
 
 async def _in_sqlite(source: str, _: AwsEndpoint) -> AsyncIterator[Found]:
-    async with open_database(source, create=False) as old:
+    async with open_database(source, create=False, option="source") as old:
         for row in await old.fetch("SELECT id, data FROM jobs ORDER BY id"):
             yield str(row["id"]), _read(row["data"])
 

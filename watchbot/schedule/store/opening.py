@@ -1,8 +1,8 @@
 """Opens a store by the scheme of its URL."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
 from watchbot.errors import SettingError
 from watchbot.schedule.store.store import Store
@@ -21,16 +21,17 @@ async def open_store(
     The store deletes runs that ended at least `days` ago. Raises `SettingError` for a URL that
     names no store, `MissingExtra`, and `DatabaseError` when it cannot be opened.
     """
-    url = urlsplit(settings.database)
-    if url.scheme not in {"dynamodb", "postgres", "postgresql", "sqlite"}:
+    scheme, _, rest = settings.database.partition("://")
+    if scheme not in {"dynamodb", "postgres", "postgresql", "sqlite"}:
         # The error does not repeat the value, which may hold a password.
         raise SettingError(describe("database"), PLACES)
-    if url.scheme == "dynamodb":
-        if not url.netloc or url.path.strip("/"):
+    if scheme == "dynamodb":
+        table_name = rest.rstrip("/")
+        if not re.fullmatch(r"[\w.:-]+", table_name):
             raise SettingError(describe("database"), "must be dynamodb://TABLE")
         from watchbot.schedule.store.dynamodb.store import open_table
 
-        async with open_table(url.netloc, settings.aws, connections, days) as table:
+        async with open_table(table_name, settings.aws, connections, days) as table:
             yield table
     else:
         from watchbot.schedule.store.sql.store import open_sql
