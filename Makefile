@@ -60,7 +60,7 @@ docs: $(READY) ## Makes the pages that say what the code says, and a site of all
 	@echo "  $(BIN)/python -m http.server --directory build/site --bind 127.0.0.1"
 
 release: $(READY) ## Builds all files of a release in dist/, tries each in an empty place, writes notes and checksums
-	@$(call install,'.[dev,release]')
+	@$(call install,'.[release]')
 	$(BIN)/python -m release
 
 dist: $(READY) ## Builds the wheel and the source distribution in dist/, and checks them

@@ -110,6 +110,18 @@ def test_workflow_calls_targets_and_files_that_are_there() -> None:
     assert "make release" in run
 
 
+def test_recipes_of_the_makefile_are_whole() -> None:
+    # Not `test-all`: make runs lines that call make itself, asked to print them or not.
+    targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.M))
+
+    for target in sorted(targets - {"test-all"}):
+        recipe = subprocess.run(
+            ["make", "--dry-run", target], cwd=ROOT, check=True, capture_output=True
+        ).stdout
+        read = subprocess.run(["bash", "-n"], input=recipe, check=False, capture_output=True)
+        assert (target, read.stderr) == (target, b"")
+
+
 def test_workflow_trusts_nothing_that_may_change_and_keeps_no_secret() -> None:
     text = WORKFLOW.read_text()
     parsed = yaml.safe_load(text)
