@@ -58,7 +58,7 @@ def values_schema() -> str:
         "allOf": [
             *({"if": _is(kind), "then": _of_kind(kind)} for kind in KINDS),
             {"if": _on("keda"), "then": {"properties": {"kind": {"const": "listen"}}}},
-            {"if": _on("keda"), "then": {"properties": {"hpa": {"not": _enabled()}}}},
+            {"if": _on("keda"), "then": {"properties": {"hpa": _OFF}}},
         ],
     }
     return json.dumps(schema, indent=2) + "\n"
@@ -83,9 +83,6 @@ def _option(schema: dict[str, Any], *, listed: bool) -> dict[str, Any]:
     if "anyOf" in schema:
         (schema,) = (each for each in schema["anyOf"] if each != {"type": "null"})
     kept = {key: value for key, value in schema.items() if key in _KEPT}
-    if kept.get("type") == "string" and "enum" not in kept:
-        # An address with a password belongs in a secret. Helm repeats no value for a `not`.
-        kept["not"] = {"pattern": "://[^/]*@"}
     if schema.get("type") == "array":
         return {**about, "type": ["string", "array"] if listed else "string", "items": _TEXT}
     words = re.findall(r"\|([a-z]+)\b", str(schema.get("metavar") or ""))
@@ -99,9 +96,12 @@ _KEPT = {"type", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMax
 
 def _of_kind(kind: str) -> dict[str, Any]:
     known = options_of(KINDS[kind])
-    for name, schema in _ALWAYS.items():
-        known.setdefault(name, schema)
-    options = {**_closed(known), "required": list(_ALWAYS)}
+    known.setdefault("drainTimeout", {"type": "number"})
+    for name in _PORTS & known.keys():
+        known[name]["minimum"] = 1  # the pod must know it
+    if "queueUrl" in known:
+        known["queueUrl"] |= {"pattern": _ADDRESS, "items": {"type": "string", "pattern": _ADDRESS}}
+    options = {**_closed(known), "required": ["drainTimeout", "metricsPort"]}
     needs: dict[str, Any] = {"properties": {"options": options}}
     if kind in {"listen", "record"}:
         options["required"] = [*options["required"], "queueUrl"]
@@ -114,11 +114,7 @@ def _of_kind(kind: str) -> dict[str, Any]:
     if kind == "console":
         file = {"properties": {"options": {"required": ["tokenFile"]}}}
         token = {"anyOf": [_secret("WATCHBOT_TOKEN"), file]}
-        return {
-            **needs,
-            "allOf": [token, none],
-            "properties": {**needs["properties"], **_NO_METRICS},
-        }
+        return {**needs, "allOf": [token, none]}
     if kind == "record":
         page = {"properties": {"options": {"required": ["httpPort"]}}}
         guarded = [_secret("WATCHBOT_DATABASE"), none]
@@ -161,8 +157,11 @@ _PLACE = {
     **_closed({"name": _TEXT, "key": _TEXT, "optional": _FLAG}),
     "required": ["name", "key"],
 }
-_ALWAYS = {name: {"type": "number"} for name in ("drainTimeout", "metricsPort")}
-_NO_METRICS = {"podMonitor": {"properties": {"enabled": {"const": False}}}}
+_PORTS = {"metricsPort", "port", "httpPort"}
+_ADDRESS = r"^\s*https?://"
+_OFF = {"properties": {"enabled": {"const": False}}}
+_QUANTITY = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?([KMGTPE]i?|k|m)?$"}
+_SHARE = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+%$"}]}
 _VALUES = {
     "kind": {"enum": list(KINDS)},
     "image": {"type": "string", "minLength": 1},
@@ -183,6 +182,7 @@ _VALUES = {
             "minReplicas": _number(0, 5000),
             "maxReplicas": _number(1, 5000),
             "messagesPerReplica": _number(0, 1_000_000),
+            "identityOwner": {"enum": ["", "keda", "workload"]},
             "pollingInterval": _number(1, 3600),
             "cooldownPeriod": _number(0, 86_400),
         }
@@ -197,9 +197,7 @@ _VALUES = {
         }
     ),
     "preStopSeconds": _number(-1, 3600),
-    "podDisruptionBudget": _closed(
-        {"enabled": _FLAG, "maxUnavailable": {"type": ["integer", "string"]}}
-    ),
+    "podDisruptionBudget": _closed({"enabled": _FLAG, "maxUnavailable": _SHARE}),
     "serviceAccount": _closed(
         {
             "create": _FLAG,
@@ -215,8 +213,8 @@ _VALUES = {
         {"enabled": _FLAG, "metricsFrom": _OBJECTS, "serviceFrom": _OBJECTS, "egress": _OBJECTS}
     ),
     "podMonitor": _closed({"enabled": _FLAG}),
-    "tmp": _closed({"medium": {"enum": ["", "Memory"]}, "sizeLimit": _TEXT}),
-    "resources": _OBJECT,
+    "tmp": _closed({"medium": {"enum": ["", "Memory"]}, "sizeLimit": _QUANTITY}),
+    "resources": _closed({"requests": _OBJECT, "limits": _OBJECT, "claims": _OBJECTS}),
     "runAsUser": _number(1, 2**31 - 1),
     "podAnnotations": _OBJECT,
     "podLabels": _OBJECT,

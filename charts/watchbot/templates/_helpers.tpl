@@ -42,7 +42,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
-{{/* The console has nothing to drain, and serves its pages alone. */}}
+{{/* The console has nothing to drain. */}}
 {{- define "watchbot.drains" -}}
 {{- ternary "" "yes" (eq .Values.kind "console") -}}
 {{- end -}}
@@ -63,9 +63,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
 {{- define "watchbot.env" -}}
-{{- $options := ternary .Values.options (omit .Values.options "drainTimeout" "metricsPort") (eq (include "watchbot.drains" .) "yes") }}
+{{- $options := ternary .Values.options (omit .Values.options "drainTimeout") (eq (include "watchbot.drains" .) "yes") }}
+{{- $set := dict }}
 {{- range $name, $value := $options }}
-- name: WATCHBOT_{{ $name | snakecase | upper }}
+{{- $variable := printf "WATCHBOT_%s" ($name | snakecase | upper) }}
+{{- if regexMatch "://[^/]*@" (include "watchbot.text" $value) }}
+{{- fail (printf "options.%s holds a password: keep it in a secret, and name that as secrets.%s" $name $variable) }}
+{{- end }}
+{{- $_ := set $set $variable (printf "options.%s" $name) }}
+- name: {{ $variable }}
   value: {{ include "watchbot.text" $value | quote }}
 {{- end }}
 {{- if has .Values.kind (list "schedule" "console") }}
@@ -74,12 +80,34 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - {name: WATCHBOT_HTTP_HOST, value: 0.0.0.0}
 {{- end }}
 {{- range $name, $value := .Values.env }}
+{{- with get $set $name }}
+{{- fail (printf "env.%s is set by %s: leave one of them out" $name .) }}
+{{- end }}
+{{- $_ := set $set $name (printf "env.%s" $name) }}
 - name: {{ $name }}
   value: {{ include "watchbot.text" $value | quote }}
 {{- end }}
 {{- range $name, $place := .Values.secrets }}
+{{- with get $set $name }}
+{{- fail (printf "secrets.%s is set by %s: leave one of them out" $name .) }}
+{{- end }}
 - name: {{ $name }}
   valueFrom:
     secretKeyRef: {{ toJson $place }}
 {{- end }}
+{{- end -}}
+
+{{- define "watchbot.refuseRange" -}}
+{{- $name := first . -}}
+{{- $given := last . -}}
+{{- if gt (int $given.minReplicas) (int $given.maxReplicas) -}}
+{{- fail (printf "%s.minReplicas is %d, and %s.maxReplicas only %d" $name (int $given.minReplicas) $name (int $given.maxReplicas)) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* KEDA takes the workload's role from an annotation, which EKS Pod Identity does not have. */}}
+{{- define "watchbot.identityOwner" -}}
+{{- with .Values.serviceAccount -}}
+{{- ternary "workload" "keda" (or .roleArn (hasKey .annotations "eks.amazonaws.com/role-arn") | not | not) -}}
+{{- end -}}
 {{- end -}}

@@ -185,14 +185,12 @@ def test_pod_can_write_nowhere_but_tmp_and_has_no_rights() -> None:
     assert pod["enableServiceLinks"] is False
 
 
-def test_console_takes_the_variables_of_its_pod_and_is_asked_without_its_token() -> None:
-    parts = installed(CONSOLE)
-    told = variables(parts)
-    (container,) = pod_of(parts)["containers"]
+def test_console_takes_the_variables_of_its_pod() -> None:
+    told = variables(installed(CONSOLE))
 
     assert told["WATCHBOT_HOST"] == "0.0.0.0"
-    assert "WATCHBOT_METRICS_PORT" not in told
-    assert container["readinessProbe"]["tcpSocket"] == {"port": "http"}
+    assert told["WATCHBOT_METRICS_PORT"] == "9090"
+    assert "WATCHBOT_DRAIN_TIMEOUT" not in told
     settings = load(ConsoleSettings, {"queue_url": (told["WATCHBOT_QUEUE_URL"],), "token": "t"})
     assert settings.queue_url == (QUEUE,)
 
@@ -225,6 +223,38 @@ def test_keda_counts_the_messages_of_several_queues(queues: str | list[str]) -> 
     triggers = parts["ScaledObject"]["spec"]["triggers"]
     asked = [trigger["metadata"]["queueURL"] for trigger in triggers]
     assert asked == [QUEUE, f"{QUEUE}-2"]
+
+
+@pytest.mark.parametrize(
+    ("host", "region"),
+    [
+        ("sqs.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
+        ("sqs.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1"),
+        ("eu-west-1.queue.amazonaws.com", "eu-west-1"),
+        ("vpce-0a1b-x9yz-us-east-1a.sqs.us-east-1.vpce.amazonaws.com", "us-east-1"),
+    ],
+)
+def test_keda_asks_in_the_region_of_the_queue(host: str, region: str) -> None:
+    options = {"queueUrl": f"https://{host}/123456789012/of-eu-north-1.fifo"}
+    parts = installed({**LISTEN, "options": options, "keda": {"enabled": True}})
+
+    (trigger,) = parts["ScaledObject"]["spec"]["triggers"]
+    assert trigger["metadata"]["awsRegion"] == region
+
+
+@pytest.mark.parametrize(
+    ("values", "owner"),
+    [
+        ({"serviceAccount": {"roleArn": "arn:aws:iam::123456789012:role/pictures"}}, "workload"),
+        ({"serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": "r"}}}, "workload"),
+        ({}, "keda"),  # EKS Pod Identity: KEDA finds no role at the service account
+        ({"keda": {"enabled": True, "identityOwner": "workload"}}, "workload"),
+    ],
+)
+def test_keda_asks_with_a_role_that_it_can_find(values: dict[str, Any], owner: str) -> None:
+    parts = installed({**LISTEN, "keda": {"enabled": True}, **values})
+
+    assert parts["TriggerAuthentication"]["spec"]["podIdentity"]["identityOwner"] == owner
 
 
 def test_role_is_that_of_irsa_or_of_pod_identity() -> None:
@@ -283,17 +313,33 @@ def test_watchers_are_found_by_one_name() -> None:
         ({**SCHEDULE, "secrets": {}}, "missing property 'WATCHBOT_TOKEN'"),
         ({**SCHEDULE, "keda": {"enabled": True}}, "/kind"),
         (
-            {**SCHEDULE, "options": {"database": "postgresql://me:hunter2@db/x"}},
-            "/options/database",
+            {**SCHEDULE, "command": [], "options": {"database": "postgresql://me:hunter2@db/x"}},
+            "options.database holds a password",
         ),
         ({**CONSOLE, "secrets": {}}, "WATCHBOT_TOKEN"),
-        ({**CONSOLE, "podMonitor": {"enabled": True}}, "/podMonitor/enabled"),
-        ({"options": {"queueUrl": QUEUE, "failures": "postgresql://me:hunter2@db/x"}}, "/failures"),
+        (
+            {"options": {"queueUrl": QUEUE, "failures": "postgresql://me:hunter2@db/x"}},
+            "keep it in a secret, and name that as secrets.WATCHBOT_FAILURES",
+        ),
+        ({"options": {"queueUrl": "pictures"}}, "/options/queueUrl"),
+        ({"options": {"queueUrl": ["pictures=3"]}}, "/options/queueUrl/0"),
+        ({"options": {"queueUrl": QUEUE, "metricsPort": 0}}, "/options/metricsPort"),
+        (
+            {**CONSOLE, "command": [], "options": {"port": 9090}},
+            "options.metricsPort and the port of the pages",
+        ),
+        ({"env": {"WATCHBOT_QUEUE_URL": QUEUE}}, "env.WATCHBOT_QUEUE_URL is set by options."),
+        ({"env": {"A": 1}, "secrets": {"A": PLACE}}, "secrets.A is set by env.A"),
+        ({"resources": {"limit": {"memory": "1Gi"}}}, "'limit' not allowed"),
+        ({"tmp": {"sizeLimit": "1 GB"}}, "/tmp/sizeLimit"),
+        ({"podDisruptionBudget": {"maxUnavailable": "one"}}, "/podDisruptionBudget/maxUnavail"),
+        ({"keda": {"enabled": True, "minReplicas": 30}}, "keda.minReplicas is 30, and"),
+        ({"hpa": {"enabled": True, "minReplicas": 30}}, "hpa.maxReplicas only 20"),
         ({**RECORD, "secrets": {"WATCHBOT_DATABASE": PLACE}}, "WATCHBOT_HTTP_TOKEN"),
         ({"secrets": {"PLACE": "hunter2"}}, "/secrets/PLACE"),
         ({"env": {"NO-NAME": "x"}}, "'NO-NAME' does not match"),
         ({"serviceAccount": {"roleArn": "pictures"}}, "/serviceAccount/roleArn"),
-        ({"keda": {"enabled": True}, "hpa": {"enabled": True}}, "/hpa"),
+        ({"keda": {"enabled": True}, "hpa": {"enabled": True}}, "/hpa/enabled'"),
         ({"replica": 3}, "'replica' not allowed"),
         (
             {"keda": {"enabled": True}, "options": {"queueUrl": QUEUE, "concurrency": "auto"}},
