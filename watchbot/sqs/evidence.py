@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from watchbot.sqs.message import Attribute, Message
+from watchbot.sqs.message import LAST_MS, Attribute, Message
 from watchbot.sqs.outgoing import clean
 
 MAX_ATTRIBUTES = 10
@@ -88,24 +88,27 @@ def _together(
 
 
 def read(message: Message) -> Evidence | None:
-    """The evidence in a message's attributes; None if there is none, or none that is readable."""
+    """The evidence in a message's attributes; None if there is none, or none that is readable.
+
+    Any sender may have written it: a number that nobody can have measured is left out.
+    """
     noted = {name: message.attributes[name].value for name in NAMES & message.attributes.keys()}
     about = _about(message)
     try:
         return Evidence(
             reason=noted[REASON],
             fingerprint=noted[FINGERPRINT],
-            duration_s=float(noted[DURATION]),
+            duration_s=_number(float(noted[DURATION])) or 0.0,
             exit_code=int(noted[EXIT_CODE]) if EXIT_CODE in noted else None,
             tail=noted.get(TAIL, ""),
             message_id=str(about["id"]),
             sent_ms=_whole(about["sent"]),
-            receives=int(about["receives"]),
+            receives=_whole(about["receives"]) or 1,
             cpu_s=_number(about.get("cpu_s")),
             memory_bytes=_whole(about.get("memory_bytes")),
             replay_of=_id(about.get("first")),
         )
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError):
         return None
 
 
@@ -138,11 +141,13 @@ def _folded(about: Mapping[str, Any]) -> dict[str, Attribute]:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    known = isinstance(value, int | float) and 0 <= value <= LAST_MS  # which NaN is not
+    return float(value) if known else None
 
 
 def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) else None
+    """A count, a size or a time in milliseconds; None for what is none of these."""
+    return value if isinstance(value, int) and 0 <= value <= LAST_MS else None
 
 
 def _id(value: object) -> str | None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import a_message
+from watchbot.deadletter.letter import everything, summary
 from watchbot.sqs.evidence import (
     MAX_ATTRIBUTES,
     TAIL_BYTES,
@@ -120,6 +121,19 @@ def test_first_id_that_is_none_is_not_believed(first: object) -> None:
     about = Attribute(type="String", value=json.dumps({"first": first}))
 
     assert original(a_message("m", attributes={"watchbot.message": about})).first_id == "m"
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "1" + "0" * 400, "-1", '"x"', "{}"])
+@pytest.mark.parametrize("name", ["sent", "receives", "cpu_s", "memory_bytes"])
+def test_number_that_nobody_can_have_measured_is_left_out(name: str, number: str) -> None:
+    about = {"id": "m", "sent": 1, "receives": 1, "cpu_s": 0.5, "memory_bytes": 1, name: "THIS"}
+    forged = json.dumps(about).replace('"THIS"', number)
+    attributes = noted() | {"watchbot.message": Attribute(type="String", value=forged)}
+
+    letter = summary(a_message(attributes=attributes))
+
+    assert letter["reason"] == "exit code 1"
+    assert json.loads(json.dumps(everything(a_message(attributes=attributes)), allow_nan=False))
 
 
 @given(tail=st.text(max_size=5000))
