@@ -44,11 +44,18 @@ async def ask(method: str, url: str, request: object = None, *, within_s: float)
                 session.request(method, url, json=request, allow_redirects=False) as response,
             ):
                 return AgentAnswer(
-                    status=response.status,
-                    content=_object(await response.content.read(MAX_ANSWER_BYTES)),
+                    status=response.status, content=_object(await _body(response.content))
                 )
     except (aiohttp.ClientError, ValueError, TimeoutError) as error:
         raise OSError(str(error) or "no answer") from error
+
+
+async def _body(content: aiohttp.StreamReader) -> bytes:
+    """The body up to the limit: one `read` returns only what has come so far."""
+    body = b""
+    while part := await content.read(MAX_ANSWER_BYTES - len(body)):
+        body += part
+    return body
 
 
 def _object(body: bytes) -> dict[str, object]:
