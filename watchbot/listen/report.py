@@ -12,6 +12,9 @@ from watchbot.sqs.envelope import Content, open_envelope
 from watchbot.sqs.message import Message
 
 UNKNOWN = Usage()
+# A word of hexadecimal digits. A worker may print one of any length, and the event loop waits for
+# this search: so the first digit alone splits it, and no other split is tried.
+_NUMBER = re.compile(r"\b(0x)?[a-f]*\d[0-9a-f-]*\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +80,7 @@ class Report:
     def fingerprint(self) -> str:
         """A hash of the ending and the last line without numbers: similar failures share it."""
         last = self.tail.strip().rpartition("\n")[2]
-        masked = re.sub(r"\b(0x)?[0-9a-f]*\d[0-9a-f-]*\b", "#", last.lower())
+        masked = _NUMBER.sub("#", last.lower())
         return hashlib.sha256(f"{self.how}|{masked}".encode(errors="replace")).hexdigest()[:16]
 
 
