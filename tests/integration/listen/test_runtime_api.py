@@ -130,8 +130,19 @@ async def test_an_answer_may_come_in_chunks() -> None:
         assert await call.answer == b'{"a": 1}'
 
 
-async def test_a_stream_that_ends_with_an_error_has_failed_though_it_began_well() -> None:
-    error = base64.b64encode(b'{"errorMessage": "half way", "stackTrace": []}').decode()
+HALF_WAY = base64.b64encode(b'{"errorMessage": "half way", "stackTrace": []}')
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        pytest.param(HALF_WAY, "half way", id="told"),
+        pytest.param(b"abc", "", id="no base64"),
+    ],
+)
+async def test_a_stream_that_ends_with_an_error_has_failed_though_it_began_well(
+    error: bytes, text: str
+) -> None:
     async with at_work() as (api, runtime):
         call = api.call(CALLED)
         _, name, _ = await runtime.ask()
@@ -143,11 +154,13 @@ async def test_a_stream_that_ends_with_an_error_has_failed_though_it_began_well(
                 "Trailer: Lambda-Runtime-Function-Error-Type\r\n\r\n"
                 "2\r\n{}\r\n0\r\n"
                 "Lambda-Runtime-Function-Error-Type: Oops\r\n"
-                f"Lambda-Runtime-Function-Error-Body: {error}\r\n\r\n".encode()
+                "Lambda-Runtime-Function-Error-Body: ".encode()
+                + error
+                + b"\r\n\r\n"
             )
             assert b"202 Accepted" in await reader.readline()
 
-        assert await call.answer == Fault("Oops", "half way")
+        assert await call.answer == Fault("Oops", text)
 
 
 async def test_a_client_that_asks_whether_to_go_on_is_told_to() -> None:

@@ -1,7 +1,5 @@
 """Makes the event that AWS Lambda passes to a function for SQS messages, key for key."""
 
-import base64
-import binascii
 import hashlib
 import json
 import re
@@ -11,6 +9,7 @@ from typing import Any
 
 from watchbot.settings.whereabouts import queue_name
 from watchbot.sqs.message import Attribute, Message
+from watchbot.sqs.outgoing import decoded, is_binary
 
 _OPEN, _CLOSE = b'{"Records":[', b"]}"
 _AROUND = len(_OPEN) + len(_CLOSE)
@@ -100,7 +99,7 @@ def _record(message: Message, source: EventSource) -> dict[str, Any]:
 
 
 def _attribute(item: Attribute) -> dict[str, Any]:
-    value = "binaryValue" if _is_binary(item) else "stringValue"
+    value = "binaryValue" if is_binary(item) else "stringValue"
     return {
         value: item.value,
         "stringListValues": [],
@@ -116,22 +115,18 @@ def _md5_of_attributes(attributes: Mapping[str, Attribute]) -> str:
         for part in (name.encode(), item.type.encode()):
             digest.update(len(part).to_bytes(4, "big") + part)
         value = _value(item)
-        kind = b"\2" if _is_binary(item) else b"\1"
+        kind = b"\2" if is_binary(item) else b"\1"
         digest.update(kind + len(value).to_bytes(4, "big") + value)
     return digest.hexdigest()
 
 
-def _is_binary(item: Attribute) -> bool:
-    return item.type.partition(".")[0] == "Binary"
-
-
 def _value(item: Attribute) -> bytes:
-    if not _is_binary(item):
+    if not is_binary(item):
         return item.value.encode()
-    try:
-        return base64.b64decode(item.value)
-    except binascii.Error as error:
-        raise NoRecord("one of its binary attributes is no base64") from error
+    value = decoded(item)
+    if value is None:
+        raise NoRecord("one of its binary attributes is no base64")
+    return value
 
 
 def _part(arn: str, place: int) -> str:

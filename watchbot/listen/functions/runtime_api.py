@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
 import asyncio
 import base64
-import binascii
 import json
 import logging
 import uuid
@@ -194,7 +193,7 @@ def _error(request: Request) -> Fault:
 def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text)
-    except binascii.Error:
+    except ValueError:
         return b""
 
 

@@ -84,6 +84,14 @@ def test_what_json_cannot_hold_as_it_is_makes_no_record() -> None:
         record(a_message(body="half \ud800"), SOURCE, MB)
 
 
+@pytest.mark.parametrize("value", ["no base64", "AP8", "\u00e9"])
+def test_a_binary_attribute_that_is_none_is_told_of_in_words(value: str) -> None:
+    forged = {"icon": Attribute(type="Binary", value=value)}  # a replay's may be by any sender
+
+    with pytest.raises(NoRecord, match="one of its binary attributes is no base64"):
+        made(a_message(attributes=forged))
+
+
 def test_a_message_that_is_too_large_alone_makes_no_record() -> None:
     with pytest.raises(NoRecord, match=r"[\d,]+ bytes, and --max-event allows 1,000"):
         record(a_message(body="x" * 1000), SOURCE, 1000)
