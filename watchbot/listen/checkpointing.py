@@ -6,6 +6,7 @@ a run its checkpoint, and nothing else.
 
 import logging
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
@@ -40,7 +41,8 @@ class CheckpointKeeper:
     """A `Runner` that gives runs of another one their checkpoints; and an observer.
 
     `folder` is a directory for the files that runs get. A checkpoint is deleted once its message
-    is: the watcher calls `clear` after that. That is done in `background`.
+    is: the watcher calls `clear` after that. That is done in `background`, and waits for what is
+    being stored still: a worker may end before its request is answered.
     """
 
     def __init__(
@@ -56,13 +58,16 @@ class CheckpointKeeper:
         self._numbers = count(1)
         self._had: dict[str, Job] = {}  # messages that have a checkpoint, by receipt
         self._ended: dict[int, list[Job]] = {}  # by slot: the messages of the run before
-        self._fates: dict[str, Fate] = {}  # of messages that have a checkpoint, by receipt
+        self._fates: dict[str, Fate] = {}  # of messages that are settled soon, by receipt
+        self._unsettled: set[str] = set()  # receipts from the start of a run until `clear`
+        self._saving: Counter[str] = Counter()  # requests under way, by receipt
 
     def __len__(self) -> int:
         return len(self._runner)
 
     async def run(self, batch: Sequence[Job], slot: int) -> Sequence[Verdict]:
         await self._hand_out(batch)
+        self._unsettled.update(job.message.receipt for job in batch)
         try:
             return await self._runner.run(batch, slot)
         finally:
@@ -74,12 +79,8 @@ class CheckpointKeeper:
     async def clear(self, slot: int) -> None:
         await self._runner.clear(slot)
         for job in self._ended.pop(slot, ()):
-            self._had.pop(job.message.receipt, None)
-            match self._fates.pop(job.message.receipt, None):
-                case Fate.DELETE:
-                    self._later("deleted", job, self._store.delete)
-                case Fate.BURY:
-                    self._later("kept", job, self._keep)
+            self._unsettled.discard(job.message.receipt)
+            self._conclude(job)
 
     def kill(self, message: Message) -> None:
         self._runner.kill(message)
@@ -88,12 +89,25 @@ class CheckpointKeeper:
         self._runner.release_all()
 
     def observe(self, report: Report) -> None:
-        """Notes what becomes of a message that has a checkpoint."""
-        if report.message.receipt in self._had:
+        """Notes what becomes of a message whose run has ended."""
+        if report.message.receipt in self._unsettled:
             self._fates[report.message.receipt] = report.outcome.fate
 
     async def save(self, job: Job, content: bytes) -> None:
         """Stores a checkpoint of a message in hand. Raises `Ungranted`."""
+        receipt = job.message.receipt
+        if receipt not in self._unsettled:
+            raise Ungranted("the run of this message has ended")
+        self._saving[receipt] += 1
+        try:
+            await self._save(job, content)
+            job.asks.stored += 1
+            self._had[receipt] = job
+        finally:
+            self._saving[receipt] -= 1
+            self._conclude(job)
+
+    async def _save(self, job: Job, content: bytes) -> None:
         expires = self._expires()
         stored = await self._try(
             "saved",
@@ -105,8 +119,21 @@ class CheckpointKeeper:
             raise Ungranted("the store of checkpoints does not take it now")
         if not stored:
             raise Ungranted("a later run of this message has stored a checkpoint")
-        job.asks.stored += 1
-        self._had[job.message.receipt] = job
+
+    def _conclude(self, job: Job) -> None:
+        """Does with a checkpoint what its message's fate says, once no request can change it."""
+        receipt = job.message.receipt
+        if receipt in self._unsettled or self._saving[receipt]:
+            return
+        del self._saving[receipt]
+        fate = self._fates.pop(receipt, None)
+        if self._had.pop(receipt, None) is None:
+            return
+        match fate:
+            case Fate.DELETE:
+                self._later("deleted", job, self._store.delete)
+            case Fate.BURY:
+                self._later("kept", job, self._keep)
 
     async def _hand_out(self, batch: Sequence[Job]) -> None:
         limit = anyio.CapacityLimiter(10)

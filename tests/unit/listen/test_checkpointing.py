@@ -18,7 +18,16 @@ from watchbot.listen.control.asks import Asks
 from watchbot.listen.control.wire import Ungranted
 from watchbot.listen.report import Verdict
 from watchbot.listen.runner import Job
-from watchbot.outcome import COMPLETED, FAILED, LEFT, REJECTED, RELEASED, RETURNED, Outcome
+from watchbot.outcome import (
+    COMPLETED,
+    FAILED,
+    LEFT,
+    REJECTED,
+    RELEASED,
+    RETURNED,
+    TIMED_OUT,
+    Outcome,
+)
 from watchbot.sqs.envelope import open_envelope
 from watchbot.sqs.message import Message
 from watchbot.world import World
@@ -221,9 +230,43 @@ async def test_run_begins_without_a_store_that_is_down_or_silent(
 @pytest.mark.jumping
 async def test_request_is_refused_by_a_store_that_is_down(tmp_path: Path) -> None:
     async with a_house(tmp_path) as house:
+        job = a_job(a_message("m"))
+        await house.keeper.run([job], 0)
         house.store.down = True
         with pytest.raises(Ungranted, match="does not take it now"):
-            await house.keeper.save(a_job(a_message("m")), b"x")
+            await house.keeper.save(job, b"x")
+
+
+@pytest.mark.jumping
+@pytest.mark.parametrize(
+    ("outcome", "asked"),
+    [(COMPLETED, ["save m", "delete m"]), (RETURNED, ["save m"]), (TIMED_OUT, ["save m"])],
+)
+async def test_one_that_is_being_stored_when_the_run_ends_outlives_its_message_no_more(
+    tmp_path: Path, outcome: Outcome, asked: list[str]
+) -> None:
+    async with a_house(tmp_path) as house, anyio.create_task_group() as requests:
+        job, house.store.takes_s = a_job(a_message("m")), 5.0
+        await house.keeper.run([job], 0)
+        requests.start_soon(house.keeper.save, job, b"x")
+        await anyio.sleep(1)
+        house.keeper.observe(a_report(message=job.message, outcome=outcome))
+        await house.keeper.clear(0)
+
+    assert house.store.asked == asked
+
+
+@pytest.mark.jumping
+async def test_request_that_comes_after_the_end_of_its_run_is_refused(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        job = a_job(a_message("m"))
+        await house.keeper.run([job], 0)
+        house.keeper.observe(a_report(message=job.message, outcome=COMPLETED))
+        await house.keeper.clear(0)
+
+        with pytest.raises(Ungranted, match="the run of this message has ended"):
+            await house.keeper.save(job, b"x")
+    assert house.store.asked == []
 
 
 @pytest.mark.parametrize(
