@@ -76,5 +76,13 @@ class Envelope:
         return f"{self._start}{encode_basestring_ascii(text)}}}\n"
 
     def merged(self, fields: Mapping[str, Any]) -> str:
-        """A JSON line with these fields, which replace ours of equal name."""
-        return json.dumps({**self._fields, "msg": "", **fields}, default=str) + "\n"
+        """A JSON line with these fields, which replace ours of equal name.
+
+        Python writes NaN and Infinity, which JSON has not: here they are texts.
+        """
+        line = {**self._fields, "msg": "", **fields}
+        try:
+            return json.dumps(line, default=str, allow_nan=False) + "\n"
+        except ValueError:
+            named = json.loads(json.dumps(line, default=str), parse_constant=str)
+            return json.dumps(named) + "\n"

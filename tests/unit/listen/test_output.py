@@ -165,6 +165,15 @@ async def test_what_is_no_text_is_kept_readable(printed_bytes: bytes, readable: 
     assert PREFIX.sub(b"", line).decode() == readable + "\n"
 
 
+async def test_number_that_json_has_not_is_a_text_in_a_workers_own_json() -> None:
+    out = await printed(b'{"loss": NaN, "best": [-Infinity, 1e999, 0.5]}\n', structured=True)
+
+    [line] = out.splitlines()
+    found = json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert (found["loss"], found["best"]) == ("NaN", ["-Infinity", "Infinity", 0.5])
+    assert found["watchbot_sqs_message_id"]
+
+
 async def test_json_lines_are_whole_whatever_a_worker_prints() -> None:
     said = ['{"not": json', "[1]", '"quoted" \\ back', "\x1b[2K\0", "caf\\xe9", ""]
     raw = b"\n".join([b'{"not": json', b"[1]", b'"quoted" \\ back', b"\x1b[2K\0", b"caf\xe9", b""])
