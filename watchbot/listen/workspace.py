@@ -89,7 +89,8 @@ class Workspace:
     async def tidy(self, scratch: str) -> None:
         """Empties a directory that is in use; a failure is only logged."""
         if not self._is_as_new(scratch):
-            await anyio.to_thread.run_sync(_empty, [scratch], Spared(()))
+            with _only_logged(scratch):
+                await anyio.to_thread.run_sync(_empty, [scratch], Spared(()))
             self.variables(scratch)
 
     def check(self) -> None:
@@ -122,7 +123,7 @@ class Workspace:
         return not paths or (len(paths) == 1 and self._is_socket(paths[0]))
 
     async def _clean(self, scratch: str) -> None:
-        try:
+        with _only_logged(scratch):
             if self._is_as_new(scratch):
                 self._spare.append(scratch)
             else:
@@ -131,8 +132,6 @@ class Workspace:
                 async with self._emptying:
                     if not self._jobs:  # a job may have begun during the wait for the lock
                         await anyio.to_thread.run_sync(_empty, self._volumes, self._spared)
-        except Exception as error:  # an error here must not fail the message
-            log.warning("not cleaned", extra={"path": scratch, "reason": repr(error)})
 
 
 @contextmanager
@@ -156,6 +155,15 @@ def open_workspace(volumes: Sequence[Path], needed: Iterable[str] = ()) -> Itera
             if not os.path.exists(path):
                 log.info("deleted what a killed watcher left", extra={"path": path})
         yield Workspace(root, volumes, _spared(root, volumes, needed))
+
+
+@contextmanager
+def _only_logged(scratch: str) -> Iterator[None]:
+    """Logs what goes wrong with cleaning, as a machine without room for a thread: no run fails."""
+    try:
+        yield
+    except Exception as error:
+        log.warning("not cleaned", extra={"path": scratch, "reason": repr(error)})
 
 
 def _spared(root: str, volumes: Sequence[Path], needed: Iterable[str]) -> Spared:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from watchbot.listen.workspace import open_workspace
@@ -105,3 +106,22 @@ def test_directory_that_its_owner_may_not_write_to_is_deleted(victim: Path) -> N
 
     assert not after_a_job(close)
     assert untouched(victim)
+
+
+@pytest.mark.parametrize("stays", [True, False], ids=["worker that stays", "job"])
+async def test_machine_without_room_for_a_thread_fails_no_run(
+    victim: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, stays: bool
+) -> None:
+    def no_thread(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(anyio.to_thread, "run_sync", no_thread)
+
+    with open_workspace(()) as workspace:
+        async with workspace.job() as scratch:
+            os.mkdir(f"{scratch}/left")
+            if stays:
+                await workspace.tidy(scratch)
+                os.rmdir(f"{scratch}/left")
+
+    assert [record.message for record in caplog.records] == ["not cleaned"]
