@@ -185,6 +185,8 @@ def _named(shown_url: str, path: str = "") -> Iterator[None]:
         if path and (problem := _why_not(path, error)):
             raise DatabaseUnwritable(shown_url, problem) from error
         raise _kind(error)(shown_url, str(error)) from error
+    except RuntimeError as error:  # the machine has no room for the thread that asks
+        raise DatabaseDown(shown_url, str(error)) from error
 
 
 def _why_not(path: str, error: sqlite3.Error) -> str | None:

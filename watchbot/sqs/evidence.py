@@ -141,8 +141,9 @@ def _folded(about: Mapping[str, Any]) -> dict[str, Attribute]:
 
 
 def _number(value: object) -> float | None:
-    known = isinstance(value, int | float) and 0 <= value <= LAST_MS  # which NaN is not
-    return float(value) if known else None
+    if isinstance(value, int | float) and 0 <= value <= LAST_MS:  # which NaN is not
+        return float(value)
+    return None
 
 
 def _whole(value: object) -> int | None:

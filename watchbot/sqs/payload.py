@@ -141,8 +141,9 @@ class Payloads:
                 await self._fill(file, pointer)
             finally:
                 os.close(file)
-        except OSError as error:
-            raise PayloadError(f"{pointer}: cannot be written: {error.strerror}") from error
+        except (OSError, RuntimeError) as error:  # the second: no room for the thread that writes
+            reason = getattr(error, "strerror", None) or error
+            raise PayloadError(f"{pointer}: cannot be written: {reason}") from error
 
     async def _fill(self, file: int, pointer: Pointer) -> None:
         """Writes the object into the file; goes on from where a try broke off."""

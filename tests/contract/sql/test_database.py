@@ -9,6 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from tests.support.crowded import no_room_for_threads
 from tests.support.postgres import PASSWORD, PostgresServer
 from watchbot.errors import (
     DatabaseDown,
@@ -210,6 +211,18 @@ async def test_url_that_names_no_file(url: str, option: str) -> None:
     with pytest.raises(SettingError, match=f"--{option}"):
         async with open_database(url, option=option):
             pass
+
+
+async def test_machine_without_room_for_a_thread_is_a_database_that_is_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_database(f"sqlite:///{tmp_path}/a.db") as database:
+        with monkeypatch.context() as full:
+            no_room_for_threads(full)
+            with pytest.raises(DatabaseDown, match="can't start new thread"):
+                await database.fetch("SELECT 1")
+
+        assert await database.fetch("SELECT 1 AS one") == [{"one": 1}]
 
 
 async def test_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:

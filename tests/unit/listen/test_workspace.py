@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import anyio
-import anyio.to_thread
 import pytest
 
+from tests.support.crowded import no_room_for_threads
 from watchbot.listen.workspace import open_workspace
 
 
@@ -112,10 +112,7 @@ def test_directory_that_its_owner_may_not_write_to_is_deleted(victim: Path) -> N
 async def test_machine_without_room_for_a_thread_fails_no_run(
     victim: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, stays: bool
 ) -> None:
-    def no_thread(*_: object) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(anyio.to_thread, "run_sync", no_thread)
+    no_room_for_threads(monkeypatch)
 
     with open_workspace(()) as workspace:
         async with workspace.job() as scratch:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.crowded import no_room_for_threads
 from watchbot.errors import AwsError, Denied, NotFound
 from watchbot.sqs.envelope import Content
 from watchbot.sqs.message import Attribute
@@ -170,6 +171,16 @@ async def test_failed_fetch_says_why_and_leaves_no_file(
         await payloads(bucket, tmp_path).fetched(content())
 
     assert type(caught.value) is kind
+    assert files(tmp_path) == []
+
+
+async def test_machine_without_room_for_a_thread_is_a_failed_fetch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_room_for_threads(monkeypatch)
+
+    with pytest.raises(PayloadError, match="s3://b/k: cannot be written: can't start new thread"):
+        await payloads(Bucket(b"x"), tmp_path).fetched(content())
     assert files(tmp_path) == []
 
 
