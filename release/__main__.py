@@ -4,6 +4,7 @@ Writes beside them NOTES.md (from the changelog), the bill of materials of what 
 (watchbot.cdx.json, CycloneDX) and SHA256SUMS.
 """
 
+import json
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import helm_python
 from release import function, pyz, standalone
 from release.notes import NoNotes, notes
 from release.sums import write_sums
-from release.trials import Refused, try_all
+from release.trials import MAKERS_OF_A_VENV, Refused, try_all
 from watchbot import __version__
 
 
@@ -34,8 +35,8 @@ def release(target: Path) -> list[Path]:
     function.build(target)
     helm_python.package(pyz.ROOT / "charts/watchbot", destination=target)
     shutil.rmtree(standalone.directory_of(standalone.build(target)))
-    try_all(target)
     _add_bill_of_materials(target)
+    try_all(target)
     (target / "NOTES.md").write_text(written)
     write_sums(target)
     return sorted(target.iterdir())
@@ -49,11 +50,15 @@ def _add_bill_of_materials(target: Path) -> None:
         install = "-m pip install --quiet --disable-pip-version-check".split()
         python = Path(name) / "bin/python"
         subprocess.run([python, *install, *constraint, f"{wheel}[{standalone.EXTRAS}]"], check=True)
-        subprocess.run([python, "-m", "pip", "--quiet", "uninstall", "-y", "pip"], check=True)
+        makers = MAKERS_OF_A_VENV  # pip only warns of one that is not there
+        subprocess.run([python, "-m", "pip", "--quiet", "uninstall", "-y", *makers], check=True)
         words = "-m cyclonedx_py environment --output-reproducible --pyproject".split()
-        project, bill = str(pyz.ROOT / "pyproject.toml"), str(target / "watchbot.cdx.json")
-        describe = [sys.executable, *words, project, "-o", bill, str(python)]
+        bill, project = target / "watchbot.cdx.json", str(pyz.ROOT / "pyproject.toml")
+        describe = [sys.executable, *words, project, "-o", str(bill), str(python)]
         subprocess.run(describe, check=True)
+    described = json.loads(bill.read_text())
+    described["metadata"]["component"]["version"] = __version__  # pyproject.toml does not say it
+    bill.write_text(json.dumps(described, indent=2) + "\n")
 
 
 if __name__ == "__main__":

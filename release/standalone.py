@@ -27,16 +27,20 @@ from watchbot.extras import MARK
 
 EXTRAS = "otel,postgres,redis,schedule,template,tools"
 SIGN_IN = {"signin", "sso", "sso-oidc", "sts"}  # what botocore calls for credentials
-UNUSED = (  # of the standard library: tests, windows, builds of packages, line editing, mail
+UNUSED = (  # of the standard library: tests, windows, builds, line editing, mail, sound
     "*test*", "config-*", "curses", "dbm", "distutils", "ensurepip", "idlelib", "lib2to3",
     "pydoc_data", "tkinter", "turtle*", "venv", "xmlrpc", "_codecs_*", "_curses*",
     "_dbm*", "_gdbm*", "_pydecimal*", "_pyio*", "_tkinter*", "nis.*", "readline.*", "xxlimited*",
     "aifc*", "ftplib*", "imaplib*", "mailbox*", "nntplib*", "pickletools*", "smtp*", "telnetlib*",
+    "_crypt*", "audioop*", "crypt.py", "ossaudiodev*", "spwd*",
 )  # fmt: skip
 UNUSED_OF_PACKAGES = (
     "**/*.pyi", "**/*.pyx", "**/*.pxd", "**/*.[ch]", "boto3/data", "boto3/examples",
-    "dateutil/zoneinfo/*.tar.gz", "pygments/lexers",
-    "wcwidth/_wcwidth_c.*.so",  # it does without: tables for each terminal, compiled
+    "botocore/data/*/*/examples-1.json", "dateutil/zoneinfo/*.tar.gz", "pygments/lexers",
+    "**/*.proto", "**/tests", "**/.agents", "*.dist-info/sboms",
+    "google/[!_p]*",  # protocols of Google's own services, beside that of protobuf
+    "pydantic/v1",  # FastAPI asks whether a model is of that kind, and does without
+    "wcwidth/_wcwidth_c.*.so", "wcwidth/table_grapheme_overrides/_known_*",  # for single terminals
 )  # fmt: skip
 START = """\
 import os

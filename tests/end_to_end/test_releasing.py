@@ -1,5 +1,6 @@
 """The steps of a release: notes, trials, checksums, and the workflow that takes them."""
 
+import json
 import re
 import subprocess
 import zipfile
@@ -12,7 +13,7 @@ import yaml
 from release.notes import NoNotes, notes
 from release.standalone import services_called
 from release.sums import write_sums
-from release.trials import Refused, try_all, try_function, try_standalone
+from release.trials import Refused, try_all, try_bill, try_function, try_standalone
 from tests.support.building import ROOT
 from watchbot import __version__
 
@@ -84,10 +85,15 @@ def test_broken_files_are_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "empty.zip", "w"):
         pass
 
+    bill = {"metadata": {"component": {"version": "0"}}, "components": []}
+    (tmp_path / "bill.json").write_text(json.dumps(bill))
+
     with pytest.raises(Refused, match="said watchbot 0"):
         try_standalone(built, tmp_path / "place")
     with pytest.raises(Refused, match="no custom resource"):
         try_function(tmp_path / "empty.zip", tmp_path)
+    with pytest.raises(Refused, match="not the bill of materials of version"):
+        try_bill(tmp_path / "bill.json", tmp_path)
 
 
 def test_services_that_the_standalone_build_keeps_are_those_that_are_called() -> None:

@@ -236,17 +236,28 @@ def test_second_service_of_a_stack_needs_a_prefix() -> None:
     assert {"WatchbotQueue", "AgainQueue"} <= made_by(mine)["Resources"].keys()
 
 
-def test_example_is_synthesised_by_the_command_of_cdk(tmp_path: Path) -> None:
+def printed(page: str) -> str:
+    """The first block in Python of a page."""
+    _, _, rest = (ROOT / "docs/how-to" / page).read_text().partition("```python\n")
+    return rest.partition("```")[0]
+
+
+@pytest.mark.parametrize("printed_in", ["example", "cdk.md"])
+def test_app_is_synthesised_by_the_command_of_cdk(printed_in: str, tmp_path: Path) -> None:
     command = ROOT / "build/node/node_modules/.bin/cdk"
     if not command.exists():
         pytest.skip("no cdk here: make node")
+    app = tmp_path / "app"
+    shutil.copytree(ROOT / "examples/cdk", app)
+    if printed_in != "example":
+        (app / "app.py").write_text(printed(printed_in))
     done = subprocess.run(
-        [command, *"synth --quiet --no-notices --output".split(), tmp_path,
+        [command, *"synth --quiet --no-notices --output".split(), tmp_path / "out",
          "--app", f"{sys.executable} app.py"],
-        cwd=ROOT / "examples/cdk", capture_output=True, text=True, check=False, timeout=300,
+        cwd=app, capture_output=True, text=True, check=False, timeout=300,
         env={**os.environ, "CDK_DISABLE_CLI_TELEMETRY": "true", "CI": "true"},
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
-    made = json.loads((tmp_path / "pictures.template.json").read_text())
+    made = json.loads((tmp_path / "out/pictures.template.json").read_text())
     assert {"WatchbotQueue", "WatchbotService"} <= made["Resources"].keys()
