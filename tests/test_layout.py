@@ -68,7 +68,7 @@ OWNERS = {  # one door to each dangerous thing
 ROOMS = {  # a room of these folders imports from itself and from the lines above it
     "logs": ["line piped sink strangers", "setup worker", "handler"],
     "schedule": [
-        "cron loop",
+        "cron loop run_list",
         "job",
         "store",
         "runs start",

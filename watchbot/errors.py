@@ -34,7 +34,11 @@ WatchbotError           exit 1
     └── Rejected        AWS says that the request itself is wrong
 """
 
+from typing import TypeVar
+
 from watchbot.extras import how_to_add
+
+Kind = TypeVar("Kind", bound=BaseException)
 
 
 class WatchbotError(Exception):
@@ -269,11 +273,13 @@ class Rejected(AwsError):
 
 
 def first_expected(group: BaseExceptionGroup[BaseException]) -> WatchbotError | None:
-    """The first `WatchbotError` in a group: each nested task group wraps the error once more."""
-    found = group.subgroup(WatchbotError)
+    """The first `WatchbotError` in a group."""
+    return first_of(group, WatchbotError)
+
+
+def first_of(group: BaseExceptionGroup[BaseException], kind: type[Kind]) -> Kind | None:
+    """The first error of a kind in a group: each nested task group wraps the error once more."""
+    found: BaseException | None = group.subgroup(kind)
     while isinstance(found, BaseExceptionGroup):
-        inner = found.exceptions[0]
-        if isinstance(inner, WatchbotError):
-            return inner
-        found = inner if isinstance(inner, BaseExceptionGroup) else None
-    return None
+        found = found.exceptions[0]
+    return found if isinstance(found, kind) else None

@@ -43,6 +43,7 @@ class Fresh(Generic[Answer]):
         self._answer: Answer | Missing | None = None
         self._answered_at = 0.0
         self._asking: anyio.Event | None = None
+        self._outdated = False  # what is asked now was begun before an action
 
     async def get(self) -> Answer | Missing:
         """The answer, or why there is none."""
@@ -57,6 +58,7 @@ class Fresh(Generic[Answer]):
     def forget(self) -> None:
         """Drops the answer after an action: the next page waits for the new state."""
         self._answer = None
+        self._outdated = self._asking is not None
 
     def _begin(self) -> None:
         if self._asking is None:
@@ -69,10 +71,18 @@ class Fresh(Generic[Answer]):
 
     async def _refresh(self, over: anyio.Event) -> None:
         try:
-            self._answer = await self._ask()
-        except WatchbotError as error:
-            self._answer = Missing(reason=str(error))
+            answer = await self._answered()
+            while self._outdated:
+                self._outdated = False
+                answer = await self._answered()
+            self._answer = answer
         finally:
             self._answered_at = self._clock()
             self._asking = None
             over.set()
+
+    async def _answered(self) -> Answer | Missing:
+        try:
+            return await self._ask()
+        except WatchbotError as error:
+            return Missing(reason=str(error))

@@ -2,8 +2,8 @@
 
 import json
 import re
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -18,7 +18,7 @@ from watchbot.console.letters.work import Order, told
 from watchbot.console.queues import keys
 from watchbot.console.render import Renderer
 from watchbot.console.sources import Sources
-from watchbot.console.visit import form_of, number_of
+from watchbot.console.visit import Form, form_of, number_of
 from watchbot.deadletter import letter
 from watchbot.pages.site import asking
 from watchbot.queues.state import QueueState
@@ -26,7 +26,8 @@ from watchbot.queues.state import QueueState
 SIZE = 100  # letters on a page
 WALKING_REFRESH_S, WORK_REFRESH_S = 2, 1
 FILTERS = ("text", "fingerprint", "older", "newer")
-MOST_RATE = 10_000
+LEAST_RATE, MOST_RATE = 0.001, 10_000
+NONE_CHOSEN = "no letter is chosen; tick some, and try again"
 _AGE = re.compile(r"(\d{1,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
@@ -72,7 +73,7 @@ class LetterPages:
 
     async def letters(self, request: Request) -> Response:
         key, state = await self._queue(request)
-        tray = self._sources.trays.of(_dead_url(state))
+        tray = self._tray(state)
         facts: dict[str, Any] = {"key": key, "queue": state, "tray": tray}
         if tray is None or tray.closed:
             wait_s = WALKING_REFRESH_S if tray and not tray.ended.is_set() else 0
@@ -156,7 +157,7 @@ class LetterPages:
         asked = _filters(dict(form.fields))
         chosen = form.all("id") if form.one("which") == "chosen" else _ids(tray, asked)
         if not chosen:
-            raise HTTPException(400, "no letter is chosen; tick some, and try again")
+            raise HTTPException(400, NONE_CHOSEN)
         return self._renderer.page(
             request,
             "sure.html",
@@ -165,6 +166,7 @@ class LetterPages:
             what=_verb(form.one("what")),
             ids=form.all("id") if form.one("which") == "chosen" else [],
             count=len(chosen),
+            received=tray.sheaf.received,
             asked=asked,
             sources=await self._sources_of(state),
         )
@@ -174,7 +176,9 @@ class LetterPages:
         form = await form_of(request, self._renderer.tickets)
         _, state = await self._queue(request)
         tray, what = self._open_tray(state), _verb(form.one("what"))
-        ids = form.all("id") or _ids(tray, _filters(dict(form.fields)))
+        ids = form.all("id") or _confirmed(tray, form)
+        if not ids:
+            raise HTTPException(400, NONE_CHOSEN)
         body = form.one("body").replace("\r\n", "\n") if form.one("edited") else None
         to_url = await self._target(state, form.one("to"))
         if body is not None:
@@ -221,8 +225,15 @@ class LetterPages:
             raise HTTPException(404, "the console shows no such queue with dead letters")
         return key, state
 
-    def _open_tray(self, state: QueueState) -> Tray:
+    def _tray(self, state: QueueState) -> Tray | None:
+        """The tray of the queue, which somebody looks into now; or None."""
         tray = self._sources.trays.of(_dead_url(state))
+        if tray is not None:
+            tray.touch()
+        return tray
+
+    def _open_tray(self, state: QueueState) -> Tray:
+        tray = self._tray(state)
         if tray is None or tray.closed:
             raise HTTPException(409, "the dead letters of this queue are closed; open them again")
         return tray
@@ -271,8 +282,9 @@ def _filters(asked: Mapping[str, str]) -> dict[str, str]:
 
 
 def _places(tray: Tray, asked: Mapping[str, str]) -> list[int]:
+    wanted = asked["fingerprint"]
     return tray.sheaf.places(
-        fingerprint=None if not asked["fingerprint"] else asked["fingerprint"].replace("none", ""),
+        fingerprint=None if not wanted else "" if wanted == "none" else wanted,
         text=asked["text"],
         sent_before_ms=_ago_ms(asked["older"]),
         sent_after_ms=_ago_ms(asked["newer"]),
@@ -283,14 +295,23 @@ def _ids(tray: Tray, asked: Mapping[str, str]) -> list[str]:
     return [tray.sheaf.id(place) for place in _places(tray, asked)]
 
 
+def _confirmed(tray: Tray, form: Form) -> list[str]:
+    """The ids that match the form's filters, of the letters that were here when it was made.
+
+    A walk goes on meanwhile: nobody has confirmed what it has found since.
+    """
+    received = number_of(dict(form.fields), "received")
+    places = _places(tray, _filters(dict(form.fields)))
+    return [tray.sheaf.id(place) for place in places if place < received]
+
+
 def _ago_ms(text: str) -> int | None:
     if not text:
         return None
     found = _AGE.fullmatch(text)
     if not found:
         raise HTTPException(400, f"{text[:40]!r} is no age; write it like 90s, 5m, 2h or 7d")
-    span = timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
-    return int((datetime.now(UTC) - span).timestamp() * 1000)
+    return int((time.time() - int(found[1]) * _SECONDS[found[2]]) * 1000)
 
 
 def _verb(text: str) -> str:
@@ -306,8 +327,9 @@ def _rate(text: str) -> float | None:
         rate = float(text)
     except ValueError:
         rate = 0
-    if not 0 < rate <= MOST_RATE:
-        raise HTTPException(400, f"the rate must be messages a second, at most {MOST_RATE}")
+    if not LEAST_RATE <= rate <= MOST_RATE:
+        problem = f"the rate must be messages a second, from {LEAST_RATE} to {MOST_RATE}"
+        raise HTTPException(400, problem)
     return rate
 
 

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from watchbot.console.fresh import Missing
 from watchbot.console.watchers import FailingKind, WatcherView
+from watchbot.pages.site import lasted
 from watchbot.queues.state import QueueState
 
 BAD, ODD = "bad", "odd"
@@ -88,7 +89,7 @@ def _of_failures(board: Board) -> Iterator[Need]:
                 level=BAD,
                 what="failing",
                 text=f"{kind.how}: {sum(kind.minutes):,} in the last hour",
-                link=f"/failures/{kind.fingerprint}",
+                link=f"/failures/{quote(kind.fingerprint, safe='')}",
                 since=kind.last,
                 minutes=kind.minutes,
             )
@@ -176,13 +177,3 @@ def _of_tasks(board: Board) -> Iterator[Need]:
 
 def _missing(what: str, missing: Missing) -> Need:
     return Need(level=ODD, what="not seen", text=f"{what}: {missing.reason}")
-
-
-def lasted(seconds: float | None) -> str:
-    """A time span for people: 12 min."""
-    if seconds is None:
-        return "–"  # noqa: RUF001 - a dash for people
-    for size_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size_s:
-            return f"{seconds / size_s:.0f} {unit}"
-    return f"{seconds:.0f} s"

@@ -1,15 +1,15 @@
 """Renders the pages: what all of them show, and the forms of values for people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from watchbot.console.needs import lasted
 from watchbot.moment import to_text, to_time
-from watchbot.pages.site import Templates, visitor
+from watchbot.pages.site import Templates, lasted, visitor
 from watchbot.pages.tickets import Tickets
+from watchbot.schedule.run_list import pill
 
 NAV = (
     ("/", "Now"),
@@ -36,7 +36,7 @@ class Renderer:
                 "instant": instant,
                 "count": _count,
                 "share": _share,
-                "run_level": _run_level,
+                "run_level": pill,
             },
         )
 
@@ -76,7 +76,7 @@ def instant(text: str | None) -> dict[str, str] | None:
         return None
     try:
         moment = to_text(to_time(text))
-    except ValueError:
+    except (ValueError, OverflowError):  # OverflowError: a time of the year 1 in another zone
         return {"exact": "", "shown": text}
     return {"exact": moment, "shown": f"{moment[:10]} {moment[11:19]} UTC"}
 
@@ -87,12 +87,6 @@ def _is_below(path: str, page: str) -> bool:
 
 def _count(number: float | None) -> str:
     return "–" if number is None else f"{number:,.0f}"  # noqa: RUF001 - a dash for people
-
-
-def _run_level(run: Mapping[str, Any]) -> str:
-    """The colour of a scheduled run's pill. A start is no success: its tasks may fail."""
-    levels = {"started": "active", "skipped": "stopped", "due": "stopped"}
-    return str(run["outcome"] or levels.get(run["status"], "failed"))
 
 
 def _share(part: float) -> str:

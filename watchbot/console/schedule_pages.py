@@ -13,16 +13,10 @@ from watchbot.console.scheduler import ACTIONS, NoScheduler
 from watchbot.console.sources import Sources
 from watchbot.console.visit import form_of
 from watchbot.pages.site import asking
+from watchbot.schedule.run_list import CHOICES
 
 REFRESH_S = 5
 SHOWN = 200  # runs
-CHOICES: Mapping[str, Mapping[str, str]] = {
-    "all": {},
-    "failed": {"failed": "true"},
-    "running": {"outcome": "active"},
-    "waiting": {"status": "due"},
-    "succeeded": {"outcome": "success"},
-}
 
 
 class SchedulePart:
@@ -80,7 +74,8 @@ class SchedulePart:
         scheduler = self._sources.scheduler
         if scheduler is None:
             return [], [], None
-        wanted = {**CHOICES[show], **({"job": job} if job else {}), "limit": str(SHOWN)}
+        chosen = {name: str(value).lower() for name, value in CHOICES[show].items()}
+        wanted = {**chosen, **({"job": job} if job else {}), "limit": str(SHOWN)}
         try:
             runs, jobs = await scheduler.runs(**wanted), await scheduler.jobs()
         except NoScheduler as error:

@@ -32,13 +32,13 @@ from watchbot.console.sources import Sources
 from watchbot.console.task_pages import TaskPages
 from watchbot.console.visit import MAX_BYTES
 from watchbot.console.watchers import FailingKind, Watchers
-from watchbot.errors import AwsError, DatabaseDown, DatabaseError, UsageError
+from watchbot.errors import AwsError, DatabaseDown, DatabaseError, SettingError, UsageError
 from watchbot.lifecycle import Stop
-from watchbot.pages.door import check_door
+from watchbot.pages.door import check_door, check_secret
 from watchbot.pages.gate import Gate
 from watchbot.pages.site import holders, site
 from watchbot.pages.visitors import ProxyUsers, TokenHolders, Visitors
-from watchbot.settings.base import load
+from watchbot.settings.base import describe, load
 from watchbot.settings.console import ConsoleSettings
 from watchbot.settings.status import StatusSettings
 from watchbot.web import Served, serving, serving_app
@@ -69,6 +69,10 @@ async def serving_console(settings: ConsoleSettings) -> AsyncIterator[str]:
     """
     secret = settings.secret
     check_door(settings.host, secret)
+    check_secret("look_token", settings.look_token)
+    if settings.look_token is not None and secret is None:
+        problem = f"limits nobody while others need no token; set {describe('token')}, too"
+        raise SettingError(describe("look_token"), problem)
     async with AsyncExitStack() as house:
         audit = await open_audit(settings.database)
         tasks = await house.enter_async_context(anyio.create_task_group())
@@ -136,8 +140,13 @@ def application(sources: Sources, secret: str | None) -> ASGIApp:
         ],
         exception_handlers=_handlers(renderer),
     )
+
+    def refused(request: Request, problem: str) -> Response:
+        return _problem(renderer, request, 403, problem)
+
+    gate = Gate(inner, settings.public_url, max_bytes=MAX_BYTES, refused=refused)
     return site(
-        [Mount("/", Gate(inner, settings.public_url, max_bytes=MAX_BYTES))],
+        [Mount("/", gate)],
         host=settings.host,
         visitors=_visitors(settings, secret),
         public_url=settings.public_url,
@@ -159,10 +168,13 @@ def _shown_queues(settings: ConsoleSettings) -> StatusSettings:
     return load(StatusSettings, {**shown, **where})
 
 
+def _problem(renderer: Renderer, request: Request, status: int, text: str) -> Response:
+    title = {403: "Not allowed", 404: "Not here", 409: "Not now"}.get(status, "Not done")
+    return renderer.page(request, "problem.html", status, title=title, text=text)
+
+
 def _handlers(renderer: Renderer) -> dict[Any, Any]:
-    def page(request: Request, status: int, text: str) -> Response:
-        title = {403: "Not allowed", 404: "Not here", 409: "Not now"}.get(status, "Not done")
-        return renderer.page(request, "problem.html", status, title=title, text=text)
+    page = partial(_problem, renderer)
 
     async def refused(request: Request, error: Exception) -> Response:
         http = cast(HTTPException, error)

@@ -24,14 +24,19 @@ def check_door(host: str, token: str | None, prefix: str = "") -> None:
 
     The names of both options begin with `prefix`.
     """
-    if token is not None and _UNRESOLVED.fullmatch(token):
-        problem = "is blank, or names a secret; set it to the secret itself"
-        raise SettingError(describe(f"{prefix}token"), problem)
+    check_secret(f"{prefix}token", token)
     if token is None and not is_loopback(host):
         raise SettingError(
             describe(f"{prefix}host"),
             f"others may reach {host}, and need no token; set {describe(f'{prefix}token')}",
         )
+
+
+def check_secret(option: str, secret: str | None) -> None:
+    """Raises `SettingError`, naming `option`, for a placeholder in the place of a secret."""
+    if secret is not None and _UNRESOLVED.fullmatch(secret):
+        problem = "is blank, or names a secret; set it to the secret itself"
+        raise SettingError(describe(option), problem)
 
 
 def is_loopback(host: str) -> bool:

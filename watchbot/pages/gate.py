@@ -1,10 +1,11 @@
 """Refuses requests that a browser sends for another web site, and bodies that are too big."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from watchbot.pages.door import Site, site_of
@@ -12,12 +13,19 @@ from watchbot.pages.door import Site, site_of
 MAX_BYTES = 65_536
 
 
+Refused = Callable[[Request, str], Response]
+
+
+def _as_json(_: Request, problem: str) -> Response:
+    return JSONResponse({"message": problem}, 403)
+
+
 class Gate:
     """Refuses requests from other web sites, and bodies of more than `max_bytes`.
 
     A browser sends some requests on behalf of any site, and names that site in a header.
     `public_url` is our address behind a proxy. `guests` are other sites that may send requests; `*`
-    means all sites.
+    means all sites. `refused` makes the answer to a request of another site, from the reason.
     """
 
     def __init__(
@@ -25,9 +33,12 @@ class Gate:
         app: ASGIApp,
         public_url: str | None = None,
         guests: Sequence[str] = (),
+        *,
         max_bytes: int = MAX_BYTES,
+        refused: Refused = _as_json,
     ) -> None:
         self._app, self._any, self._max_bytes = app, "*" in guests, max_bytes
+        self._refused = refused
         self._ours = {site_of(public_url)} if public_url else set[Site]()
         self._guests = {site_of(guest) for guest in guests}
 
@@ -38,7 +49,7 @@ class Gate:
         headers = Headers(scope=scope)
         problem = self._foreign(scope["path"], headers)
         if problem:
-            await JSONResponse({"message": problem}, 403)(scope, receive, send)
+            await self._refused(Request(scope), problem)(scope, receive, send)
             return
         taken = 0
 

@@ -121,6 +121,16 @@ def shown_time(text: str | None) -> str:
     return f"{text[:10]} {text[11:19]}" if text else "–"  # noqa: RUF001 - a dash for people
 
 
+def lasted(seconds: float | None) -> str:
+    """A time span for people: 12 min."""
+    if seconds is None:
+        return "–"  # noqa: RUF001 - a dash for people
+    for size_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size_s:
+            return f"{seconds / size_s:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def zoned(text: str | None, zone: str) -> dict[str, str] | None:
     """A time for `<time>` in a time zone: its attribute, the text, and UTC for a hover.
 

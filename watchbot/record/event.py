@@ -233,7 +233,7 @@ def _integer(document: Mapping[str, Any], key: str, largest: int) -> int | None:
 
 
 def _moment(document: Mapping[str, Any], key: str) -> str | None:
-    """A time as text: events hold ISO 8601, the API seconds since 1970, boto `datetime`s."""
+    """A time as text: events hold ISO 8601, some seconds since 1970."""
     value = document.get(key)
     if value is None:
         return None

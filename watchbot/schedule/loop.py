@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Loop:
-    """Runs a step after the seconds that the last step returned, or at once after `tell`.
+    """Runs a step after the seconds that the last step returned, or at once after `wake`.
 
     If the database fails, `trouble` has the error until a step succeeds.
     """
@@ -56,7 +56,7 @@ class Loop:
                 self.trouble = str(error)
                 log.warning("database failed", extra={"reason": str(error)})
                 pause_s = retry_pause(failures, cap_s=RETRY_CAP_S, chance=self._chance)
-                if not self._over:  # `tell` does not shorten the pause after a failure
+                if not self._over:  # `wake` does not shorten the pause after a failure
                     self._news = anyio.Event()
             else:
                 failures, self.trouble = 0, None

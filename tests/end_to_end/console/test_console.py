@@ -14,6 +14,8 @@ from tests.support.console import Person, console, text_of
 from tests.support.dead_letters import Queues
 from tests.support.programs import assert_refused, listen, read_until, stop
 
+HTML = "text/html; charset=utf-8"
+
 
 @pytest.fixture(scope="module")
 def url(cloud: Cloud, pair: Queues) -> Iterator[str]:
@@ -77,7 +79,8 @@ def test_strangers_are_refused(url: str, ann: Person) -> None:
     assert Person(url, Authorization="Bearer wrong").get("/").status_code == 401
     assert ann.get("/", Host="evil.example").status_code == 400
     foreign = ann.post("/queues/tiles/pause", fields, Origin="https://evil.example")
-    assert foreign.status_code == 403
+    assert (foreign.status_code, foreign.headers["content-type"]) == (403, HTML)
+    assert "Not allowed Not for requests of another web site" in text_of(foreign.text)
     assert ann.post("/queues/tiles/pause", {"ticket": "guessed"}).status_code == 409
     assert ann.post("/queues/tiles/pause", {}).status_code == 409
     headers = ann.get("/").headers
@@ -203,6 +206,9 @@ def test_missing_parts_are_named_and_the_rest_is_shown(cloud: Cloud, pair: Queue
         (("--database", "mysql://x"), "must be sqlite:///FILE"),
         (("--failures", "mysql://x"), "must be sqlite:///FILE"),
         (("--queue-url", "tiles"), "must be the URL of a queue"),
+        (("--failures", "sqlite://x"), "--failures (WATCHBOT_FAILURES): must be sqlite:///FILE"),
+        (("--look-token", "look"), "--look-token (WATCHBOT_LOOK_TOKEN): limits nobody"),
+        (("--token", "act", "--look-token", "${LOOK}"), "--look-token (WATCHBOT_LOOK_TOKEN): is"),
     ],
 )
 def test_bad_options(cloud: Cloud, words: tuple[str, ...], said: str) -> None:

@@ -45,6 +45,12 @@ class Office:
             time.sleep(0.05)  # leaves the processor to those that are waited for
         raise AssertionError(f"{path} never shows {pattern!r}: {text}")
 
+    def asked_to_delete(self, **filters: str) -> dict[str, str]:
+        """The form that asks whether to delete all letters that match."""
+        words = {"which": "found", "what": "delete", **filters}
+        page = self.ann.send("/letters/tiles", "/letters/tiles/sure", **words)
+        return dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
+
 
 @pytest.fixture(scope="module")
 def office(cloud: Cloud) -> Iterator[Office]:
@@ -129,9 +135,7 @@ def test_found_letters_are_deleted(office: Office) -> None:
     office.opened("tile 1", "tile 2", "other")
     found = office.ann.look("/letters/tiles?text=tile")
 
-    began = office.ann.send(
-        "/letters/tiles", "/letters/tiles/act", what="delete", text="tile", which="found"
-    )
+    began = office.ann.post("/letters/tiles/act", office.asked_to_delete(text="tile"))
     office.wait_until(began.url.removeprefix(office.url), "Done: 2 deleted")
 
     assert "2 that match" in found
@@ -182,12 +186,32 @@ def test_cancelled_order_keeps_the_rest(office: Office) -> None:
     assert len(_given_back(office)) == 4 - replayed
 
 
+def test_order_covers_what_was_here_when_it_was_asked_for(office: Office) -> None:
+    """A walk goes on while a person reads "Delete 1": nobody has confirmed what it finds."""
+    office.opened("one")
+    fields = office.asked_to_delete()
+    office.opened("two")
+
+    began = office.ann.post("/letters/tiles/act", fields)
+
+    office.wait_until(began.url.removeprefix(office.url), "Done: 1 deleted")
+    assert "1 letters" in office.wait_until("/letters/tiles", "two")
+
+
+def test_age_from_before_our_times_finds_nothing(office: Office) -> None:
+    office.opened("one")
+
+    assert "0 that match" in office.ann.look("/letters/tiles?older=999999d")
+
+
 BAD_FORMS: list[tuple[str, dict[str, object], str]] = [
     ("sure", {"which": "chosen", "what": "replay"}, "no letter is chosen"),
     ("sure", {"which": "found", "what": "replay", "older": "soon"}, "is no age"),
     ("act", {"what": "burn", "id": "x"}, "can be replayed or deleted"),
     ("act", {"what": "replay", "id": "x", "rate": "0"}, "the rate must be"),
     ("act", {"what": "replay", "id": "x", "rate": "fast"}, "the rate must be"),
+    ("act", {"what": "replay", "id": "x", "rate": "1e-300"}, "the rate must be"),
+    ("act", {"what": "delete"}, "no letter is chosen"),
     ("act", {"what": "replay", "id": "x", "to": "https://evil.example/1/q"}, "they came from"),
     ("act", {"what": "replay", "id": ["x", "y"], "edited": "yes", "body": "b"}, "for one letter"),
 ]

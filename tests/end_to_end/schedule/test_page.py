@@ -114,7 +114,15 @@ def test_button_on_another_site_does_nothing(url: str) -> None:
     pressed = requests.post(f"{url}/page/jobs/hourly/run", headers=foreign, timeout=10)
 
     assert pressed.status_code == 403
+    assert "<h1>Not allowed</h1>" in pressed.text
     assert requests.get(f"{url}/v1/jobs/hourly/runs", timeout=10).json() == {"runs": []}
+
+
+@pytest.mark.parametrize("due_at", ["soon", "0001-01-01T00:00:00+14:00"])
+def test_run_of_no_time_cannot_be_cancelled(url: str, due_at: str) -> None:
+    answer = requests.post(f"{url}/page/jobs/hourly/runs/{due_at}/cancel", timeout=10)
+
+    assert (answer.status_code, "There is no run of this time" in answer.text) == (404, True)
 
 
 def test_page_that_is_not_there(url: str) -> None:

@@ -41,6 +41,24 @@ async def test_answer_is_asked_anew_after_an_action() -> None:
         assert await fresh.get() == "after"
 
 
+async def test_question_from_before_an_action_is_asked_again() -> None:
+    state, acted = "before", anyio.Event()
+
+    async def ask() -> str:
+        seen = state
+        await acted.wait()
+        return seen
+
+    async with anyio.create_task_group() as tasks:
+        fresh = Fresh(ask, tasks, clock=Clock())
+        tasks.start_soon(fresh.get)
+        await anyio.wait_all_tasks_blocked()
+        state = "after"
+        fresh.forget()
+        acted.set()
+        assert await fresh.get() == "after"
+
+
 async def test_failure_is_a_missing_part() -> None:
     async def ask() -> str:
         raise WatchbotError("the database is down")

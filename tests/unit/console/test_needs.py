@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from watchbot.console.fresh import Missing
-from watchbot.console.needs import Board, FailedRun, FailedTasks, lasted, needs
+from watchbot.console.needs import Board, FailedRun, FailedTasks, needs
 from watchbot.console.queues import keys
 from watchbot.console.watchers import FailingKind, WatcherView
 from watchbot.errors import NotFound
+from watchbot.pages.site import lasted
 from watchbot.queues.state import QueueState
 from watchbot.sqs.pause import Pause
 

@@ -5,6 +5,7 @@ else reads it, and it is gone with the process.
 """
 
 import bisect
+import contextlib
 import json
 import tempfile
 from array import array
@@ -45,6 +46,11 @@ class Sheaf:
 
     def __len__(self) -> int:
         return len(self._starts) - len(self._gone)
+
+    @property
+    def received(self) -> int:
+        """The number of letters that were taken in, with those that are gone: the next place."""
+        return len(self._starts)
 
     @property
     def full(self) -> bool:
@@ -157,7 +163,8 @@ class Sheaf:
 
     def close(self) -> None:
         """Gives the file's space back."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # a disk that is full takes what is buffered no more
+            self._file.close()
 
     def _span(self, place: int) -> tuple[int, int]:
         last = place + 1 == len(self._starts)

@@ -1,15 +1,17 @@
 """Walks through a dead-letter queue once, for all viewers, and holds its letters until closed."""
 
 import logging
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import anyio
 
 from watchbot.aws import open_client
 from watchbot.console.letters.sheaf import Sheaf
 from watchbot.deadletter.walk import Walk, walking
-from watchbot.errors import WatchbotError, first_expected
+from watchbot.errors import WatchbotError, first_expected, first_of
 from watchbot.lifecycle import Stop
 from watchbot.settings.base import AwsEndpoint
 from watchbot.sqs.message import Message
@@ -35,7 +37,8 @@ class Tray:
         self._stop = Stop()
         self._wanted = anyio.Event()  # another walk, or the end
         self._opened_at = self._touched_at = clock()
-        self._works = 0
+        self._orders: list[anyio.Event] = []  # to stop them
+        self._idle = anyio.Event()
         self._walk: Walk | None = None
         self.sheaf = Sheaf()
         self.walking = True
@@ -51,10 +54,9 @@ class Tray:
     @property
     def is_over(self) -> bool:
         """Whether nobody has looked for ten minutes, or SQS will soon show the letters again."""
-        if self._works:
-            return False
         now = self._clock()
-        return now - self._touched_at > IDLE_S or now - self._opened_at > LONGEST_S
+        forgotten = now - self._touched_at > IDLE_S and not self._orders
+        return forgotten or now - self._opened_at > LONGEST_S
 
     def look_again(self) -> None:
         """Walks on, to the letters that have come since."""
@@ -63,24 +65,28 @@ class Tray:
             self._wanted.set()
 
     def close(self) -> None:
-        """Gives the letters back to the queue."""
-        self.closed = True
-        self._stop.ask()
-        self._wanted.set()
+        """Gives the letters back to the queue, once the orders on them have stopped."""
+        if not self.closed:  # a second stop would leave letters hidden
+            self._end()
+            self._stop.ask()
+            self._wanted.set()
 
     async def run(self, url: str, aws: AwsEndpoint) -> None:
         """Walks through the queue, and holds its letters until `close`.
 
-        Raises no `WatchbotError`: `problem` holds its text.
+        Raises neither `WatchbotError` nor `OSError`: `problem` holds its text.
         """
         try:
             async with open_client("sqs", aws.near(url), wait_s=WAIT_S) as sqs:
                 await self._hold(SqsQueue(sqs, url))
         except* WatchbotError as errors:
-            self.problem = str(first_expected(errors))
-            log.warning("letters not shown", extra={"reason": self.problem})
+            self._fail(str(first_expected(errors)))
+        except* OSError as errors:
+            reason = getattr(first_of(errors, OSError), "strerror", None)
+            self._fail(f"no room for them in {tempfile.gettempdir()}: {reason}")
         finally:
-            self.walking, self.closed, self._walk = False, True, None
+            self._end()
+            self.walking, self._walk = False, None
             self.sheaf.close()
             self.ended.set()
 
@@ -93,13 +99,30 @@ class Tray:
         self.sheaf.drop([message.id for message in messages])
         return self._walk.undeleted - before
 
-    def begin_work(self) -> None:
-        """Keeps the tray open, whoever looks, until `end_work`."""
-        self._works += 1
+    @contextmanager
+    def order(self, stop: anyio.Event) -> Iterator[None]:
+        """Holds the letters, whoever looks, while an order works on them.
 
-    def end_work(self) -> None:
-        self._works -= 1
-        self.touch()
+        Sets `stop` when the letters go back: the order must end soon.
+        """
+        self._orders.append(stop)
+        if self.closed:
+            stop.set()
+        try:
+            yield
+        finally:
+            self._orders.remove(stop)
+            self._idle.set()
+            self.touch()
+
+    def _end(self) -> None:
+        self.closed = True
+        for stop in self._orders:
+            stop.set()
+
+    def _fail(self, problem: str) -> None:
+        self.problem = problem
+        log.warning("letters not shown", extra={"reason": problem})
 
     async def _hold(self, queue: Queue) -> None:
         async with walking(queue, self._stop, visibility_s=VISIBILITY_S, wait_s=WAIT_S) as walk:
@@ -108,6 +131,9 @@ class Tray:
                 await self._take_in(walk, queue)
                 await self._wanted.wait()
                 self._wanted = anyio.Event()
+            while self._orders:  # a letter that was just sent must be deleted, not given back
+                self._idle = anyio.Event()
+                await self._idle.wait()
 
     async def _take_in(self, walk: Walk, queue: Queue) -> None:
         self.walking = True

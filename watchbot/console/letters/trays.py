@@ -1,6 +1,7 @@
 """Keeps the open trays of all queues, and the orders on their letters."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 import anyio
 from anyio.abc import TaskGroup
@@ -18,17 +19,21 @@ KEPT_WORKS = 50
 class Trays:
     """The trays by the URL of their dead-letter queue. Tasks run in `tasks`."""
 
-    def __init__(self, aws: AwsEndpoint, audit: Audit, tasks: TaskGroup) -> None:
-        self._aws, self._audit, self._tasks = aws, audit, tasks
+    def __init__(
+        self,
+        aws: AwsEndpoint,
+        audit: Audit,
+        tasks: TaskGroup,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._aws, self._audit, self._tasks, self._clock = aws, audit, tasks, clock
         self._trays: dict[str, Tray] = {}
         self._works: dict[str, OrderProgress] = {}
 
     def of(self, url: str) -> Tray | None:
-        """The open tray of this queue, now in use; or None."""
-        tray = self._trays.get(url)
-        if tray is not None:
-            tray.touch()
-        return tray
+        """The tray of this queue, open or closed with a problem; or None."""
+        return self._trays.get(url)
 
     def open(self, url: str) -> Tray:
         """The tray of this queue, opened if it is not. Walking goes on in the background."""
@@ -36,7 +41,7 @@ class Trays:
         if known is not None and not known.ended.is_set():
             known.touch()
             return known
-        tray = self._trays[url] = Tray()
+        tray = self._trays[url] = Tray(clock=self._clock)
         self._tasks.start_soon(self._run, url, tray)
         return tray
 
@@ -54,7 +59,7 @@ class Trays:
         tray = self._trays.get(url)
         if tray is None or tray.closed:
             raise UsageError("the dead letters are closed; open them again")
-        work = OrderProgress(order=order)
+        work = OrderProgress(order=order, total=len(order.ids))
         self._works[work.id] = work
         for old in [each.id for each in self._works.values() if each.over][:-KEPT_WORKS]:
             del self._works[old]

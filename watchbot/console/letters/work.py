@@ -42,6 +42,7 @@ class OrderProgress:
     """An order under way or done. `gone` are letters that the tray no longer had."""
 
     order: Order
+    total: int  # letters
     id: str = field(default_factory=lambda: secrets.token_urlsafe(9))
     done: int = 0
     gone: int = 0
@@ -50,21 +51,22 @@ class OrderProgress:
     problem: str | None = None
     over: bool = False
     cancelled: bool = False
+    stop: anyio.Event = field(default_factory=anyio.Event)
 
     @property
-    def total(self) -> int:
-        """The number of letters in the order."""
-        return len(self.order.ids)
+    def left(self) -> int:
+        """The number of letters that are not dealt with."""
+        return max(0, self.total - self.done - self.gone - len(self.refused))
 
     @property
     def share(self) -> float:
         """The part of the letters that is dealt with, 0 to 1."""
-        dealt = self.done + self.gone + len(self.refused)
-        return min(1.0, dealt / self.total) if self.total else 1.0
+        return 1 - self.left / self.total if self.total else 1.0
 
     def cancel(self) -> None:
         """Stops after the letters that are being sent now."""
         self.cancelled = True
+        self.stop.set()
 
 
 class _Counter:
@@ -80,16 +82,16 @@ class _Counter:
 
 async def carry_out(work: OrderProgress, tray: Tray, aws: AwsEndpoint, audit: Audit) -> None:
     """Carries an order out, and notes its end in the audit. Raises nothing: see `problem`."""
-    tray.begin_work()
     order = work.order
-    try:
-        await (_delete(work, tray) if order.what == "delete" else _replay(work, tray, aws))
-    except* WatchbotError as errors:
-        work.problem = str(first_expected(errors))
-    finally:
-        work.over = True
-        tray.end_work()
-        await audit.note(order.who, order.what, order.queue, count=work.done, detail=told(work))
+    with tray.order(work.stop):
+        try:
+            await (_delete(work, tray) if order.what == "delete" else _replay(work, tray, aws))
+        except* WatchbotError as errors:
+            work.problem = str(first_expected(errors))
+        finally:
+            work.over = True
+            work.order = replace(order, ids=())  # up to a hundred thousand, and done with
+            await audit.note(order.who, order.what, order.queue, count=work.done, detail=told(work))
 
 
 def told(work: OrderProgress) -> str:
@@ -98,6 +100,7 @@ def told(work: OrderProgress) -> str:
     parts += [f"{len(work.refused)} refused and kept"] if work.refused else []
     parts += [f"{work.doubled} sent, but not deleted here"] if work.doubled else []
     parts += [f"{work.gone} were gone"] if work.gone else []
+    parts += [f"{work.left} left"] if work.over and work.left else []
     parts += ["cancelled"] if work.cancelled else []
     parts += [work.problem] if work.problem else []
     if work.order.body is not None:
@@ -113,28 +116,30 @@ async def _delete(work: OrderProgress, tray: Tray) -> None:
 
 
 async def _replay(work: OrderProgress, tray: Tray, aws: AwsEndpoint) -> None:
-    order, counter = work.order, _Counter(tray)
-    rate = order.rate
+    order, counter, rate = work.order, _Counter(tray), work.order.rate
     size = CHUNK if rate is None else max(1, min(CHUNK, int(rate)))
 
     async with open_destination(order.to_url or "", aws) as destination:
         replaying = Replay(counter, destination, lambda text: log.info("letter kept: %s", text))
         for messages in _chunks(work, tray, size):
-            changed = [replace(each, body=order.body or each.body) for each in messages]
-            await replaying.replay(changed)
+            if order.body is not None:
+                messages = [replace(each, body=order.body) for each in messages]
+            await replaying.replay(messages)
             tally = replaying.tally
             work.done, work.doubled = tally.replayed, tally.doubled
-            work.refused = [
-                (message_id, f"{why.code}: {why.text}") for message_id, why in tally.refused
+            work.refused += [
+                (message_id, f"{why.code}: {why.text}")
+                for message_id, why in tally.refused[len(work.refused) :]
             ]
             if rate is not None:
-                await anyio.sleep(len(messages) / rate)
+                with anyio.move_on_after(len(messages) / rate):
+                    await work.stop.wait()
 
 
 def _chunks(work: OrderProgress, tray: Tray, size: int) -> Iterator[list[Message]]:
-    """The letters of the order that the tray still has, until somebody cancels."""
+    """The letters of the order that the tray still has, until its stop."""
     for ids in batched(work.order.ids, size):
-        if work.cancelled or tray.closed:
+        if work.stop.is_set():
             return
         places = [tray.sheaf.place(each) for each in ids]
         here = [place for place in places if place is not None]

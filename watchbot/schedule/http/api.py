@@ -54,7 +54,12 @@ def application(settings: ScheduleSettings, store: Store, scheduler: Scheduler) 
     for app in (inner, v1):
         for kind, handler in _REFUSALS.items():
             app.add_exception_handler(kind, _with_pages(handler, pages))
-    gate = Gate(inner, settings.public_url, settings.cors_origin)
+
+    def refused(request: Request, problem: str) -> Response:
+        asked_for_page = request.url.path.startswith("/page")
+        return pages.problem(403, problem) if asked_for_page else _refusal(problem, 403)
+
+    gate = Gate(inner, settings.public_url, settings.cors_origin, refused=refused)
     whole = site(
         [Mount("/", gate)],
         host=settings.host,
@@ -87,9 +92,13 @@ def _with_guests(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     )
 
 
+def _refusal(text: str, status: int) -> Response:
+    return JSONResponse({"message": text}, status)
+
+
 async def _no_database(_: Request, error: Exception) -> Response:
     log.warning("request not served", extra={"reason": str(error)})
-    return JSONResponse({"message": "The database does not answer; try again."}, 503)
+    return _refusal("The database does not answer; try again.", 503)
 
 
 async def _bad_request(_: Request, error: Exception) -> Response:

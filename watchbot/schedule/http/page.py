@@ -1,12 +1,12 @@
 """Shows jobs and their runs as web pages, with buttons to run, pause and resume a job.
 
-A button is a form. `pages.site` checks the token; `body.Gate` refuses requests that other web
+A button is a form. `pages.site` checks the token; `pages.gate` refuses requests that other web
 sites send.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, timedelta
 from typing import Any
 
 import anyio.to_thread
@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from watchbot.moment import to_text, to_time
-from watchbot.pages.site import Templates, zoned
+from watchbot.pages.site import Templates, lasted, zoned
 from watchbot.schedule.http.body import BadBody
 from watchbot.schedule.http.cancelling import backfill_progress, cancel_backfill, cancel_run
 from watchbot.schedule.http.operations import Operation
@@ -25,6 +25,7 @@ from watchbot.schedule.http.rest import found, only_known
 from watchbot.schedule.http.v1 import set_suspended
 from watchbot.schedule.http.week import WIDTH, week
 from watchbot.schedule.job.job import is_name
+from watchbot.schedule.run_list import CHOICES, pill
 from watchbot.schedule.runs import run_now, upcoming
 from watchbot.schedule.store.run import RunFilter
 from watchbot.schedule.store.store import Store
@@ -33,13 +34,6 @@ from watchbot.schedule.store.stored import StoredJob
 SIZE = 50  # jobs on a page
 RUNS, FIRES = 100, 10
 COUNTED = 1000  # runs at most, for a figure
-CHOICES: Mapping[str, Mapping[str, Any]] = {  # what the list of runs shows
-    "all": {},
-    "failed": {"failed": True},
-    "running": {"outcome": "active"},
-    "waiting": {"status": "due"},
-    "succeeded": {"outcome": "success"},
-}
 MAX_DIGITS = 6  # of a page's number
 
 
@@ -58,7 +52,7 @@ class SchedulePages:
         self._store, self._look, self._operations = store, look, operations
         self._templates = Templates(
             "watchbot.schedule.http",
-            {"outcome": _outcome, "zoned": zoned, "lasted": _lasted, "task_id": _task_id},
+            {"outcome": pill, "zoned": zoned, "lasted": lasted, "task_id": _task_id},
         )
 
     def routes(self) -> list[Route]:
@@ -132,7 +126,7 @@ class SchedulePages:
 
     def problem(self, status: int, text: str) -> Response:
         """A page that says what is wrong with a request."""
-        title = {404: "Not here", 503: "Not now"}.get(status, "Not done")
+        title = {403: "Not allowed", 404: "Not here", 503: "Not now"}.get(status, "Not done")
         return self._templates.page("problem.html", status, title=title, text=text)
 
     async def _recent(self, wanted: RunFilter, most: int) -> list[dict[str, Any]]:
@@ -156,8 +150,8 @@ class SchedulePages:
         only_known(request)
         job_id: str = request.path_params["job_id"]
         try:
-            due_at = to_time(request.path_params["due_at"])
-        except ValueError:
+            due_at = to_time(request.path_params["due_at"]).astimezone(UTC)
+        except (ValueError, OverflowError):
             raise HTTPException(404, "There is no run of this time.") from None
         await cancel_run(self._store, job_id, due_at)
         return self._back(job_id)
@@ -192,25 +186,8 @@ def _task_id(arn: str) -> str:
     return arn.rpartition("/")[2]
 
 
-def _lasted(seconds: float) -> str:
-    for size_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size_s:
-            return f"{seconds / size_s:.0f} {unit}"
-    return f"{seconds:.0f} s"
-
-
 def _number(text: str) -> int:
     """The number of a page. Raises `BadBody` unless `text` is a whole number from 0."""
     if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
         raise BadBody({"page": ["Must be a whole number, 0 for the first page."]})
     return int(text)
-
-
-def _outcome(run: Mapping[str, Any]) -> str:
-    """The text of a run's pill, which also names its colour."""
-    told = run["outcome"]
-    if told:
-        return str(told)
-    # A start is no success: how its tasks end is another question.
-    well = {"started": "active", "skipped": "stopped", "due": "stopped"}
-    return well.get(run["status"], "failed")
