@@ -110,7 +110,7 @@ class Leases:
     async def delete_all(self, leases: Sequence[Lease]) -> None:
         """Deletes many messages that end together, in batches without waiting for other tasks.
 
-        Retries each refused message as `delete` does.
+        Tries those that SQS refuses again, as `delete` does, together.
         """
         async with anyio.create_task_group() as calls:
             for batch in batched(leases, MAX_BATCH):
@@ -122,12 +122,13 @@ class Leases:
             for lease in held:
                 lease.ending = Settling.DELETE
             refusals = await self._delete([lease.message for lease in held]) if held else []
-        for lease, refusal in zip(held, refusals, strict=True):
-            if refusal is None:
-                self._held.pop(lease, None)
-            else:
-                lease.unanswered |= refusal.unanswered
-                await self.delete(lease)
+        async with anyio.create_task_group() as again:
+            for lease, refusal in zip(held, refusals, strict=True):
+                if refusal is None:
+                    self._held.pop(lease, None)
+                else:
+                    lease.unanswered |= refusal.unanswered
+                    again.start_soon(self.delete, lease)
 
     async def hide(self, lease: Lease, seconds: int) -> bool:
         """Returns the message to the queue, visible in `seconds`; False if the lease had ended.

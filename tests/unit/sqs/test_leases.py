@@ -77,6 +77,16 @@ async def test_delete_is_tried_until_it_is_done(fault: Unreachable | Refusal) ->
     assert queue.deleted == [["m"]] * 3
 
 
+async def test_messages_that_end_together_are_tried_again_together() -> None:
+    queue = ScriptedQueue(BUSY, UNREACHABLE)
+
+    async with some_leases(queue, 1) as leases:
+        await leases.delete_all([leases.take(a_message(str(number))) for number in range(10)])
+
+    first, second, *rest = [len(call) for call in queue.deleted]
+    assert (first, second, sum(rest)) == (10, 10, 10)
+
+
 async def test_dead_receipt_is_a_lost_lease_and_is_used_no_more(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
