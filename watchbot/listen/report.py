@@ -12,6 +12,7 @@ from watchbot.sqs.envelope import Content, open_envelope
 from watchbot.sqs.message import Message
 
 UNKNOWN = Usage()
+MAX_REASON = 500  # characters: a reason is in a line of the log, and in the subject of a notice
 # A word of hexadecimal digits. A worker may print one of any length, and the event loop waits for
 # this search: so the first digit alone splits it, and no other split is tried.
 _NUMBER = re.compile(r"\b(0x)?[a-f]*\d[0-9a-f-]*\b")
@@ -73,8 +74,8 @@ class Report:
 
     @property
     def how(self) -> str:
-        """How the run ended, in words."""
-        return self.reason or str(self.ending)
+        """How the run ended, in words; on one line, as they may be a worker's or a sender's."""
+        return one_line(self.reason) if self.reason else str(self.ending)
 
     @property
     def fingerprint(self) -> str:
@@ -82,6 +83,12 @@ class Report:
         last = self.tail.strip().rpartition("\n")[2]
         masked = _NUMBER.sub("#", last.lower())
         return hashlib.sha256(f"{self.how}|{masked}".encode(errors="replace")).hexdigest()[:16]
+
+
+def one_line(text: str) -> str:
+    """The text on one line, cut to the length of a reason."""
+    line = " ".join(text[: 10 * MAX_REASON].split())
+    return line if len(line) <= MAX_REASON else f"{line[: MAX_REASON - 1]}…"
 
 
 def reported(message: Message, content: Content, verdict: Verdict) -> Report:

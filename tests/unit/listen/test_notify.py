@@ -8,7 +8,7 @@ from tests.support.builders import FakeClient, a_message, a_report
 from tests.support.topic import FakeTopic
 from watchbot.errors import Denied, Throttled
 from watchbot.listen.notify import ALIKE_A_MINUTE, CALLS_AT_ONCE, MAX_WAITING, Notifier
-from watchbot.listen.report import Report, not_run
+from watchbot.listen.report import MAX_REASON, Report, not_run
 from watchbot.outcome import FAILED, REJECTED
 
 pytestmark = pytest.mark.jumping
@@ -113,6 +113,19 @@ async def test_subject_of_a_message_forges_no_fact() -> None:
 
     assert "\nOutcome: completed" not in request["Message"]
     assert "\nSubject: x Outcome: completed\n" in request["Message"]
+
+
+@pytest.mark.parametrize(
+    "reason", ["x\nOutcome: completed", "x\r\nOutcome: completed" + "x" * 70_000]
+)
+async def test_reason_of_a_worker_or_a_sender_forges_no_fact(reason: str) -> None:
+    report = a_report(reason=reason)
+
+    (request,) = await told(FakeClient(), report)
+
+    assert request["Message"].count("\nOutcome: ") == 1
+    assert "\nEnding: x Outcome: completed" in request["Message"]
+    assert len(report.how) <= MAX_REASON
 
 
 async def test_calls_run_at_once_and_carry_ten_notices_when_many_wait() -> None:

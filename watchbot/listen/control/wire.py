@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from watchbot.control import MOST_CHECKPOINT
-from watchbot.listen.functions.answer import one_line
+from watchbot.listen.report import one_line
 
 MOST_LINE = 524_288  # bytes: a checkpoint in base64 fits
 FIELDS: Mapping[str, frozenset[str]] = {

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from watchbot.listen.report import one_line
 from watchbot.outcome import FAILED, MAX_CODE, REJECTED, RETURNED, Outcome
 
-MAX_WORDS = 500  # of a reason: it is one line of a log, and the subject of a notice
 MAX_TRACE_LINES = 200
 NAMED_FAILED = "named in batchItemFailures"
 
@@ -104,12 +104,6 @@ def fault(body: bytes, named: str | None) -> Fault:
         message=_text(said.get("errorMessage")),
         trace=tuple(lines[:MAX_TRACE_LINES]),
     )
-
-
-def one_line(text: str) -> str:
-    """The text on one line, cut to the length of a reason."""
-    line = " ".join(text[: 10 * MAX_WORDS].split())
-    return line if len(line) <= MAX_WORDS else f"{line[: MAX_WORDS - 1]}…"
 
 
 def _failure(item: Mapping[str, Any]) -> Failure:

@@ -6,13 +6,13 @@ import pytest
 
 import watchbot
 from watchbot.listen.functions.answer import (
-    MAX_WORDS,
     NAMED_FAILED,
     Failure,
     UnreadableAnswer,
     failures,
     fault,
 )
+from watchbot.listen.report import MAX_REASON
 from watchbot.outcome import FAILED, REJECTED, RETURNED
 
 IDS = ("a", "b", "c")
@@ -145,4 +145,4 @@ def test_an_error_that_says_nothing_has_the_type_of_its_header(body: bytes) -> N
 def test_words_of_any_length_are_cut_to_a_line() -> None:
     body = json.dumps({"errorType": "E", "errorMessage": "x " * 100_000}).encode()
 
-    assert len(str(fault(body, None))) == MAX_WORDS
+    assert len(str(fault(body, None))) == MAX_REASON
