@@ -104,7 +104,7 @@ class Walk:
 
     def _shelve(self) -> None:
         for lease in self._held.values():
-            self._leases.let_go(lease)
+            self._leases.leave(lease)
         self._shelf.put(list(self._held.values()))
         self._held.clear()
 

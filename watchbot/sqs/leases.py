@@ -87,10 +87,6 @@ class Leases:
         self._taken.set()
         return lease
 
-    def let_go(self, lease: Lease) -> None:
-        """Stops renewing the lease, because other code renews it from now on."""
-        self._held.pop(lease, None)
-
     def holds(self, lease: Lease) -> bool:
         """Whether the consumer holds the message, according to the clock."""
         return lease in self._held and not self._ended(lease)
@@ -142,7 +138,7 @@ class Leases:
         )
 
     def leave(self, lease: Lease) -> None:
-        """Stops to hold the message, which is visible again after its visibility timeout."""
+        """Renews the lease no more: it ends by itself, unless other code holds the message now."""
         self._held.pop(lease, None)
 
     def end_by(self, moment: float) -> None:
