@@ -1,6 +1,6 @@
 """Publishes failures to an SNS topic, in the background: no run waits for SNS."""
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -20,6 +20,7 @@ MAX_WAITING = 1_000
 MAX_TEXT_BYTES = 250_000  # SNS takes 262,144, attributes included
 MAX_BODY_CHARACTERS = 30_000
 ALIKE_A_MINUTE = 10
+ALIKE_S = 60  # for which failures of one fingerprint are counted together
 LEAST_FLUSH_S = 0.5
 FLUSH_S = 5  # notices still unsent this long after the end of all work are dropped and counted
 CALLS_AT_ONCE = 8
@@ -45,7 +46,7 @@ class Notifier:
         self._topic = Topic(client, topic_arn, world=world)
         self._service, self._container = service, container
         self._waiting: deque[tuple[Report, int]] = deque()
-        self._alike: dict[str, _Window] = {}
+        self._alike: OrderedDict[str, _Window] = OrderedDict()  # the oldest first
         self._changed = anyio.Event()
         self._closing = False
         self._left_s: Callable[[], float] = lambda: FLUSH_S
@@ -107,12 +108,13 @@ class Notifier:
         self._changed.set()
 
     def _release_gathered(self) -> None:
-        moment = self._now()
-        for fingerprint, window in list(self._alike.items()):
-            if self._closing or moment - window.began >= 60:
-                del self._alike[fingerprint]
-                if window.latest is not None:
-                    self._add(window.latest, window.gathered)
+        while self._alike:
+            window = next(iter(self._alike.values()))
+            if not self._closing and self._now() - window.began < ALIKE_S:
+                return  # those behind it are younger
+            self._alike.popitem(last=False)
+            if window.latest is not None:
+                self._add(window.latest, window.gathered)
 
     def _batch(self) -> list[Outgoing]:
         """The next notices: up to ten, and no more bytes than one call may carry."""
