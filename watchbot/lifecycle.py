@@ -1,9 +1,13 @@
-"""Runs a service under uvloop; the first signal drains it, and a second ends it at once."""
+"""Runs a service under uvloop; the first signal drains it, and a second ends it at once.
+
+`until` is for what a signal, or anything else that happens once, cuts short.
+"""
 
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from types import TracebackType
 
 import anyio
@@ -65,6 +69,23 @@ class stop_on_signals:  # noqa: N801 - a verb in `with stop_on_signals() as stop
         for number in _MACHINES:
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _MACHINES)
+
+
+@asynccontextmanager
+async def until(event: anyio.Event) -> AsyncIterator[None]:
+    """Cancels the block once `event` is set, and goes on behind it.
+
+    Raises the block's errors in an exception group.
+    """
+    async with anyio.create_task_group() as heeding:
+        heeding.start_soon(_cancel_on, event, heeding.cancel_scope)
+        yield
+        heeding.cancel_scope.cancel()
+
+
+async def _cancel_on(event: anyio.Event, scope: anyio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
 
 
 def run(service: Callable[[Stop], Awaitable[int]]) -> int:

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import anyio
-
 from watchbot.errors import MissingExtra
-from watchbot.lifecycle import Stop
+from watchbot.lifecycle import Stop, until
 
 try:
     import questionary
@@ -42,17 +40,10 @@ async def confirm(question: str, stop: Stop) -> bool:
 
 async def _answer(question: questionary.Question, stop: Stop) -> Any:
     answer = None
-    async with anyio.create_task_group() as asking:
-        asking.start_soon(_cancel_on_drain, stop, asking.cancel_scope)
+    async with until(stop.draining):
         try:
             # We handle signals ourselves; at a question, Ctrl-C is an ordinary key.
             answer = await question.application.run_async(handle_sigint=False)
         except (KeyboardInterrupt, EOFError):
             stop.ask()
-        asking.cancel_scope.cancel()
     return answer
-
-
-async def _cancel_on_drain(stop: Stop, scope: anyio.CancelScope) -> None:
-    await stop.draining.wait()
-    scope.cancel()

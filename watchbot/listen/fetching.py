@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import anyio
 
+from watchbot.lifecycle import until
 from watchbot.listen.closing import WENT_BACK
 from watchbot.listen.report import Verdict
 from watchbot.listen.runner import Job
@@ -38,12 +39,9 @@ class Bodies:
         for number in pointing:
             self.unrun[number] = Verdict(outcome=RELEASED, reason=LEAVING)
         at_once = anyio.CapacityLimiter(AT_ONCE)
-        async with anyio.create_task_group() as fetching:
-            fetching.start_soon(_cancel_on, leaving, fetching.cancel_scope)
-            async with anyio.create_task_group() as each:
-                for number in pointing:
-                    each.start_soon(self._fetch, payloads, number, at_once)
-            fetching.cancel_scope.cancel()
+        async with until(leaving), anyio.create_task_group() as fetching:
+            for number in pointing:
+                fetching.start_soon(self._fetch, payloads, number, at_once)
         if fifo:
             self._keep_order()
 
@@ -72,8 +70,3 @@ class Bodies:
             if goes_back:
                 self.unrun[number] = Verdict(outcome=RELEASED, reason=WENT_BACK)
             goes_back = goes_back or (verdict is not None and not verdict.outcome.removes)
-
-
-async def _cancel_on(event: anyio.Event, scope: anyio.CancelScope) -> None:
-    await event.wait()
-    scope.cancel()

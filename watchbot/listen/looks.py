@@ -10,7 +10,7 @@ import anyio
 from watchbot import metrics
 from watchbot.aws import retry_pause
 from watchbot.errors import AwsError, Denied, Rejected
-from watchbot.lifecycle import Stop
+from watchbot.lifecycle import Stop, until
 from watchbot.sqs.counts import counts
 from watchbot.sqs.pause import Tagged, read
 from watchbot.sqs.source import Source
@@ -90,14 +90,6 @@ class QueueWatch:
 async def look_first(looks: Sequence[QueueWatch], stop: Stop) -> None:
     """Sees which queues are paused, before the first receive; returns at once after `stop`."""
     with anyio.move_on_after(FIRST_S):
-        async with anyio.create_task_group() as waiting:
-            waiting.start_soon(_cancel_on_drain, stop, waiting.cancel_scope)
-            async with anyio.create_task_group() as looking:
-                for each in looks:
-                    looking.start_soon(each.first)
-            waiting.cancel_scope.cancel()
-
-
-async def _cancel_on_drain(stop: Stop, scope: anyio.CancelScope) -> None:
-    await stop.draining.wait()
-    scope.cancel()
+        async with until(stop.draining), anyio.create_task_group() as looking:
+            for each in looks:
+                looking.start_soon(each.first)

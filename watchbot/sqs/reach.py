@@ -7,7 +7,7 @@ import anyio
 
 from watchbot.aws import retry_pause
 from watchbot.errors import AwsError, Denied, Unreachable
-from watchbot.lifecycle import Stop
+from watchbot.lifecycle import Stop, until
 from watchbot.sqs.outage import Outage
 from watchbot.sqs.queue import Queue
 from watchbot.world import now
@@ -33,16 +33,9 @@ async def reach(
     Raises the `AwsError` of the last try, in an exception group.
     """
     end_at = clock() + min(give_up_s, REACH_FOR_S)
-    async with anyio.create_task_group() as trying:
-        trying.start_soon(_cancel_on_drain, stop, trying.cancel_scope)
+    async with until(stop.draining):
         await _try_to_reach(queue, end_at, clock)
-        trying.cancel_scope.cancel()
     return not stop.draining.is_set()
-
-
-async def _cancel_on_drain(stop: Stop, scope: anyio.CancelScope) -> None:
-    await stop.draining.wait()
-    scope.cancel()
 
 
 async def _try_to_reach(queue: Queue, end_at: float, clock: Callable[[], float]) -> None:

@@ -11,7 +11,7 @@ from anyio.abc import TaskGroup
 
 from watchbot import metrics
 from watchbot.errors import UsageError
-from watchbot.lifecycle import Stop
+from watchbot.lifecycle import Stop, until
 from watchbot.listen.ends import LAST_GRACE_S
 from watchbot.listen.report import Verdict
 from watchbot.listen.runner import Job
@@ -69,14 +69,12 @@ class WarmRunner:
         Raises `UsageError`, in a group, when the first cannot work: it ends within a second of its
         start, says that it cannot, or does not ask for work in time.
         """
-        async with anyio.create_task_group() as proving:
-            proving.start_soon(_cancel_on_drain, stop, proving.cancel_scope)
+        async with until(stop.draining):
             self._keepers.start_soon(self._keep, 0)
             while self._first is None:
                 await self._turn()
             await self._prove(self._first)
             self._proven = True
-            proving.cancel_scope.cancel()
         for number in range(1, self._size):
             self._keepers.start_soon(self._keep, number)
 
@@ -246,8 +244,3 @@ async def keeping(
         finally:
             with anyio.CancelScope(shield=True):
                 await runner.close()
-
-
-async def _cancel_on_drain(stop: Stop, scope: anyio.CancelScope) -> None:
-    await stop.draining.wait()
-    scope.cancel()
