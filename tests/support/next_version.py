@@ -1,4 +1,4 @@
-"""The next version of a service's tables: a column more in each, and a table more."""
+"""Other versions of a service's tables: the next, with a column more in each, and earlier ones."""
 
 import re
 import shutil
@@ -23,18 +23,38 @@ def next_version(package: str, folder: Path, *, oldest: int | None) -> Iterator[
     (folder / name / "__init__.py").touch()
     for dialect in (folder / name / "schema").iterdir():
         _add_migration(dialect, oldest)
-    sys.path.insert(0, str(folder))
-    try:
+    with _importable(name, folder):
         yield name
-    finally:
-        sys.path.remove(str(folder))
-        sys.modules.pop(name, None)
+
+
+@contextmanager
+def earlier_version(package: str, folder: Path, *, newest: int) -> Iterator[str]:
+    """Yields the name of a package like `package`, without the migrations after `newest`."""
+    name = f"earlier_{package.replace('.', '_')}"
+    with as_file(files(package) / "schema") as schema:
+        shutil.copytree(schema, folder / name / "schema")
+    (folder / name / "__init__.py").touch()
+    for script in (folder / name / "schema").glob("*/*.sql"):
+        if int(script.name[:4]) > newest:
+            script.unlink()
+    with _importable(name, folder):
+        yield name
 
 
 def newest(package: str) -> int:
     """The number of the last migration of a package."""
     names = [file.name for file in (files(package) / "schema/sqlite").iterdir()]
     return max(int(name[:4]) for name in names if name.endswith(".sql"))
+
+
+@contextmanager
+def _importable(name: str, folder: Path) -> Iterator[None]:
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        sys.modules.pop(name, None)
 
 
 def _add_migration(dialect: Path, oldest: int | None) -> None:

@@ -1,7 +1,7 @@
 """The queries behind `watchbot tasks`, the API and the page: each question is written once."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,8 +31,8 @@ class Filters:
     started_by: str | None = None
     service: str | None = None
 
-    def conditions(self) -> tuple[str, dict[str, Any]]:
-        """SQL to append to a WHERE, and its values."""
+    def conditions(self, written: Callable[[str], str] = str) -> tuple[str, dict[str, Any]]:
+        """SQL to append to a WHERE, and its values; `written` gives a column as SQL."""
         wanted = {
             "cluster": self.cluster and self.cluster.rpartition("/")[2],
             "family": self.family,
@@ -40,7 +40,12 @@ class Filters:
             "started_by": self.started_by,
         }
         values = {name: value for name, value in wanted.items() if value}
-        return "".join(f" AND {name} = :{name}" for name in values), values
+        return "".join(f" AND {written(name)} = :{name}" for name in values), values
+
+    @property
+    def counted(self) -> bool:
+        """Whether `ecs_task_day` can answer: it counts by cluster and family."""
+        return not (self.group or self.service or self.started_by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +70,18 @@ class History:
 
 async def running(database: Database, filters: Filters = ALL, page: Page = FIRST) -> list[Row]:
     """The tasks that run now, latest start first."""
-    return await _listed(database, "last_status = 'RUNNING' AND gone_at IS NULL", filters, page, {})
+    more, chosen = filters.conditions(database.dialect.unindexed)
+    return await database.fetch(
+        f"SELECT {_LISTED} FROM ecs_task_outcome WHERE last_status = 'RUNNING' AND gone_at IS NULL"
+        f"{more} {_LATEST_FIRST} LIMIT :size OFFSET :skip",
+        **chosen,
+        **_window(page),
+    )
 
 
 async def count_running(database: Database, filters: Filters = ALL) -> int:
     """The number of tasks that run now."""
-    more, chosen = filters.conditions()
+    more, chosen = filters.conditions(database.dialect.unindexed)
     (row,) = await database.fetch(
         f"SELECT count(*) AS tasks FROM ecs_task_running WHERE 1 = 1{more}", **chosen
     )
@@ -81,56 +92,94 @@ async def at(
     database: Database, moment: datetime, filters: Filters = ALL, page: Page = FIRST
 ) -> list[Row]:
     """The tasks that ran at `moment`, latest start first."""
-    condition = database.dialect.contains("run_range", "started_at", "ended_at")
-    return await _listed(database, condition, filters, page, {"at": to_text(moment)})
+    ran, chosen = _ran_at(database, filters)
+    return await database.fetch(
+        f"{ran} LIMIT :size OFFSET :skip", at=to_text(moment), **chosen, **_window(page)
+    )
 
 
 async def between(
     database: Database, span: tuple[datetime, datetime], filters: Filters = ALL, page: Page = FIRST
 ) -> list[Row]:
     """The tasks that ran at any time of the span, latest start first."""
-    values = {"since": to_text(span[0]), "until": to_text(span[1])}
-    return await _listed(database, _DURING, filters, page, values)
-
-
-# Uses the index of starts: a page fills quickly for any span.
-_DURING = "started_at <= :until AND (ended_at IS NULL OR ended_at >= :since)"
-
-
-async def _listed(
-    database: Database, condition: str, filters: Filters, page: Page, values: Mapping[str, Any]
-) -> list[Row]:
+    # Those that started in it, and those that ran when it began: each part reads its own index,
+    # and nothing that was over by then, however few tasks ran in the span.
     more, chosen = filters.conditions()
-    return await database.fetch(
-        f"SELECT {_LISTED} FROM ecs_task_outcome WHERE {condition}{more} "
-        "ORDER BY started_at DESC, task_arn LIMIT :size OFFSET :skip",
-        **values,
-        **chosen,
-        size=page.size,
-        skip=page.number * page.size,
+    started = (
+        f"SELECT {_LISTED} FROM ecs_task_outcome "
+        f"WHERE started_at > :at AND started_at <= :until{more} {_LATEST_FIRST}"
     )
+    ran, _ = _ran_at(
+        database, filters, f" AND {database.dialect.unindexed('started_at')} <= :until"
+    )
+    parts = " UNION ALL ".join(
+        f"SELECT {_LISTED} FROM ({part} LIMIT :most) AS part" for part in (started, ran)
+    )
+    return await database.fetch(
+        f"{parts} {_LATEST_FIRST} LIMIT :size OFFSET :skip",
+        at=to_text(span[0]),
+        until=to_text(span[1]),
+        **chosen,
+        most=page.size * (page.number + 1),
+        **_window(page),
+    )
+
+
+_LATEST_FIRST = "ORDER BY started_at DESC, task_arn"
+
+
+def _ran_at(database: Database, filters: Filters, more: str = "") -> tuple[str, dict[str, Any]]:
+    """A query for the tasks that ran at the time `:at`, and the values of its filters."""
+    dialect = database.dialect
+    chosen, values = filters.conditions(dialect.unindexed)
+    ran = dialect.contains("run_range", "started_at", "ended_at")
+    # Few ran at one time: it is cheaper to sort them than to read all tasks in their order.
+    order = f"ORDER BY {dialect.unindexed('started_at')} DESC, task_arn"
+    return f"SELECT {_LISTED} FROM ecs_task_outcome WHERE {ran}{chosen}{more} {order}", values
+
+
+def _window(page: Page) -> dict[str, int]:
+    return {"size": page.size, "skip": page.number * page.size}
 
 
 async def failures(
     database: Database, since: datetime, by: str = "day", filters: Filters = ALL
 ) -> list[Row]:
     """Counts the tasks that ended since `since`, and those that failed, by day, hour or family."""
-    more, chosen = filters.conditions()
+    # The tasks of whole days are counted already; those of the first day are counted now.
+    summed = by != "hour" and filters.counted
+    first_day = since.astimezone(UTC).date().isoformat()
+    counts, chosen = _counted_now(database, by, filters, ended_by=":midnight" if summed else None)
+    values = {"since": to_text(since), **chosen}
+    if summed:
+        more, _ = filters.conditions()
+        counts += f" UNION ALL SELECT {by}, failed, ended FROM ecs_task_day WHERE day > :day{more}"
+        values |= {"day": first_day, "midnight": f"{first_day}T24:00:00.000Z"}
+    return await database.fetch(
+        f"SELECT {by}, CAST(sum(failed) AS bigint) AS failed, CAST(sum(ended) AS bigint) AS ended "
+        f"FROM ({counts}) AS counted GROUP BY {by} HAVING sum(ended) > 0 ORDER BY {by}",
+        **values,
+    )
+
+
+def _counted_now(
+    database: Database, by: str, filters: Filters, ended_by: str | None
+) -> tuple[str, dict[str, Any]]:
+    """A query that counts rows of ecs_task, and the values of its filters."""
+    dialect = database.dialect
+    more, chosen = filters.conditions(dialect.unindexed)
     # Not the bare column: SQLite would read all tasks in its order, instead of the newest.
     bucket, written = "family || ''", "bucket"
     if by != "family":
-        dialect = database.dialect
-        bucket = dialect.start_of(by, "stopped_at")
-        written = dialect.shown_start(by, "bucket")
+        bucket, written = dialect.start_of(by, "stopped_at"), dialect.shown_start(by, "bucket")
     failed = ", ".join(f"'{name}'" for name in FAILURES)
-    return await database.fetch(
+    until = f" AND stopped_at < {ended_by}" if ended_by else ""
+    return (
         f"SELECT {written} AS {by}, failed, ended FROM (SELECT {bucket} AS bucket, "
         f"sum(CASE WHEN ended_outcome IN ({failed}) THEN 1 ELSE 0 END) AS failed, "
-        f"count(*) AS ended FROM ecs_task WHERE stopped_at >= :since{more} "
-        "GROUP BY 1) AS counted ORDER BY bucket",
-        since=to_text(since),
-        **chosen,
-    )
+        f"count(*) AS ended FROM ecs_task WHERE stopped_at >= :since{until}{more} "
+        "GROUP BY 1) AS latest"
+    ), chosen
 
 
 async def failed(
@@ -140,7 +189,7 @@ async def failed(
 
     `exit_code` is the highest of a task's containers, `container_reason` what one of them said.
     """
-    more, chosen = filters.conditions()
+    more, chosen = filters.conditions(database.dialect.unindexed)
     outcomes = ", ".join(f"'{name}'" for name in FAILURES)
     of_it = "FROM ecs_task_container c WHERE c.task_arn = t.task_arn AND c.version = t.version"
     return await database.fetch(
@@ -150,8 +199,7 @@ async def failed(
         "ORDER BY stopped_at DESC, task_arn LIMIT :size OFFSET :skip",
         since=to_text(since),
         **chosen,
-        size=page.size,
-        skip=page.number * page.size,
+        **_window(page),
     )
 
 
@@ -190,8 +238,7 @@ async def missed(database: Database, page: Page = FIRST) -> list[Row]:
     """The tasks with missing events, most missing events first."""
     return await database.fetch(
         "SELECT * FROM ecs_task_missed ORDER BY missed DESC, task_arn LIMIT :size OFFSET :skip",
-        size=page.size,
-        skip=page.number * page.size,
+        **_window(page),
     )
 
 
@@ -202,8 +249,7 @@ async def instances(database: Database, page: Page = FIRST) -> list[Row]:
         "running_tasks, pending_tasks, registered_cpu, remaining_cpu, registered_memory, "
         "remaining_memory, event_time FROM ecs_container_instance "
         "ORDER BY cluster, container_instance_arn LIMIT :size OFFSET :skip",
-        size=page.size,
-        skip=page.number * page.size,
+        **_window(page),
     )
     for row in rows:  # SQLite has no booleans
         known = row["agent_connected"] is not None
@@ -216,8 +262,7 @@ async def rejects(database: Database, page: Page = FIRST) -> list[Row]:
     return await database.fetch(
         "SELECT received_at, message_id, receive_count, error, body FROM ecs_event_reject "
         "ORDER BY received_at DESC, message_id LIMIT :size OFFSET :skip",
-        size=page.size,
-        skip=page.number * page.size,
+        **_window(page),
     )
 
 

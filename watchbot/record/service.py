@@ -23,6 +23,7 @@ from watchbot.pages.door import check_door
 from watchbot.record.event import OtherEvent, TaskState, Unreadable, read
 from watchbot.record.reconcile import Reconciler
 from watchbot.record.retention import forget_for_ever
+from watchbot.record.summaries import tidy_for_ever
 from watchbot.record.tables import COMPONENT, PACKAGE
 from watchbot.record.writer import Reject, write
 from watchbot.settings.record import RecordSettings
@@ -105,13 +106,14 @@ async def _show(house: AsyncExitStack, settings: RecordSettings, database: Datab
 async def _keep_in_step(
     house: AsyncExitStack, settings: RecordSettings, database: Database
 ) -> None:
-    """Asks ECS and forgets in the background, for as long as the service runs."""
+    """Asks ECS, forgets and tidies in the background, for as long as the service runs."""
     aws = settings.aws.in_region_of(settings.queue_url)
     ecs = await house.enter_async_context(open_client("ecs", aws))
     reconciler = Reconciler(database, ecs, settings.reconcile)
     asking = await house.enter_async_context(anyio.create_task_group())
     house.callback(asking.cancel_scope.cancel)
     asking.start_soon(reconciler.learn_for_ever)
+    asking.start_soon(tidy_for_ever, database)
     limits = (settings.retention, settings.retention_tasks)
     if limits != (None, None):
         asking.start_soon(forget_for_ever, database, *limits)

@@ -41,6 +41,12 @@ class Dialect:
     Takes the names of its range column, where the database has ranges, its start and its end.
     """
 
+    unindexed: Callable[[str], str]
+    """A column, for a condition that must not choose the index that is read.
+
+    SQLite counts no values: it takes any index of a column that must equal something.
+    """
+
     start_of: Callable[[str, str], str]
     """The start of the `day` or `hour` (first argument) of a time (second) in UTC."""
 
@@ -72,7 +78,9 @@ SQLITE = Dialect(
     lock="",  # the transaction itself is the lock
     lock_free="",
     lock_migration="SELECT 1",
-    contains=lambda _, start, end: f"{start} <= :at AND ({end} IS NULL OR {end} >= :at)",
+    # By the ends: most questions are about times that are not long ago.
+    contains=lambda _, start, end: f"+{start} <= :at AND ({end} IS NULL OR {end} >= :at)",
+    unindexed=lambda column: f"+{column}",
     start_of=lambda unit, time: f"substr({time}, 1, {_SQLITE_STARTS[unit]})",
     shown_start=lambda unit, start: f"replace({start}, 'T', ' ') || '{_SQLITE_REST[unit]}'",
     final="TRUE",  # one transaction writes at a time
@@ -85,6 +93,7 @@ POSTGRES = Dialect(
     lock_free="FOR UPDATE SKIP LOCKED",
     lock_migration="SELECT pg_advisory_xact_lock(hashtext('watchbot_migration'))",
     contains=lambda interval, *_: f"{interval} @> :at::timestamptz",
+    unindexed=lambda column: column,
     start_of=lambda unit, time: f"date_trunc('{unit}', {time} AT TIME ZONE 'UTC')",
     shown_start=lambda unit, start: f"to_char({start}, '{_POSTGRES_FORMS[unit]}')",
     # A row may be committed after one with a higher number.
