@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 import anyio
@@ -180,6 +181,17 @@ async def side_by_side(
     if errors:
         raise errors[0]
     return [results[index] for index in range(len(todo))]
+
+
+async def first(found: AsyncGenerator[Item], most: int) -> list[Item]:
+    """The first items of a query, at most `most`."""
+    items: list[Item] = []
+    async with aclosing(found):
+        async for item in found:
+            items.append(item)
+            if len(items) == most:
+                break
+    return items
 
 
 def _expressions(**parts: Any) -> dict[str, Any]:

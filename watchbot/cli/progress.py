@@ -98,7 +98,7 @@ def set_metadata(jobs: "Progress", job: str, metadata: str) -> None:
     """Store JSON with JOB; status shows it."""
     try:
         value = json.loads(metadata)
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         raise UsageError(f"--metadata: is not JSON ({fault})") from fault
     jobs.set_metadata(job, value)
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -13,23 +12,21 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from watchbot.console.fresh import Missing
+from watchbot.console.letters.asked import FILTERS, filters_of, ids_confirmed, places_matching
 from watchbot.console.letters.tray import Tray
 from watchbot.console.letters.work import Order, told
 from watchbot.console.queues import keys
 from watchbot.console.render import Renderer
 from watchbot.console.sources import Sources
-from watchbot.console.visit import Form, form_of, number_of
+from watchbot.console.visit import form_of, number_of
 from watchbot.deadletter import letter
 from watchbot.pages.site import asking
 from watchbot.queues.state import QueueState
 
 SIZE = 100  # letters on a page
 WALKING_REFRESH_S, WORK_REFRESH_S = 2, 1
-FILTERS = ("text", "fingerprint", "older", "newer")
 LEAST_RATE, MOST_RATE = 0.001, 10_000
 NONE_CHOSEN = "no letter is chosen; tick some, and try again"
-_AGE = re.compile(r"(\d{1,6})([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 class LetterPages:
@@ -78,8 +75,8 @@ class LetterPages:
         if tray is None or tray.closed:
             wait_s = WALKING_REFRESH_S if tray and not tray.ended.is_set() else 0
             return self._renderer.page(request, "letters_closed.html", refresh_s=wait_s, **facts)
-        number, asked = number_of(request.query_params), _filters(request.query_params)
-        places = _places(tray, asked)
+        number, asked = number_of(request.query_params), filters_of(request.query_params)
+        places = places_matching(tray.sheaf, asked)
         shown = places[number * SIZE : (number + 1) * SIZE]
         link = urlencode({name: value for name, value in asked.items() if value})
         return self._renderer.page(
@@ -118,7 +115,7 @@ class LetterPages:
     async def file(self, request: Request) -> Response:
         _, state = await self._queue(request)
         tray = self._open_tray(state)
-        places = _places(tray, _filters(request.query_params))
+        places = places_matching(tray.sheaf, filters_of(request.query_params))
 
         async def lines() -> AsyncIterator[str]:
             for place in places:
@@ -154,9 +151,12 @@ class LetterPages:
         form = await form_of(request, self._renderer.tickets)
         key, state = await self._queue(request)
         tray = self._open_tray(state)
-        asked = _filters(dict(form.fields))
-        chosen = form.all("id") if form.one("which") == "chosen" else _ids(tray, asked)
-        if not chosen:
+        asked = filters_of(dict(form.fields))
+        ids = form.all("id") if form.one("which") == "chosen" else []
+        count = len(ids)
+        if form.one("which") != "chosen":
+            count = len(places_matching(tray.sheaf, asked))
+        if not count:
             raise HTTPException(400, NONE_CHOSEN)
         return self._renderer.page(
             request,
@@ -164,8 +164,8 @@ class LetterPages:
             key=key,
             queue=state,
             what=_verb(form.one("what")),
-            ids=form.all("id") if form.one("which") == "chosen" else [],
-            count=len(chosen),
+            ids=ids,
+            count=count,
             received=tray.sheaf.received,
             asked=asked,
             sources=await self._sources_of(state),
@@ -176,7 +176,7 @@ class LetterPages:
         form = await form_of(request, self._renderer.tickets)
         _, state = await self._queue(request)
         tray, what = self._open_tray(state), _verb(form.one("what"))
-        ids = form.all("id") or _confirmed(tray, form)
+        ids = form.all("id") or ids_confirmed(tray.sheaf, form)
         if not ids:
             raise HTTPException(400, NONE_CHOSEN)
         body = form.one("body").replace("\r\n", "\n") if form.one("edited") else None
@@ -275,43 +275,6 @@ class LetterPages:
 
 def _dead_url(state: QueueState) -> str:
     return state.redrive.target_url(state.url) if state.redrive else ""
-
-
-def _filters(asked: Mapping[str, str]) -> dict[str, str]:
-    return {name: str(asked.get(name) or "").strip() for name in FILTERS}
-
-
-def _places(tray: Tray, asked: Mapping[str, str]) -> list[int]:
-    wanted = asked["fingerprint"]
-    return tray.sheaf.places(
-        fingerprint=None if not wanted else "" if wanted == "none" else wanted,
-        text=asked["text"],
-        sent_before_ms=_ago_ms(asked["older"]),
-        sent_after_ms=_ago_ms(asked["newer"]),
-    )
-
-
-def _ids(tray: Tray, asked: Mapping[str, str]) -> list[str]:
-    return [tray.sheaf.id(place) for place in _places(tray, asked)]
-
-
-def _confirmed(tray: Tray, form: Form) -> list[str]:
-    """The ids that match the form's filters, of the letters that were here when it was made.
-
-    A walk goes on meanwhile: nobody has confirmed what it has found since.
-    """
-    received = number_of(dict(form.fields), "received")
-    places = _places(tray, _filters(dict(form.fields)))
-    return [tray.sheaf.id(place) for place in places if place < received]
-
-
-def _ago_ms(text: str) -> int | None:
-    if not text:
-        return None
-    found = _AGE.fullmatch(text)
-    if not found:
-        raise HTTPException(400, f"{text[:40]!r} is no age; write it like 90s, 5m, 2h or 7d")
-    return int((time.time() - int(found[1]) * _SECONDS[found[2]]) * 1000)
 
 
 def _verb(text: str) -> str:

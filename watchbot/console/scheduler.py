@@ -85,7 +85,7 @@ def _said(refusal: HTTPError) -> str:
         return "it wants another token; set --schedule-token"
     try:
         return str(json.loads(refusal.read(65_536))["message"])
-    except (OSError, HTTPException, ValueError, KeyError, TypeError):
+    except (OSError, HTTPException, ValueError, KeyError, TypeError, RecursionError):
         return f"HTTP status {refusal.code}"
 
 

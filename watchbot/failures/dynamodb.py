@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watchbot.aws import Client, open_client
-from watchbot.dynamodb import Table, side_by_side
+from watchbot.dynamodb import Item, Table, first, side_by_side
 from watchbot.failures.store import KEPT, MINUTES, FailureKind, KeptFailure
 from watchbot.moment import to_time
 from watchbot.settings.base import AwsEndpoint
@@ -82,17 +82,10 @@ class DynamoFailures:
         return sorted(kinds.values(), key=lambda kind: kind.last, reverse=True)
 
     async def of_kind(self, fingerprint: str, most: int) -> list[KeptFailure]:
-        found: list[KeptFailure] = []
-        items = self._table.query(
+        found = self._table.query(
             "#part = :part", part=f"kind#{fingerprint}", ScanIndexForward=False, Limit=most
         )
-        async for item in items:
-            facts = {name: item.get(name) for name in KeptFailure.__dataclass_fields__}
-            found.append(KeptFailure(**{**facts, "at": item["at"].partition("#")[0]}))
-            if len(found) == most:
-                break
-        await items.aclose()
-        return found
+        return [_read(item) for item in await first(found, most)]
 
     async def forget(self, before: datetime) -> None:
         pass  # DynamoDB deletes what has expired
@@ -140,6 +133,11 @@ class DynamoFailures:
 
     async def _items(self, part: str) -> list[dict[str, Any]]:
         return [item async for item in self._table.query("#part = :part", part=part)]
+
+
+def _read(item: Item) -> KeptFailure:
+    facts = {name: item.get(name) for name in KeptFailure.__dataclass_fields__}
+    return KeptFailure(**{**facts, "at": item["at"].partition("#")[0]})
 
 
 def _day(failure: KeptFailure) -> str:

@@ -79,14 +79,16 @@ class SqlFailures:
             )
 
     async def _minutes(self, now: datetime) -> dict[str, list[int]]:
-        this = now.replace(second=0, microsecond=0)
+        this, dialect = now.replace(second=0, microsecond=0), self._database.dialect
         rows = await self._database.fetch(
-            "SELECT fingerprint, at FROM watchbot_failure WHERE at >= :since",
+            f"SELECT fingerprint, {dialect.shown_start('minute', 'start')} AS minute, count "
+            f"FROM (SELECT fingerprint, {dialect.start_of('minute', 'at')} AS start, "
+            "count(*) AS count FROM watchbot_failure WHERE at >= :since GROUP BY 1, 2) AS counted",
             since=to_text(this - timedelta(minutes=MINUTES - 1)),
         )
         counts: dict[str, list[int]] = {}
         for row in rows:
-            ago = int((this - to_time(row["at"]).replace(second=0, microsecond=0)).total_seconds())
+            ago = int((this - to_time(f"{row['minute']}Z")).total_seconds()) // 60
             counted = counts.setdefault(row["fingerprint"], [0] * MINUTES)
-            counted[MINUTES - 1 - max(ago // 60, 0)] += 1
+            counted[MINUTES - 1 - max(ago, 0)] += row["count"]
         return counts

@@ -1,6 +1,7 @@
 """The record as JSON over HTTP: queries under /v1, and a stream of changes."""
 
 import json
+import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from watchbot.errors import UsageError
+from watchbot.errors import DatabaseError, UsageError
 from watchbot.pages.site import asking
 from watchbot.record import answers
 from watchbot.record.answers import BY, Filters, Page
@@ -20,6 +21,8 @@ PAGING = ("page", "limit")
 MAX_PAGE_SIZE = 1000
 STREAM_PAUSE_S = 1
 STREAMED_AT_ONCE = 500
+
+log = logging.getLogger(__name__)
 
 
 class Api:
@@ -73,7 +76,11 @@ class Api:
     async def _changes(self, position: tuple[int, int]) -> AsyncIterator[str]:
         yield ": watchbot\n\n"
         while True:
-            rows = await answers.changes(self._database, position, STREAMED_AT_ONCE)
+            try:
+                rows = await answers.changes(self._database, position, STREAMED_AT_ONCE)
+            except DatabaseError as error:  # the client goes on from the last id that it has
+                log.warning("stream ended", extra={"reason": str(error)})
+                return
             for row in rows:
                 position = (row.pop("tx"), row.pop("seq"))
                 yield f"id: {position[0]}.{position[1]}\nevent: task\ndata: {json.dumps(row)}\n\n"

@@ -10,6 +10,7 @@ import logging
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any, Protocol
 
 import anyio
@@ -70,7 +71,7 @@ def answer_by_hand(text: bytes) -> None:
     """
     try:
         event = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"standard input is not JSON: {error}") from None
     if not isinstance(event, dict):
         raise UsageError("standard input is no request of CloudFormation: it is no JSON object")
@@ -80,9 +81,12 @@ def answer_by_hand(text: bytes) -> None:
         raise UsageError(
             f"standard input is no request of CloudFormation: it has no {', '.join(missing)}"
         )
+    if not isinstance(event["ResourceProperties"], dict):
+        problem = "its ResourceProperties are no JSON object"
+        raise UsageError(f"standard input is no request of CloudFormation: {problem}")
     try:
         handler(event, _Patient())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         raise WatchbotError(f"the answer could not be sent to its ResponseURL: {error}") from error
 
 
@@ -103,7 +107,7 @@ def answer(event: Event, verdict: StackAnswer) -> bytes:
     room = MAX_ANSWER_BYTES - len(json.dumps({**body, "Reason": ""}))
     # As JSON a character has up to twelve bytes.
     reason = verdict.reason or ""
-    while len(json.dumps(reason)) - 2 > room:
+    while reason and len(json.dumps(reason)) - 2 > room:
         reason = reason[: len(reason) * 9 // 10]
     return json.dumps({**body, "Reason": reason} if reason else body).encode()
 

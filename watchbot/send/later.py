@@ -159,7 +159,7 @@ def _words(answer: bytes) -> str:
     try:
         said = json.loads(answer)
         problems = said.get("messages", said.get("message", said))
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         problems = answer.decode(errors="replace")
     words = problems if isinstance(problems, str) else json.dumps(problems, ensure_ascii=False)
     return " ".join(words.split())[:500].rstrip(".")

@@ -96,7 +96,7 @@ def _parsed(value: Any) -> Any:
         return value
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError(f"begins like JSON, but is not valid JSON: {value!r}") from None
 
 
@@ -121,7 +121,7 @@ def _function(words: str) -> Any:
     """The function of CloudFormation in this JSON; other JSON stays text."""
     try:
         parsed = json.loads(words)
-    except ValueError:
+    except (ValueError, RecursionError):
         return words
     return parsed if is_intrinsic(parsed) else words
 

@@ -48,10 +48,10 @@ class Dialect:
     """
 
     start_of: Callable[[str, str], str]
-    """The start of the `day` or `hour` (first argument) of a time (second) in UTC."""
+    """The start of the `day`, `hour` or `minute` (first argument) of a time (second) in UTC."""
 
     shown_start: Callable[[str, str], str]
-    """A result of `start_of` (second argument) for people: 2026-11-21, or with 03:00."""
+    """A result of `start_of` (second argument) as text: 2026-11-21, or with 03:00 or 03:47."""
 
     final: str
     """The condition that no row can still be committed before this one, by its column tx."""
@@ -67,9 +67,13 @@ def _postgres_table(columns: Mapping[str, str]) -> str:
     return f"json_to_recordset(:rows::json) AS b({typed})"
 
 
-_SQLITE_STARTS = {"day": 10, "hour": 13}  # letters of an ISO time
-_SQLITE_REST = {"day": "", "hour": ":00"}
-_POSTGRES_FORMS = {"day": "YYYY-MM-DD", "hour": "YYYY-MM-DD HH24:00"}
+_SQLITE_STARTS = {"day": 10, "hour": 13, "minute": 16}  # letters of an ISO time
+_SQLITE_REST = {"day": "", "hour": ":00", "minute": ""}
+_POSTGRES_FORMS = {
+    "day": "YYYY-MM-DD",
+    "hour": "YYYY-MM-DD HH24:00",
+    "minute": "YYYY-MM-DD HH24:MI",
+}
 
 SQLITE = Dialect(
     name="sqlite",

@@ -149,6 +149,21 @@ async def test_stream_tells_every_change_once_and_goes_on_where_it_ended(url: st
     assert [change["version"] for _, change in first + second] == [1, 2, 3, 4]
 
 
+async def test_stream_ends_with_its_database(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    async with a_record(url) as database, served(database) as (client, address):
+        await write(database, states(an_event(1)))
+        with anyio.fail_after(20):
+            async with client.get(f"{address}/v1/stream/tasks?since=0") as answer:
+                while not (await answer.content.readline()).startswith(b"data: "):
+                    pass
+                async with database.transaction() as transaction:
+                    await transaction.script("ALTER TABLE ecs_task_event RENAME TO elsewhere")
+                await answer.read()
+
+    assert "stream ended" in caplog.messages
+    assert "Traceback" not in caplog.text
+
+
 async def take(
     client: aiohttp.ClientSession, address: str, count: int
 ) -> list[tuple[str, dict[str, object]]]:

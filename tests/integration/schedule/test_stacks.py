@@ -12,7 +12,7 @@ from tests.support.cloud import REGION, Cloud, running_cloud
 from tests.support.custom_resource import CLUSTER, TASK, Lambda, an_event, answers, ask
 from tests.support.house import a_house
 from tests.support.programs import assert_refused
-from watchbot.schedule.custom_resource import physical_id
+from watchbot.schedule.custom_resource import MAX_ANSWER_BYTES, StackAnswer, answer, physical_id
 from watchbot.schedule.imports.clockwork import fields_of_row
 from watchbot.schedule.imports.stacks import Stacks
 from watchbot.schedule.job.job import Job
@@ -46,8 +46,15 @@ def test_request_is_answered_by_hand(cloud: Cloud, table: Any) -> None:
             1,
             "could not be sent",
         ),
+        ("[" * 100_000, 2, "not JSON"),
+        (
+            json.dumps({**an_event("Create"), "ResponseURL": "x", "ResourceProperties": 7}),
+            2,
+            "ResourceProperties are no JSON object",
+        ),
+        (json.dumps({**an_event("Create"), "ResponseURL": "http://h:x/"}), 1, "could not be sent"),
     ],
-    ids=["text", "list", "empty", "nameless", "nobody to answer"],
+    ids=["text", "list", "empty", "nameless", "nobody", "deep", "properties", "port"],
 )
 def test_what_cannot_be_answered_by_hand(
     cloud: Cloud, table: Any, text: str, code: int, said: str
@@ -55,6 +62,14 @@ def test_what_cannot_be_answered_by_hand(
     done = cloud.watchbot("schedule", "custom-resource", stdin=text)
 
     assert_refused(done, code, said)
+
+
+def test_answer_to_names_that_fill_it_has_no_reason() -> None:
+    event = {**an_event("Create"), "StackId": "s" * MAX_ANSWER_BYTES}
+
+    body = json.loads(answer(event, StackAnswer(physical_id="wb-1", reason="it is wrong")))
+
+    assert (body["Status"], "Reason" in body) == ("FAILED", False)
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,10 @@ def fields_of_row(texts: Mapping[str, str]) -> dict[str, Any]:
     """The fields of a row's job, without its id. Raises `ValueError` for a row without a job."""
     if not texts.get("cron_time") and "job" not in texts:
         raise ValueError("it has no cron_time")
-    more = json.loads(texts.get("job", "{}"))
+    try:
+        more = json.loads(texts.get("job", "{}"))
+    except RecursionError:
+        raise ValueError("its attribute job is nested too deep") from None
     if not isinstance(more, dict):
         raise ValueError("its attribute job is no JSON object")
     fields = {

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from watchbot.schedule.imports.clockwork import fields_of_properties
+from watchbot.schedule.imports.clockwork import fields_of_properties, fields_of_row
 from watchbot.schedule.job.job import Job
 
 ABOUT = {
@@ -45,3 +45,9 @@ def test_booleans_that_came_as_texts_are_booleans() -> None:
 def test_text_that_is_no_number_is_refused() -> None:
     with pytest.raises(ValueError, match="Must be a whole number"):
         overrides_of([{"ContainerName": "app", "Cpu": "many"}])
+
+
+def test_row_that_is_nested_too_deep_is_no_job() -> None:
+    """One row of a stack's must not end the scheduler, which reads it every minute."""
+    with pytest.raises(ValueError, match="nested too deep"):
+        fields_of_row({"id": "deep", "job": "[" * 100_000})

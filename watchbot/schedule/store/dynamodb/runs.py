@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from watchbot.dynamodb import Item, side_by_side
+from watchbot.dynamodb import Item, first, side_by_side
 from watchbot.moment import to_text
 from watchbot.schedule.store.dynamodb.calling_off import call_off
 from watchbot.schedule.store.dynamodb.clock import Now
@@ -15,7 +15,6 @@ from watchbot.schedule.store.dynamodb.table import (
     StoreTable,
     assigned,
     expiry,
-    first,
     given,
     key_of,
     runs_key,

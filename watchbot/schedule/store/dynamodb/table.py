@@ -11,14 +11,13 @@ condition that the item itself is unchanged.
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import anyio
 
 from watchbot.aws import Client, retry_pause
-from watchbot.dynamodb import CONDITION_FAILED, Item, Table
+from watchbot.dynamodb import CONDITION_FAILED, Item, Table, first
 from watchbot.errors import (
     AwsError,
     DatabaseDown,
@@ -208,17 +207,6 @@ class StoreTable(Table):
             return error
         kind = DatabaseDown if error.transient or _not_now(error) else DatabaseError
         return kind(self.shown_url, f"{error.operation}: {error.code}: {error.text}")
-
-
-async def first(found: AsyncGenerator[Item], most: int) -> list[Item]:
-    """The first items of a query, at most `most`."""
-    items: list[Item] = []
-    async with aclosing(found):
-        async for item in found:
-            items.append(item)
-            if len(items) == most:
-                break
-    return items
 
 
 def runs_key(job_id: str) -> str:
