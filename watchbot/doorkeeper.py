@@ -95,6 +95,9 @@ class Doorkeeper:
             await asyncio.sleep(NO_DESCRIPTOR_S)
             return
         try:
+            # Else a browser that keeps its connection waits 40 ms for the end of each answer: the
+            # loop does this for sockets that know their protocol alone, and this one does not.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await loop.connect_accepted_socket(self._talk, connection)
         except OSError:  # the client has left
             connection.close()

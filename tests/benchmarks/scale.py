@@ -1,130 +1,170 @@
-"""A record of millions of tasks in PostgreSQL: how its questions are answered, and what it weighs.
+"""A record of millions of tasks: how its questions and pages are answered, and what it weighs.
 
-    python -m tests.benchmarks.scale [--tasks 2000000] [--history 6] [--calls 20]
+    python -m tests.benchmarks.scale [--database sqlite] [--tasks 200000 2000000] [--calls 20]
 
-The server is this machine's own, on loopback, with fsync off; a statement of SQL makes up the rows,
-spread over a year. Every question runs as the service asks it. Two million tasks take some minutes.
+Makes up a year of tasks, with six states each, once for each number of tasks: in a PostgreSQL
+server of this machine's own, on loopback with fsync off, or in files of SQLite. Asks every question
+of each in turn, as the service asks it. Two million tasks need 15 GB of disk, and ten minutes.
 """
 
 import argparse
 import asyncio
+import contextlib
+import functools
+import itertools
 import math
 import statistics
 import sys
+import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-import psycopg
+import aiohttp
 
 from examples.record.lives import lives
+from tests.benchmarks import console
 from tests.support.databases import a_record
+from tests.support.many_tasks import Many, fill
 from tests.support.postgres import running_postgres
-from watchbot.record import answers, retention
+from watchbot.pages.site import holders, site
+from watchbot.record import answers, retention, summaries
 from watchbot.record.answers import Filters, Page
+from watchbot.record.api import Api
 from watchbot.record.event import read_task
+from watchbot.record.page import RecordPages
 from watchbot.record.reconcile import UNLEARNED
 from watchbot.record.writer import write
 from watchbot.sql.database import Database
+from watchbot.web import serving_app
 
-FILL_AT_ONCE = 100_000  # tasks of one statement
 YEAR_S = 365 * 86_400
+RUNNING = 1000
+ENOUGH_S = 10  # of one question to one record
+LETTERS = 1000  # that are dead, for the pages of the console
 
-_TASKS = """
-INSERT INTO ecs_task (task_arn, task_id, cluster_arn, cluster, task_definition_arn, family,
-  revision, launch_type, started_by, task_group, last_status, desired_status, stop_code,
-  stopped_reason, created_at, started_at, stopped_at, version, source, ended_outcome, detail)
-SELECT 'arn:aws:ecs:eu-west-1:123456789012:task/blue/' || md5(n::text), md5(n::text),
-  'arn:aws:ecs:eu-west-1:123456789012:cluster/blue', 'blue',
-  'arn:aws:ecs:eu-west-1:123456789012:task-definition/family-' || n %% 50 || ':1',
-  'family-' || n %% 50, 1, 'FARGATE', 'watchbot-schedule', 'family:family-' || n %% 50,
-  CASE WHEN ended THEN 'STOPPED' ELSE 'RUNNING' END, CASE WHEN ended THEN 'STOPPED' END,
-  CASE WHEN ended THEN 'EssentialContainerExited' END,
-  CASE WHEN ended THEN 'Essential container in task exited' END,
-  at - interval '30 s', at, CASE WHEN ended THEN at + lasts END, %(history)s, 'event',
-  CASE WHEN ended THEN CASE WHEN n %% 10 = 0 THEN 'failed' ELSE 'success' END END,
-  jsonb_build_object('taskArn', md5(n::text), 'more', repeat(md5(n::text), 16))
-FROM (SELECT n, now() - (%(total)s - n) * %(step)s * interval '1 s' AS at,
-    (1 + n %% 60) * interval '1 min' AS lasts, n <= %(total)s - 1000 AS ended
-  FROM generate_series(%(first)s::bigint, %(last)s::bigint) n) made
-"""
-_HISTORY = """
-INSERT INTO ecs_task_event (task_arn, version, event_time, source, last_status, desired_status,
-  received_at, detail)
-SELECT 'arn:aws:ecs:eu-west-1:123456789012:task/blue/' || md5(n::text), v, at, 'event', 'RUNNING',
-  'RUNNING', at, jsonb_build_object('version', v, 'more', repeat(md5(n::text), 4))
-FROM (SELECT n, now() - (%(total)s - n) * %(step)s * interval '1 s' AS at
-  FROM generate_series(%(first)s::bigint, %(last)s::bigint) n) made,
-  generate_series(1, %(history)s) v
-"""
+Asked = Callable[[], Awaitable[object]]
 
 
-def fill(url: str, tasks: int, history: int) -> None:
-    """Makes up `tasks` tasks of a year, each with `history` states; the last 1,000 run."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        for first in range(1, tasks + 1, FILL_AT_ONCE):
-            values = {
-                "first": first,
-                "last": min(first + FILL_AT_ONCE - 1, tasks),
-                "total": tasks,
-                "step": YEAR_S / tasks,
-                "history": history,
-            }
-            connection.execute(_TASKS, values)
-            if history:
-                connection.execute(_HISTORY, values)
-        connection.execute("VACUUM ANALYZE")  # as autovacuum does within minutes
-
-
-def questions(database: Database) -> dict[str, Callable[[], Awaitable[object]]]:
+def questions(database: Database, task: str) -> dict[str, Asked]:
     """What is asked, by name."""
-    now = datetime.now(UTC)
-    day, middle = timedelta(days=1), now - timedelta(days=180)
-    week = now - 7 * day
-    rare = Filters(started_by="nobody")
+    now, day = datetime.now(UTC), timedelta(days=1)
+    middle, week, year = now - 180 * day, now - 7 * day, now - 365 * day
+    quiet = (middle, middle + day / 144)
+    common, family = Filters(started_by="watchbot-schedule"), Filters(family="family-7")
+    rare, drawn = Filters(started_by="nobody"), Page(size=400)
+    ask = functools.partial
     return {
-        "running": lambda: answers.running(database),
-        "count of running": lambda: answers.count_running(database),
-        "at a time": lambda: answers.at(database, middle),
-        "at a time, of somebody who started none": lambda: answers.at(database, middle, rare),
-        "timeline of a day": lambda: answers.between(
-            database, (middle, middle + day), page=Page(size=400)
+        "running": ask(answers.running, database),
+        "running, of the caller that started all": ask(answers.running, database, common),
+        "running, of a family": ask(answers.running, database, family),
+        "count of running": ask(answers.count_running, database),
+        "at a time": ask(answers.at, database, middle),
+        "at a time, of the caller that started all": ask(answers.at, database, middle, common),
+        "at a time, of a family": ask(answers.at, database, middle, family),
+        "at a time, of somebody who started none": ask(answers.at, database, middle, rare),
+        "timeline of a day": ask(answers.between, database, (middle, middle + day), page=drawn),
+        "timeline of ten minutes": ask(answers.between, database, quiet, page=drawn),
+        "timeline of ten minutes, of the caller that started all": ask(
+            answers.between, database, quiet, common, drawn
         ),
-        "timeline of a day, of somebody who started none": lambda: answers.between(
-            database, (middle, middle + day), rare, Page(size=400)
+        "timeline of a day, of a family": ask(
+            answers.between, database, (middle, middle + day), family, drawn
         ),
-        "failures of 7 days": lambda: answers.failures(database, week),
-        "failed tasks of 7 days": lambda: answers.failed(database, week),
-        "failures of a year": lambda: answers.failures(database, now - 365 * day),
-        "missed": lambda: answers.missed(database),
-        "definitions to learn": lambda: database.fetch(UNLEARNED),
+        "failures of 7 days": ask(answers.failures, database, week),
+        "failures of 7 days, of the caller that started all": ask(
+            answers.failures, database, week, "day", common
+        ),
+        "failures of 7 days, by hour": ask(answers.failures, database, week, "hour"),
+        "failures of a year": ask(answers.failures, database, year),
+        "failures of a year, by family": ask(answers.failures, database, year, "family"),
+        "failures of a year, by hour": ask(answers.failures, database, year, "hour"),
+        "failed tasks of 7 days": ask(answers.failed, database, week),
+        "history of a task": ask(answers.history, database, task),
+        "missed": ask(answers.missed, database),
+        "definitions to learn": ask(database.fetch, UNLEARNED),
     }
 
 
-async def report(url: str, calls: int) -> None:
-    """Prints p50 and p95 of each question, the size, and the deletes of retention."""
+def pages(client: aiohttp.ClientSession, address: str, task: str) -> dict[str, Asked]:
+    """The pages of `watchbot record`, by their paths."""
+
+    async def get(path: str) -> None:
+        async with client.get(address + path) as answer:
+            assert answer.status == 200, await answer.text()
+            await answer.read()
+
+    paths = {
+        "/": "/",
+        "/timeline": "/timeline",
+        "/timeline?since=7d": "/timeline?since=7d",
+        "/failures": "/failures",
+        "/failures?since=365d": "/failures?since=365d",
+        "/failures?since=365d&by=family": "/failures?since=365d&by=family",
+        "/tasks/ID": f"/tasks/{task}",
+        "/v1/tasks/at/180d": "/v1/tasks/at/180d",
+    }
+    return {name: functools.partial(get, path) for name, path in paths.items()}
+
+
+async def report(records: Mapping[int, str], calls: int) -> None:
+    """Prints p50 and p95 of each question and page of each record, by its number of tasks."""
+    async with contextlib.AsyncExitStack() as house:
+        asked: dict[str, dict[int, Asked]] = defaultdict(dict)
+        client = await house.enter_async_context(aiohttp.ClientSession())
+        for tasks, url in records.items():
+            database = await house.enter_async_context(a_record(url))
+            await summaries.tidy(database)
+            (row,) = await database.fetch(
+                f"SELECT task_id FROM ecs_task ORDER BY started_at LIMIT 1 OFFSET {tasks // 2}"
+            )
+            routes = [*RecordPages(database).routes(), *Api(database).routes()]
+            app = site(routes, host="127.0.0.1", visitors=holders(None))
+            address = await house.enter_async_context(serving_app(app, "127.0.0.1", 0, "port"))
+            name = row["task_id"]
+            for what, ask in (questions(database, name) | pages(client, address, name)).items():
+                asked[what][tasks] = ask
+        say(f"| p50 / p95 in ms | {' | '.join(f'{tasks:,} tasks' for tasks in records)} |")
+        say("|---" * (1 + len(records)) + "|")
+        for what, of in asked.items():
+            times = await _times_ms(of, calls)
+            say(f"| {what} | {' | '.join(_shown(times[tasks]) for tasks in records)} |")
+
+
+async def _times_ms(asked: Mapping[int, Asked], calls: int) -> Mapping[int, list[float]]:
+    times: dict[int, list[float]] = defaultdict(list)
+    for _, (tasks, ask) in itertools.product(range(calls), asked.items()):
+        if sum(times[tasks]) < 1000 * ENOUGH_S:
+            began = time.perf_counter()
+            await ask()
+            times[tasks].append(1000 * (time.perf_counter() - began))
+    return times
+
+
+def _shown(times_ms: Sequence[float]) -> str:
+    p95 = sorted(times_ms)[math.ceil(len(times_ms) * 0.95) - 1]
+    return f"{statistics.median(times_ms):.1f} / {p95:.1f}"
+
+
+async def weigh(url: str) -> None:
+    """Prints the size, the rate of one writer, and the deletes of retention."""
     async with a_record(url) as database:
-        for name, question in questions(database).items():
-            times_ms = []
-            for _ in range(calls):
-                began = time.perf_counter()
-                await question()
-                times_ms.append(1000 * (time.perf_counter() - began))
-                if sum(times_ms) > 10_000:
-                    break
-            times_ms.sort()
-            p95 = times_ms[math.ceil(len(times_ms) * 0.95) - 1]
-            say(f"{name}: p50 {statistics.median(times_ms):.1f} ms, p95 {p95:.1f} ms")
-        for row in await database.fetch(
-            "SELECT relname, pg_total_relation_size(oid) / 1000000 AS mb, reltuples::bigint AS n "
-            "FROM pg_class WHERE relname IN ('ecs_task', 'ecs_task_event') ORDER BY 1"
-        ):
-            say(f"{row['relname']}: {row['n']:,} rows, {row['mb']:,} MB with its indexes")
+        if database.dialect.name == "postgres":
+            for row in await database.fetch(
+                "SELECT relname, pg_total_relation_size(oid) / 1000000 AS mb, "
+                "reltuples::bigint AS n FROM pg_class WHERE relname IN "
+                "('ecs_task', 'ecs_task_event', 'ecs_task_day', 'ecs_task_gap') ORDER BY 1"
+            ):
+                say(f"{row['relname']}: {row['n']:,} rows, {row['mb']:,} MB with its indexes")
         say(f"one writer: {await ingest_rate(database):,.0f} events a second")
+        began = time.perf_counter()
+        await summaries.tidy(database)
+        say(f"its counts added together in {time.perf_counter() - began:.2f} s")
         began = time.perf_counter()
         month = datetime.now(UTC) - timedelta(days=335)
         rows = await retention.forget_tasks(database, month)
-        say(f"retention: {rows:,} rows deleted in {time.perf_counter() - began:.1f} s")
+        say(f"retention: {rows:,} tasks deleted in {time.perf_counter() - began:.1f} s")
 
 
 async def ingest_rate(database: Database) -> float:
@@ -146,24 +186,45 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
+@contextlib.contextmanager
+def places(kind: str) -> Iterator[Callable[[int], str]]:
+    """Gives the URL of an empty database for a number of tasks."""
+    if kind == "sqlite":
+        with tempfile.TemporaryDirectory(prefix="watchbot-scale-") as folder:
+            yield lambda tasks: f"sqlite:///{folder}/{tasks}.db"
+    else:
+        with running_postgres() as server:
+            yield lambda _: server.new_database()
+
+
 async def _prepare(url: str) -> None:
     async with a_record(url):
         pass
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tasks", type=int, default=2_000_000)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--database", choices=["postgres", "sqlite"], default="postgres")
+    parser.add_argument("--tasks", type=int, nargs="+", default=[200_000, 2_000_000])
     parser.add_argument("--history", type=int, default=6)
     parser.add_argument("--calls", type=int, default=20)
     asked = parser.parse_args()
-    with running_postgres() as server:
-        url = server.new_database()
-        asyncio.run(_prepare(url))
-        began = time.perf_counter()
-        fill(url, asked.tasks, asked.history)
-        say(f"filled {asked.tasks:,} tasks in {time.perf_counter() - began:.0f} s")
-        asyncio.run(report(url, asked.calls))
+    with places(asked.database) as place:
+        records = {tasks: place(tasks) for tasks in asked.tasks}
+        for tasks, url in records.items():
+            asyncio.run(_prepare(url))
+            began = time.perf_counter()
+            step_s = YEAR_S / tasks
+            fill(url, Many(tasks=tasks, step_s=step_s, history=asked.history, running=RUNNING))
+            say(f"filled {tasks:,} tasks in {time.perf_counter() - began:.0f} s")
+        asyncio.run(report(records, asked.calls))
+        largest = max(records)
+        say(f"the console, and a record of {largest:,} tasks:")
+        for line in console.measure(records[largest], LETTERS):
+            sys.stdout.write(line)
+        asyncio.run(weigh(records[largest]))
 
 
 if __name__ == "__main__":
