@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 SEEDS ?= 100000
+TASKS ?= 2000000
 PYTHONS ?= 3.11 3.12 3.13
 BIN := $(VENV)/bin
 DEMO_READY := $(VENV)/.ready-demo
@@ -9,7 +10,7 @@ READY := $(VENV)/.ready
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all foreign lint type unit chaos simulate mutants node bench docs release dist pyz standalone lambda audit format clean
+.PHONY: help demo test test-all foreign lint type unit chaos simulate mutants node bench bench-scale docs release dist pyz standalone lambda audit format clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -93,6 +94,11 @@ node: ## Adds packages of Node.js for tests: AWS's runtime, Powertools, axe-core
 
 bench: $(READY) ## Measures speed and memory, against rivals; about a quarter of an hour
 	$(BIN)/python -m tests.benchmarks --write
+
+bench-scale: $(READY) ## Measures records and console with TASKS (2000000) tasks, 100,000 jobs; half an hour, 20 GB of disk
+	$(BIN)/python -m tests.benchmarks.scale --tasks $$(( $(TASKS) / 10 )) $(TASKS)
+	$(BIN)/python -m tests.benchmarks.scale --database sqlite --tasks $$(( $(TASKS) / 20 )) $$(( $(TASKS) / 2 ))
+	$(BIN)/python -m tests.benchmarks.schedule
 
 audit: ## Asks PyPI for known faults of the versions in constraints.txt; needs the network
 	@$(PYTHON) -m venv .venv-audit
