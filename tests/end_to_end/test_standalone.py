@@ -19,6 +19,7 @@ from tests.support.dockerfile import stages
 from watchbot import __version__
 
 IMAGES = ROOT / "examples/image"
+FILES = sorted(IMAGES.glob("Dockerfile.[nu]*"))
 MOST_BYTES = 90_000_000
 NAME = f"watchbot-{__version__}-linux-{platform.machine()}"
 # What an embedded AWS and CDK need is not in this build.
@@ -98,10 +99,21 @@ def test_it_runs_where_no_python_is(root: BareRoot) -> None:
     assert logged.stdout.endswith("[worker] [m1] [error] a line\n")
 
 
-def test_image_for_ubuntu_works_where_no_more_is_than_a_shell(root: BareRoot, cloud: Cloud) -> None:
-    (image,) = stages(IMAGES / "Dockerfile.ubuntu")
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_image_works_where_no_more_is_than_its_own_program(
+    root: BareRoot, cloud: Cloud, file: Path, tmp_path: Path
+) -> None:
+    (image,) = stages(file)
     queue = cloud.queue("image")
     cloud.send(queue, "hello")
+    if "node" in file.name:
+        if (node := shutil.which("node")) is None:
+            pytest.skip("no node here")
+        bare, root = root, BareRoot(tmp_path / "root")
+        shutil.copytree(
+            bare.path / "opt", root.path / "opt", True, copy_function=os.link, dirs_exist_ok=True
+        )
+        root.add(node)
     for source, target in (step.split() for step in image.of("COPY") if "--from" not in step):
         (root.path / target.lstrip("/")).parent.mkdir(exist_ok=True)
         shutil.copy(IMAGES / source, root.path / target.lstrip("/"))
@@ -115,9 +127,7 @@ def test_image_for_ubuntu_works_where_no_more_is_than_a_shell(root: BareRoot, cl
     assert "working on hello" in done.stdout
 
 
-@pytest.mark.parametrize(
-    "file", sorted(IMAGES.glob("Dockerfile.[nu]*")), ids=lambda file: file.name
-)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_image_copies_what_the_build_has(file: Path, archive: Path) -> None:
     (image,) = stages(file)
     (copied,) = (step.split() for step in image.of("COPY") if "--from" in step)
@@ -129,17 +139,6 @@ def test_image_copies_what_the_build_has(file: Path, archive: Path) -> None:
     assert built.last("COPY").endswith(" /opt/watchbot /opt/watchbot")
     with tarfile.open(archive) as packed:
         assert packed.getmember("watchbot/bin/watchbot").mode == 0o755
-
-
-@pytest.mark.skipif(shutil.which("node") is None, reason="no node here")
-def test_worker_of_the_images_for_node_says_its_message() -> None:
-    done = subprocess.run(
-        ["node", IMAGES / "work.js"],
-        env={"Message": "hello"}, executable=shutil.which("node"), check=True,
-        capture_output=True, text=True,
-    )  # fmt: skip
-
-    assert done.stdout == "working on hello\n"
 
 
 def test_watcher_and_worker_share_no_library(root: BareRoot, cloud: Cloud) -> None:

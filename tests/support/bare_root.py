@@ -1,6 +1,7 @@
 """A root directory that holds busybox and what a test puts there: no Python, no C library."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -31,6 +32,15 @@ class BareRoot:
         shutil.copy(_busybox(), path / "bin/busybox")
         for name in ("cat", "env", "ls", "sh"):
             (path / "bin" / name).symlink_to("busybox")
+
+    def add(self, program: str) -> None:
+        """Copies a program of this machine to /bin, and its libraries to their places."""
+        shutil.copy(program, self.path / "bin")
+        done = subprocess.run(["ldd", program], check=True, capture_output=True, text=True)
+        for library in re.findall(r"(/\S+) \(0x", done.stdout):
+            place = self.path / library.lstrip("/")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(library, place)
 
     def run(self, *words: str, said: str = "", **env: str) -> subprocess.CompletedProcess[str]:
         entering = ["unshare", "--user", "--map-root-user", "--mount", "--", "sh", "-c", ENTER]
