@@ -1,5 +1,6 @@
 """Asks a source at most once in some seconds, however many pages want its answer."""
 
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from watchbot.errors import WatchbotError
 AGE_S = 5.0  # a younger answer is shown without asking again
 STALE_S = 60.0  # an older answer is not shown while a new one is awaited
 PATIENCE_S = 2.0  # for a first answer; after that the page goes without
+
+log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
@@ -86,3 +89,6 @@ class Fresh(Generic[Answer]):
             return await self._ask()
         except WatchbotError as error:
             return Missing(reason=str(error))
+        except Exception:  # a fault in one source must not end the console
+            log.exception("source failed unexpectedly")
+            return Missing(reason="a fault of the console; its log says which")

@@ -48,6 +48,7 @@ class Queues:
         if self._aged_at is None or now - self._aged_at >= AGES_EVERY_S:
             found = await with_cloudwatch(found, self._settings.aws)
             self._aged, self._aged_at = {state.url: state for state in found}, now
+            self._ages = {url: ages for url, ages in self._ages.items() if url in self._aged}
             for state in found:
                 self._note(state)
         return [_as_old_as(self._aged.get(state.url, state), state) for state in found]

@@ -65,6 +65,9 @@ class SchedulePart:
         try:
             await scheduler.act(job, action, **body)
         except NoScheduler as error:
+            if not error.refused:  # it may be done, or be done later
+                told = f"{reason}; {error}" if reason else str(error)
+                await self._sources.audit.note(form.who, f"{action} job", job, detail=told)
             raise HTTPException(502, str(error)) from error
         await self._sources.audit.note(form.who, f"{action} job", job, detail=reason)
         return RedirectResponse("/schedule#jobs", 303)

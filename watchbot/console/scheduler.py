@@ -25,6 +25,14 @@ ACTIONS = ("run", "pause", "resume")
 class NoScheduler(WatchbotError):
     """The scheduler does not answer, or refuses."""
 
+    refused = False
+
+
+class Refused(NoScheduler):
+    """The scheduler has surely not done what it was asked to do."""
+
+    refused = True
+
 
 class ScheduleApi:
     """The API at `url`; it gets `token`, and nobody that it redirects to does.
@@ -73,7 +81,7 @@ class ScheduleApi:
             with DIRECT.open(asked, timeout=PATIENCE_S) as answer:
                 return json.loads(answer.read(MOST_BYTES))
         except HTTPError as refusal:
-            raise NoScheduler(f"{self._url}: {_said(refusal)}") from refusal
+            raise Refused(f"{self._url}: {_said(refusal)}") from refusal
         except (OSError, HTTPException, ValueError, RecursionError) as fault:
             reason = getattr(fault, "reason", None) or fault
             text = " ".join(str(getattr(reason, "strerror", None) or reason).split())

@@ -71,17 +71,28 @@ def test_buttons_act_and_are_noted(ann: Person, api: Api) -> None:
 
 
 def test_what_cannot_be_done_is_refused(ann: Person) -> None:
+    before = ann.look("/audit")
+
     assert ann.send("/schedule", "/schedule/jobs/nobody/run").status_code == 502
     assert ann.send("/schedule", "/schedule/jobs/nightly/delete").status_code == 404
     assert ann.post("/schedule/jobs/nightly/run", {"ticket": "guessed"}).status_code == 409
+    assert ann.look("/audit") == before
 
 
 def test_scheduler_that_is_away_is_named(cloud: Cloud) -> None:
     with console(cloud, "--schedule", "http://127.0.0.1:9") as url:
-        page, first = Person(url).look("/schedule"), Person(url).look("/")
+        ann = Person(url)
+        page, first = ann.look("/schedule"), ann.look("/")
+        asked = ann.send(
+            "/schedule/jobs/nightly/run", "/schedule/jobs/nightly/pause", reason="noisy"
+        )
+        audit = ann.look("/audit")
     with console(cloud) as url:
         none = Person(url).look("/schedule")
 
     assert "The scheduler is not seen: http://127.0.0.1:9: Connection refused" in page
     assert "not seen schedule: http://127.0.0.1:9: Connection refused" in first
+    # Without an answer nobody knows whether it was done.
+    assert asked.status_code == 502
+    assert "somebody pause job nightly 1 noisy; http://127.0.0.1:9: Connection refused" in audit
     assert "Start the console with --schedule" in none

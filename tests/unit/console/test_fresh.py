@@ -67,6 +67,17 @@ async def test_failure_is_a_missing_part() -> None:
         assert await Fresh(ask, tasks).get() == Missing(reason="the database is down")
 
 
+async def test_fault_in_a_source_is_a_missing_part(caplog: pytest.LogCaptureFixture) -> None:
+    async def ask() -> str:
+        raise ZeroDivisionError("a fault of ours")
+
+    async with anyio.create_task_group() as tasks:
+        shown = await Fresh(ask, tasks).get()
+
+    assert shown == Missing(reason="a fault of the console; its log says which")
+    assert "ZeroDivisionError: a fault of ours" in caplog.text
+
+
 @pytest.mark.jumping
 async def test_source_that_hangs_delays_a_page_by_two_seconds() -> None:
     async with anyio.create_task_group() as tasks:
