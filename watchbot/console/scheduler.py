@@ -28,7 +28,7 @@ class NoScheduler(WatchbotError):
     refused = False
 
 
-class Refused(NoScheduler):
+class SchedulerRefused(NoScheduler):
     """The scheduler has surely not done what it was asked to do."""
 
     refused = True
@@ -81,7 +81,7 @@ class ScheduleApi:
             with DIRECT.open(asked, timeout=PATIENCE_S) as answer:
                 return json.loads(answer.read(MOST_BYTES))
         except HTTPError as refusal:
-            raise Refused(f"{self._url}: {_said(refusal)}") from refusal
+            raise SchedulerRefused(f"{self._url}: {_said(refusal)}") from refusal
         except (OSError, HTTPException, ValueError, RecursionError) as fault:
             reason = getattr(fault, "reason", None) or fault
             text = " ".join(str(getattr(reason, "strerror", None) or reason).split())
