@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 
 import anyio
 
-from watchbot.aws import Client
+from watchbot.aws import Client, open_client
 from watchbot.errors import Rejected
+from watchbot.settings.base import AwsEndpoint
 
 Item = dict[str, Any]
 Value = Mapping[str, Any]
@@ -151,6 +152,13 @@ class Table:
             if refusal.code == f"{CONDITION_FAILED}Exception":
                 return None
             raise
+
+
+@asynccontextmanager
+async def open_table(address: str, aws: AwsEndpoint) -> AsyncIterator[Table]:
+    """Opens the table with this name, or with this ARN in the region that the ARN names."""
+    async with open_client("dynamodb", aws.near(address)) as client:
+        yield Table(client, address.rpartition("/")[2])
 
 
 _EXPRESSIONS = ("FilterExpression", "ProjectionExpression")

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from watchbot.errors import DatabaseError, MissingExtra, SettingError
 from watchbot.patience import NoAnswerInTime, waiting
 from watchbot.settings.base import describe
+from watchbot.settings.whereabouts import is_unambiguous
 
 CONNECT_TIMEOUT_S = 5
 ANSWER_TIMEOUT_S = 10
@@ -58,13 +59,16 @@ async def open_redis(url: str, option: str, purpose: str) -> AsyncIterator[Redis
         from redis.exceptions import RedisError
     except ImportError as missing:
         raise MissingExtra("redis", purpose) from missing
-    parts = urlsplit(url)
-    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     try:
+        if not is_unambiguous(url):
+            raise ValueError("a part of its password may be in a wrong place")
         redis = Redis.from_url(
             url, socket_connect_timeout=CONNECT_TIMEOUT_S, socket_timeout=ANSWER_TIMEOUT_S
         )
     except ValueError as fault:
-        raise SettingError(describe(option), "must be like redis://HOST:6379/0") from fault
+        problem = "must be like redis://:PASSWORD@HOST:6379/0, with @ : / [ of the password as "
+        raise SettingError(describe(option), f"{problem}%40 %3A %2F %5B") from fault
+    parts = urlsplit(url)
+    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     async with redis:
         yield RedisDatabase(redis, shown, (RedisError,))

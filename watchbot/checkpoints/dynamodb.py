@@ -7,7 +7,7 @@ time to live.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from watchbot.aws import open_client
+from watchbot import dynamodb
 from watchbot.checkpoints.store import Checkpoint
 from watchbot.dynamodb import Table
 from watchbot.settings.base import AwsEndpoint
@@ -17,10 +17,10 @@ PREFIX = "watchbot-checkpoint:"
 
 
 @asynccontextmanager
-async def open_table(name: str, aws: AwsEndpoint) -> AsyncIterator["CheckpointTable"]:
+async def open_table(address: str, aws: AwsEndpoint) -> AsyncIterator["CheckpointTable"]:
     """Opens the table with this name or ARN."""
-    async with open_client("dynamodb", aws) as client:
-        yield CheckpointTable(Table(client, name.rpartition("/")[2]))
+    async with dynamodb.open_table(address, aws) as table:
+        yield CheckpointTable(table)
 
 
 class CheckpointTable:

@@ -14,7 +14,8 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from watchbot.aws import Client, open_client
+from watchbot import dynamodb
+from watchbot.aws import Client
 from watchbot.dynamodb import Item, Table, first, side_by_side
 from watchbot.failures.store import KEPT, MINUTES, FailureKind, KeptFailure
 from watchbot.moment import to_time
@@ -25,10 +26,10 @@ _HOUR_KEPT = timedelta(hours=3)
 
 
 @asynccontextmanager
-async def open_table(name: str, aws: AwsEndpoint) -> AsyncIterator["DynamoFailures"]:
+async def open_table(address: str, aws: AwsEndpoint) -> AsyncIterator["DynamoFailures"]:
     """Opens the table with this name or ARN."""
-    async with open_client("dynamodb", aws.near(name)) as client:
-        yield DynamoFailures(Table(client, name.rpartition("/")[2]))
+    async with dynamodb.open_table(address, aws) as table:
+        yield DynamoFailures(table)
 
 
 async def create_table(client: Client, name: str) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import anyio
 
 from watchbot.aws import retry_pause
-from watchbot.errors import WatchbotError, first_expected
+from watchbot.errors import DataRefused, WatchbotError, first_expected
 from watchbot.failures.store import KEPT, FailureStore, KeptFailure
 from watchbot.listen.report import Report
 from watchbot.moment import to_text
@@ -47,6 +47,7 @@ class FailureKeeper:
         self._closing = False
         self._empty = anyio.Event()
         self._dropped = 0
+        self._most = BATCH  # less after a batch with a failure that the store refuses
 
     def observe(self, report: Report) -> None:
         """Takes in the report if it is a failure."""
@@ -98,17 +99,28 @@ class FailureKeeper:
             await anyio.sleep(GATHER_S)  # one write for what fails together
 
     async def _write(self) -> bool:
-        batch = [self._waiting[index] for index in range(min(BATCH, len(self._waiting)))]
-        kept = False
+        """Writes a batch; False if the store is away.
+
+        Halves a batch that the store refuses until one failure is left, and drops that.
+        """
+        batch = [self._waiting[index] for index in range(min(self._most, len(self._waiting)))]
+        refusal: WatchbotError | None = None
         try:
             await self._store.add(batch)
-            kept = True
         except* WatchbotError as errors:
-            log.warning("failures not kept yet", extra={"reason": str(first_expected(errors))})
-        if kept:
-            for _ in batch:
-                self._waiting.popleft()
-        return kept
+            refusal = first_expected(errors)
+        if isinstance(refusal, DataRefused) and len(batch) > 1:
+            self._most = len(batch) // 2
+            return True
+        if isinstance(refusal, DataRefused):
+            log.warning("failure not kept", extra={"reason": str(refusal)})
+        elif refusal:
+            log.warning("failures not kept yet", extra={"reason": str(refusal)})
+            return False
+        self._most = min(2 * self._most, BATCH)
+        for _ in batch:
+            self._waiting.popleft()
+        return True
 
     async def _forget(self) -> None:
         try:

@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from watchbot.aws import Client, open_client
+from watchbot import dynamodb
+from watchbot.aws import Client
 from watchbot.dynamodb import Item, Table, side_by_side
 from watchbot.errors import JobDiffers, NoSuchJob, UsageError
 from watchbot.progress import chunk
@@ -26,10 +27,10 @@ READS = 10  # chunks read at once
 
 
 @asynccontextmanager
-async def open_table(name: str, aws: AwsEndpoint) -> AsyncIterator["ProgressTable"]:
+async def open_table(address: str, aws: AwsEndpoint) -> AsyncIterator["ProgressTable"]:
     """Opens the table with this name or ARN."""
-    async with open_client("dynamodb", aws.near(name)) as client:
-        yield ProgressTable(Table(client, name.rpartition("/")[2]))
+    async with dynamodb.open_table(address, aws) as table:
+        yield ProgressTable(table)
 
 
 async def create_table(client: Client, name: str) -> None:

@@ -94,6 +94,16 @@ def is_of_aws(url: str) -> bool:
     return parts.scheme == "https" and _CHOSEN.fullmatch(host) is not None
 
 
+def is_unambiguous(url: str) -> bool:
+    """Whether no part of a password would count as host, port or path, and be printed."""
+    try:
+        parts = urlsplit(url)
+        behind = url.replace(f"//{parts.netloc}", "", 1)
+        return parts.port != 0 and parts.netloc.count("@") < 2 and "@" not in behind
+    except ValueError:
+        return False
+
+
 def queue_name(url: str) -> str:
     """The last part of a queue's URL."""
     return url.rstrip("/").rpartition("/")[2]

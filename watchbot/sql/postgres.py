@@ -18,6 +18,7 @@ from watchbot.errors import (
     SettingError,
 )
 from watchbot.settings.base import describe
+from watchbot.settings.whereabouts import is_unambiguous
 from watchbot.sql.dialect import POSTGRES, Row
 
 try:
@@ -153,13 +154,9 @@ def _with_percent(sql: str) -> str:
 def _where(url: str, option: str) -> tuple[str, str]:
     """The URL without its password, and the parameters for libpq."""
     try:
-        parts = urlsplit(url)
-        user = parts.username
         given = {name: str(value) for name, value in psycopg.conninfo.conninfo_to_dict(url).items()}
-        # A part of an unescaped password would count as host or port, and be printed.
-        sound = parts.port != 0 and "@" not in url.replace(f"//{parts.netloc}", "", 1)
-        sound = sound and parts.netloc.count("@") < 2
-    except (ValueError, psycopg.Error):
+        sound = is_unambiguous(url)
+    except psycopg.Error:
         sound = False
     if not sound:
         raise SettingError(
@@ -167,8 +164,10 @@ def _where(url: str, option: str) -> tuple[str, str]:
             "is no URL of a PostgreSQL database; write postgresql://USER:PASSWORD@HOST:5432/NAME, "
             "with @ : / [ of the password as %40 %3A %2F %5B",
         )
+    parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2] or given.get("host", "")
-    shown = f"postgresql://{user + '@' if user else ''}{host}/{given.get('dbname', '')}"
+    user = f"{parts.username}@" if parts.username else ""
+    shown = f"postgresql://{user}{host}/{given.get('dbname', '')}"
     return shown, psycopg.conninfo.make_conninfo(**{**DEFAULTS, **given})
 
 

@@ -11,9 +11,11 @@ import pytest
 
 from tests.support.cloud import Cloud
 from tests.support.redis_server import running_redis
+from watchbot.aws import open_client
 from watchbot.checkpoints.opening import open_store
 from watchbot.checkpoints.store import Checkpoint, CheckpointStore
 from watchbot.control import MOST_CHECKPOINT
+from watchbot.progress.dynamodb import create_table
 from watchbot.settings.base import AwsEndpoint
 
 Opens = Callable[[], AbstractAsyncContextManager[CheckpointStore]]
@@ -49,6 +51,17 @@ def opens(request: pytest.FixtureRequest, cloud: Cloud, tmp_path: Path) -> Opens
 @pytest.fixture
 def name() -> str:
     return f"../{next(numbers)}:é"
+
+
+async def test_table_of_an_arn_is_in_the_region_of_the_arn(cloud: Cloud) -> None:
+    there = "arn:aws:dynamodb:eu-west-1:123456789012:table/elsewhere"
+    async with open_client(
+        "dynamodb", AwsEndpoint(region="eu-west-1", endpoint_url=cloud.url)
+    ) as client:
+        await create_table(client, "elsewhere")
+
+    async with open_store(f"dynamodb://{there}", AwsEndpoint(endpoint_url=cloud.url)) as store:
+        assert await store.save("m1", b"here", "1", SOON)
 
 
 async def test_last_of_several_is_kept_by_every_process(opens: Opens, name: str) -> None:

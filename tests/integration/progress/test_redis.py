@@ -7,7 +7,7 @@ import pytest
 from redis import Redis
 
 from tests.support.redis_server import PASSWORD, running_redis
-from watchbot.errors import DatabaseError
+from watchbot.errors import DatabaseError, SettingError
 from watchbot.progress.claim import Claim, Completion
 from watchbot.progress.store import open_store
 from watchbot.settings.progress import ProgressSettings
@@ -58,6 +58,16 @@ async def test_wrong_password_is_said_without_it(url: str) -> None:
             await store.read("job")
 
     assert "wr0ng" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("password", ["a[b", "12/cret", "a@b", "a:b@c"])
+async def test_password_that_is_not_escaped_is_not_told(password: str) -> None:
+    place = f"redis://:{password}@127.0.0.1:9/0"
+    with pytest.raises(SettingError, match=r"--progress-table .*%40 %3A") as refusal:
+        async with open_store(ProgressSettings(progress_table=place)):
+            pass
+
+    assert password not in str(refusal.value)
 
 
 async def test_server_that_goes_away_is_said() -> None:

@@ -7,17 +7,17 @@ import anyio
 import pytest
 
 from tests.support.builders import a_jumping_world, a_report
-from watchbot.errors import WatchbotError
+from watchbot.errors import DataRefused, WatchbotError
 from watchbot.failures.store import FailureKind, KeptFailure
 from watchbot.listen.keeping import BATCH, MOST_WAITING, FailureKeeper
 from watchbot.outcome import COMPLETED
 
 
 class FakeStore:
-    """A store in memory that refuses the first `refusals` writes."""
+    """A store in memory that refuses the first `refusals` writes, and the message `unfit`."""
 
-    def __init__(self, refusals: int = 0) -> None:
-        self.refusals = refusals
+    def __init__(self, refusals: int = 0, unfit: str = "") -> None:
+        self.refusals, self.unfit = refusals, unfit
         self.writes: list[list[KeptFailure]] = []
         self.forgot = 0
 
@@ -25,6 +25,8 @@ class FakeStore:
         if self.refusals:
             self.refusals -= 1
             raise WatchbotError("the database is down")
+        if any(each.message_id == self.unfit for each in failures):
+            raise DataRefused("memory", "it cannot hold this")
         self.writes.append(list(failures))
 
     async def kinds(self, now: datetime) -> list[FailureKind]:
@@ -76,6 +78,16 @@ async def test_store_that_is_away_is_tried_again() -> None:
     found = await kept(FakeStore(refusals=2), count=3)
 
     assert [each.message_id for each in found] == ["m0", "m1", "m2"]
+
+
+@pytest.mark.jumping
+async def test_failure_that_the_store_refuses_holds_up_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    found = await kept(FakeStore(unfit="m7"), count=BATCH + 1)
+
+    assert [each.message_id for each in found] == [f"m{n}" for n in range(BATCH + 1) if n != 7]
+    assert caplog.messages == ["failure not kept"]
 
 
 @pytest.mark.jumping
