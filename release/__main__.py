@@ -14,7 +14,7 @@ from pathlib import Path
 
 import helm_python
 
-from release import function, pyz, standalone
+from release import function, pyz, readme, standalone
 from release.notes import NoNotes, notes
 from release.sums import write_sums
 from release.trials import MAKERS_OF_A_VENV, Refused, try_all
@@ -27,9 +27,10 @@ def release(target: Path) -> list[Path]:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     python = [sys.executable, "-m"]
-    subprocess.run(
-        [*python, "build", "--no-isolation", "--outdir", str(target), str(pyz.ROOT)], check=True
-    )
+    with tempfile.TemporaryDirectory() as name:
+        source = str(readme.copied(Path(name)))
+        build = [*python, "build", "--no-isolation", "--outdir", str(target), source]
+        subprocess.run(build, check=True)
     subprocess.run([*python, "twine", "check", "--strict", *map(str, target.iterdir())], check=True)
     pyz.build(target)
     function.build(target)

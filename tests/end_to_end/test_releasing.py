@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from release.notes import NoNotes, notes
+from release.readme import copied, repository, with_whole_links
 from release.standalone import services_called
 from release.sums import write_sums
 from release.trials import Refused, try_all, try_bill, try_function, try_standalone
@@ -55,6 +57,31 @@ def test_version_without_notes_is_not_released(changelog: Path, version: str) ->
 
 def test_version_of_the_package_has_notes() -> None:
     assert notes(__version__)
+
+
+def test_links_of_the_readme_lead_somewhere_from_pypi(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "somebody/watchbot")
+    text = (ROOT / "README.md").read_text()
+
+    whole = with_whole_links(text, repository())
+
+    links = re.findall(r'\]\(([^)]+)|\b(?:src|srcset)="([^"]+)', whole)
+    places = [f"{link}{picture}" for link, picture in links]
+    start = f"https://github.com/somebody/watchbot/(?:blob|raw)/v{re.escape(__version__)}/"
+    named = [re.fullmatch(rf"{start}([^#]+)(?:#.*)?", place) for place in places]
+    assert len(places) > 40
+    assert all(each and (ROOT / each[1]).exists() for each in named)
+    assert f"/raw/v{__version__}/docs/pictures/console-light.png" in whole
+    assert with_whole_links(text, None) == text
+
+
+def test_package_is_built_from_all_it_needs(tmp_path: Path) -> None:
+    names = {path.name for path in copied(tmp_path).iterdir()}
+
+    included = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    included = included["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    assert {name.lstrip("/") for name in included} | {"pyproject.toml"} <= names
 
 
 def test_checksums_are_those_that_sha256sum_takes(tmp_path: Path) -> None:
