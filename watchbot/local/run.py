@@ -85,7 +85,7 @@ def _print_guide(stage: Stage, console_url: str | None, *, fifo: bool) -> None:
   queue          {stage.queue_url}
   dead letters   {stage.dead_letter_queue_url}
   notifications  {stage.notification_topic_arn}
-In another terminal, run the two exports first, then any of the other commands:
+In another terminal, paste the export lines first, then any of the other commands:
   export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION={REGION}
   export QueueUrl={stage.queue_url}
   export AWS_ENDPOINT_URL={stage.endpoint_url} ProgressTable={PROGRESS_TABLE}
