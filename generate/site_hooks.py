@@ -16,6 +16,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"(\]\()((?!https?:|mailto:|#)[^)#\s]+)")
+PICTURE = re.compile(r'(\b(?:src|srcset)=")([^"]+)')
 LANGUAGES = {".py": "python", ".sh": "sh", ".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 TABLE_CODE = re.compile(r"`([^`]*\\\|[^`]*)`")
 # How the search ranks pages that hold many words and answer few questions; others have 1.
@@ -48,7 +49,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Points links to files beside docs/ to their pages; keeps `a|b` in a table unchanged."""
+    """Leads links and pictures to their places on the site; keeps `a|b` in a table unchanged."""
     source = _source_of(page.file.src_uri)
     page.meta["search"] = {"boost": _rank(page.file.src_uri)}
 
@@ -73,7 +74,7 @@ def _outside_fences(markdown: str, lead: Callable[[re.Match[str]], str]) -> list
             fence = mark[1]
         elif mark and fence == mark[1]:
             fence = None
-        lines.append(line if fence else LINK.sub(lead, line))
+        lines.append(line if fence else PICTURE.sub(lead, LINK.sub(lead, line)))
     return lines
 
 

@@ -5,6 +5,7 @@ import re
 import statistics
 from collections.abc import Sequence
 
+from tests.benchmarks.drawing import ground
 from tests.benchmarks.findings import Findings
 
 OURS, RIVALS = "#1f6feb", "#57606a"
@@ -24,9 +25,7 @@ def chart(found: Findings) -> str:
     decades = (1, 10, 100, 1_000, 10_000)
     height = 60 + 22 * len(rows)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 {height}" '
-        'font-family="sans-serif" font-size="12">',
-        f'<rect width="760" height="{height}" fill="white"/>',
+        ground(height),
         '<text x="10" y="20">messages a second, on a scale of powers of ten</text>',
     ]
     for place, decade in enumerate(decades):
@@ -46,7 +45,7 @@ def chart(found: Findings) -> str:
 def table(found: Findings) -> str:
     """The medians of all consumers, and how their rates compare with a process of `true`."""
     rows = [
-        "| | messages a second | of `spawn true` | CPU a message, ms | calls a message | MB |",
+        "| case | messages a second | of `spawn true` | CPU a message, ms | calls a message | MB |",
         "|---|---|---|---|---|---|",
     ]
     for name in contenders(found):

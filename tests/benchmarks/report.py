@@ -5,6 +5,7 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from tests.benchmarks.drawing import ground
 from tests.benchmarks.findings import Findings, Scale
 
 COLOURS = ("#1f6feb", "#8250df", "#bf8700", "#57606a", "#1a7f37", "#cf222e")
@@ -132,13 +133,13 @@ else. The rivals are in `tests/benchmarks/rivals`.
 
 ## Targets
 
-| | measured | target |
+| figure | measured | target |
 |---|---|---|
 {chr(10).join(rows)}
 
 ## All figures
 
-| | median | range | rounds |
+| figure | median | range | rounds |
 |---|---|---|---|
 {chr(10).join(figures)}
 """
@@ -181,9 +182,8 @@ def _chart(title: str, lines: Mapping[str, Line]) -> str:
         return f"{60 + places.index(x) * step:.0f},{260 - 220 * y / top:.0f}"
 
     parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 300" font-family="sans-serif" '
-        'font-size="12">',
-        f'<rect width="760" height="300" fill="white"/><text x="60" y="24">{title}</text>',
+        ground(300),
+        f'<text x="60" y="24">{title}</text>',
     ]
     for share in (0, 0.25, 0.5, 0.75, 1):
         y = 260 - 220 * share

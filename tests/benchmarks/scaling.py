@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import watchbot
+from tests.benchmarks.drawing import ground
 
 DAY_S = 86_400
 MINUTE_S = 60
@@ -296,9 +297,7 @@ COLOURS = {"watchbot": "#1f6feb", "ecs-watchbot": "#cf222e"}
 def chart(rules: Mapping[str, Day]) -> str:
     """Two pictures, one above the other: what waits, and what runs, over the day."""
     parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 420" font-family="sans-serif" '
-        'font-size="12">',
-        '<rect width="760" height="420" fill="white"/>',
+        ground(420),
         *_panel("messages waiting", {name: day.backlog for name, day in rules.items()}, 30),
         *_panel("containers running", {name: day.running for name, day in rules.items()}, 230),
     ]
