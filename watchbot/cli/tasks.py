@@ -12,6 +12,7 @@ from watchbot.settings.record import DatabaseSettings, TasksSettings
 
 AWS_OPTIONS = ["region", "endpoint_url"]  # left out, because the command asks the database only
 FILTERS = ["cluster", "family", "group", "started_by", "service"]  # on tasks
+OF_LISTS_OF_TASKS = [*FILTERS, "after"]
 
 
 @click.group
@@ -81,7 +82,7 @@ def outcome(settings: DatabaseSettings, task: str) -> Any:
     default="day",
     help="Count by this. Default: day.",
 )
-@options(TasksSettings, without=[*AWS_OPTIONS, "limit", "page"])
+@options(TasksSettings, without=[*AWS_OPTIONS, "limit", "page", "after"])
 @_question
 def failures(settings: TasksSettings, since: str, by: str) -> Any:
     """Count the tasks that ended, and those that failed."""
@@ -102,7 +103,7 @@ def history(settings: DatabaseSettings, task: str) -> Any:
 
 
 @tasks.command
-@options(TasksSettings, without=[*AWS_OPTIONS, *FILTERS])
+@options(TasksSettings, without=[*AWS_OPTIONS, *OF_LISTS_OF_TASKS])
 @_question
 def missed(settings: TasksSettings) -> Any:
     """List the tasks with lost events."""
@@ -112,7 +113,7 @@ def missed(settings: TasksSettings) -> Any:
 
 
 @tasks.command
-@options(TasksSettings, without=[*AWS_OPTIONS, *FILTERS])
+@options(TasksSettings, without=[*AWS_OPTIONS, *OF_LISTS_OF_TASKS])
 @_question
 def instances(settings: TasksSettings) -> Any:
     """List the container instances: state, capacity and tasks."""
@@ -122,7 +123,7 @@ def instances(settings: TasksSettings) -> Any:
 
 
 @tasks.command
-@options(TasksSettings, without=[*AWS_OPTIONS, *FILTERS])
+@options(TasksSettings, without=[*AWS_OPTIONS, *OF_LISTS_OF_TASKS])
 @_question
 def rejects(settings: TasksSettings) -> Any:
     """List the messages that could not be read, and why."""

@@ -50,10 +50,20 @@ class Filters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page of a list: its `number`, from 0, and its `size` in rows."""
+    """One page of a list: its `number`, from 0, and its `size` in rows.
+
+    Lists of tasks also take the ARN or id of a task, `after` which the pages begin. A page that is
+    named so costs as much as the first, and repeats no task when new ones have come; that of a high
+    number reads all tasks before it.
+    """
 
     number: int = 0
     size: int = PAGE
+    after: str | None = None
+
+    def next_after(self, rows: Sequence[Row]) -> str | None:
+        """The `after` of the next page, where these are the rows of this; None for the last."""
+        return rows[-1]["task_arn"] if len(rows) == self.size else None
 
 
 ALL, FIRST = Filters(), Page()
@@ -71,10 +81,12 @@ class History:
 async def running(database: Database, filters: Filters = ALL, page: Page = FIRST) -> list[Row]:
     """The tasks that run now, latest start first."""
     more, chosen = filters.conditions(database.dialect.unindexed)
+    after, place = await _place(database, page)
     return await database.fetch(
         f"SELECT {_LISTED} FROM ecs_task_outcome WHERE last_status = 'RUNNING' AND gone_at IS NULL"
-        f"{more} {_LATEST_FIRST} LIMIT :size OFFSET :skip",
+        f"{more}{after} {_LATEST_FIRST} LIMIT :size OFFSET :skip",
         **chosen,
+        **place,
         **_window(page),
     )
 
@@ -92,9 +104,10 @@ async def at(
     database: Database, moment: datetime, filters: Filters = ALL, page: Page = FIRST
 ) -> list[Row]:
     """The tasks that ran at `moment`, latest start first."""
-    ran, chosen = _ran_at(database, filters)
+    after, place = await _place(database, page)
+    ran, chosen = _ran_at(database, filters, after)
     return await database.fetch(
-        f"{ran} LIMIT :size OFFSET :skip", at=to_text(moment), **chosen, **_window(page)
+        f"{ran} LIMIT :size OFFSET :skip", at=to_text(moment), **chosen, **place, **_window(page)
     )
 
 
@@ -105,13 +118,13 @@ async def between(
     # Those that started in it, and those that ran when it began: each part reads its own index,
     # and nothing that was over by then, however few tasks ran in the span.
     more, chosen = filters.conditions()
+    after, place = await _place(database, page)
     started = (
         f"SELECT {_LISTED} FROM ecs_task_outcome "
-        f"WHERE started_at > :at AND started_at <= :until{more} {_LATEST_FIRST}"
+        f"WHERE started_at > :at AND started_at <= :until{more}{after} {_LATEST_FIRST}"
     )
-    ran, _ = _ran_at(
-        database, filters, f" AND {database.dialect.unindexed('started_at')} <= :until"
-    )
+    by_then = f" AND {database.dialect.unindexed('started_at')} <= :until"
+    ran, _ = _ran_at(database, filters, f"{by_then}{after}")
     parts = " UNION ALL ".join(
         f"SELECT {_LISTED} FROM ({part} LIMIT :most) AS part" for part in (started, ran)
     )
@@ -120,6 +133,7 @@ async def between(
         at=to_text(span[0]),
         until=to_text(span[1]),
         **chosen,
+        **place,
         most=page.size * (page.number + 1),
         **_window(page),
     )
@@ -136,6 +150,28 @@ def _ran_at(database: Database, filters: Filters, more: str = "") -> tuple[str, 
     # Few ran at one time: it is cheaper to sort them than to read all tasks in their order.
     order = f"ORDER BY {dialect.unindexed('started_at')} DESC, task_arn"
     return f"SELECT {_LISTED} FROM ecs_task_outcome WHERE {ran}{chosen}{more} {order}", values
+
+
+async def _place(
+    database: Database, page: Page, ordered_by: str = "started_at"
+) -> tuple[str, dict[str, Any]]:
+    """SQL to append to a WHERE, so that a list begins behind `page.after`, and its values.
+
+    Raises `UsageError` for a task that is not in the record.
+    """
+    if page.after is None:
+        return "", {}
+    task = await find(database, page.after)
+    if task is None:
+        raise unknown(page.after)
+    its = f"(SELECT {ordered_by} FROM ecs_task WHERE task_arn = :after)"
+    behind = f"{ordered_by} < {its} OR task_arn > :after"
+    return f" AND {ordered_by} <= {its} AND ({behind})", {"after": task["task_arn"]}
+
+
+def unknown(task: str) -> UsageError:
+    """The error for the name of a task that is not in the record."""
+    return UsageError(f"no task {task[:200]!r} is in the record; check its ARN or id")
 
 
 def _window(page: Page) -> dict[str, int]:
@@ -190,15 +226,17 @@ async def failed(
     `exit_code` is the highest of a task's containers, `container_reason` what one of them said.
     """
     more, chosen = filters.conditions(database.dialect.unindexed)
+    after, place = await _place(database, page, "stopped_at")
     outcomes = ", ".join(f"'{name}'" for name in FAILURES)
     of_it = "FROM ecs_task_container c WHERE c.task_arn = t.task_arn AND c.version = t.version"
     return await database.fetch(
         f"SELECT {_LISTED}, (SELECT max(c.exit_code) {of_it}) AS exit_code, "
         f"(SELECT max(c.reason) {of_it}) AS container_reason FROM ecs_task_outcome t "
-        f"WHERE stopped_at >= :since AND ended_outcome IN ({outcomes}){more} "
+        f"WHERE stopped_at >= :since AND ended_outcome IN ({outcomes}){more}{after} "
         "ORDER BY stopped_at DESC, task_arn LIMIT :size OFFSET :skip",
         since=to_text(since),
         **chosen,
+        **place,
         **_window(page),
     )
 

@@ -15,9 +15,11 @@ from watchbot.pages.site import asking
 from watchbot.record import answers
 from watchbot.record.answers import BY, Filters, Page
 from watchbot.sql.database import Database
+from watchbot.sql.dialect import Row
 
 FILTERS = ("cluster", "family", "group", "started_by", "service")
 PAGING = ("page", "limit")
+LIST = (*FILTERS, *PAGING, "after")
 MAX_PAGE_SIZE = 1000
 STREAM_PAUSE_S = 1
 STREAMED_AT_ONCE = 500
@@ -33,8 +35,8 @@ class Api:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/v1/tasks", asking(self.running, *FILTERS, *PAGING)),
-            Route("/v1/tasks/at/{time}", asking(self.at, *FILTERS, *PAGING)),
+            Route("/v1/tasks", asking(self.running, *LIST)),
+            Route("/v1/tasks/at/{time}", asking(self.at, *LIST)),
             Route("/v1/tasks/{arn:path}", asking(self.task)),
             Route("/v1/failures", asking(self.failures, *FILTERS, "since", "by")),
             Route("/v1/stream/tasks", asking(self.stream, "since")),
@@ -44,13 +46,13 @@ class Api:
         page = page_of(request)
         rows = await answers.running(self._database, filters_of(request), page)
         at = await answers.reconciled_at(self._database)
-        return JSONResponse({"tasks": rows, "page": page.number, "reconciled_at": at})
+        return JSONResponse({**_listed(rows, page), "reconciled_at": at})
 
     async def at(self, request: Request) -> Response:
         moment = answers.moment(request.path_params["time"], datetime.now(UTC))
         page = page_of(request)
         rows = await answers.at(self._database, moment, filters_of(request), page)
-        return JSONResponse({"tasks": rows, "page": page.number})
+        return JSONResponse(_listed(rows, page))
 
     async def task(self, request: Request) -> Response:
         found = await answers.history(self._database, request.path_params["arn"])
@@ -89,6 +91,10 @@ class Api:
                 await anyio.sleep(STREAM_PAUSE_S)
 
 
+def _listed(rows: list[Row], page: Page) -> dict[str, object]:
+    return {"tasks": rows, "page": page.number, "next_after": page.next_after(rows)}
+
+
 def filters_of(request: Request) -> Filters:
     """The filters in the query string."""
     return Filters(**{name: request.query_params.get(name) for name in FILTERS})
@@ -98,7 +104,7 @@ def page_of(request: Request) -> Page:
     """The page in the query string. Raises `UsageError`."""
     number = _number(request.query_params.get("page", "0"), 10_000)
     size = _number(request.query_params.get("limit", str(answers.PAGE)), MAX_PAGE_SIZE)
-    return Page(number=number, size=max(size, 1))
+    return Page(number=number, size=max(size, 1), after=request.query_params.get("after"))
 
 
 def since_of(request: Request, default: timedelta) -> datetime:

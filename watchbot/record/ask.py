@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from watchbot.errors import DatabaseDown, UsageError
+from watchbot.errors import DatabaseDown
 from watchbot.patience import NoAnswerInTime, waiting
 from watchbot.record import answers
 from watchbot.record.answers import Filters, Page
@@ -82,7 +82,7 @@ def outcome(name: str) -> Question:
     async def question(database: Database) -> list[Row]:
         task = await answers.find(database, name)
         if task is None:
-            raise _unknown(name)
+            raise answers.unknown(name)
         return [{key: task[key] for key in (*_SHOWN, "stop_code", "stopped_reason")}]
 
     return question
@@ -94,14 +94,10 @@ def history(name: str) -> Question:
     async def question(database: Database) -> list[Row]:
         found = await answers.history(database, name)
         if found is None:
-            raise _unknown(name)
+            raise answers.unknown(name)
         return list(found.events)
 
     return question
-
-
-def _unknown(name: str) -> UsageError:
-    return UsageError(f"no task {name[:200]!r} is in the record; check its ARN or id")
 
 
 def _filters(settings: TasksSettings) -> Filters:
@@ -115,7 +111,7 @@ def _filters(settings: TasksSettings) -> Filters:
 
 
 def _page(settings: TasksSettings) -> Page:
-    return Page(number=settings.page, size=settings.limit)
+    return Page(number=settings.page, size=settings.limit, after=settings.after)
 
 
 def _print_json(rows: Sequence[Row]) -> None:

@@ -1,5 +1,6 @@
 """The web pages of the record."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from starlette.requests import Request
@@ -9,8 +10,7 @@ from starlette.routing import Route
 from watchbot.moment import to_time
 from watchbot.pages.site import Templates, asking, shown_time
 from watchbot.record import answers, chart
-from watchbot.record.answers import Page
-from watchbot.record.api import FILTERS, PAGING, by_of, filters_of, page_of, since_of
+from watchbot.record.api import FILTERS, LIST, PAGING, by_of, filters_of, page_of, since_of
 from watchbot.sql.database import Database
 
 DRAWN = 400  # tasks on one timeline
@@ -33,9 +33,9 @@ class RecordPages:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/", asking(self.running, *FILTERS, *PAGING)),
-            Route("/timeline", asking(self.timeline, *FILTERS, "since", "until", "page")),
-            Route("/failures", asking(self.failures, *FILTERS, *PAGING, "since", "by")),
+            Route("/", asking(self.running, *LIST)),
+            Route("/timeline", asking(self.timeline, *FILTERS, "since", "until", "page", "after")),
+            Route("/failures", asking(self.failures, *LIST, "since", "by")),
             Route("/instances", asking(self.instances, *PAGING)),
             Route("/tasks/{id}", asking(self.task)),
         ]
@@ -60,12 +60,11 @@ class RecordPages:
         since = since_of(request, timedelta(hours=6))
         asked = request.query_params.get("until")
         until = answers.moment(asked, datetime.now(UTC)) if asked else datetime.now(UTC)
-        number = page_of(request).number
-        page = Page(number=number, size=DRAWN)
+        page = replace(page_of(request), size=DRAWN)
         tasks = await answers.between(self._database, (since, until), filters_of(request), page)
         drawn = chart.timeline(tasks, since, until)
         return self._render(
-            request, "timeline.html", chart=drawn, count=len(tasks), page=page, width=chart.WIDTH
+            request, "timeline.html", chart=drawn, tasks=tasks, page=page, width=chart.WIDTH
         )
 
     async def failures(self, request: Request) -> Response:
@@ -101,7 +100,9 @@ class RecordPages:
         self, request: Request, template: str, status: int = 200, **facts: object
     ) -> Response:
         def link(**changed: object) -> str:
-            return f"?{request.url.include_query_params(**changed).query}"
+            without = request.url.remove_query_params(list(changed))
+            kept = {name: value for name, value in changed.items() if value is not None}
+            return f"?{without.include_query_params(**kept).query}"
 
         shared = {"nav": NAV, "path": request.url.path, "asked": request.query_params, "link": link}
         return self._templates.page(template, status, **shared, **facts)

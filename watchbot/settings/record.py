@@ -93,3 +93,6 @@ class TasksSettings(DatabaseSettings):
     service: str | None = option(None, "List only tasks of this service.", "NAME")
     limit: int = option(100, "List at most N tasks.", "N", ge=1, le=100_000)
     page: int = option(0, "Skip N pages of --limit tasks.", "N", ge=0, le=1_000_000)
+    after: str | None = option(
+        None, "List the tasks behind this one, the last of a list (ARN or id).", "TASK"
+    )

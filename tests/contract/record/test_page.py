@@ -1,10 +1,12 @@
 """The record over HTTP, from both databases: pages, JSON, the stream, and who may read them."""
 
 import base64
+import html
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import anyio
@@ -14,6 +16,7 @@ from examples.record.lives import Life, lives
 from tests.support.databases import a_record
 from tests.support.task_events import an_event, states
 from watchbot.pages.site import holders, site
+from watchbot.record import answers
 from watchbot.record.api import Api
 from watchbot.record.event import TaskState, read
 from watchbot.record.page import RecordPages
@@ -67,6 +70,26 @@ async def test_pages_show_what_is_recorded(url: str) -> None:
     assert not any("<script" in page for page in pages)
 
 
+async def test_links_lead_from_page_to_page(url: str) -> None:
+    async with a_record(url) as database, served(database) as (client, address):
+        await fill(database)
+        seen, path = set[str](), "/failures?since=3d&limit=2&by=family"
+        while path:
+            async with client.get(address + path) as answer:
+                text = await answer.text()
+            found = set(re.findall(r'<a href="/tasks/([^"]+)"', text))
+            assert not found & seen
+            seen |= found
+            older = re.search(r'<a href="(\?[^"]+)">older', text)
+            assert ("latest" in text) == ("after" in path)
+            path = f"/failures{html.unescape(older[1])}" if older else ""
+            assert not path or "by=family" in path
+        whole = await answers.failed(database, datetime.now(UTC) - timedelta(days=3))
+
+    assert seen == {task["task_id"] for task in whole}
+    assert len(seen) > 4
+
+
 async def test_page_escapes_what_tasks_are_called(url: str) -> None:
     evil = "<script>alert(1)</script>"
     event = an_event(1, startedBy=evil, startedAt="2026-11-21T03:00:00Z", group=evil)
@@ -95,6 +118,8 @@ async def test_json_answers(url: str) -> None:
             failed = await answer.json()
         async with client.get(f"{address}/v1/tasks?limit=3&page=1") as answer:
             second = await answer.json()
+        async with client.get(f"{address}/v1/tasks?limit=3&after={second['next_after']}") as answer:
+            third = await answer.json()
 
     assert {task["task_arn"] for task in now["tasks"]} == runs
     assert one["task"]["detail"]["taskArn"] == made[3].arn
@@ -104,6 +129,8 @@ async def test_json_answers(url: str) -> None:
         life.stopped_at is not None for life in made
     )
     assert second["tasks"] == now["tasks"][3:6]
+    assert third["tasks"] == now["tasks"][6:9]
+    assert now["next_after"] is None
 
 
 @pytest.mark.parametrize(
@@ -113,6 +140,9 @@ async def test_json_answers(url: str) -> None:
         ("/tasks/nobody", 404),
         ("/v1/tasks/at/soon", 400),
         ("/v1/tasks?page=-1", 400),
+        ("/v1/tasks?after=nobody", 400),
+        ("/timeline?after=nobody", 400),
+        ("/instances?after=nobody", 400),
         ("/v1/failures?by=week", 400),
         ("/timeline?since=soon", 400),
         ("/v1/stream/tasks?since=x", 400),

@@ -95,6 +95,14 @@ def test_filters_narrow_the_answer(cloud: Cloud, database: str, made: list[Life]
 
 
 @pytest.mark.usefixtures("made")
+def test_list_goes_on_behind_a_task(cloud: Cloud, database: str) -> None:
+    whole = answer(cloud, database, "at", "6h")
+    rest = answer(cloud, database, "at", "6h", "--after", whole[1]["task_arn"])
+
+    assert rest == whole[2:]
+
+
+@pytest.mark.usefixtures("made")
 def test_table_and_csv(cloud: Cloud, database: str) -> None:
     table = cloud.watchbot("tasks", "running", "--database", database)
     listed = cloud.watchbot("tasks", "running", "--database", database, "--csv")
@@ -234,8 +242,9 @@ def test_question_that_has_no_answer(
     assert not path.exists()
 
 
-def test_task_that_is_not_known(cloud: Cloud, database: str, made: list[Life]) -> None:
-    done = cloud.watchbot("tasks", "outcome", "nobody", "--database", database)
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize("words", [["outcome", "nobody"], ["running", "--after", "nobody"]])
+def test_task_that_is_not_known(cloud: Cloud, database: str, words: list[str]) -> None:
+    done = cloud.watchbot("tasks", *words, "--database", database)
 
-    assert made
     assert_refused(done, 2, "'nobody'")
