@@ -22,16 +22,17 @@ PAGING = ("page", "limit")
 LIST = (*FILTERS, *PAGING, "after")
 MAX_PAGE_SIZE = 1000
 STREAM_PAUSE_S = 1
+STREAM_S = 50  # `doorkeeper` cuts an exchange off after a minute
 STREAMED_AT_ONCE = 500
 
 log = logging.getLogger(__name__)
 
 
 class Api:
-    """The routes that answer with JSON."""
+    """The routes that answer with JSON. A stream of changes ends after `stream_s`."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, *, stream_s: float = STREAM_S) -> None:
+        self._database, self._stream_s = database, stream_s
 
     def routes(self) -> list[Route]:
         return [
@@ -69,7 +70,8 @@ class Api:
     async def stream(self, request: Request) -> Response:
         """Streams server-sent events; pass the id of the last as `since` or Last-Event-ID to go on.
 
-        Without either, the stream begins with the next change; `since=0` begins with the oldest.
+        Without either, the stream begins with the next change; `since=0` begins with the oldest. It
+        ends in order before the server would cut it off; a client of such events comes again.
         """
         asked = request.headers.get("last-event-id") or request.query_params.get("since")
         position = _position(asked) if asked else await answers.newest(self._database)
@@ -77,7 +79,8 @@ class Api:
 
     async def _changes(self, position: tuple[int, int]) -> AsyncIterator[str]:
         yield ": watchbot\n\n"
-        while True:
+        ends_at = anyio.current_time() + self._stream_s
+        while anyio.current_time() < ends_at:
             try:
                 rows = await answers.changes(self._database, position, STREAMED_AT_ONCE)
             except DatabaseError as error:  # the client goes on from the last id that it has

@@ -126,7 +126,10 @@ class Reconciler:
             cluster=cluster.rpartition("/")[2],
             began=began,
         )
-        doubtful = sorted({row["task_arn"] for row in rows} - seen)
+        # A cluster in another region or account may have this one's name.
+        home = next((_home(arn) for arn in (cluster, *seen) if arn.startswith("arn:")), "")
+        here = {row["task_arn"] for row in rows if row["task_arn"].startswith(home)}
+        doubtful = sorted(here - seen)
         missing: list[str] = []
         for start in range(0, len(doubtful), DESCRIBED_AT_ONCE):
             _, lost = await self._describe(cluster, doubtful[start : start + DESCRIBED_AT_ONCE])
@@ -170,6 +173,11 @@ class Reconciler:
                     raise
                 await anyio.sleep(retry_pause(failures))
         return await self._ecs.call(operation, **parameters)
+
+
+def _home(arn: str) -> str:
+    """The start of an ARN, as far as the account: `arn:aws:ecs:eu-west-1:123456789012:`."""
+    return "".join(f"{part}:" for part in arn.split(":")[:5])
 
 
 def _read(raw: dict[str, Any], now: str) -> TaskState | None:

@@ -15,9 +15,10 @@ import pytest
 from examples.record.lives import Life, lives
 from tests.support.databases import a_record
 from tests.support.task_events import an_event, states
+from watchbot.doorkeeper import EXCHANGE_S
 from watchbot.pages.site import holders, site
 from watchbot.record import answers
-from watchbot.record.api import Api
+from watchbot.record.api import STREAM_S, Api
 from watchbot.record.event import TaskState, read
 from watchbot.record.page import RecordPages
 from watchbot.record.writer import write
@@ -27,11 +28,11 @@ from watchbot.web import serving_app
 
 @asynccontextmanager
 async def served(
-    database: Database, token: str | None = None
+    database: Database, token: str | None = None, stream_s: float = STREAM_S
 ) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
     """A client, and the address of the record's page."""
     app = site(
-        [*RecordPages(database).routes(), *Api(database).routes()],
+        [*RecordPages(database).routes(), *Api(database, stream_s=stream_s).routes()],
         host="127.0.0.1",
         visitors=holders(token),
     )
@@ -177,6 +178,17 @@ async def test_stream_tells_every_change_once_and_goes_on_where_it_ended(url: st
             second = await take(client, f"{address}/v1/stream/tasks?since={position}", 2)
 
     assert [change["version"] for _, change in first + second] == [1, 2, 3, 4]
+
+
+async def test_stream_ends_in_order_before_it_is_cut_off(url: str) -> None:
+    assert STREAM_S < EXCHANGE_S
+    async with a_record(url) as database, served(database, stream_s=0.1) as (client, address):
+        await write(database, states(an_event(1)))
+        with anyio.fail_after(20):
+            async with client.get(f"{address}/v1/stream/tasks?since=0") as answer:
+                told = await answer.text()  # raises if the connection is cut off
+
+    assert told.count("event: task") == 1
 
 
 async def test_stream_ends_with_its_database(url: str, caplog: pytest.LogCaptureFixture) -> None:

@@ -108,6 +108,19 @@ async def test_task_that_ecs_forgot_is_gone_but_stays(url: str) -> None:
     assert back == [{"gone_at": None}]
 
 
+@pytest.mark.parametrize("cluster", ["all", "blue", CLUSTER])
+async def test_cluster_of_this_name_in_another_region_is_left_alone(url: str, cluster: str) -> None:
+    """Rules of several regions may send their events to one queue."""
+    elsewhere = an_event(5).replace("eu-west-1", "us-east-1")
+
+    async with a_record(url) as database:
+        await write(database, states(elsewhere))
+        await reconciler(database, FakeEcs(a_task(2)), cluster).reconcile()
+        found = await database.fetch("SELECT outcome FROM ecs_task_outcome ORDER BY task_arn")
+
+    assert found == [{"outcome": "active"}, {"outcome": "active"}]
+
+
 async def test_task_that_ecs_still_knows_is_not_gone(url: str) -> None:
     async with a_record(url) as database:
         await write(database, states(an_event(2)))

@@ -44,13 +44,7 @@ def _form(value: Any) -> str:
 Whole = Annotated[dict[str, Any], AfterValidator(of_request("overrides")), AfterValidator(_named)]
 # Either ecs-scheduler's list of containers, or RunTask's own structure.
 Overrides = Annotated[
-    Annotated[tuple[Override, ...], Tag("listed")]
-    | Annotated[
-        dict[str, Any],
-        AfterValidator(of_request("overrides")),
-        AfterValidator(_named),
-        Tag("whole"),
-    ],
+    Annotated[tuple[Override, ...], Tag("listed")] | Annotated[Whole, Tag("whole")],
     Discriminator(_form),
 ]
 
