@@ -16,6 +16,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"(\]\()((?!https?:|mailto:|#)[^)#\s]+)")
+SHORT_CODE = re.compile(r"(?<!<pre>)<code>([^<\n]{1,34})</code>")
 PICTURE = re.compile(r'(\b(?:src|srcset)=")([^"]+)')
 LANGUAGES = {".py": "python", ".sh": "sh", ".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 TABLE_CODE = re.compile(r"`([^`]*\\\|[^`]*)`")
@@ -60,6 +61,11 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
 
     lines = (_with_code_cells(line) for line in _outside_fences(markdown, lead))
     return "\n".join(lines)
+
+
+def on_page_content(content: str, **_: object) -> str:
+    """Marks names that a line must not end within: options, variables, modules."""
+    return SHORT_CODE.sub(r'<code class="whole">\1</code>', content)
 
 
 def _rank(src_uri: str) -> float:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.browser import chromium
+from tests.support.browsing import looked, measured
 from tests.support.cloud import BIN
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +47,8 @@ def test_every_page_is_laid_out_whole(site: Path) -> None:
         text = page.read_text(encoding="utf-8")
         assert "```" not in text, f"{page}: a fence that the builder does not know"
         assert "\\|" not in text, f"{page}: the backslash of a table"
+        prose = re.sub(r"<pre.*?</pre>", "", text, flags=re.S)
+        assert not re.search(r"\n\d+\. ", prose), f"{page}: a list that the builder does not know"
 
 
 def test_links_lead_to_pages_of_the_site(site: Path) -> None:
@@ -152,6 +155,33 @@ def test_search_is_not_shown_where_it_cannot_work(site: Path, tmp_path: Path) ->
     document = chromium(tmp_path / "profile", "--dump-dom", (site / "index.html").as_uri())
 
     assert re.search(r'<html[^>]*class="[^"]*from-disk', document)
+
+
+def test_pages_fit_a_phone_and_lack_nothing(site: Path) -> None:
+    pages = [page for page in site.rglob("*.html") if not {"files", "commands"} & set(page.parts)]
+    pages.remove(site / "404.html")  # its files are those of a server's root
+    pages += [site / "files" / "index.html", site / "reference" / "commands" / "listen.html"]
+
+    seen = measured([page.as_uri() for page in pages], width=420)
+
+    assert len(seen) > 60
+    for url, page in seen.items():
+        assert page.wide <= 420, url
+        assert page.broken == page.astray == page.complaints == [], url
+
+
+# Of the theme: its buttons of code have no names, and it makes code focusable when it is seen.
+KNOWN = {"landmark-unique", "scrollable-region-focusable"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_can_be_read_in_light_and_dark(site: Path, scheme: str) -> None:
+    names = ["files/index", "how-to/checkpoints", "how-to/lambda-functions", "reference/lines"]
+
+    seen = looked([(site / f"{name}.html").as_uri() for name in names], scheme=scheme)
+
+    for url, page in seen.items():
+        assert [each for each in page.violations if each[0] not in KNOWN] == [], url
 
 
 def test_page_in_a_browser(site: Path, tmp_path: Path) -> None:

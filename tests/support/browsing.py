@@ -29,6 +29,22 @@ def looked(urls: list[str], *, width: int = 1280, scheme: str = "light") -> dict
     return {url: Seen(**seen) for url, seen in found.items()}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A page's width, its broken pictures, its links to no place on it, and complaints."""
+
+    wide: int
+    broken: list[str]
+    astray: list[str]
+    complaints: list[str]
+
+
+def measured(urls: list[str], *, width: int = 1280) -> dict[str, Measured]:
+    """What a browser of this width measures at each URL."""
+    found = _visit(urls, width, "light", "measure")
+    return {url: Measured(**seen) for url, seen in found.items()}
+
+
 def tabbed(url: str) -> list[str]:
     """The names of all that the Tab key reaches on a page, in order."""
     names: list[str] = _visit([url], 1280, "light", "keyboard")[url]

@@ -1,9 +1,10 @@
 // Visits pages in Chromium, and prints what it finds as JSON.
 //
-//   node visit.mjs CHROMIUM MODULES WIDTH light|dark look|keyboard URL...
+//   node visit.mjs CHROMIUM MODULES WIDTH light|dark look|keyboard|measure URL...
 //
 // look: what axe-core finds, the page's width, and what the browser complained about.
 // keyboard: the names of all that the Tab key reaches, in order.
+// measure: the page's width, broken pictures, links to no place on it, and complaints.
 import { createRequire } from "node:module";
 
 const [chromium, modules, width, scheme, how, ...urls] = process.argv.slice(2);
@@ -15,6 +16,7 @@ const browser = await puppeteer.launch({
   executablePath: chromium,
   args: ["--no-sandbox", "--disable-quic", "--disable-background-networking"],
 });
+const WAYS = { look, keyboard, measure };
 const found = {};
 for (const url of urls) {
   const page = await browser.newPage();
@@ -24,7 +26,7 @@ for (const url of urls) {
   await page.setViewport({ width: Number(width), height: 900 });
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
   await page.goto(url, { waitUntil: "load" });
-  found[url] = how === "look" ? await look(page, complaints) : await keyboard(page);
+  found[url] = await WAYS[how](page, complaints);
   await page.close();
 }
 await browser.close();
@@ -59,4 +61,15 @@ async function keyboard(page) {
     names.push(name);
   }
   return names;
+}
+
+async function measure(page, complaints) {
+  const measured = await page.evaluate(() => ({
+    wide: document.documentElement.scrollWidth,
+    broken: [...document.images].filter((each) => !each.naturalWidth).map((each) => each.src),
+    astray: [...document.querySelectorAll('a[href^="#"]')]
+      .map((each) => decodeURIComponent(each.hash.slice(1)))
+      .filter((id) => id && !document.getElementById(id)),
+  }));
+  return { ...measured, complaints };
 }
