@@ -6,12 +6,13 @@ accepts a few, gives each a time limit, and closes the idlest one to accept a ne
 
 import asyncio
 import logging
+import math
 import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
+import anyio
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MOST = 32  # connections at once
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 class GuardedTalk(H11Protocol):
     """One connection; knows whether it waits for its client, and since when."""
 
-    waits_since: float
+    waits_since = math.inf  # until the event loop tells it of its connection
     answers = 0
     on_lost: Callable[["GuardedTalk"], None]
 
@@ -69,7 +70,9 @@ class Doorkeeper:
     `make` creates the `GuardedTalk` of a new connection.
     """
 
-    def __init__(self, listener: socket.socket, make: Callable[[], Any], most: int = MOST) -> None:
+    def __init__(
+        self, listener: socket.socket, make: Callable[[], GuardedTalk], most: int = MOST
+    ) -> None:
         listener.setblocking(False)
         self._listener, self._make, self._most = listener, make, most
         self._talks: set[GuardedTalk] = set()
@@ -77,14 +80,12 @@ class Doorkeeper:
 
     async def run(self) -> None:
         """Accepts connections until cancelled."""
-        looking = asyncio.create_task(self._look_for_late_ones())
-        try:
+        async with anyio.create_task_group() as looking:
+            looking.start_soon(self._look_for_late_ones)
             while True:
                 await self._make_room()
                 await self._accept()
                 await asyncio.sleep(1 / ACCEPTS_A_SECOND)  # leaves the loop to the service
-        finally:
-            looking.cancel()
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
@@ -94,19 +95,24 @@ class Doorkeeper:
             log.debug("connection not taken: %s", error.strerror)
             await asyncio.sleep(NO_DESCRIPTOR_S)
             return
+        talk = self._make()
+        talk.on_lost = self._lost
+        self._talks.add(talk)
         try:
             # Else a browser that keeps its connection waits 40 ms for the end of each answer: the
             # loop does this for sockets that know their protocol alone, and this one does not.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await loop.connect_accepted_socket(self._talk, connection)
+            await loop.connect_accepted_socket(lambda: talk, connection)
         except OSError:  # the client has left
             connection.close()
-
-    def _talk(self) -> GuardedTalk:
-        talk: GuardedTalk = self._make()
+            self._lost(talk)
         talk.on_lost = self._lost
         self._talks.add(talk)
-        return talk
+        try:
+            await loop.connect_accepted_socket(lambda: talk, connection)
+        except OSError:  # the client has left
+            connection.close()
+            self._lost(talk)
 
     def _lost(self, talk: GuardedTalk) -> None:
         self._talks.discard(talk)

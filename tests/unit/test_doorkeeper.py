@@ -1,10 +1,14 @@
-"""Connections that the doorkeeper takes."""
+"""Connections that the doorkeeper takes, and those that it counts as late."""
 
 import asyncio
 import socket
+import time
 from typing import Any
 
-from watchbot.doorkeeper import Doorkeeper
+import uvicorn
+from uvicorn.server import ServerState
+
+from watchbot.doorkeeper import EXCHANGE_S, Doorkeeper, GuardedTalk
 
 
 class Talk(asyncio.Protocol):
@@ -26,3 +30,10 @@ async def test_answer_does_not_wait_for_the_client_to_confirm_its_first_part() -
         with socket.create_connection(listener.getsockname()):
             assert await talk.sends_at_once
         door.cancel()
+
+
+async def test_connection_that_is_just_being_made_is_not_late() -> None:
+    talk = GuardedTalk(uvicorn.Config(lambda: None), ServerState(), {})
+
+    # A look for late ones may come between the accept and the loop's word of the connection.
+    assert not talk.is_late(time.monotonic() + EXCHANGE_S + 1)
