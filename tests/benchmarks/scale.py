@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
+import psycopg
 
 from examples.record.lives import lives
 from tests.benchmarks import console
@@ -115,7 +116,6 @@ async def report(records: Mapping[int, str], calls: int) -> None:
         client = await house.enter_async_context(aiohttp.ClientSession())
         for tasks, url in records.items():
             database = await house.enter_async_context(a_record(url))
-            await summaries.tidy(database)
             (row,) = await database.fetch(
                 f"SELECT task_id FROM ecs_task ORDER BY started_at LIMIT 1 OFFSET {tasks // 2}"
             )
@@ -197,9 +197,17 @@ def places(kind: str) -> Iterator[Callable[[int], str]]:
             yield lambda _: server.new_database()
 
 
-async def _prepare(url: str) -> None:
-    async with a_record(url):
-        pass
+def tidied(url: str) -> None:
+    """Does what a recorder does each minute, and autovacuum now and then."""
+
+    async def tidy() -> None:
+        async with a_record(url) as database:
+            await summaries.tidy(database)
+
+    asyncio.run(tidy())
+    if url.startswith("postgres"):
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("VACUUM ecs_task_day, ecs_task_gap")
 
 
 def main() -> None:
@@ -214,10 +222,10 @@ def main() -> None:
     with places(asked.database) as place:
         records = {tasks: place(tasks) for tasks in asked.tasks}
         for tasks, url in records.items():
-            asyncio.run(_prepare(url))
+            tidied(url)
             began = time.perf_counter()
-            step_s = YEAR_S / tasks
-            fill(url, Many(tasks=tasks, step_s=step_s, history=asked.history, running=RUNNING))
+            many = Many(tasks=tasks, step_s=YEAR_S / tasks, history=asked.history, running=RUNNING)
+            fill(url, many, functools.partial(tidied, url))
             say(f"filled {tasks:,} tasks in {time.perf_counter() - began:.0f} s")
         asyncio.run(report(records, asked.calls))
         largest = max(records)

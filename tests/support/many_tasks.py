@@ -50,13 +50,17 @@ class Many:
     younger: int = 0  # tasks that are there already
 
 
-def fill(url: str, many: Many) -> None:
-    """Stores them in the database at `url`, the oldest first."""
+def _nothing() -> None:
+    pass
+
+
+def fill(url: str, many: Many, between: Callable[[], None] = _nothing) -> None:
+    """Stores them in the database at `url`, the oldest first; calls `between` now and then."""
     run = _sqlite if url.startswith("sqlite") else _postgres
-    run(url, many)
+    run(url, many, between)
 
 
-def _sqlite(url: str, many: Many) -> None:
+def _sqlite(url: str, many: Many, between: Callable[[], None]) -> None:
     connection = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
     connection.execute("PRAGMA synchronous = OFF")
 
@@ -80,11 +84,11 @@ def _sqlite(url: str, many: Many) -> None:
     def execute(sql: str, values: Mapping[str, float]) -> None:
         connection.execute(sql.format(made=made, **details), values)
 
-    _in_parts(execute, many)
+    _in_parts(execute, many, between)
     connection.close()
 
 
-def _postgres(url: str, many: Many) -> None:
+def _postgres(url: str, many: Many, between: Callable[[], None]) -> None:
     def time(seconds: str) -> str:
         return f"now() - (n * :step_s - ({seconds})) * interval '1 s'"
 
@@ -106,11 +110,13 @@ def _postgres(url: str, many: Many) -> None:
                 text = text.replace(f":{name}", f"%({name})s")
             connection.execute(text.encode(), values)
 
-        _in_parts(execute, many)
+        _in_parts(execute, many, between)
         connection.execute("VACUUM ANALYZE")  # as autovacuum does within minutes
 
 
-def _in_parts(execute: Callable[[str, Mapping[str, float]], None], many: Many) -> None:
+def _in_parts(
+    execute: Callable[[str, Mapping[str, float]], None], many: Many, between: Callable[[], None]
+) -> None:
     oldest = many.younger + many.tasks
     for last in range(oldest, many.younger, -AT_ONCE):
         first = max(last - AT_ONCE, many.younger) + 1
@@ -125,3 +131,4 @@ def _in_parts(execute: Callable[[str, Mapping[str, float]], None], many: Many) -
         }
         for sql in (_TASKS, _HISTORY):
             execute(sql, values)
+        between()
