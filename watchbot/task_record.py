@@ -5,7 +5,9 @@ Its tables are in `watchbot/record/schema/`; nobody else reads them.
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from watchbot.errors import DatabaseError
@@ -13,6 +15,8 @@ from watchbot.moment import to_time
 from watchbot.sql.database import Database
 from watchbot.sql.dialect import Row
 from watchbot.task_outcome import TaskEnd, container_end
+
+LOOK_AGAIN_S = 300  # for tables that were not there
 
 _ENDS = """
 SELECT t.task_arn, t.outcome, t.stopped_reason, t.started_at, t.stopped_at,
@@ -42,14 +46,17 @@ class NoTaskRecord:
 
 
 class SqlTaskRecord:
-    """The record in this database; one of nothing, where the database has no such tables."""
+    """The record in this database; one of nothing, as long as the database has no such tables.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._is_there = True  # until the database says that it is not
+    The recorder may start later. `clock` is in seconds.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database, self._clock = database, clock
+        self._look_at = -math.inf  # a look without tables is an error in the database's own log
 
     async def ends(self, arns: Sequence[str]) -> Mapping[str, TaskEnd]:
-        if not arns or not self._is_there:
+        if not arns or self._clock() < self._look_at:
             return {}
         asked = self._database.dialect.as_table({"task_arn": "text"})
         try:
@@ -59,7 +66,7 @@ class SqlTaskRecord:
         except DatabaseError as error:
             if error.transient:
                 raise
-            self._is_there = False
+            self._look_at = self._clock() + LOOK_AGAIN_S
             return {}
         by_task = itertools.groupby(rows, key=lambda row: row["task_arn"])
         return {arn: _end(list(containers)) for arn, containers in by_task}

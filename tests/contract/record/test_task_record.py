@@ -3,12 +3,15 @@
 import json
 from typing import Any
 
+from tests.support.builders import Clock
 from tests.support.databases import a_record
 from watchbot.record.event import TaskState, read
+from watchbot.record.tables import COMPONENT, PACKAGE
 from watchbot.record.writer import write
 from watchbot.sql.database import Database, open_database
+from watchbot.sql.migrate import migrate
 from watchbot.task_outcome import TaskEnd
-from watchbot.task_record import SqlTaskRecord
+from watchbot.task_record import LOOK_AGAIN_S, SqlTaskRecord
 
 
 def arn(name: str) -> str:
@@ -77,3 +80,16 @@ async def test_database_without_the_tables_has_a_record_of_nothing(url: str) -> 
 
         assert await record.ends([arn("t")]) == {}
         assert await record.ends([arn("t")]) == {}
+
+
+async def test_recorder_that_starts_later_is_found(url: str) -> None:
+    clock = Clock()
+    async with open_database(url) as database:
+        record = SqlTaskRecord(database, clock)
+        assert await record.ends([arn("t")]) == {}
+        await migrate(database, COMPONENT, PACKAGE)
+        await recorded(database, "t", 2, lastStatus="STOPPED", containers=[ended("main", 0)])
+
+        assert await record.ends([arn("t")]) == {}
+        clock.advance(LOOK_AGAIN_S)
+        assert set(await record.ends([arn("t")])) == {arn("t")}

@@ -20,6 +20,7 @@ from watchbot.sqs.queue import Queue, SqsQueue
 VISIBILITY_S = 120  # letters stay hidden this long if the console is killed
 WAIT_S = 1
 IDLE_S = 600  # without a viewer
+ORDERS_S = 15  # for orders to stop: the queue that they send to may not answer
 LONGEST_S = 11 * 3_600  # SQS shows each message again twelve hours after its receive
 
 log = logging.getLogger(__name__)
@@ -131,9 +132,10 @@ class Tray:
                 await self._take_in(walk, queue)
                 await self._wanted.wait()
                 self._wanted = anyio.Event()
-            while self._orders:  # a letter that was just sent must be deleted, not given back
-                self._idle = anyio.Event()
-                await self._idle.wait()
+            with anyio.move_on_after(ORDERS_S):
+                while self._orders:  # a letter that was just sent must be deleted, not given back
+                    self._idle = anyio.Event()
+                    await self._idle.wait()
 
     async def _take_in(self, walk: Walk, queue: Queue) -> None:
         self.walking = True

@@ -29,6 +29,7 @@ from watchbot.task_outcome import (
 AT_ONCE = 100  # runs that one look covers
 EVERY_S = 15
 OFTEN, SELDOM = timedelta(seconds=15), timedelta(minutes=10)
+DEFINITIONS = 1000  # that are remembered
 NOTIFYING_S = 5  # the time limit of notices, also during a shutdown
 ACTIVE = "active"
 
@@ -100,6 +101,8 @@ class Outcomes:
             except (NotFound, Rejected):
                 return {}  # the cluster was deleted
             containers = answer["taskDefinition"]["containerDefinitions"]
+            if len(self._essential) >= DEFINITIONS:  # each deployment makes a new one
+                self._essential.clear()
             self._essential[definition] = {
                 each["name"]: each.get("essential", True) for each in containers
             }
