@@ -19,6 +19,7 @@ import sysconfig
 import tarfile
 import tomllib
 from collections.abc import Iterator
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from release.pyz import ROOT, clean, install, make_alike
@@ -42,6 +43,9 @@ UNUSED_OF_PACKAGES = (
     "pydantic/v1",  # FastAPI asks whether a model is of that kind, and does without
     "wcwidth/_wcwidth_c.*.so", "wcwidth/table_grapheme_overrides/_known_*",  # for single terminals
 )  # fmt: skip
+# anyio reads these sources, to import each of its parts when that is asked for; or else it imports
+# them all.
+READ_AT_IMPORT = ("anyio/__init__.py", "anyio/abc/__init__.py")
 START = """\
 import os
 import sys
@@ -187,17 +191,23 @@ def _strip(home: Path) -> None:
 
 
 def _compile(home: Path) -> None:
-    """Compiles all modules, and leaves their sources out: a third of the size, and no checks.
+    """Compiles all modules, and leaves sources out: a third of the size, and no checks.
 
-    A traceback still names files and lines.
+    A traceback still names files and lines. A module beside its source is found in __pycache__.
     """
     words = "-m compileall -q -b -j 0 --invalidation-mode unchecked-hash".split()
     (library,) = (home / "lib").glob("python*")
     subprocess.run([sys.executable, *words, "-s", home, library], check=True)
-    for source in library.rglob("*.py"):
-        source.unlink()
     for folder in library.rglob("__pycache__"):
         shutil.rmtree(folder)
+    kept = {library / "site-packages" / name for name in READ_AT_IMPORT}
+    for source in library.rglob("*.py"):
+        if source in kept:
+            compiled = Path(cache_from_source(source))
+            compiled.parent.mkdir()
+            source.with_suffix(".pyc").rename(compiled)
+        else:
+            source.unlink()
 
 
 def directory_of(archive: Path) -> Path:
