@@ -18,24 +18,23 @@ const browser = await puppeteer.launch({
 });
 const WAYS = { look, keyboard, measure };
 const found = {};
+const complaints = [];
+const page = await browser.newPage();
+page.on("console", (line) => complaints.push(line.text()));
+page.on("pageerror", (error) => complaints.push(String(error)));
+await page.setViewport({ width: Number(width), height: 900 });
+await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
 for (const url of urls) {
-  const page = await browser.newPage();
-  const complaints = [];
-  page.on("console", (line) => complaints.push(line.text()));
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  await page.setViewport({ width: Number(width), height: 900 });
-  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+  complaints.length = 0;
   await page.goto(url, { waitUntil: "load" });
-  found[url] = await WAYS[how](page, complaints);
-  await page.close();
+  found[url] = await WAYS[how]([...complaints]);
 }
 await browser.close();
 console.log(JSON.stringify(found));
 
-async function look(page, complaints) {
-  const said = [...complaints]; // axe comes in through the debugger, which no policy holds back
+async function look(said) {
   const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-  const session = await page.createCDPSession();
+  const session = await page.createCDPSession(); // which no policy holds back
   await session.send("Runtime.evaluate", { expression: axe.source });
   const violations = await page.evaluate(async () => {
     const report = await axe.run();
@@ -47,7 +46,7 @@ async function look(page, complaints) {
   return { violations, wide, complaints: said };
 }
 
-async function keyboard(page) {
+async function keyboard() {
   const names = [];
   for (let step = 0; step < 60; step += 1) {
     await page.keyboard.press("Tab");
@@ -63,7 +62,7 @@ async function keyboard(page) {
   return names;
 }
 
-async function measure(page, complaints) {
+async function measure(said) {
   const measured = await page.evaluate(() => ({
     wide: document.documentElement.scrollWidth,
     broken: [...document.images].filter((each) => !each.naturalWidth).map((each) => each.src),
@@ -71,5 +70,5 @@ async function measure(page, complaints) {
       .map((each) => decodeURIComponent(each.hash.slice(1)))
       .filter((id) => id && !document.getElementById(id)),
   }));
-  return { ...measured, complaints };
+  return { ...measured, complaints: said };
 }
