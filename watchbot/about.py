@@ -10,10 +10,8 @@ from watchbot import __version__
 from watchbot.extras import DISTRIBUTION, kind_of
 
 _FOR_DEVELOPERS = {"dev", "release"}
-_BEHIND = [
-    "aiobotocore",
-    "botocore",
-]  # no requirement of ours names them; their faults are asked of
+# No requirement of ours names these; but whoever looks for a fault of AWS's clients needs them.
+_BEHIND = ["aiobotocore", "botocore"]
 
 
 def about() -> dict[str, Any]:

@@ -49,7 +49,7 @@ class RunNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What runs the command, and knows its processes; `slots` runs at once are possible."""
+    """What runs the command, and knows its processes; at most `slots` runs go on at once."""
 
     runner: Runner
     ends: Ends

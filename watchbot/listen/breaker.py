@@ -17,10 +17,8 @@ log = logging.getLogger(__name__)
 class Breaker:
     """Opens when `limit` messages in a row, in `limit` runs, fail with one fingerprint.
 
-    It opens only if no run has succeeded.
-
-    After the first success the breaker never opens: the deployment works, and messages fail one by
-    one. While the breaker is open, the watcher tries one message after each `pause_s`. Each failure
+    After the first success it never opens: the deployment works, and messages fail one by one.
+    While the breaker is open, the watcher tries one message after each `pause_s`. Each failure
     doubles the pause; a success closes the breaker. With `limit` 0 the breaker never opens.
     """
 

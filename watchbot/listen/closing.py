@@ -25,11 +25,11 @@ class Closing:
 
     def __init__(self, size: int, decide: Decide, settle: Settle, *, fifo: bool) -> None:
         self._size, self._decide, self._settle, self._fifo = size, decide, settle, fifo
-        self._told: dict[int, Verdict] = {}  # and not brought to their ends yet
-        self._next = 0  # of a FIFO batch
+        self._told: dict[int, Verdict] = {}  # of messages that are not at their ends yet
+        self._next = 0  # the number of a FIFO batch that ends next
         self._gone_back = False
         self._ended = set[int]()
-        self._works: anyio.Event | None = None  # while somebody brings to an end what is told
+        self._works: anyio.Event | None = None  # set once all that is told is at its end
         self._fault: Exception | None = None
 
     @property

@@ -175,10 +175,8 @@ class Ends:
 class RunCare:
     """Decides how long one process gets to end, and logs processes that do not end.
 
-    `usage` is what the process has used, once it has ended.
-
     `left_s` returns in how many seconds SQS ends the leases of its messages for good. `facts` name
-    the process in the log.
+    the process in the log. `usage` is what the process has used, once it has ended.
     """
 
     remind_s = REMIND_S

@@ -80,10 +80,10 @@ def base_environment(
 ) -> dict[bytes, bytes]:
     """The watcher's own environment, without the names that only a message may set.
 
-    `queue_url` is the queue of all messages, where there is only one.
     With `structured`, watchbot's tools inside the worker log JSON, like the watcher. Without
-    `credentials`, the variables that give or name AWS credentials are left out. A Python worker
-    does not buffer its output, unless the watcher's environment sets PYTHONUNBUFFERED.
+    `credentials`, the variables that give or name AWS credentials are left out. `queue_url` is the
+    queue of all messages, where there is only one. A Python worker does not buffer its output,
+    unless the watcher's environment sets PYTHONUNBUFFERED.
     """
     left_out = set() if credentials else _CREDENTIALS
     kept_back = {*WORKER_VARIABLES, *_HANDED_VARIABLES, *_QUEUE_VARIABLES, *left_out}

@@ -1,4 +1,4 @@
-"""Tells observers what became of each message. An observer is one file and a line in `service`."""
+"""Tells observers what became of each message. One is a file, and a line in `observing`."""
 
 import logging
 from collections.abc import Sequence

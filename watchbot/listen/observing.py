@@ -1,6 +1,6 @@
 """Opens the observers of a watcher, by its settings, in the order in which they hear."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -40,24 +40,33 @@ class Heard:
 
 async def open_observers(house: AsyncExitStack, settings: ListenSettings, valve: Valve) -> Heard:
     """Opens the observers; `house` closes them."""
-    notifier = await _open_notifier(house, settings)
+    container = await _container(settings)
+    notifier = await _open_notifier(house, settings, container)
     breaker, failures = Breaker(settings.breaker, valve), Failures()
     recent = Recent(output=settings.show_output)
     observers: list[Observer] = [Lines(), breaker, failures, recent]
     if notifier is not None:
         observers.append(Notices(notifier, breaker))
     observers += await _open_spans(house, settings)
-    observers += await _open_keeper(house, settings)
+    observers += await _open_keeper(house, settings, container)
     pages = {"/failures": failures.page, "/v1/runs": recent.page}
     return Heard(observers=observers, breaker=breaker, pages=pages, notifier=notifier)
 
 
-async def _open_notifier(house: AsyncExitStack, settings: ListenSettings) -> Notifier | None:
+async def _container(settings: ListenSettings) -> Mapping[str, str]:
+    """Facts by which a person finds this container, where somebody is to be told of them."""
+    if settings.notification_topic is None and settings.failures is None:
+        return {}
+    return await agent.this_container(settings.ecs_metadata_uri)
+
+
+async def _open_notifier(
+    house: AsyncExitStack, settings: ListenSettings, container: Mapping[str, str]
+) -> Notifier | None:
     if settings.notification_topic is None:
         return None
     aws = settings.aws.near(settings.notification_topic)
     sns = await house.enter_async_context(open_client("sns", aws, attempts=1))
-    container = await agent.this_container(settings.ecs_metadata_uri)
     notifier = Notifier(sns, settings.notification_topic, environment.stack_name(), container)
     publishing = await house.enter_async_context(anyio.create_task_group())
     publishing.start_soon(notifier.run)
@@ -73,11 +82,12 @@ async def _open_spans(house: AsyncExitStack, settings: ListenSettings) -> list[O
     return [] if spans is None else [spans]
 
 
-async def _open_keeper(house: AsyncExitStack, settings: ListenSettings) -> list[Observer]:
+async def _open_keeper(
+    house: AsyncExitStack, settings: ListenSettings, container: Mapping[str, str]
+) -> list[Observer]:
     if settings.failures is None:
         return []
     store = await house.enter_async_context(open_failures(settings.failures, settings.aws))
-    container = await agent.this_container(settings.ecs_metadata_uri)
     keeper = FailureKeeper(store, container, output=not settings.no_output)
     keeping = await house.enter_async_context(anyio.create_task_group())
     keeping.start_soon(keeper.run)

@@ -47,7 +47,8 @@ class Turns:
 
     By weight is start-time fair queueing, as in `watchbot.listen.lanes`: a queue's next receive
     starts, in virtual time, when the share of its last one is used up; the earliest start wins.
-    `long_s` is the wait of a long poll, `hurried`: there are none where there are several queues.
+    `long_s` is the wait of a long poll. `hurried`: several queues get short polls alone, so that
+    each is soon known to be empty.
     """
 
     def __init__(
