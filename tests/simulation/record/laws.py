@@ -40,6 +40,9 @@ _TABLES = {
     "ecs_container_stop": "task_arn, name, version",
     "ecs_event": "event_id, detail_type, event",
     "ecs_event_reject": "body",
+    "ecs_task_missed": "task_arn, missed",
+    "(SELECT day, family, sum(ended) AS ended, sum(failed) AS failed "
+    "FROM ecs_task_day GROUP BY day, family)": "day, family, ended, failed",
 }
 REJECTED = {"junk", "poison"}
 
