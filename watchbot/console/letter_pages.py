@@ -152,10 +152,9 @@ class LetterPages:
         key, state = await self._queue(request)
         tray = self._open_tray(state)
         asked = filters_of(dict(form.fields))
-        ids = form.all("id") if form.one("which") == "chosen" else []
-        count = len(ids)
-        if form.one("which") != "chosen":
-            count = len(places_matching(tray.sheaf, asked))
+        ticked = form.one("which") == "chosen"
+        ids = form.all("id") if ticked else []
+        count = len(ids) if ticked else len(places_matching(tray.sheaf, asked))
         if not count:
             raise HTTPException(400, NONE_CHOSEN)
         return self._renderer.page(
