@@ -17,7 +17,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"(\]\()((?!https?:|mailto:|#)[^)#\s]+)")
 SHORT_CODE = re.compile(r"(?<!<pre>)<code>([^<\n]{1,34})</code>")
-PICTURE = re.compile(r'(\b(?:src|srcset)=")([^"]+)')
+PICTURE = re.compile(r'(\b(?:src|srcset)=")((?!https?:|data:)[^"]+)')
 LANGUAGES = {".py": "python", ".sh": "sh", ".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 TABLE_CODE = re.compile(r"`([^`]*\\\|[^`]*)`")
 # How the search ranks pages that hold many words and answer few questions; others have 1.
