@@ -27,6 +27,7 @@ MOST_STEPS = 600_000
 SETTLE_S = 40 * 3600  # until all is done, once all is well: runs of 13 hours are tried again
 LOOK_S = 3
 REST_S = 8
+AGAIN_S = (2, 60)  # until another watcher starts; twice as long after each that had no message
 AT_ONCE = Planned(lasts=0.01)
 
 
@@ -58,6 +59,7 @@ class _Replica:
 
     def __init__(self, world: "_World", number: int) -> None:
         self._world, self._number, self._lives = world, number, 0
+        self._again_s = AGAIN_S[0]
         self.name = ""
         self.machine: Machine
         self._wires: list[Wire] = []
@@ -97,7 +99,13 @@ class _Replica:
             laws.cannot_work(name, repr(unfit.exceptions[0]))
         if not machine.dead:
             laws.left(name, self._world.around.settings.drain_timeout)
-            self._world.left(self)
+            self._world.left(self, self._wait_s(idle=not laws.lives[name].deliveries))
+
+    def _wait_s(self, *, idle: bool) -> int:
+        """How long the place stays empty: ECS, too, waits longer for a task that keeps leaving."""
+        shortest, longest = AGAIN_S
+        self._again_s = min(2 * self._again_s, longest) if idle else shortest
+        return self._again_s
 
     def terminate(self) -> None:
         """Sends SIGTERM, which a watcher that stands still hears once it goes on."""
@@ -310,10 +318,10 @@ class _World:
         )
         return machine
 
-    def left(self, replica: _Replica) -> None:
+    def left(self, replica: _Replica, wait_s: float) -> None:
         """Hears that a watcher has left: another one is started."""
         if not self._over:
-            self.loop.call_later(2, self._again, replica, context=self.around.queue.outside)
+            self.loop.call_later(wait_s, self._again, replica, context=self.around.queue.outside)
 
     def _again(self, replica: _Replica) -> None:
         if not self._over and not replica.alive:

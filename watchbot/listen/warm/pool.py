@@ -111,15 +111,19 @@ class WarmRunner:
     def release_all(self) -> None:
         self._leaving.set()
         self._shop.ends.release_all()
+        for worker in self._lives.values():
+            if not worker.has_messages:  # else the end of its run decides
+                self._have_leave(worker)
         self._tell()
 
     async def close(self) -> None:
         """Ends all processes: by their protocol's word for it, then SIGTERM, then SIGKILL."""
-        self._leaving.set()
-        self._shop.ends.release_all()
-        async with anyio.create_task_group() as leaving:
-            for worker in self._lives.values():
-                leaving.start_soon(worker.leave, "left", LEAVING, LAST_GRACE_S)
+        self.release_all()
+        for worker in tuple(self._lives.values()):
+            await worker.over.wait()
+
+    def _have_leave(self, worker: Worker) -> None:
+        self._keepers.start_soon(worker.leave, "left", LEAVING, LAST_GRACE_S)
 
     async def _prove(self, first: Worker) -> None:
         with anyio.move_on_after(PROOF_S):
@@ -151,6 +155,9 @@ class WarmRunner:
 
     async def _put_back(self, worker: Worker) -> None:
         if worker.is_leaving:
+            return
+        if self._leaving.is_set():
+            self._have_leave(worker)
             return
         if cause := self._outworn(worker):
             grace_s = self._shop.settings.kill_grace
@@ -187,6 +194,8 @@ class WarmRunner:
         """Whether a process that was started now has ended before it did anything."""
         began = self._shop.world.now()
         async with self._workspace.job() as scratch:
+            if self._leaving.is_set():
+                return False
             worker = Worker(self._shop, number, scratch, self._workspace.variables(scratch))
             self._lives[number] = worker
             self._first = self._first or worker

@@ -135,6 +135,11 @@ class Worker:
         return self._why or str(self.ending)
 
     @property
+    def has_messages(self) -> bool:
+        """Whether it works on a batch."""
+        return self._in_hand is not None
+
+    @property
     def is_leaving(self) -> bool:
         """Whether it has ended, or was told to."""
         return self.over.is_set() or self.cause != "ended"
