@@ -182,6 +182,7 @@ class _Writer:
             f"INSERT INTO ecs_task ({names}, detail) SELECT {picked}, e.detail "
             f"FROM {self._source(_COLUMNS)} JOIN ecs_task_event e "
             "ON e.task_arn = b.task_arn AND e.version = b.version WHERE TRUE "
+            "ORDER BY b.task_arn "  # a join may give another order, in which batches deadlock
             f"ON CONFLICT (task_arn) DO UPDATE SET {_assigned((*_COLUMNS, 'detail'), 'task_arn')}, "
             f"seen_at = {self._dialect.now}, gone_at = NULL WHERE {_NEWER}",
             rows=self._json([{name: row.get(name) for name in _COLUMNS} for row in rows]),

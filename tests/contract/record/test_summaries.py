@@ -112,6 +112,21 @@ async def test_recorders_that_tidy_at_once_count_nothing_twice(url: str) -> None
     assert {row["n"] for row in sizes} == {1}
 
 
+async def test_summaries_are_right_while_several_write_and_tidy(url: str) -> None:
+    found = made_up(120)
+    async with a_record(url) as database:
+        async with anyio.create_task_group() as recorders:
+            for number in range(4):
+                recorders.start_soon(write_all, database, found[number::4])
+                recorders.start_soon(tidy, database)
+        await assert_counts_are_those_of_the_tasks(database)
+        await tidy(database)
+        await assert_counts_are_those_of_the_tasks(database)
+
+        assert await answers.missed(database) == []
+        assert await database.fetch("SELECT task_arn FROM ecs_task_gap") == []
+
+
 @pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1), (2, 3, 1), (3, 1, 2)])
 async def test_events_out_of_order_are_not_missed(url: str, order: tuple[int, ...]) -> None:
     async with a_record(url) as database:
