@@ -109,16 +109,17 @@ class JumpingLoop(asyncio.BaseEventLoop):
             self._ready.append(self._next_timer())
         for _ in range(len(self._ready)):
             handle = self._ready.popleft()
-            if handle.cancelled():
+            if handle._cancelled:
                 continue
-            held = self._held_with(handle)
+            held = self._held_with(handle) if self._held else None
             if held is None:
-                handle._run()
+                # Without asyncio's net: what a callback raises ends the history.
+                handle._context.run(handle._callback, *handle._args)
             else:
                 held.append(handle)
 
     def _held_with(self, handle: asyncio.Handle) -> list[asyncio.Handle] | None:
-        return self._held.get(_context(handle).get(PROCESS, "")) if self._held else None
+        return self._held.get(_context(handle).get(PROCESS, ""))
 
     def _hear(self) -> None:
         """Has the handles of pipes called that can be read, or written to, in order."""

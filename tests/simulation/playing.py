@@ -1,9 +1,11 @@
 """What every simulation does with its histories: plays many, makes small what fails, shows it."""
 
 import argparse
+import gc
 import multiprocessing
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -21,6 +23,7 @@ class AHistory(Protocol):
 
 
 History = TypeVar("History", bound=AHistory)
+COLLECT_AFTER = 20_000  # objects: a history leaves few that only the collector can free
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +125,10 @@ class Simulation(Generic[History]):
 
     def _summaries(self, seeds: range, cores: int) -> Iterator[tuple[int, Played]]:
         if cores == 1:  # without a process that may outlive this one
-            yield from map(self._summary, seeds)
+            with rarely_collecting():
+                yield from map(self._summary, seeds)
             return
-        with multiprocessing.Pool(cores) as pool:
+        with rarely_collecting(), multiprocessing.Pool(cores) as pool:
             yield from pool.imap_unordered(self._summary, seeds, chunksize=10)
 
     def _summary(self, seed: int) -> tuple[int, Played]:
@@ -137,6 +141,19 @@ class Simulation(Generic[History]):
             faults=played.faults,
             checked=played.checked,
         )
+
+
+@contextmanager
+def rarely_collecting() -> Iterator[None]:
+    """Has the collector look less often, and never at what the imports made."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 class Total:
