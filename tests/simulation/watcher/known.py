@@ -90,7 +90,7 @@ class Life:
     stood_still_s: float = 0.0
     killed: bool = False
     settled_at: float = 0.0
-    worked_at: float = -math.inf  # when its last run, or the last of several tries to settle, ended
+    worked_at: float = -math.inf  # when a run, a delivery, or a second try to settle, ended
     polls: int = 0
     breaker_opened_at: float | None = None  # None: it is closed
     protected: bool | None = None  # None: nobody asked for protection

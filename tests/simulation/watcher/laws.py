@@ -297,6 +297,7 @@ class Laws(Judge):
         life = self.lives[watcher]
         delivery = life.deliveries[report.message.receipt]
         delivery.reports += 1
+        life.worked_at = self.now()
         shown = self.shown(report.message.receipt)
         self.say(watcher, f"reports {shown} {report.outcome.name}: {report.how}")
         self.check(delivery.reports == 1 or life.killed, "reported once", f"{watcher}: {shown}")
@@ -308,8 +309,9 @@ class Laws(Judge):
         """Hears that the dead-letter queue has taken the message of this name from a watcher."""
         known = next(known for known in self.known.values() if known.name == name)
         self.buried.add(known.message_id)
-        if known.last_run is not None and known.last_run.receipt == known.receipt:
-            known.last_run.buried = True  # else its last delivery has failed before it ran
+        if (run := known.last_run) is not None:
+            reports = self.lives[run.watcher].deliveries[run.receipt].reports
+            run.buried |= not reports or run.receipt == known.receipt  # else a later one, not run
         self.say("dead letters", f"take {known.name}")
         # The report of the last failure comes when the letter is sent.
         least = self.history.options["max_attempts"] - 1
@@ -366,12 +368,10 @@ class Laws(Judge):
         several = len(self.history.weights)
         self.check(life.polls <= several * (seconds + BESIDE), "given back", text)
         works_on = any(each.calls or not each.reports for each in life.deliveries.values())
-        works_on = works_on or bool(life.runs)
-        if works_on or life.worked_at > self.now() - seconds:
+        if works_on or life.runs or life.worked_at > self.now() - seconds:
             return  # it was busy with a message that is done, or somebody else's
         if not self.history.options["breaker"] and several == 1 and not self.queues.limited:
-            most = min(life.slots, self.history.receive)
-            others = set(life.open_polls) - {most}
+            others = set(life.open_polls) - {most := min(life.slots, self.history.receive)}
             self.check(not others, "given back", f"{watcher} asks for {others}, not {most}")
         if "agent" not in self.history.faults:
             self.check(not life.protected, "protected", f"{watcher} rests, and is protected")
