@@ -106,13 +106,6 @@ class Doorkeeper:
         except OSError:  # the client has left
             connection.close()
             self._lost(talk)
-        talk.on_lost = self._lost
-        self._talks.add(talk)
-        try:
-            await loop.connect_accepted_socket(lambda: talk, connection)
-        except OSError:  # the client has left
-            connection.close()
-            self._lost(talk)
 
     def _lost(self, talk: GuardedTalk) -> None:
         self._talks.discard(talk)

@@ -12,24 +12,32 @@ from watchbot.doorkeeper import EXCHANGE_S, Doorkeeper, GuardedTalk
 
 
 class Talk(asyncio.Protocol):
-    """Keeps how its connection was set up."""
+    """Keeps how its connection was set up, and how often."""
 
     def __init__(self) -> None:
-        self.sends_at_once = asyncio.get_running_loop().create_future()
+        self.sends_at_once: list[bool] = []
+        self.made, self.over = asyncio.Event(), asyncio.Event()
 
     def connection_made(self, transport: Any) -> None:
         connection = transport.get_extra_info("socket")
         option = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-        self.sends_at_once.set_result(option != 0)
+        self.sends_at_once.append(option != 0)
+        self.made.set()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self.over.set()
 
 
-async def test_answer_does_not_wait_for_the_client_to_confirm_its_first_part() -> None:
+async def test_connection_is_made_once_and_sends_each_part_of_an_answer_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         talk: Any = Talk()
         door = asyncio.create_task(Doorkeeper(listener, lambda: talk).run())
         with socket.create_connection(listener.getsockname()):
-            assert await talk.sends_at_once
+            await talk.made.wait()
+        await talk.over.wait()
         door.cancel()
+
+    assert talk.sends_at_once == [True]
 
 
 async def test_connection_that_is_just_being_made_is_not_late() -> None:
