@@ -151,9 +151,10 @@ class Payloads:
         for failures in range(1, _TRIES + 1):
             try:
                 answer = await self._ask(pointer, have, version)
-                version, size = answer["ETag"], have + answer["ContentLength"]
-                self._check(pointer, size)
-                have += await _write(file, answer["Body"])
+                async with answer["Body"]:
+                    version, size = _told(pointer, answer, have, version)
+                    self._check(pointer, size)
+                    have += await _write(file, answer["Body"])
                 problem = f"it broke off after {have:,} of {size:,} bytes"
             except AwsError as error:
                 problem = f"{error.code}: {error.text}"
@@ -187,19 +188,32 @@ def remove(path: str) -> None:
         os.unlink(path)
 
 
+def _told(pointer: Pointer, answer: Mapping[str, Any], have: int, version: str) -> tuple[str, int]:
+    """The version and the size of the whole object, by an answer with what is behind `have` bytes.
+
+    Raises `PayloadError` for a server that leaves one out, or sends what does not continue ours.
+    """
+    for name in ("ETag", "ContentLength"):
+        if name not in answer:
+            raise PayloadError(f"{pointer}: the server tells no {name}")
+    goes_on = str(answer.get("ContentRange")).startswith(f"bytes {have}-")
+    if have and not (goes_on and answer["ETag"] == version):
+        raise PayloadError(f"{pointer}: the server does not go on after {have:,} bytes")
+    return answer["ETag"], have + answer["ContentLength"]
+
+
 async def _write(file: int, body: Any) -> int:
     """Writes what comes of a body, and returns how much that was; it may break off."""
     written = 0
-    async with body:
-        while True:
-            try:
-                chunk = await body.read(_CHUNK_BYTES)
-            except Exception:  # aiohttp and botocore have many classes for a broken connection
-                return written
-            if not chunk:
-                return written
-            await anyio.to_thread.run_sync(_write_all, file, chunk)
-            written += len(chunk)
+    while True:
+        try:
+            chunk = await body.read(_CHUNK_BYTES)
+        except Exception:  # aiohttp and botocore have many classes for a broken connection
+            return written
+        if not chunk:
+            return written
+        await anyio.to_thread.run_sync(_write_all, file, chunk)
+        written += len(chunk)
 
 
 def _write_all(file: int, data: bytes) -> None:

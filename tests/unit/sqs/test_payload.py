@@ -2,6 +2,7 @@
 
 import json
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +65,13 @@ class Body:
 
     def __init__(self, data: bytes, *, breaks: bool) -> None:
         self._data, self._breaks = data, breaks
+        self.is_open = True
 
     async def __aenter__(self) -> "Body":
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        return None
+        self.is_open = False
 
     async def read(self, size: int) -> bytes:
         data, self._data = self._data[:size], self._data[size:]
@@ -79,13 +81,23 @@ class Body:
 
 
 class Bucket:
-    """S3 with one object, whose answers break off after `part` bytes for the first `breaks`."""
+    """S3 with one object, whose answers break off after `part` bytes for the first `breaks`.
+
+    `told` is in the answers in place of what S3 says; None leaves a field out.
+    """
 
     service = "s3"
 
     def __init__(
-        self, data: bytes, *, part: int = 100, breaks: int = 0, fault: AwsError | None = None
+        self,
+        data: bytes,
+        *,
+        part: int = 100,
+        breaks: int = 0,
+        fault: AwsError | None = None,
+        told: Mapping[str, Any] | None = None,
     ) -> None:
+        self._told, self.bodies = told or {}, list[Body]()
         self._data, self._part, self._breaks, self._fault = data, part, breaks, fault
         self.calls: list[dict[str, Any]] = []
 
@@ -97,7 +109,11 @@ class Bucket:
         rest = self._data[start:]
         breaks, self._breaks = self._breaks > 0, self._breaks - 1
         sent = rest[: self._part] if breaks else rest
-        return {"ETag": '"e"', "ContentLength": len(rest), "Body": Body(sent, breaks=breaks)}
+        self.bodies.append(Body(sent, breaks=breaks))
+        size = f"bytes {start}-{len(self._data) - 1}/{len(self._data)}"
+        answer = {"ETag": '"e"', "ContentLength": len(rest), "ContentRange": size, **self._told}
+        answer = {name: value for name, value in answer.items() if value is not None}
+        return {**answer, "Body": self.bodies[-1]}
 
 
 def payloads(bucket: Bucket, root: Path, **options: Any) -> Payloads:
@@ -162,6 +178,13 @@ async def test_fetch_that_breaks_off_goes_on_from_there_in_that_version(tmp_path
             PayloadError,
             "s3://b/k: AccessDenied: no",
         ),
+        (Bucket(b"x", told={"ETag": None}), PayloadError, "s3://b/k: the server tells no ETag"),
+        (Bucket(b"x", told={"ContentLength": None}), PayloadError, "tells no ContentLength"),
+        (
+            Bucket(bytes(250), breaks=1, told={"ContentRange": None, "ContentLength": 250}),
+            PayloadError,
+            "s3://b/k: the server does not go on after 100 bytes",
+        ),
     ],
 )
 async def test_failed_fetch_says_why_and_leaves_no_file(
@@ -172,6 +195,7 @@ async def test_failed_fetch_says_why_and_leaves_no_file(
 
     assert type(caught.value) is kind
     assert files(tmp_path) == []
+    assert not any(body.is_open for body in bucket.bodies)  # its connection is free again
 
 
 async def test_machine_without_room_for_a_thread_is_a_failed_fetch(
