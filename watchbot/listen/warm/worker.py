@@ -111,13 +111,21 @@ class Worker:
     async def live(self) -> None:
         """Starts the process, and returns when it has ended."""
         try:
-            dialogue = await self._shop.open_dialogue(self.number, self.scratch)
+            dialogue = await self._open()
+            if dialogue is not None:
+                await self._live(dialogue)
+        finally:
+            self._end()
+
+    async def _open(self) -> Dialogue | None:
+        try:
+            self._dialogue = await self._shop.open_dialogue(self.number, self.scratch)
         except OSError as error:
             self.machines_fault = error
             self._note("start", str(error))
-            self._end()
-            return
-        self._dialogue = dialogue
+        return self._dialogue
+
+    async def _live(self, dialogue: Dialogue) -> None:
         try:
             with self._scope:
                 async with anyio.create_task_group() as self._waiting:
@@ -127,7 +135,6 @@ class Worker:
             with anyio.CancelScope(shield=True):
                 self._rest = dialogue.rest()
                 await dialogue.close()
-            self._end()
 
     @property
     def how(self) -> str:

@@ -15,7 +15,7 @@ from watchbot.listen.ends import Ends
 from watchbot.listen.process import Alive, Listener
 from watchbot.listen.runner import Job
 from watchbot.listen.spawn import Command, Start
-from watchbot.listen.warm.dialogue import Answer
+from watchbot.listen.warm.dialogue import Answer, Opener
 from watchbot.listen.warm.pool import PROOF_S, WONDER_S, Recycling, WarmRunner, keeping
 from watchbot.listen.warm.worker import RunProcess, Shop
 from watchbot.listen.workspace import Workspace, open_workspace
@@ -98,19 +98,24 @@ def workspace() -> Iterator[Workspace]:
         yield workspace
 
 
-def a_shop(run_process: RunProcess) -> Shop:
+def a_shop(run_process: RunProcess, open_dialogue: Opener = a_talk) -> Shop:
     settings = load(ListenSettings, {"queue_url": "http://localhost:1/1/q", "warm": "lines"})
     return Shop(
         settings=settings,
         command=Command(file="x", words=("x",)),
         base={},
         ends=Ends(settings, Stop()),
-        open_dialogue=a_talk,
+        open_dialogue=open_dialogue,
         world=a_jumping_world(),
         stays=True,
         expects=EXPECTS,
         run_process=run_process,
     )
+
+
+async def no_talk(worker: int, scratch: str) -> Mute:
+    await anyio.sleep_forever()
+    raise AssertionError
 
 
 async def works(runner: WarmRunner, outcomes: list[object]) -> None:
@@ -172,3 +177,12 @@ async def test_first_worker_that_is_done_at_once_is_told_what_it_is_to_do(
             await runner.start(Stop())
 
     assert raised.group_contains(UsageError, match=f"cannot stay: exit code 0; {EXPECTS}$", depth=2)
+
+
+@pytest.mark.jumping
+async def test_pool_that_is_given_up_while_a_worker_starts_ends(workspace: Workspace) -> None:
+    with anyio.move_on_after(5) as given_up:
+        async with keeping(a_shop(stays, no_talk), workspace, 1, Recycling()) as runner:
+            await runner.start(Stop())
+
+    assert given_up.cancelled_caught
