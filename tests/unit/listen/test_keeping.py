@@ -1,6 +1,6 @@
 """Failures are kept in the background, whatever the store does."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import anyio
@@ -14,14 +14,20 @@ from watchbot.outcome import COMPLETED
 
 
 class FakeStore:
-    """A store in memory that refuses the first `refusals` writes, and the message `unfit`."""
+    """A store in memory that refuses the first `refusals` writes, and the message `unfit`.
+
+    `during` happens in the first write.
+    """
 
     def __init__(self, refusals: int = 0, unfit: str = "") -> None:
         self.refusals, self.unfit = refusals, unfit
         self.writes: list[list[KeptFailure]] = []
         self.forgot = 0
+        self.during: Callable[[], None] = lambda: None
 
     async def add(self, failures: Sequence[KeptFailure]) -> None:
+        during, self.during = self.during, lambda: None
+        during()
         if self.refusals:
             self.refusals -= 1
             raise WatchbotError("the database is down")
@@ -109,3 +115,27 @@ async def test_oldest_go_when_too_many_wait() -> None:
         keeper.observe(a_report(number))
 
     assert keeper.waiting == MOST_WAITING
+
+
+@pytest.mark.jumping
+async def test_oldest_that_are_not_written_yet_go_when_too_many_come_during_a_write(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = FakeStore()
+    keeper = FailureKeeper(store, {}, world=a_jumping_world())
+    for number in range(MOST_WAITING):
+        keeper.observe(a_report(number))
+
+    def two_more_come() -> None:
+        for number in (MOST_WAITING, MOST_WAITING + 1):
+            keeper.observe(a_report(number))
+
+    store.during = two_more_come
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(keeper.run)
+        await keeper.close()
+
+    found = [each.message_id for write in store.writes for each in write]
+    lost = {BATCH, BATCH + 1}
+    assert found == [f"m{number}" for number in range(MOST_WAITING + 2) if number not in lost]
+    assert [vars(each)["count"] for each in caplog.records] == [2]
