@@ -22,7 +22,7 @@ PAGING = ("page", "limit")
 LIST = (*FILTERS, *PAGING, "after")
 MAX_PAGE_SIZE = 1000
 STREAM_PAUSE_S = 1
-STREAM_S = 50  # `doorkeeper` cuts an exchange off after a minute
+STREAM_S = 35  # `doorkeeper` cuts off what ends a minute after a connection's last answer
 STREAMED_AT_ONCE = 500
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class Api:
         return StreamingResponse(self._changes(position), media_type="text/event-stream")
 
     async def _changes(self, position: tuple[int, int]) -> AsyncIterator[str]:
-        yield ": watchbot\n\n"
+        yield f"{_id(position)}\n"  # a client that comes again before a change goes on from here
         ends_at = anyio.current_time() + self._stream_s
         while anyio.current_time() < ends_at:
             try:
@@ -88,7 +88,7 @@ class Api:
                 return
             for row in rows:
                 position = (row.pop("tx"), row.pop("seq"))
-                yield f"id: {position[0]}.{position[1]}\nevent: task\ndata: {json.dumps(row)}\n\n"
+                yield f"{_id(position)}event: task\ndata: {json.dumps(row)}\n\n"
             if len(rows) < STREAMED_AT_ONCE:
                 yield ": \n\n"  # keeps the connection open, and detects a closed one
                 await anyio.sleep(STREAM_PAUSE_S)
@@ -123,6 +123,10 @@ def by_of(request: Request) -> str:
     if by not in BY:
         raise UsageError(f"by must be one of {', '.join(BY)}")
     return by
+
+
+def _id(position: tuple[int, int]) -> str:
+    return f"id: {position[0]}.{position[1]}\n"
 
 
 def _position(text: str) -> tuple[int, int]:
