@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from watchbot.console.render import Renderer
-from watchbot.console.scheduler import ACTIONS, NoScheduler
+from watchbot.console.scheduler import ACTIONS, NoScheduler, SchedulerRefused
 from watchbot.console.sources import Sources
 from watchbot.console.visit import form_of
 from watchbot.pages.site import asking
@@ -65,7 +65,7 @@ class SchedulePart:
         try:
             await scheduler.act(job, action, **body)
         except NoScheduler as error:
-            if not error.refused:  # it may be done, or be done later
+            if not isinstance(error, SchedulerRefused):  # it may be done, or be done later
                 told = f"{reason}; {error}" if reason else str(error)
                 await self._sources.audit.note(form.who, f"{action} job", job, detail=told)
             raise HTTPException(502, str(error)) from error

@@ -25,13 +25,9 @@ ACTIONS = ("run", "pause", "resume")
 class NoScheduler(WatchbotError):
     """The scheduler does not answer, or refuses."""
 
-    refused = False
-
 
 class SchedulerRefused(NoScheduler):
     """The scheduler has surely not done what it was asked to do."""
-
-    refused = True
 
 
 class ScheduleApi:
@@ -81,7 +77,9 @@ class ScheduleApi:
             with DIRECT.open(asked, timeout=PATIENCE_S) as answer:
                 return json.loads(answer.read(MOST_BYTES))
         except HTTPError as refusal:
-            raise SchedulerRefused(f"{self._url}: {_said(refusal)}") from refusal
+            # A proxy may be tired of waiting for a scheduler that does it nevertheless.
+            kind = SchedulerRefused if refusal.code < 500 else NoScheduler
+            raise kind(f"{self._url}: {_said(refusal)}") from refusal
         except (OSError, HTTPException, ValueError, RecursionError) as fault:
             reason = getattr(fault, "reason", None) or fault
             text = " ".join(str(getattr(reason, "strerror", None) or reason).split())
