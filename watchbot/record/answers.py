@@ -81,12 +81,11 @@ class History:
 async def running(database: Database, filters: Filters = ALL, page: Page = FIRST) -> list[Row]:
     """The tasks that run now, latest start first."""
     more, chosen = filters.conditions(database.dialect.unindexed)
-    after, place = await _place(database, page)
     return await database.fetch(
         f"SELECT {_LISTED} FROM ecs_task_outcome WHERE last_status = 'RUNNING' AND gone_at IS NULL"
-        f"{more}{after} {_LATEST_FIRST} LIMIT :size OFFSET :skip",
+        f"{more}{_behind(page)} {_LATEST_FIRST} LIMIT :size OFFSET :skip",
         **chosen,
-        **place,
+        **await _place(database, page),
         **_window(page),
     )
 
@@ -104,10 +103,13 @@ async def at(
     database: Database, moment: datetime, filters: Filters = ALL, page: Page = FIRST
 ) -> list[Row]:
     """The tasks that ran at `moment`, latest start first."""
-    after, place = await _place(database, page)
-    ran, chosen = _ran_at(database, filters, after)
+    ran, chosen = _ran_at(database, filters, page)
     return await database.fetch(
-        f"{ran} LIMIT :size OFFSET :skip", at=to_text(moment), **chosen, **place, **_window(page)
+        f"{ran} LIMIT :size OFFSET :skip",
+        at=to_text(moment),
+        **chosen,
+        **await _place(database, page),
+        **_window(page),
     )
 
 
@@ -118,13 +120,12 @@ async def between(
     # Those that started in it, and those that ran when it began: each part reads its own index,
     # and nothing that was over by then, however few tasks ran in the span.
     more, chosen = filters.conditions()
-    after, place = await _place(database, page)
     started = (
         f"SELECT {_LISTED} FROM ecs_task_outcome "
-        f"WHERE started_at > :at AND started_at <= :until{more}{after} {_LATEST_FIRST}"
+        f"WHERE started_at > :at AND started_at <= :until{more}{_behind(page)} {_LATEST_FIRST}"
     )
     by_then = f" AND {database.dialect.unindexed('started_at')} <= :until"
-    ran, _ = _ran_at(database, filters, f"{by_then}{after}")
+    ran, _ = _ran_at(database, filters, page, by_then)
     parts = " UNION ALL ".join(
         f"SELECT {_LISTED} FROM ({part} LIMIT :most) AS part" for part in (started, ran)
     )
@@ -133,7 +134,7 @@ async def between(
         at=to_text(span[0]),
         until=to_text(span[1]),
         **chosen,
-        **place,
+        **await _place(database, page),
         most=page.size * (page.number + 1),
         **_window(page),
     )
@@ -142,31 +143,37 @@ async def between(
 _LATEST_FIRST = "ORDER BY started_at DESC, task_arn"
 
 
-def _ran_at(database: Database, filters: Filters, more: str = "") -> tuple[str, dict[str, Any]]:
+def _ran_at(
+    database: Database, filters: Filters, page: Page, more: str = ""
+) -> tuple[str, dict[str, Any]]:
     """A query for the tasks that ran at the time `:at`, and the values of its filters."""
     dialect = database.dialect
     chosen, values = filters.conditions(dialect.unindexed)
     ran = dialect.contains("run_range", "started_at", "ended_at")
     # Few ran at one time: it is cheaper to sort them than to read all tasks in their order.
-    order = f"ORDER BY {dialect.unindexed('started_at')} DESC, task_arn"
-    return f"SELECT {_LISTED} FROM ecs_task_outcome WHERE {ran}{chosen}{more} {order}", values
+    started = dialect.unindexed("started_at")
+    return (
+        f"SELECT {_LISTED} FROM ecs_task_outcome WHERE {ran}{chosen}{more}"
+        f"{_behind(page, started)} ORDER BY {started} DESC, task_arn"
+    ), values
 
 
-async def _place(
-    database: Database, page: Page, ordered_by: str = "started_at"
-) -> tuple[str, dict[str, Any]]:
-    """SQL to append to a WHERE, so that a list begins behind `page.after`, and its values.
-
-    Raises `UsageError` for a task that is not in the record.
-    """
+async def _place(database: Database, page: Page) -> dict[str, str]:
+    """The values for `_behind`. Raises `UsageError` for a task that is not in the record."""
     if page.after is None:
-        return "", {}
+        return {}
     task = await find(database, page.after)
     if task is None:
         raise unknown(page.after)
+    return {"after": task["task_arn"]}
+
+
+def _behind(page: Page, ordered_by: str = "started_at") -> str:
+    """SQL to append to a WHERE, so that a list, the latest first, begins behind `page.after`."""
+    if page.after is None:
+        return ""
     its = f"(SELECT {ordered_by} FROM ecs_task WHERE task_arn = :after)"
-    behind = f"{ordered_by} < {its} OR task_arn > :after"
-    return f" AND {ordered_by} <= {its} AND ({behind})", {"after": task["task_arn"]}
+    return f" AND {ordered_by} <= {its} AND ({ordered_by} < {its} OR task_arn > :after)"
 
 
 def unknown(task: str) -> UsageError:
@@ -226,17 +233,17 @@ async def failed(
     `exit_code` is the highest of a task's containers, `container_reason` what one of them said.
     """
     more, chosen = filters.conditions(database.dialect.unindexed)
-    after, place = await _place(database, page, "stopped_at")
     outcomes = ", ".join(f"'{name}'" for name in FAILURES)
     of_it = "FROM ecs_task_container c WHERE c.task_arn = t.task_arn AND c.version = t.version"
     return await database.fetch(
         f"SELECT {_LISTED}, (SELECT max(c.exit_code) {of_it}) AS exit_code, "
         f"(SELECT max(c.reason) {of_it}) AS container_reason FROM ecs_task_outcome t "
-        f"WHERE stopped_at >= :since AND ended_outcome IN ({outcomes}){more}{after} "
+        f"WHERE stopped_at >= :since AND ended_outcome IN ({outcomes}){more}"
+        f"{_behind(page, 'stopped_at')} "
         "ORDER BY stopped_at DESC, task_arn LIMIT :size OFFSET :skip",
         since=to_text(since),
         **chosen,
-        **place,
+        **await _place(database, page),
         **_window(page),
     )
 

@@ -89,3 +89,26 @@ async def test_page_far_back_reads_as_little_as_the_first(url: str) -> None:
         for name, (ask, arn) in lists.items():
             first = await read(ask, Page(size=10))
             assert await read(ask, Page(size=10, after=arn)) < 2 * first + 100, name
+
+
+async def test_page_of_a_time_reads_as_little_as_the_first_however_many_ran_before(
+    url: str,
+) -> None:
+    async with a_record(url) as database:
+        fill(url, Many(tasks=3000, step_s=600, history=0, running=0))
+        then = datetime.now(UTC) - timedelta(days=1)
+        lists: dict[str, List] = {
+            "at": lambda db, page: answers.at(db, then, ALL, page),
+            "between": lambda db, page: answers.between(
+                db, (then, then + timedelta(hours=1)), ALL, page
+            ),
+        }
+
+        async def read(ask: List, page: Page) -> int:
+            return await rows_read(database, url, lambda db: ask(db, page))
+
+        for name, ask in lists.items():
+            (latest,) = await ask(database, Page(size=1))
+            first = await read(ask, Page(size=1))
+            second = await read(ask, Page(size=1, after=latest["task_arn"]))
+            assert second < 2 * first + 100, name
