@@ -75,7 +75,7 @@ class Report:
     @property
     def how(self) -> str:
         """How the run ended, in words; on one line, as they may be a worker's or a sender's."""
-        return one_line(self.reason) if self.reason else str(self.ending)
+        return one_line(self.reason or "") or str(self.ending)
 
     @property
     def fingerprint(self) -> str:

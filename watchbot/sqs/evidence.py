@@ -99,7 +99,7 @@ def read(message: Message) -> Evidence | None:
             reason=noted[REASON],
             fingerprint=noted[FINGERPRINT],
             duration_s=_number(float(noted[DURATION])) or 0.0,
-            exit_code=int(noted[EXIT_CODE]) if EXIT_CODE in noted else None,
+            exit_code=_whole(int(noted[EXIT_CODE])) if EXIT_CODE in noted else None,
             tail=noted.get(TAIL, ""),
             message_id=str(about["id"]),
             sent_ms=_whole(about["sent"]),

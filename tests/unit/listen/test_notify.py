@@ -128,6 +128,13 @@ async def test_reason_of_a_worker_or_a_sender_forges_no_fact(reason: str) -> Non
     assert len(report.how) <= MAX_REASON
 
 
+@pytest.mark.parametrize("reason", ["", " \n", None])
+async def test_reason_without_a_word_is_none(reason: str | None) -> None:
+    (request,) = await told(FakeClient(), a_report(reason=reason))
+
+    assert "\nEnding: exit code 1\n" in request["Message"]
+
+
 async def test_calls_run_at_once_and_carry_ten_notices_when_many_wait() -> None:
     client = FakeTopic(open=anyio.Event())
     notifier = Notifier(client, TOPIC, "my-service", {})  # type: ignore[arg-type]  # a fake

@@ -136,6 +136,13 @@ def test_number_that_nobody_can_have_measured_is_left_out(name: str, number: str
     assert json.loads(json.dumps(everything(a_message(attributes=attributes)), allow_nan=False))
 
 
+@pytest.mark.parametrize("code", ["1" + "0" * 400, "-1"])
+def test_exit_code_that_no_process_has_is_left_out(code: str) -> None:
+    attributes = noted() | {"watchbot.exit_code": Attribute(type="Number", value=code)}
+
+    assert everything(a_message(attributes=attributes))["exit_code"] is None
+
+
 @given(tail=st.text(max_size=5000))
 def test_any_output_makes_a_tail_that_sqs_takes(tail: str) -> None:
     attributes = noted(evidence=replace(EVIDENCE, tail=tail))
