@@ -231,6 +231,7 @@ def test_keda_counts_the_messages_of_several_queues(queues: str | list[str]) -> 
         ("sqs.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
         ("sqs.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1"),
         ("eu-west-1.queue.amazonaws.com", "eu-west-1"),
+        ("queue.amazonaws.com", "us-east-1"),
         ("vpce-0a1b-x9yz-us-east-1a.sqs.us-east-1.vpce.amazonaws.com", "us-east-1"),
     ],
 )
