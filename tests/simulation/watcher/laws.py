@@ -59,7 +59,7 @@ class Laws(Judge):
                     ours = delivery.message_id == message_id and not delivery.reports
                     text = f"{known.name} is in hand of {watcher}"
                     self.check(life.killed or not ours, "renewed in time", text)
-        self._doubt(run for run in self._running() if run.message_id == message_id)
+        self._doubt(run for run in self._running() if not self._is_held(run))
         known.receipt, known.hidden_until = receipt, self.now() + visibility_s
         known.receives += 1
 
