@@ -39,6 +39,7 @@ class Reconciler:
     def __init__(self, database: Database, ecs: Client, clusters: Sequence[str]) -> None:
         self._database, self._ecs, self._clusters = database, ecs, clusters
         self._asked: set[str] = set()  # definitions, whether or not ECS knew them
+        self._homes: dict[str, str] = {}  # how ARNs of a cluster begin, once one was seen
 
     async def run(self, every_s: float) -> None:
         """Reconciles now and every `every_s` seconds; logs failures, and retries next time."""
@@ -127,7 +128,10 @@ class Reconciler:
             began=began,
         )
         # A cluster in another region or account may have this one's name.
-        home = next((_home(arn) for arn in (cluster, *seen) if arn.startswith("arn:")), "")
+        named = next((arn for arn in (cluster, *seen) if arn.startswith("arn:")), None)
+        if named is not None:
+            self._homes[cluster] = _home(named)
+        home = self._homes.get(cluster, "")
         here = {row["task_arn"] for row in rows if row["task_arn"].startswith(home)}
         doubtful = sorted(here - seen)
         missing: list[str] = []

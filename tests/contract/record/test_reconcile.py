@@ -121,6 +121,24 @@ async def test_cluster_of_this_name_in_another_region_is_left_alone(url: str, cl
     assert found == [{"outcome": "active"}, {"outcome": "active"}]
 
 
+@pytest.mark.parametrize("cluster", ["all", "blue", CLUSTER])
+async def test_cluster_elsewhere_is_left_alone_while_this_one_is_empty(
+    url: str, cluster: str
+) -> None:
+    elsewhere = an_event(5).replace("eu-west-1", "us-east-1")
+    ecs = FakeEcs(a_task(2))
+
+    async with a_record(url) as database:
+        await write(database, states(elsewhere))
+        reconciling = reconciler(database, ecs, cluster)
+        await reconciling.reconcile()
+        ecs.tasks.clear()
+        await reconciling.reconcile()
+        found = await database.fetch("SELECT outcome FROM ecs_task_outcome ORDER BY task_arn")
+
+    assert found == [{"outcome": "lost"}, {"outcome": "active"}]
+
+
 async def test_task_that_ecs_still_knows_is_not_gone(url: str) -> None:
     async with a_record(url) as database:
         await write(database, states(an_event(2)))
