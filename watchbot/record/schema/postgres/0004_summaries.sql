@@ -2,6 +2,10 @@
 -- Summaries for millions of tasks. Triggers keep them, so an older program keeps them, too.
 -- They are made from the rows that are there, while writers wait.
 
+-- In the order in which writers take them, so that none waits for us while we wait for it.
+LOCK TABLE ecs_task_event IN SHARE ROW EXCLUSIVE MODE;
+LOCK TABLE ecs_task IN SHARE ROW EXCLUSIVE MODE;
+
 -- How many tasks ended on a day (UTC), and failed: the sum of the rows of that day.
 CREATE TABLE ecs_task_day (
   seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -74,5 +78,6 @@ HAVING max(e.version) - count(*) > CASE
     ELSE min(e.version) - 1 END;
 
 -- Finds tasks of a caller, the latest first, whether it started few or nearly all.
+-- It makes ecs_task_started_by useless. A later migration may drop that: it would wait here for
+-- whoever deletes tasks, who would wait for us.
 CREATE INDEX ecs_task_caller ON ecs_task (started_by, started_at DESC);
-DROP INDEX ecs_task_started_by;

@@ -71,5 +71,5 @@ HAVING max(e.version) - count(*) > CASE
     ELSE min(e.version) - 1 END;
 
 -- Finds tasks of a caller, the latest first, whether it started few or nearly all.
+-- It makes ecs_task_started_by useless, which a later migration may drop.
 CREATE INDEX ecs_task_caller ON ecs_task (started_by, started_at DESC);
-DROP INDEX ecs_task_started_by;
