@@ -74,10 +74,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - name: {{ $variable }}
   value: {{ include "watchbot.text" $value | quote }}
 {{- end }}
-{{- if has .Values.kind (list "schedule" "console") }}
-- {name: WATCHBOT_HOST, value: 0.0.0.0}
-{{- else if include "watchbot.port" . }}
-- {name: WATCHBOT_HTTP_HOST, value: 0.0.0.0}
+{{- if include "watchbot.port" . }}
+{{- $host := ternary "WATCHBOT_HOST" "WATCHBOT_HTTP_HOST" (has .Values.kind (list "schedule" "console")) }}
+{{- $_ := set $set $host "the chart" }}
+- {name: {{ $host }}, value: 0.0.0.0}
 {{- end }}
 {{- range $name, $value := .Values.env }}
 {{- with get $set $name }}

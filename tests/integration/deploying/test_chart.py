@@ -331,6 +331,14 @@ def test_watchers_are_found_by_one_name() -> None:
         ),
         ({"env": {"WATCHBOT_QUEUE_URL": QUEUE}}, "env.WATCHBOT_QUEUE_URL is set by options."),
         ({"env": {"A": 1}, "secrets": {"A": PLACE}}, "secrets.A is set by env.A"),
+        (
+            {**CONSOLE, "command": [], "env": {"WATCHBOT_HOST": "::"}},
+            "env.WATCHBOT_HOST is set by the chart",
+        ),
+        (
+            {**RECORD, "command": [], "env": {"WATCHBOT_HTTP_HOST": "::"}},
+            "env.WATCHBOT_HTTP_HOST is set by the chart",
+        ),
         ({"resources": {"limit": {"memory": "1Gi"}}}, "'limit' not allowed"),
         ({"tmp": {"sizeLimit": "1 GB"}}, "/tmp/sizeLimit"),
         ({"podDisruptionBudget": {"maxUnavailable": "one"}}, "/podDisruptionBudget/maxUnavail"),
