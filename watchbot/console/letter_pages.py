@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -12,7 +13,13 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from watchbot.console.fresh import Missing
-from watchbot.console.letters.asked import FILTERS, filters_of, ids_confirmed, places_matching
+from watchbot.console.letters.asked import (
+    FILTERS,
+    filters_of,
+    ids_confirmed,
+    places_matching,
+    to_confirm,
+)
 from watchbot.console.letters.tray import Tray
 from watchbot.console.letters.work import Order, told
 from watchbot.console.queues import keys
@@ -26,7 +33,7 @@ from watchbot.queues.state import QueueState
 SIZE = 100  # letters on a page
 WALKING_REFRESH_S, WORK_REFRESH_S = 2, 1
 LEAST_RATE, MOST_RATE = 0.001, 10_000
-NONE_CHOSEN = "no letter is chosen; tick some, and try again"
+NONE_CHOSEN = "no letter is chosen of those that are open now; tick some, and try again"
 
 
 class LetterPages:
@@ -151,10 +158,10 @@ class LetterPages:
         form = await form_of(request, self._renderer.tickets)
         key, state = await self._queue(request)
         tray = self._open_tray(state)
-        asked = filters_of(dict(form.fields))
+        asked, now_s = filters_of(dict(form.fields)), int(time.time())
         ticked = form.one("which") == "chosen"
         ids = form.all("id") if ticked else []
-        count = len(ids) if ticked else len(places_matching(tray.sheaf, asked))
+        count = len(ids) if ticked else len(places_matching(tray.sheaf, asked, now_s))
         if not count:
             raise HTTPException(400, NONE_CHOSEN)
         return self._renderer.page(
@@ -165,7 +172,7 @@ class LetterPages:
             what=_verb(form.one("what")),
             ids=ids,
             count=count,
-            received=tray.sheaf.received,
+            confirmed=to_confirm(tray.sheaf, now_s),
             asked=asked,
             sources=await self._sources_of(state),
         )

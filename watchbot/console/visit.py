@@ -46,9 +46,9 @@ async def form_of(request: Request, tickets: Tickets) -> Form:
     return form
 
 
-def number_of(asked: Mapping[str, str], name: str = "page") -> int:
-    """The number of a page, from 0. Raises `HTTPException` (400)."""
+def number_of(asked: Mapping[str, str], name: str = "page", *, digits: int = 6) -> int:
+    """The number of a page, from 0, or another of few digits. Raises `HTTPException` (400)."""
     text = asked.get(name, "0")
-    if not (text.isascii() and text.isdecimal() and len(text) <= 6):
+    if not (text.isascii() and text.isdecimal() and len(text) <= digits):
         raise HTTPException(400, f"{name} must be a whole number, 0 for the first page")
     return int(text)

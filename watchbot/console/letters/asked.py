@@ -19,32 +19,45 @@ def filters_of(asked: Mapping[str, str]) -> dict[str, str]:
     return {name: str(asked.get(name) or "").strip() for name in FILTERS}
 
 
-def places_matching(sheaf: Sheaf, filters: Mapping[str, str]) -> list[int]:
-    """The places of the letters that match, the newest first. Raises `HTTPException` (400)."""
-    wanted = filters["fingerprint"]
+def places_matching(
+    sheaf: Sheaf, filters: Mapping[str, str], now_s: float | None = None
+) -> list[int]:
+    """The places of the letters that match, the newest first. Raises `HTTPException` (400).
+
+    Ages are those of `now_s`, in seconds since 1970, or of now.
+    """
+    wanted, now_s = filters["fingerprint"], time.time() if now_s is None else now_s
     return sheaf.places(
         fingerprint=None if not wanted else "" if wanted == "none" else wanted,
         text=filters["text"],
-        sent_before_ms=_ago_ms(filters["older"]),
-        sent_after_ms=_ago_ms(filters["newer"]),
+        sent_before_ms=_ago_ms(filters["older"], now_s),
+        sent_after_ms=_ago_ms(filters["newer"], now_s),
     )
 
 
-def ids_confirmed(sheaf: Sheaf, form: Form) -> list[str]:
-    """The ids that match the form's filters, of the letters that were here when it was made.
+def to_confirm(sheaf: Sheaf, now_s: int) -> dict[str, object]:
+    """Fields for a form on all letters that match now, so that `ids_confirmed` finds just those."""
+    return {"sheaf": sheaf.name, "received": sheaf.received, "asked_at": now_s}
 
-    A walk goes on meanwhile: nobody has confirmed what it has found since.
+
+def ids_confirmed(sheaf: Sheaf, form: Form) -> list[str]:
+    """The ids that match the form's filters, of the letters that matched when it was made.
+
+    A walk goes on meanwhile, and letters grow older: nobody has confirmed those that match since,
+    nor any of letters that were closed and opened again.
     """
     fields = dict(form.fields)
+    if fields.get("sheaf") != sheaf.name:
+        return []
     received = number_of(fields, "received")
-    places = places_matching(sheaf, filters_of(fields))
+    places = places_matching(sheaf, filters_of(fields), number_of(fields, "asked_at", digits=12))
     return [sheaf.id(place) for place in places if place < received]
 
 
-def _ago_ms(text: str) -> int | None:
+def _ago_ms(text: str, now_s: float) -> int | None:
     if not text:
         return None
     found = _AGE.fullmatch(text)
     if not found:
         raise HTTPException(400, f"{text[:40]!r} is no age; write it like 90s, 5m, 2h or 7d")
-    return int((time.time() - int(found[1]) * _SECONDS[found[2]]) * 1000)
+    return int((now_s - int(found[1]) * _SECONDS[found[2]]) * 1000)

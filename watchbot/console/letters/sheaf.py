@@ -7,6 +7,7 @@ else reads it, and it is gone with the process.
 import bisect
 import contextlib
 import json
+import secrets
 import tempfile
 from array import array
 from collections import Counter
@@ -32,9 +33,13 @@ class Kind:
 
 
 class Sheaf:
-    """The letters in order of arrival. A letter's place is its number, from 0."""
+    """The letters in order of arrival. A letter's place is its number, from 0.
+
+    `name` is of this one alone.
+    """
 
     def __init__(self) -> None:
+        self.name = secrets.token_urlsafe(9)
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close
         self._size = 0
         self._starts, self._bodies = array("Q"), array("L")
