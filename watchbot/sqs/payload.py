@@ -154,7 +154,10 @@ class Payloads:
                 async with answer["Body"]:
                     version, size = _told(pointer, answer, have, version)
                     self._check(pointer, size)
-                    have += await _write(file, answer["Body"])
+                    written, fault = await _write(file, answer["Body"])
+                have += written
+                if fault is not None and have == size:
+                    raise PayloadError(f"{pointer}: {fault}") from fault
                 problem = f"it broke off after {have:,} of {size:,} bytes"
             except AwsError as error:
                 problem = f"{error.code}: {error.text}"
@@ -202,16 +205,19 @@ def _told(pointer: Pointer, answer: Mapping[str, Any], have: int, version: str) 
     return answer["ETag"], have + answer["ContentLength"]
 
 
-async def _write(file: int, body: Any) -> int:
-    """Writes what comes of a body, and returns how much that was; it may break off."""
+async def _write(file: int, body: Any) -> tuple[int, Exception | None]:
+    """Writes what comes of a body, and returns how much that was, and for what it broke off.
+
+    A fault behind the last byte is a checksum that is not that of these bytes.
+    """
     written = 0
     while True:
         try:
             chunk = await body.read(_CHUNK_BYTES)
-        except Exception:  # aiohttp and botocore have many classes for a broken connection
-            return written
+        except Exception as fault:  # aiohttp and botocore have many classes for a broken connection
+            return written, fault
         if not chunk:
-            return written
+            return written, None
         await anyio.to_thread.run_sync(_write_all, file, chunk)
         written += len(chunk)
 

@@ -63,8 +63,8 @@ def test_what_is_sent_is_what_is_read() -> None:
 class Body:
     """The body of an answer, which may break off."""
 
-    def __init__(self, data: bytes, *, breaks: bool) -> None:
-        self._data, self._breaks = data, breaks
+    def __init__(self, data: bytes, fault: Exception | None) -> None:
+        self._data, self._fault = data, fault
         self.is_open = True
 
     async def __aenter__(self) -> "Body":
@@ -75,8 +75,8 @@ class Body:
 
     async def read(self, size: int) -> bytes:
         data, self._data = self._data[:size], self._data[size:]
-        if not data and self._breaks:
-            raise ConnectionResetError("gone")
+        if not data and self._fault is not None:
+            raise self._fault
         return data
 
 
@@ -109,11 +109,15 @@ class Bucket:
         rest = self._data[start:]
         breaks, self._breaks = self._breaks > 0, self._breaks - 1
         sent = rest[: self._part] if breaks else rest
-        self.bodies.append(Body(sent, breaks=breaks))
-        size = f"bytes {start}-{len(self._data) - 1}/{len(self._data)}"
-        answer = {"ETag": '"e"', "ContentLength": len(rest), "ContentRange": size, **self._told}
-        answer = {name: value for name, value in answer.items() if value is not None}
-        return {**answer, "Body": self.bodies[-1]}
+        answer = {
+            "ETag": '"e"',
+            "ContentLength": len(rest),
+            "ContentRange": f"bytes {start}-{len(self._data) - 1}/{len(self._data)}",
+            "Body": Body(sent, ConnectionResetError("gone") if breaks else None),
+            **self._told,
+        }
+        self.bodies.append(answer["Body"])
+        return {name: value for name, value in answer.items() if value is not None}
 
 
 def payloads(bucket: Bucket, root: Path, **options: Any) -> Payloads:
@@ -184,6 +188,11 @@ async def test_fetch_that_breaks_off_goes_on_from_there_in_that_version(tmp_path
             Bucket(bytes(250), breaks=1, told={"ContentRange": None, "ContentLength": 250}),
             PayloadError,
             "s3://b/k: the server does not go on after 100 bytes",
+        ),
+        (
+            Bucket(b"x", told={"Body": Body(b"x", OSError("another checksum"))}),
+            PayloadError,
+            "s3://b/k: another checksum",
         ),
     ],
 )
