@@ -70,29 +70,37 @@ class Closing:
 
     async def _work(self, done: anyio.Event) -> None:
         try:
-            async with anyio.create_task_group() as settling:
-                while (number := self._next_number()) is not None:
-                    verdict = self._told.pop(number)
-                    self._ended.add(number)
-                    if self._gone_back:
-                        # Keeps the order: nothing behind a returned message is settled.
-                        verdict = replace(verdict, outcome=RELEASED, reason=WENT_BACK)
-                    report = await self._decide(number, verdict)
-                    if self._fifo:  # a delete that is tried again must not come after the next
-                        is_done = await self._settle(number, report)
-                        self._gone_back = not (is_done and report.outcome.removes)
-                    else:
-                        settling.start_soon(self._settle, number, report)
+            while self._is_next_told:  # again, for what was told while others were settled
+                async with anyio.create_task_group() as settling:
+                    await self._bring_to_ends(settling)
         except Exception as fault:  # for the caller of `end` to hear
             self._fault = fault
         finally:
             self._works = None
             done.set()
 
+    async def _bring_to_ends(self, settling: TaskGroup) -> None:
+        while (number := self._next_number()) is not None:
+            verdict = self._told.pop(number)
+            self._ended.add(number)
+            if self._gone_back:
+                # Keeps the order: nothing behind a returned message is settled.
+                verdict = replace(verdict, outcome=RELEASED, reason=WENT_BACK)
+            report = await self._decide(number, verdict)
+            if self._fifo:  # a delete that is tried again must not come after the next
+                is_done = await self._settle(number, report)
+                self._gone_back = not (is_done and report.outcome.removes)
+            else:
+                settling.start_soon(self._settle, number, report)
+
+    @property
+    def _is_next_told(self) -> bool:
+        return self._next in self._told if self._fifo else bool(self._told)
+
     def _next_number(self) -> int | None:
-        if not self._fifo:
-            return next(iter(self._told), None)
-        if self._next not in self._told:
+        if not self._is_next_told:
             return None
+        if not self._fifo:
+            return next(iter(self._told))
         self._next += 1
         return self._next - 1

@@ -20,12 +20,14 @@ class Ends:
     def __init__(self) -> None:
         self.settled: list[tuple[int, str, str | None]] = []
         self.undeletable: set[int] = set()
+        self.pause_s = 0.0
 
     async def decide(self, number: int, verdict: Verdict) -> Report:
         report = not_run(a_message(str(number)), verdict.outcome, "")
         return replace(report, reason=verdict.reason)
 
     async def settle(self, number: int, report: Report) -> bool:
+        await anyio.sleep(self.pause_s)
         self.settled.append((number, report.outcome.name, report.reason))
         return number not in self.undeletable
 
@@ -53,6 +55,19 @@ async def test_message_that_is_told_is_settled_before_the_run_ends() -> None:
         (0, "failed", "broke"),
         (2, "failed", "broke"),
     ]
+
+
+async def test_message_that_is_told_while_another_is_settled_does_not_wait_for_the_run() -> None:
+    closing, ends = a_closing(3)
+    ends.pause_s = 1
+
+    async with anyio.create_task_group() as workers:
+        closing.tell(workers, 0, DONE)
+        await anyio.sleep(0.5)
+        closing.tell(workers, 1, DONE)
+        await anyio.sleep(5)
+
+        assert ends.settled == [(0, "completed", None), (1, "completed", None)]
 
 
 async def test_fifo_message_that_is_told_waits_for_those_before_it() -> None:
