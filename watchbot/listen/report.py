@@ -79,16 +79,23 @@ class Report:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the ending and the last line without numbers: similar failures share it."""
+        """A hash of the ending, and of reason and last line without numbers.
+
+        Similar failures share it.
+        """
         last = self.tail.strip().rpartition("\n")[2]
-        masked = _NUMBER.sub("#", last.lower())
-        return hashlib.sha256(f"{self.how}|{masked}".encode(errors="replace")).hexdigest()[:16]
+        ending = f"{self.ending}|{_masked(self.how)}" if self.reason else self.how
+        return hashlib.sha256(f"{ending}|{_masked(last)}".encode(errors="replace")).hexdigest()[:16]
 
 
 def one_line(text: str) -> str:
     """The text on one line, cut to the length of a reason."""
     line = " ".join(text[: 10 * MAX_REASON].split())
     return line if len(line) <= MAX_REASON else f"{line[: MAX_REASON - 1]}…"
+
+
+def _masked(words: str) -> str:
+    return _NUMBER.sub("#", words.lower())
 
 
 def reported(message: Message, content: Content, verdict: Verdict) -> Report:

@@ -7,6 +7,7 @@ import pytest
 from tests.support.builders import FakeClient, a_message, a_report
 from tests.support.topic import FakeTopic
 from watchbot.errors import Denied, Throttled
+from watchbot.listen.care import Ending
 from watchbot.listen.notify import ALIKE_A_MINUTE, CALLS_AT_ONCE, MAX_WAITING, Notifier
 from watchbot.listen.report import MAX_REASON, Report, not_run
 from watchbot.outcome import FAILED, REJECTED
@@ -78,6 +79,24 @@ async def test_different_failures_are_told_one_by_one() -> None:
 )
 def test_fingerprint_masks_numbers(one: str, other: str, alike: bool) -> None:
     assert (a_report(tail=one).fingerprint == a_report(tail=other).fingerprint) is alike
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("payload: s3://b/0f3a-77: SlowDown: no", "payload: s3://b/91c2-04: SlowDown: no", True),
+        ("no tile 17 of the map", "no tile 4 of the map", True),
+        ("no tile", "no map", False),
+    ],
+)
+def test_fingerprint_masks_numbers_of_a_reason(one: str, other: str, alike: bool) -> None:
+    assert (a_report(reason=one).fingerprint == a_report(reason=other).fingerprint) is alike
+
+
+def test_fingerprint_tells_exit_codes_apart_also_with_a_reason() -> None:
+    one, other = (a_report(reason="no tile", ending=Ending(exit_code=code)) for code in (1, 2))
+
+    assert one.fingerprint != other.fingerprint
 
 
 async def test_failed_publish_is_tried_again_and_a_refused_one_is_not() -> None:
