@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import count
 from typing import TypeVar
 
@@ -56,7 +57,7 @@ class CheckpointKeeper:
         self._runner, self._store, self._folder = runner, store, folder
         self._background, self._world = background, world
         self._numbers = count(1)
-        self._had: dict[str, Job] = {}  # messages that have a checkpoint, by receipt
+        self._had: dict[str, Job] = {}  # messages that may have a checkpoint, by receipt
         self._ended: dict[int, list[Job]] = {}  # by slot: the messages of the run before
         self._fates: dict[str, Fate] = {}  # of messages that are settled soon, by receipt
         self._unsettled: set[str] = set()  # receipts from the start of a run until `clear`
@@ -100,9 +101,9 @@ class CheckpointKeeper:
             raise Ungranted("the run of this message has ended")
         self._saving[receipt] += 1
         try:
+            self._had[receipt] = job  # also where no answer comes: it may be stored
             await self._save(job, content)
             job.asks.stored += 1
-            self._had[receipt] = job
         finally:
             self._saving[receipt] -= 1
             self._conclude(job)
@@ -149,10 +150,10 @@ class CheckpointKeeper:
                 loading.start_soon(one, job)
 
     async def _load(self, job: Job) -> None:
-        found = await self._try("loaded", job, self._found, LOAD_S)
+        self._had[job.message.receipt] = job  # until the store says that there is none
+        found = await self._try("loaded", job, partial(self._found, job), LOAD_S)
         if found is None:
             return
-        self._had[job.message.receipt] = job
         if found.expires < self._expires() - RENEW_S:
             self._later("kept", job, self._keep)
         path = f"{self._folder}/checkpoint-{next(self._numbers)}"
@@ -164,9 +165,12 @@ class CheckpointKeeper:
             return
         job.asks.resume = path
 
-    async def _found(self, name: str) -> Checkpoint | None:
+    async def _found(self, job: Job, name: str) -> Checkpoint | None:
         found = await self._store.load(name)
-        return found if found is not None and found.expires > self._world.wall() else None
+        if found is not None and found.expires > self._world.wall():
+            return found
+        del self._had[job.message.receipt]
+        return None
 
     async def _keep(self, name: str) -> None:
         await self._store.keep(name, self._expires())

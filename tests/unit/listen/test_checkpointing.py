@@ -41,7 +41,7 @@ class Store:
     def __init__(self, **content: bytes) -> None:
         self.kept = {name: Checkpoint(each, 2**40) for name, each in content.items()}
         self.asked: list[str] = []
-        self.down, self.takes_s = False, 0.0
+        self.down, self.loses_answers, self.takes_s = False, False, 0.0
 
     async def _answers(self, asked: str) -> None:
         self.asked.append(asked)
@@ -52,6 +52,8 @@ class Store:
     async def save(self, name: str, content: bytes, order: str, expires: int) -> bool:
         await self._answers(f"save {name}")
         self.kept[name] = Checkpoint(content, expires)
+        if self.loses_answers:
+            raise OSError("connection reset")
         return True
 
     async def load(self, name: str) -> Checkpoint | None:
@@ -254,6 +256,33 @@ async def test_one_that_is_being_stored_when_the_run_ends_outlives_its_message_n
         await house.keeper.clear(0)
 
     assert house.store.asked == asked
+
+
+@pytest.mark.jumping
+async def test_one_that_could_not_be_read_goes_with_its_message_all_the_same(
+    tmp_path: Path,
+) -> None:
+    async with a_house(tmp_path, m=b"x") as house:
+        job, house.store.down = a_job(a_message("m", receives=2)), True
+        await house.keeper.run([job], 0)
+        house.store.down = False
+        house.keeper.observe(a_report(message=job.message, outcome=COMPLETED))
+        await house.keeper.clear(0)
+
+    assert house.store.kept == {}
+
+
+@pytest.mark.jumping
+async def test_one_whose_storing_had_no_answer_goes_with_its_message(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        job, house.store.loses_answers = a_job(a_message("m")), True
+        await house.keeper.run([job], 0)
+        with pytest.raises(Ungranted):
+            await house.keeper.save(job, b"x")
+        house.keeper.observe(a_report(message=job.message, outcome=COMPLETED))
+        await house.keeper.clear(0)
+
+    assert house.store.kept == {}
 
 
 @pytest.mark.jumping
