@@ -15,6 +15,10 @@ from watchbot.sql.dialect import Row
 from watchbot.task_outcome import EndedContainer, outcome_of
 
 JUDGED_AT_ONCE = 1000
+UNDECIDED = (  # a definition changes no outcome that is known without it
+    "SELECT task_arn FROM ecs_task WHERE task_definition_arn = :arn AND ended_outcome = 'unknown' "
+    "ORDER BY task_arn"
+)
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +98,9 @@ async def write(
     async with database.transaction() as transaction:
         writer = _Writer(transaction, database)
         await writer.tasks(tasks)
-        await writer.put("ecs_event", _EVENT, (other.row for other in others))
+        # Each table in the order of its keys, so that two batches never deadlock.
+        by_id = sorted((other.row for other in others), key=lambda row: row["event_id"])
+        await writer.put("ecs_event", _EVENT, by_id)
         await writer.put(
             "ecs_container_instance",
             instance.COLUMNS,
@@ -102,7 +108,8 @@ async def write(
             conflict="(container_instance_arn) DO UPDATE SET "
             f"{_assigned(instance.COLUMNS, 'container_instance_arn')} WHERE {instance.NEWER}",
         )
-        await writer.put("ecs_event_reject", _REJECT, (_reject_row(reject) for reject in rejects))
+        by_message = sorted(map(_reject_row, rejects), key=lambda row: row["message_id"])
+        await writer.put("ecs_event_reject", _REJECT, by_message)
 
 
 async def learn_definition(
@@ -116,10 +123,7 @@ async def learn_definition(
     async with database.transaction() as transaction:
         writer = _Writer(transaction, database)
         await writer.put("ecs_task_definition", _DEFINITION, rows)
-        tasks = await transaction.fetch(
-            "SELECT task_arn FROM ecs_task WHERE task_definition_arn = :arn",
-            arn=task_definition_arn,
-        )
+        tasks = await transaction.fetch(UNDECIDED, arn=task_definition_arn)
         for start in range(0, len(tasks), JUDGED_AT_ONCE):
             await writer.judge([row["task_arn"] for row in tasks[start : start + JUDGED_AT_ONCE]])
 
@@ -149,7 +153,6 @@ class _Writer:
     async def tasks(self, states: Sequence[TaskState]) -> None:
         if not states:
             return
-        # In the order of their keys, so that two batches never deadlock.
         ordered = _one_of_each(sorted(states, key=lambda state: (state.task_arn, state.version)))
         newest = {state.task_arn: state for state in ordered}
         await self.put("ecs_task_event", _HISTORY, (state.row for state in ordered))

@@ -9,6 +9,7 @@ from watchbot.record import answers
 from watchbot.record.answers import Filters, Page
 from watchbot.record.reconcile import UNLEARNED
 from watchbot.record.summaries import tidy
+from watchbot.record.writer import UNDECIDED
 
 SOON = 20 * 86_400  # seconds of which there are tasks at first
 FEW, ALL = 800, 8000
@@ -17,6 +18,7 @@ DAY = timedelta(days=1)
 EVERYBODY, NOBODY = Filters(started_by="watchbot-schedule"), Filters(started_by="nobody")
 FAMILY = Filters(family="family-1")
 BIG = Page(size=400)
+DEFINITION = "arn:aws:ecs:eu-west-1:123456789012:task-definition/family-1:1"
 
 
 def questions(now: datetime) -> dict[str, Question]:
@@ -41,6 +43,7 @@ def questions(now: datetime) -> dict[str, Question]:
         "failures of a caller": lambda db: answers.failures(db, first, "day", EVERYBODY),
         "failed tasks": lambda db: answers.failed(db, first),
         "definitions to learn": lambda db: db.fetch(UNLEARNED),
+        "tasks that a definition decides": lambda db: db.fetch(UNDECIDED, arn=DEFINITION),
     }
 
 

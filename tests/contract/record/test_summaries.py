@@ -13,7 +13,6 @@ from examples.record.lives import SIDECARS, lives
 from tests.support.databases import a_record
 from tests.support.many_tasks import Many, fill
 from tests.support.next_version import earlier_version
-from tests.support.postgres import PostgresServer
 from tests.support.task_events import an_event, states
 from watchbot.moment import to_time
 from watchbot.record import answers
@@ -24,12 +23,11 @@ from watchbot.record.retention import forget, forget_tasks
 from watchbot.record.summaries import tidy
 from watchbot.record.writer import learn_definition, write
 from watchbot.sql.database import Database, open_database
-from watchbot.sql.migrate import migrate, verify
+from watchbot.sql.migrate import migrate
 from watchbot.task_outcome import FAILURES
 
 END = datetime(2026, 11, 21, 4, tzinfo=UTC)
 SINCE = END - timedelta(days=4, hours=7)
-WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted"
 
 
 def made_up(count: int) -> list[TaskState]:
@@ -97,41 +95,6 @@ async def test_tables_that_were_there_are_summed_up(url: str, tmp_path: Path) ->
 
         assert len(before) == 10
         assert await answers.missed(database) == before
-
-
-@pytest.mark.parametrize(
-    "statements",
-    [
-        ["UPDATE ecs_task_event SET source = source", "UPDATE ecs_task SET source = source"],
-        [
-            "SELECT task_arn FROM ecs_task FOR UPDATE SKIP LOCKED",
-            "DELETE FROM ecs_task_event",
-            "DELETE FROM ecs_task",
-        ],
-    ],
-    ids=["writes", "forgets"],
-)
-async def test_migration_waits_for_an_older_recorder_that_is_half_done(
-    postgres: PostgresServer, tmp_path: Path, statements: list[str]
-) -> None:
-    async with open_database(postgres.new_database()) as database:
-        with earlier_version(record.PACKAGE, tmp_path, newest=3) as earlier:
-            await migrate(database, record.COMPONENT, earlier)
-        await write(database, states(an_event(1)))
-        done = anyio.Event()
-
-        async def upgrade() -> None:
-            await migrate(database, record.COMPONENT, record.PACKAGE)
-            done.set()
-
-        async with anyio.create_task_group() as recorders, database.transaction() as older:
-            await older.execute(statements[0])
-            recorders.start_soon(upgrade)
-            while not done.is_set() and not await database.fetch(WAITING):
-                await anyio.sleep(0.01)
-            for statement in statements[1:]:
-                await older.execute(statement)
-        await verify(database, record.COMPONENT, record.PACKAGE)
 
 
 async def test_recorders_that_tidy_at_once_count_nothing_twice(url: str) -> None:
