@@ -9,7 +9,7 @@ from release.pyz import ROOT
 from watchbot import __version__
 
 BUILT_FROM = ("pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", ".gitignore")
-_LINK = re.compile(r'(\]\(|\b(?:src|srcset)=")(?!https?://|#)([^)"\s]+)')
+_LINK = re.compile(r'(\]\(|\b(?:src|srcset)=")(?!https?://)([^)"\s]+)')
 _PICTURE = re.compile(r"\.(?:png|svg)$")
 
 
@@ -31,10 +31,14 @@ def repository() -> str | None:
 
 
 def with_whole_links(text: str, address: str | None) -> str:
-    """The text, whose links name the files of this version at `address`; without it, as it is."""
+    """The text, whose links name the files of this version at `address`; without it, as it is.
+
+    Links to a heading of the README do, too: PyPI shows headings without an anchor.
+    """
 
     def whole(found: re.Match[str]) -> str:
         kind = "raw" if _PICTURE.search(found[2]) else "blob"
-        return f"{found[1]}{address}/{kind}/v{__version__}/{found[2]}"
+        file = f"README.md{found[2]}" if found[2].startswith("#") else found[2]
+        return f"{found[1]}{address}/{kind}/v{__version__}/{file}"
 
     return _LINK.sub(whole, text) if address else text
