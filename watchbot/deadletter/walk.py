@@ -90,11 +90,12 @@ class Walk:
             for message_id, lease in leases.items():
                 deleting.start_soon(delete, message_id, lease)
 
-    async def delete_seen(self, messages: Sequence[Message]) -> None:
-        """Deletes messages of any wave, once the walk has ended."""
+    async def delete_seen(self, messages: Sequence[Message]) -> int:
+        """Deletes messages of any wave, once the walk has ended; returns how many are left."""
         self._shelve()
         left = await self._shelf.delete(messages)
         self._undeleted.update(message.id for message in left)
+        return len(left)
 
     async def put_back(self) -> str | None:
         """Makes all held messages visible; returns a sentence about any that stay hidden."""

@@ -1,15 +1,18 @@
 """Dead letters that the console holds: for how long, for whom, and how they go back."""
 
 import resource
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from tests.support.builders import Clock
 from tests.support.cloud import Cloud, running_cloud
 from tests.support.dead_letters import Queues, given_up, queues
+from tests.support.gate import DELETE, RECEIVE, Gate, Hold, Refuse, running_gate
 from watchbot.console.audit import Audit
 from watchbot.console.letters.tray import IDLE_S, LONGEST_S, Tray
 from watchbot.console.letters.trays import Trays
@@ -35,7 +38,7 @@ def pair(cloud: Cloud) -> Iterator[Queues]:
 
 
 @asynccontextmanager
-async def trays_of(cloud: Cloud, audit: Audit, clock: Clock) -> AsyncIterator[Trays]:
+async def trays_of(cloud: Cloud | Gate, audit: Audit, clock: Clock) -> AsyncIterator[Trays]:
     aws = AwsEndpoint(region="us-east-1", endpoint_url=cloud.url)
     async with anyio.create_task_group() as tasks:
         trays = Trays(aws, audit, tasks, clock=clock)
@@ -130,6 +133,35 @@ async def test_order_that_is_over_keeps_no_ids(cloud: Cloud, pair: Queues) -> No
         await over(work)
 
         assert (work.order.ids, work.total, work.share, work.done) == ((), 3, 1.0, 3)
+
+
+async def test_walk_that_fails_waits_for_an_order_that_deletes(cloud: Cloud, pair: Queues) -> None:
+    """Somebody looks for more letters, which SQS refuses, while an order deletes."""
+    asked, answered = threading.Event(), threading.Event()
+
+    def rule(operation: str, *_: object) -> Refuse | Hold | None:
+        if operation == DELETE:
+            asked.set()
+            return Hold(answered)
+        return Refuse(403, "AccessDenied") if operation == RECEIVE else None
+
+    with running_gate(cloud.url) as gate:
+        async with trays_of(gate, Audit(), Clock()) as trays:
+            tray = trays.open(pair.dead)
+            await received(tray)
+            ids = [tray.sheaf.id(place) for place in tray.sheaf.places()]
+            gate.rule = rule
+            work = trays.begin(pair.dead, Order(what="delete", queue="tiles", ids=ids, who="ann"))
+            await anyio.to_thread.run_sync(asked.wait)
+            tray.look_again()
+            while not tray.closed:
+                await anyio.sleep(0.01)
+            answered.set()
+            await tray.ended.wait()
+            assert work.over
+
+    assert tray.problem is not None
+    assert told(work) == "3 deleted"
 
 
 async def test_letters_for_which_the_disk_has_no_room_go_back(cloud: Cloud, pair: Queues) -> None:

@@ -95,10 +95,9 @@ class Tray:
         """Deletes letters from the queue; returns how many could not be deleted."""
         if self._walk is None:
             return len(messages)
-        before = self._walk.undeleted
-        await self._walk.delete_seen(messages)
+        left = await self._walk.delete_seen(messages)
         self.sheaf.drop([message.id for message in messages])
-        return self._walk.undeleted - before
+        return left
 
     @contextmanager
     def order(self, stop: anyio.Event) -> Iterator[None]:
@@ -128,14 +127,18 @@ class Tray:
     async def _hold(self, queue: Queue) -> None:
         async with walking(queue, self._stop, visibility_s=VISIBILITY_S, wait_s=WAIT_S) as walk:
             self._walk = walk
-            while not self.closed:
-                await self._take_in(walk, queue)
-                await self._wanted.wait()
-                self._wanted = anyio.Event()
-            with anyio.move_on_after(ORDERS_S):
-                while self._orders:  # a letter that was just sent must be deleted, not given back
-                    self._idle = anyio.Event()
-                    await self._idle.wait()
+            try:
+                while not self.closed:
+                    await self._take_in(walk, queue)
+                    await self._wanted.wait()
+                    self._wanted = anyio.Event()
+            finally:
+                self._end()
+                # A letter that was just sent must be deleted, and not given back.
+                with anyio.move_on_after(ORDERS_S, shield=True):
+                    while self._orders:
+                        self._idle = anyio.Event()
+                        await self._idle.wait()
 
     async def _take_in(self, walk: Walk, queue: Queue) -> None:
         self.walking = True
