@@ -9,8 +9,10 @@ import pytest
 
 from tests.support import sharing
 
-# A shell that runs us in the background has us ignore SIGINT, and with us all that we start.
+# A shell that runs us in the background has us ignore SIGINT, nohup has us ignore SIGHUP, and with
+# us all that we start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 os.environ |= {
     "AWS_ACCESS_KEY_ID": "test",

@@ -66,7 +66,7 @@ async def open_redis(url: str, option: str, purpose: str) -> AsyncIterator[Redis
             url, socket_connect_timeout=CONNECT_TIMEOUT_S, socket_timeout=ANSWER_TIMEOUT_S
         )
     except ValueError as fault:
-        problem = "must be like redis://:PASSWORD@HOST:6379/0, with @ : / [ of the password as "
+        problem = "must be like redis://HOST:6379/0; in a password, write @ : / [ as "
         raise SettingError(describe(option), f"{problem}%40 %3A %2F %5B") from fault
     parts = urlsplit(url)
     shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -151,7 +151,8 @@ def test_somebody_else_answers(cloud: Cloud) -> None:
 
     assert done.returncode == 1
     assert done.stdout.count("\n") == 1
-    assert done.stderr == ""
+    # It says that it waits where the machine is slow.
+    assert done.stderr.removeprefix(f"watchbot: waiting for {cloud.url}/metrics\n") == ""
 
 
 @pytest.mark.parametrize(

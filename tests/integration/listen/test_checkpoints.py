@@ -128,7 +128,7 @@ async def test_run_goes_on_though_its_checkpoint_cannot_be_read(
 
 
 async def test_checkpoint_that_is_too_large_is_refused_in_words(tmp_path: Path) -> None:
-    script = f"head -c 262145 /dev/zero | {CTL} checkpoint; echo $?"
+    script = f"head -c 262145 /dev/zero | {CTL} checkpoint; echo $? >&2"
 
     ends = await worked_off(a_queue("a"), script, **options(tmp_path))
 
@@ -146,7 +146,7 @@ async def test_run_that_cannot_end_in_the_drain_stores_its_checkpoint_at_once(
     script = f"""
         trap 'echo half | {CTL} checkpoint; exit' TERM
         case $Message in
-            quick*) sleep 1.5 ;;
+            quick*) sleep 3 ;;
             *) touch {tmp_path}/begun; sleep 600 & wait ;;
         esac"""
     kept = tmp_path / "kept"
@@ -154,7 +154,7 @@ async def test_run_that_cannot_end_in_the_drain_stores_its_checkpoint_at_once(
     ends = Ends()
 
     async def work() -> None:
-        facts = options(kept, stop=stop, exit_when_empty=False, drain_timeout=1.0)
+        facts = options(kept, stop=stop, exit_when_empty=False, drain_timeout=1.5)
         ends.reports += (await worked_off(queue, script, concurrency=known, **facts)).reports
 
     async with anyio.create_task_group() as working:

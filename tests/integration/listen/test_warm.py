@@ -190,7 +190,7 @@ async def test_worker_that_does_not_answer_is_ended_at_the_deadline(script: str)
 
     ends = await worked_off(queue, script, warm="lines", max_job_duration=0.5, kill_grace=0.2)
 
-    assert ends.outcomes == [("a", TIMED_OUT), ("b", TIMED_OUT)]
+    assert set(ends.outcomes) == {("a", TIMED_OUT), ("b", TIMED_OUT)}
     assert ends.how("a") == "ran over 0.5 s"
     assert await left(queue) == 2
 
