@@ -107,7 +107,7 @@ def page_of(request: Request) -> Page:
     """The page in the query string. Raises `UsageError`."""
     number = _number(request.query_params.get("page", "0"), 10_000)
     size = _number(request.query_params.get("limit", str(answers.PAGE)), MAX_PAGE_SIZE)
-    return Page(number=number, size=max(size, 1), after=request.query_params.get("after"))
+    return Page(number=number, size=max(size, 1), after=request.query_params.get("after") or None)
 
 
 def since_of(request: Request, default: timedelta) -> datetime:
