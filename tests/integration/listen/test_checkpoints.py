@@ -124,7 +124,7 @@ async def test_run_goes_on_though_its_checkpoint_cannot_be_read(
     assert [each.outcome for each in ends.reports] == [RETURNED, COMPLETED]
     assert ends.reports[-1].tail == "none\n"
     said = [each.getMessage() for each in caplog.records if "checkpoint" in each.getMessage()]
-    assert said == ["checkpoint not loaded"]
+    assert said == ["checkpoint not loaded", "checkpoint not deleted"]
 
 
 async def test_checkpoint_that_is_too_large_is_refused_in_words(tmp_path: Path) -> None:
