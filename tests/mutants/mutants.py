@@ -169,8 +169,8 @@ MUTANTS = (
     Mutant(
         "settles what is behind a failure in its batch",
         CLOSING,
-        "                    if self._gone_back:\n",
-        "                    if False:\n",
+        "            if self._gone_back:\n",
+        "            if False:\n",
     ),
     # The watcher.
     Mutant(
@@ -293,8 +293,8 @@ MUTANTS = (
     Mutant(
         "settles a FIFO batch side by side",
         CLOSING,
-        "                    if self._fifo:  # a delete",
-        "                    if False:  # a delete",
+        "            if self._fifo:  # a delete",
+        "            if False:  # a delete",
     ),
     Mutant(
         "reports nothing where the drain cuts a decision short",
