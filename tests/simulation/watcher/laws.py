@@ -186,16 +186,16 @@ class Laws(Judge):
         for receipt, refusal in zip(receipts, refusals, strict=True):
             life = self.lives[watcher]
             delivery = life.deliveries[receipt]
-            if refusal is None or (isinstance(refusal, Refusal) and refusal.lost):
+            lost = refusal if isinstance(refusal, Refusal) and refusal.lost else None
+            # While a message is being settled, only the answer to that tells.
+            tells = operation == "delete" or not delivery.removes
+            if tells and (refusal is None or lost):
                 life.worked_at = self.now() if delivery.calls > 1 else life.worked_at
                 delivery.calls = 0
             if operation == "delete" and refusal is None:
                 delivery.dead = "it was deleted"
-            elif not isinstance(refusal, Refusal) or not refusal.lost:
-                continue
-            elif operation == "delete" or not delivery.reports:
-                # While a message is being settled, only the answer to that tells.
-                delivery.dead = f"the queue said {refusal.code}"
+            elif lost and (operation == "delete" or not delivery.reports):
+                delivery.dead = f"the queue said {lost.code}"
 
     def extended(self, watcher: str, receipt: str, until: float) -> None:
         self.lives[watcher].deliveries[receipt].held_until = until
