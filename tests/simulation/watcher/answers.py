@@ -81,6 +81,8 @@ class Answers:
         delivery.removes = outcome.removes
         if how.startswith("lease lost") or how == DONE_BEFORE or outcome == LEFT:
             return
+        if life.killed:  # while it stood still: nobody hears it
+            return
         if outcome in (TIMED_OUT, TIMED_OUT.buried) and self._may_be_late(life, delivery):
             return
         if how == WENT_BACK:
