@@ -33,7 +33,7 @@ async def test_all_of_a_job_is_forgotten_together(url: str) -> None:
         await store.note("job", "metadata", 1)
 
     with Redis.from_url(url) as redis:
-        keys = list(redis.scan_iter(match="*"))
+        keys = list(redis.scan_iter(match="*{job}*"))
         assert len(keys) == 2
         assert {redis.expiretime(key) for key in keys} == {expires}
 
