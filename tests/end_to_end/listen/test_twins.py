@@ -29,7 +29,9 @@ def test_message_done_before_is_deleted_without_a_run(cloud: Cloud, tmp_path: Pa
         said = read_until(watcher, "was done before") + stop(watcher)
 
     # Which of the two it hears of first, the lease's end or the worker's, is up to the loop.
-    assert re.search(r'released ending="lease lost; exit code 0"|completed ending="exit code 0"', said)
+    assert re.search(
+        r'released ending="lease lost; exit code 0"|completed ending="exit code 0"', said
+    )
     assert wait_for(tmp_path / "runs") == ["ran"]
     assert cloud.depth(queue) == (0, 0)
 
