@@ -248,7 +248,7 @@ class Laws(Judge):
         with_it = last is not None and last.batch is run.batch
         finished = done is not None and not self._in_vain(done)
         in_batches = self.history.batch_size > 1
-        return with_it or (in_batches and (finished or (last is not None and last.buried)))
+        return with_it or (in_batches and (finished or known.message_id in self.buried))
 
     def _doubt(self, runs: Iterable[Run]) -> None:
         self.ledger.doubt(map(self._numbers, runs))

@@ -179,7 +179,7 @@ class LineProcess(Talker):
         self._write(line)
 
     def _speak_unasked(self) -> None:
-        self._broken = True
+        self._broken = self._output in self._open  # else nobody hears it
         self._write(b'{"exit": 0, "id": "nobody"}\n')
 
     def _write(self, line: bytes) -> None:
