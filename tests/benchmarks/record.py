@@ -22,8 +22,9 @@ from watchbot import lifecycle
 from watchbot.lifecycle import Stop
 from watchbot.moment import to_text
 from watchbot.record import answers
-from watchbot.record.answers import Filters, Page
+from watchbot.record.answers import Filters
 from watchbot.record.event import read_task
+from watchbot.record.paging import Page
 from watchbot.record.service import Recorder
 from watchbot.record.tables import COMPONENT, PACKAGE
 from watchbot.record.writer import learn_definition, write

@@ -31,10 +31,11 @@ from tests.support.many_tasks import Many, fill
 from tests.support.postgres import running_postgres
 from watchbot.pages.site import holders, site
 from watchbot.record import answers, retention, summaries
-from watchbot.record.answers import Filters, Page
+from watchbot.record.answers import Filters
 from watchbot.record.api import Api
 from watchbot.record.event import read_task
 from watchbot.record.page import RecordPages
+from watchbot.record.paging import Page
 from watchbot.record.reconcile import UNLEARNED
 from watchbot.record.writer import write
 from watchbot.sql.database import Database

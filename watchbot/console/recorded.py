@@ -10,7 +10,8 @@ import anyio
 from watchbot.console.in_time import in_time
 from watchbot.console.needs import FailedTasks
 from watchbot.record import answers
-from watchbot.record.answers import History, Page
+from watchbot.record.answers import History
+from watchbot.record.paging import Page
 from watchbot.record.tables import COMPONENT, PACKAGE
 from watchbot.sql.database import Database, open_database
 from watchbot.sql.dialect import Row

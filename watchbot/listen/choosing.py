@@ -13,7 +13,7 @@ from watchbot.listen.warm.cold import ColdRunner
 from watchbot.listen.warm.dialogue import Opener
 from watchbot.listen.warm.line_dialogue import LineTalk, LineTerms
 from watchbot.listen.warm.pool import Recycling, WarmRunner, keeping
-from watchbot.listen.warm.worker import Shop
+from watchbot.listen.warm.shop import Shop
 from watchbot.listen.workspace import Workspace
 from watchbot.settings.listen import ListenSettings
 from watchbot.world import REAL

@@ -8,11 +8,10 @@ from typing import Any
 
 from watchbot.errors import UsageError
 from watchbot.moment import to_text
+from watchbot.record.paging import FIRST, Page
 from watchbot.sql.database import Database
 from watchbot.sql.dialect import Row
 from watchbot.task_outcome import FAILURES
-
-PAGE = 100  # tasks on one page
 
 _LISTED = (
     "task_arn, task_id, cluster, family, revision, outcome, last_status, started_at, ended_at, "
@@ -48,25 +47,7 @@ class Filters:
         return not (self.group or self.service or self.started_by)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """One page of a list: its `number`, from 0, and its `size` in rows.
-
-    Lists of tasks also take the ARN or id of a task, `after` which the pages begin. A page that is
-    named so costs as much as the first, and repeats no task when new ones have come; that of a high
-    number reads all tasks before it.
-    """
-
-    number: int = 0
-    size: int = PAGE
-    after: str | None = None
-
-    def next_after(self, rows: Sequence[Row]) -> str | None:
-        """The `after` of the next page, where these are the rows of this; None for the last."""
-        return rows[-1]["task_arn"] if len(rows) == self.size else None
-
-
-ALL, FIRST = Filters(), Page()
+ALL = Filters()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +64,10 @@ async def running(database: Database, filters: Filters = ALL, page: Page = FIRST
     more, chosen = filters.conditions(database.dialect.unindexed)
     return await database.fetch(
         f"SELECT {_LISTED} FROM ecs_task_outcome WHERE last_status = 'RUNNING' AND gone_at IS NULL"
-        f"{more}{_behind(page)} {_LATEST_FIRST} LIMIT :size OFFSET :skip",
+        f"{more}{page.behind()} {_LATEST_FIRST} LIMIT :size OFFSET :skip",
         **chosen,
         **await _place(database, page),
-        **_window(page),
+        **page.window,
     )
 
 
@@ -109,7 +90,7 @@ async def at(
         at=to_text(moment),
         **chosen,
         **await _place(database, page),
-        **_window(page),
+        **page.window,
     )
 
 
@@ -122,7 +103,7 @@ async def between(
     more, chosen = filters.conditions()
     started = (
         f"SELECT {_LISTED} FROM ecs_task_outcome "
-        f"WHERE started_at > :at AND started_at <= :until{more}{_behind(page)} {_LATEST_FIRST}"
+        f"WHERE started_at > :at AND started_at <= :until{more}{page.behind()} {_LATEST_FIRST}"
     )
     by_then = f" AND {database.dialect.unindexed('started_at')} <= :until"
     ran, _ = _ran_at(database, filters, page, by_then)
@@ -136,7 +117,7 @@ async def between(
         **chosen,
         **await _place(database, page),
         most=page.size * (page.number + 1),
-        **_window(page),
+        **page.window,
     )
 
 
@@ -154,12 +135,12 @@ def _ran_at(
     started = dialect.unindexed("started_at")
     return (
         f"SELECT {_LISTED} FROM ecs_task_outcome WHERE {ran}{chosen}{more}"
-        f"{_behind(page, started)} ORDER BY {started} DESC, task_arn"
+        f"{page.behind(started)} ORDER BY {started} DESC, task_arn"
     ), values
 
 
 async def _place(database: Database, page: Page) -> dict[str, str]:
-    """The values for `_behind`. Raises `UsageError` for a task that is not in the record."""
+    """The values for `Page.behind`. Raises `UsageError` for a task that is not in the record."""
     if page.after is None:
         return {}
     task = await find(database, page.after)
@@ -168,21 +149,9 @@ async def _place(database: Database, page: Page) -> dict[str, str]:
     return {"after": task["task_arn"]}
 
 
-def _behind(page: Page, ordered_by: str = "started_at") -> str:
-    """SQL to append to a WHERE, so that a list, the latest first, begins behind `page.after`."""
-    if page.after is None:
-        return ""
-    its = f"(SELECT {ordered_by} FROM ecs_task WHERE task_arn = :after)"
-    return f" AND {ordered_by} <= {its} AND ({ordered_by} < {its} OR task_arn > :after)"
-
-
 def unknown(task: str) -> UsageError:
     """The error for the name of a task that is not in the record."""
     return UsageError(f"no task {task[:200]!r} is in the record; check its ARN or id")
-
-
-def _window(page: Page) -> dict[str, int]:
-    return {"size": page.size, "skip": page.number * page.size}
 
 
 async def failures(
@@ -239,12 +208,12 @@ async def failed(
         f"SELECT {_LISTED}, (SELECT max(c.exit_code) {of_it}) AS exit_code, "
         f"(SELECT max(c.reason) {of_it}) AS container_reason FROM ecs_task_outcome t "
         f"WHERE stopped_at >= :since AND ended_outcome IN ({outcomes}){more}"
-        f"{_behind(page, 'stopped_at')} "
+        f"{page.behind('stopped_at')} "
         "ORDER BY stopped_at DESC, task_arn LIMIT :size OFFSET :skip",
         since=to_text(since),
         **chosen,
         **await _place(database, page),
-        **_window(page),
+        **page.window,
     )
 
 
@@ -283,7 +252,7 @@ async def missed(database: Database, page: Page = FIRST) -> list[Row]:
     """The tasks with missing events, most missing events first."""
     return await database.fetch(
         "SELECT * FROM ecs_task_missed ORDER BY missed DESC, task_arn LIMIT :size OFFSET :skip",
-        **_window(page),
+        **page.window,
     )
 
 
@@ -294,7 +263,7 @@ async def instances(database: Database, page: Page = FIRST) -> list[Row]:
         "running_tasks, pending_tasks, registered_cpu, remaining_cpu, registered_memory, "
         "remaining_memory, event_time FROM ecs_container_instance "
         "ORDER BY cluster, container_instance_arn LIMIT :size OFFSET :skip",
-        **_window(page),
+        **page.window,
     )
     for row in rows:  # SQLite has no booleans
         known = row["agent_connected"] is not None
@@ -307,7 +276,7 @@ async def rejects(database: Database, page: Page = FIRST) -> list[Row]:
     return await database.fetch(
         "SELECT received_at, message_id, receive_count, error, body FROM ecs_event_reject "
         "ORDER BY received_at DESC, message_id LIMIT :size OFFSET :skip",
-        **_window(page),
+        **page.window,
     )
 
 

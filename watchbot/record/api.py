@@ -13,7 +13,8 @@ from starlette.routing import Route
 from watchbot.errors import DatabaseError, UsageError
 from watchbot.pages.site import asking
 from watchbot.record import answers
-from watchbot.record.answers import BY, Filters, Page
+from watchbot.record.answers import BY, Filters
+from watchbot.record.paging import PAGE, Page
 from watchbot.sql.database import Database
 from watchbot.sql.dialect import Row
 
@@ -106,7 +107,7 @@ def filters_of(request: Request) -> Filters:
 def page_of(request: Request) -> Page:
     """The page in the query string. Raises `UsageError`."""
     number = _number(request.query_params.get("page", "0"), 10_000)
-    size = _number(request.query_params.get("limit", str(answers.PAGE)), MAX_PAGE_SIZE)
+    size = _number(request.query_params.get("limit", str(PAGE)), MAX_PAGE_SIZE)
     return Page(number=number, size=max(size, 1), after=request.query_params.get("after") or None)
 
 

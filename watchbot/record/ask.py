@@ -10,7 +10,8 @@ from typing import Any
 from watchbot.errors import DatabaseDown
 from watchbot.patience import NoAnswerInTime, waiting
 from watchbot.record import answers
-from watchbot.record.answers import Filters, Page
+from watchbot.record.answers import Filters
+from watchbot.record.paging import Page
 from watchbot.record.tables import COMPONENT, PACKAGE
 from watchbot.settings.record import DatabaseSettings, TasksSettings
 from watchbot.sql.database import Database, open_database

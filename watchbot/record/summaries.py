@@ -46,7 +46,7 @@ async def tidy_for_ever(database: Database) -> None:
             await tidy(database)
         except DatabaseError as error:
             log.warning("summaries not tidied", extra={"reason": error.text})
-        await anyio.sleep(EVERY_S)
+        await anyio.sleep(EVERY_S)  # until there is enough to add together
 
 
 async def tidy(database: Database) -> None:

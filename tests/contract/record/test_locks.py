@@ -35,7 +35,7 @@ async def half_done(
         recorders.start_soon(run)
         waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
         while not done.is_set() and not await database.fetch(waiting):
-            await anyio.sleep(0.01)
+            await anyio.sleep(0.01)  # a lock that is waited for announces nothing
         yield other
 
 

@@ -11,7 +11,8 @@ from tests.support.rows_read import rows_read
 from tests.support.task_events import an_event, states
 from watchbot.errors import UsageError
 from watchbot.record import answers
-from watchbot.record.answers import ALL, Filters, Page
+from watchbot.record.answers import ALL, Filters
+from watchbot.record.paging import Page
 from watchbot.record.writer import write
 from watchbot.sql.database import Database
 from watchbot.sql.dialect import Row

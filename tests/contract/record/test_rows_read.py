@@ -6,7 +6,8 @@ from tests.support.databases import a_record
 from tests.support.many_tasks import Many, fill
 from tests.support.rows_read import Question, rows_read
 from watchbot.record import answers
-from watchbot.record.answers import Filters, Page
+from watchbot.record.answers import Filters
+from watchbot.record.paging import Page
 from watchbot.record.reconcile import UNLEARNED
 from watchbot.record.summaries import tidy
 from watchbot.record.writer import UNDECIDED

@@ -19,6 +19,7 @@ from watchbot.record import answers
 from watchbot.record import tables as record
 from watchbot.record.answers import ALL, Filters
 from watchbot.record.event import TaskState
+from watchbot.record.paging import Page
 from watchbot.record.retention import forget, forget_tasks
 from watchbot.record.summaries import tidy
 from watchbot.record.writer import learn_definition, write
@@ -171,7 +172,7 @@ async def test_spans_list_the_tasks_that_ran_in_them(url: str) -> None:
                 and (task["ended_at"] is None or to_time(task["ended_at"]) >= since)
             ]
             pages = [
-                await answers.between(database, (since, until), page=answers.Page(number=n, size=7))
+                await answers.between(database, (since, until), page=Page(number=n, size=7))
                 for n in range(len(ran) // 7 + 2)
             ]
             assert [row["task_arn"] for page in pages for row in page] == ran

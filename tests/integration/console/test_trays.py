@@ -58,6 +58,18 @@ async def over(work: OrderProgress) -> None:
         await anyio.sleep(0.01)  # an order says when it is over to nobody
 
 
+async def slow_replay(trays: Trays, pair: Queues) -> tuple[Tray, OrderProgress]:
+    """An order for all three letters that has done one, and would do the next for minutes."""
+    tray = trays.open(pair.dead)
+    await received(tray)
+    ids = [tray.sheaf.id(place) for place in tray.sheaf.places()]
+    order = Order(what="replay", queue="tiles", ids=ids, who="ann", to_url=pair.url, rate=0.001)
+    work = trays.begin(pair.dead, order)
+    while not work.done:
+        await anyio.sleep(0.01)  # nor does it say when a letter is done
+    return tray, work
+
+
 async def test_only_who_looks_at_letters_keeps_them(cloud: Cloud, pair: Queues) -> None:
     """The first page counts them every five seconds, on a screen that nobody may look at."""
     clock = Clock()
@@ -91,13 +103,7 @@ async def test_order_ends_with_its_letters(
     """A slow replay does not go on with letters that others see again."""
     audit, clock = Audit(), Clock()
     async with trays_of(cloud, audit, clock) as trays:
-        tray = trays.open(pair.dead)
-        await received(tray)
-        ids = [tray.sheaf.id(place) for place in tray.sheaf.places()]
-        order = Order(what="replay", queue="tiles", ids=ids, who="ann", to_url=pair.url, rate=0.001)
-        work = trays.begin(pair.dead, order)
-        while not work.done:
-            await anyio.sleep(0.01)
+        tray, work = await slow_replay(trays, pair)
         clock.advance(late_s or 0)
         assert tray.is_over == (late_s is not None)
         tray.close()
@@ -111,13 +117,7 @@ async def test_order_ends_with_its_letters(
 
 async def test_slow_order_is_cancelled_at_once(cloud: Cloud, pair: Queues) -> None:
     async with trays_of(cloud, Audit(), Clock()) as trays:
-        tray = trays.open(pair.dead)
-        await received(tray)
-        ids = [tray.sheaf.id(place) for place in tray.sheaf.places()]
-        order = Order(what="replay", queue="tiles", ids=ids, who="ann", to_url=pair.url, rate=0.001)
-        work = trays.begin(pair.dead, order)
-        while not work.done:
-            await anyio.sleep(0.01)
+        _, work = await slow_replay(trays, pair)
         work.cancel()
         await over(work)
 
@@ -155,7 +155,7 @@ async def test_walk_that_fails_waits_for_an_order_that_deletes(cloud: Cloud, pai
             await anyio.to_thread.run_sync(asked.wait)
             tray.look_again()
             while not tray.closed:
-                await anyio.sleep(0.01)
+                await anyio.sleep(0.01)  # a tray that closes tells nobody
             answered.set()
             await tray.ended.wait()
             assert work.over

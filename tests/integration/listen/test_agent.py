@@ -33,7 +33,7 @@ async def an_agent(*parts: bytes) -> AsyncIterator[str]:
         for part in parts:
             writer.write(part)
             for _ in range(TURNS):
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # a turn for the reader, so that each part comes alone
         writer.close()
         with suppress(ConnectionError):  # the client has heard enough
             await writer.wait_closed()

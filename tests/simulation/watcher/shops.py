@@ -25,7 +25,7 @@ from watchbot.listen.spawn import Start
 from watchbot.listen.warm.cold import ColdRunner
 from watchbot.listen.warm.line_dialogue import LineTalk, LineTerms
 from watchbot.listen.warm.pool import Recycling, keeping
-from watchbot.listen.warm.worker import Shop
+from watchbot.listen.warm.shop import Shop
 from watchbot.listen.workspace import Workspace
 from watchbot.settings.listen import WatcherSettings
 

@@ -251,7 +251,7 @@ async def test_one_that_is_being_stored_when_the_run_ends_outlives_its_message_n
         job, house.store.takes_s = a_job(a_message("m")), 5.0
         await house.keeper.run([job], 0)
         requests.start_soon(house.keeper.save, job, b"x")
-        await anyio.sleep(1)
+        await anyio.sleep(1)  # of the five that the store takes
         house.keeper.observe(a_report(message=job.message, outcome=outcome))
         await house.keeper.clear(0)
 

@@ -27,7 +27,7 @@ class Ends:
         return replace(report, reason=verdict.reason)
 
     async def settle(self, number: int, report: Report) -> bool:
-        await anyio.sleep(self.pause_s)
+        await anyio.sleep(self.pause_s)  # as long as the settling takes
         self.settled.append((number, report.outcome.name, report.reason))
         return number not in self.undeletable
 
@@ -63,9 +63,9 @@ async def test_message_that_is_told_while_another_is_settled_does_not_wait_for_t
 
     async with anyio.create_task_group() as workers:
         closing.tell(workers, 0, DONE)
-        await anyio.sleep(0.5)
+        await anyio.sleep(0.5)  # the first is being settled
         closing.tell(workers, 1, DONE)
-        await anyio.sleep(5)
+        await anyio.sleep(5)  # both have had their time
 
         assert ends.settled == [(0, "completed", None), (1, "completed", None)]
 

@@ -7,7 +7,8 @@ import anyio
 
 from watchbot.listen.report import Verdict
 from watchbot.listen.runner import Job
-from watchbot.listen.warm.worker import Shop, Worker
+from watchbot.listen.warm.shop import Shop
+from watchbot.listen.warm.worker import Worker
 from watchbot.listen.workspace import Workspace
 from watchbot.outcome import RELEASED
 from watchbot.sqs.message import Message

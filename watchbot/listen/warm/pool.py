@@ -17,7 +17,8 @@ from watchbot.listen.report import Verdict
 from watchbot.listen.runner import Job
 from watchbot.listen.warm.dialogue import Unasked
 from watchbot.listen.warm.resident import resident_bytes
-from watchbot.listen.warm.worker import Shop, Worker
+from watchbot.listen.warm.shop import Shop
+from watchbot.listen.warm.worker import Worker
 from watchbot.listen.workspace import Workspace
 from watchbot.outcome import FAILED, LEAVING, RELEASED
 from watchbot.sqs.message import Message

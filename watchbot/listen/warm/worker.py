@@ -1,24 +1,22 @@
 """One process that is handed messages, from its start to its end."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import anyio
 from anyio.abc import TaskGroup
 
 from watchbot import metrics
-from watchbot.listen import environment, process
-from watchbot.listen.care import Care, Ending, StillRunning
-from watchbot.listen.ends import AtWork, Ends, Limit, RunCare
+from watchbot.listen import environment
+from watchbot.listen.care import Ending, StillRunning
+from watchbot.listen.ends import AtWork, Limit, RunCare
 from watchbot.listen.output import About, Output
-from watchbot.listen.process import Alive, Listener
+from watchbot.listen.process import Alive
 from watchbot.listen.report import UNKNOWN, Run, Verdict
 from watchbot.listen.runner import Job
-from watchbot.listen.spawn import Command, SpawnError, Start
+from watchbot.listen.spawn import SpawnError, Start
 from watchbot.listen.usage import Meter, Usage
 from watchbot.listen.warm.dialogue import (
     Answer,
@@ -26,45 +24,14 @@ from watchbot.listen.warm.dialogue import (
     Dialogue,
     HungUp,
     NotReady,
-    Opener,
     Unasked,
 )
 from watchbot.listen.warm.in_hand import InHand, Router
+from watchbot.listen.warm.shop import Shop
 from watchbot.outcome import FAILED, LEFT, TIMED_OUT, Outcome
-from watchbot.settings.listen import WatcherSettings
 from watchbot.sqs.message import about
-from watchbot.world import World
 
 HANG_UP_S = 1.0  # a process that closed its end of the talk has this long to end by itself
-
-
-class RunProcess(Protocol):
-    """Runs a process to its end; see `process.run`."""
-
-    async def __call__(
-        self, start: Start, listener: Listener, care: Care, begun: Callable[[Alive], bool]
-    ) -> Ending: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shop:
-    """What the processes of a runner have in common.
-
-    `stays`: a process is handed batch after batch. Else it is handed one, and its exit code is
-    the verdict of each message that it has not answered. `expects` says in words what a process
-    that stays is to do, for one that seems not to know it. `run_process` runs a process to its end;
-    a simulation has processes of its own.
-    """
-
-    settings: WatcherSettings
-    command: Command
-    base: Mapping[bytes, bytes]
-    ends: Ends
-    open_dialogue: Opener
-    world: World
-    stays: bool
-    expects: str = ""
-    run_process: RunProcess = process.run
 
 
 class Worker:

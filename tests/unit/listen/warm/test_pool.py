@@ -17,7 +17,7 @@ from watchbot.listen.runner import Job
 from watchbot.listen.spawn import Command, Start
 from watchbot.listen.warm.dialogue import Answer, Opener
 from watchbot.listen.warm.pool import PROOF_S, WONDER_S, Recycling, WarmRunner, keeping
-from watchbot.listen.warm.worker import RunProcess, Shop
+from watchbot.listen.warm.shop import RunProcess, Shop
 from watchbot.listen.workspace import Workspace, open_workspace
 from watchbot.outcome import RELEASED
 from watchbot.settings.base import load
